@@ -1,0 +1,168 @@
+//! `audio.dead-letters`: a record that could not be processed, as it came, with headers that say why.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{Headers, RecordCoordinates, SchemaError};
+
+/// Why a record could not be processed: the bounded set behind the `reason` label of the metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadLetterCode {
+    /// The value has no bytes.
+    Empty,
+    /// The sound ends before its header says it should.
+    Truncated,
+    /// The value is not the kind of sound it is said to be.
+    NotAudio,
+    /// The content type is none that is understood.
+    UnsupportedContentType,
+    /// Sound, but with a sample rate, channel count or sample format outside the contract.
+    UnsupportedFormat,
+    /// Sound with a header but without a single sample.
+    NoSamples,
+    /// Samples that are NaN or infinite.
+    NonFinite,
+    /// The value exceeds the configured bound.
+    TooLarge,
+    /// Neither key nor `ce_subject` names a machine, or a header cannot be read.
+    InvalidEnvelope,
+    /// No model serves the machine.
+    UnknownMachine,
+    /// The features were computed with another spec than the model's.
+    FeatureSpecMismatch,
+    /// The features message cannot be read.
+    InvalidFeatures,
+    /// The model's file is missing or corrupt.
+    ModelUnavailable,
+    /// The worker's own code failed on this record.
+    Internal,
+}
+
+impl DeadLetterCode {
+    /// Every code, for metrics that should exist at zero.
+    pub const ALL: [Self; 14] = [
+        Self::Empty,
+        Self::Truncated,
+        Self::NotAudio,
+        Self::UnsupportedContentType,
+        Self::UnsupportedFormat,
+        Self::NoSamples,
+        Self::NonFinite,
+        Self::TooLarge,
+        Self::InvalidEnvelope,
+        Self::UnknownMachine,
+        Self::FeatureSpecMismatch,
+        Self::InvalidFeatures,
+        Self::ModelUnavailable,
+        Self::Internal,
+    ];
+
+    /// The code as it stands in headers and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Truncated => "truncated",
+            Self::NotAudio => "not_audio",
+            Self::UnsupportedContentType => "unsupported_content_type",
+            Self::UnsupportedFormat => "unsupported_format",
+            Self::NoSamples => "no_samples",
+            Self::NonFinite => "non_finite",
+            Self::TooLarge => "too_large",
+            Self::InvalidEnvelope => "invalid_envelope",
+            Self::UnknownMachine => "unknown_machine",
+            Self::FeatureSpecMismatch => "feature_spec_mismatch",
+            Self::InvalidFeatures => "invalid_features",
+            Self::ModelUnavailable => "model_unavailable",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// What is added to a record's headers when it becomes a dead letter. Also the JSON that `auscult watch` prints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeadLetter {
+    /// Why, as a code.
+    pub code: DeadLetterCode,
+    /// Why, in words, with the remedy.
+    pub detail: String,
+    /// Where the record came from.
+    pub source: RecordCoordinates,
+    /// Which worker gave up on it.
+    pub worker: String,
+    /// When.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub time: Timestamp,
+    /// The value was too large to be copied; it is still at `source` for as long as the topic keeps it.
+    pub value_omitted: bool,
+}
+
+const CODE: &str = "auscult_dead_letter_code";
+const DETAIL: &str = "auscult_dead_letter_detail";
+const TOPIC: &str = "auscult_dead_letter_topic";
+const PARTITION: &str = "auscult_dead_letter_partition";
+const OFFSET: &str = "auscult_dead_letter_offset";
+const WORKER: &str = "auscult_dead_letter_worker";
+const TIME: &str = "auscult_dead_letter_time";
+const OMITTED: &str = "auscult_dead_letter_value_omitted";
+
+impl DeadLetter {
+    /// Adds this dead letter's headers to the record's own.
+    pub fn append_to(&self, headers: &mut Headers) {
+        headers.push(CODE, self.code.as_str());
+        headers.push(DETAIL, self.detail.clone());
+        headers.push(TOPIC, self.source.topic.clone());
+        headers.push(PARTITION, self.source.partition.to_string());
+        headers.push(OFFSET, self.source.offset.to_string());
+        headers.push(WORKER, self.worker.clone());
+        headers.push(TIME, self.time.to_string());
+        headers.push(OMITTED, self.value_omitted.to_string());
+    }
+
+    /// Reads a dead letter's headers back.
+    ///
+    /// # Errors
+    /// [`SchemaError::InvalidHeader`] when one is missing or cannot be read.
+    pub fn read(headers: &Headers) -> Result<Self, SchemaError> {
+        let code = text(headers, CODE)?;
+        let code = DeadLetterCode::ALL.into_iter().find(|known| known.as_str() == code).ok_or_else(|| {
+            SchemaError::InvalidHeader { name: CODE, value: code.to_owned(), reason: "no such code".to_owned() }
+        })?;
+        Ok(Self {
+            code,
+            detail: text(headers, DETAIL)?.to_owned(),
+            source: RecordCoordinates {
+                topic: text(headers, TOPIC)?.to_owned(),
+                partition: parsed(headers, PARTITION)?,
+                offset: parsed(headers, OFFSET)?,
+            },
+            worker: text(headers, WORKER)?.to_owned(),
+            time: parsed(headers, TIME)?,
+            value_omitted: parsed(headers, OMITTED)?,
+        })
+    }
+}
+
+fn text<'a>(headers: &'a Headers, name: &'static str) -> Result<&'a str, SchemaError> {
+    headers.text(name)?.ok_or_else(|| SchemaError::InvalidHeader {
+        name,
+        value: String::new(),
+        reason: "it is missing".to_owned(),
+    })
+}
+
+fn parsed<T>(headers: &Headers, name: &'static str) -> Result<T, SchemaError>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    let value = text(headers, name)?;
+    value.parse().map_err(|error: T::Err| SchemaError::InvalidHeader {
+        name,
+        value: value.to_owned(),
+        reason: error.to_string(),
+    })
+}

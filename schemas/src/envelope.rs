@@ -1,0 +1,180 @@
+//! Record headers: CloudEvents 1.0 in Kafka's binary mode, and the plain producer that sets none of them.
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::{ChunkId, MachineId, SchemaError};
+
+/// A record's headers in the order they came. Names may repeat; the last one counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers(pub Vec<(String, Bytes)>);
+
+impl Headers {
+    /// The last value under this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Bytes> {
+        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// The last value under this name as text.
+    ///
+    /// # Errors
+    /// [`SchemaError::InvalidHeader`] when it is not UTF-8.
+    pub fn text(&self, name: &'static str) -> Result<Option<&str>, SchemaError> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        match std::str::from_utf8(value) {
+            Ok(text) => Ok(Some(text)),
+            Err(_) => Err(SchemaError::InvalidHeader {
+                name,
+                value: String::from_utf8_lossy(value).into_owned(),
+                reason: "it is not UTF-8".to_owned(),
+            }),
+        }
+    }
+
+    /// Appends a header.
+    pub fn push(&mut self, name: impl Into<String>, value: impl Into<Bytes>) {
+        self.0.push((name.into(), value.into()));
+    }
+}
+
+/// Where a record lies: topic, partition, offset.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(deny_unknown_fields)]
+pub struct RecordCoordinates {
+    /// Topic.
+    pub topic: String,
+    /// Partition number.
+    pub partition: i32,
+    /// Offset in the partition.
+    pub offset: i64,
+}
+
+impl std::fmt::Display for RecordCoordinates {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}/{}", self.topic, self.partition, self.offset)
+    }
+}
+
+/// What the headers say of a record. <https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/kafka-protocol-binding.md>
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// `ce_id`; of a plain record `topic/partition/offset`.
+    pub id: ChunkId,
+    /// `ce_source`: who made the event, a URI reference.
+    pub source: String,
+    /// `ce_type`, one of [`Envelope::CHUNK`] and its siblings.
+    pub event_type: String,
+    /// `ce_time`: when the sound was recorded; of a plain record the record's own timestamp.
+    pub time: Timestamp,
+    /// `ce_subject`, or the record key: the machine.
+    pub machine: MachineId,
+    /// `content-type`.
+    pub content_type: String,
+    /// `ce_traceparent`/`traceparent`: W3C trace context, carried on untouched.
+    pub traceparent: Option<String>,
+}
+
+impl Envelope {
+    /// Type of a chunk of sound.
+    pub const CHUNK: &str = "auscult.audio.chunk.v1";
+    /// Type of a features message.
+    pub const FEATURES: &str = "auscult.audio.features.v1";
+    /// Type of a score.
+    pub const SCORE: &str = "auscult.audio.score.v1";
+    /// Type of an alert.
+    pub const ALERT: &str = "auscult.audio.alert.v1";
+    /// Type of a drift report.
+    pub const DRIFT: &str = "auscult.audio.drift.v1";
+    /// Type of a label.
+    pub const LABEL: &str = "auscult.audio.label.v1";
+    /// Type of a scorer state.
+    pub const SCORER_STATE: &str = "auscult.audio.scorer-state.v1";
+    /// Type of a model assignment.
+    pub const MODEL: &str = "auscult.audio.model.v1";
+    /// Content type of an Arrow IPC stream.
+    pub const ARROW_STREAM: &str = "application/vnd.apache.arrow.stream";
+    /// Content type of JSON.
+    pub const JSON: &str = "application/json";
+
+    /// Reads a record's envelope. `default_type` and the record's own coordinates stand in for what a plain producer leaves out.
+    ///
+    /// # Errors
+    /// [`SchemaError::MissingMachine`] / [`SchemaError::InvalidMachine`] when neither `ce_subject` nor the key is a machine id,
+    /// [`SchemaError::InvalidHeader`] when a header that is there cannot be read, or when `ce_subject` and the key differ.
+    pub fn read(
+        headers: &Headers,
+        key: Option<&[u8]>,
+        coordinates: &RecordCoordinates,
+        timestamp_ms: Option<i64>,
+        default_type: &str,
+    ) -> Result<Self, SchemaError> {
+        let subject = headers.text("ce_subject")?;
+        let key_text = match key.map(std::str::from_utf8) {
+            Some(Ok(text)) => Some(text),
+            Some(Err(_)) => {
+                let id = String::from_utf8_lossy(key.unwrap_or_default()).into_owned();
+                return Err(SchemaError::InvalidMachine { id, reason: "the record key is not UTF-8" });
+            }
+            None => None,
+        };
+        let machine = MachineId::new(key_text.or(subject).unwrap_or_default())?;
+        if let Some(subject) = subject
+            && subject != machine.as_str()
+        {
+            return Err(SchemaError::InvalidHeader {
+                name: "ce_subject",
+                value: subject.to_owned(),
+                reason: format!("it differs from the record key {machine:?}, which decides the partition"),
+            });
+        }
+        let record_time =
+            timestamp_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::UNIX_EPOCH);
+        let time = match headers.text("ce_time")? {
+            None => record_time,
+            Some(text) => text.parse().map_err(|error: jiff::Error| SchemaError::InvalidHeader {
+                name: "ce_time",
+                value: text.to_owned(),
+                reason: format!("an RFC 3339 time was expected: {error}"),
+            })?,
+        };
+        let id = match headers.text("ce_id")? {
+            Some(id) if !id.is_empty() => ChunkId(id.to_owned()),
+            _ => ChunkId(coordinates.to_string()),
+        };
+        let owned = |name, default: &str| -> Result<String, SchemaError> {
+            Ok(headers.text(name)?.unwrap_or(default).to_owned())
+        };
+        Ok(Self {
+            id,
+            source: owned("ce_source", "unknown")?,
+            event_type: owned("ce_type", default_type)?,
+            time,
+            machine,
+            content_type: owned("content-type", "")?,
+            traceparent: match headers.text("traceparent")? {
+                Some(context) => Some(context.to_owned()),
+                None => headers.text("ce_traceparent")?.map(str::to_owned),
+            },
+        })
+    }
+
+    /// The headers of this envelope, in a fixed order.
+    #[must_use]
+    pub fn headers(&self) -> Headers {
+        let mut headers = Headers::default();
+        headers.push("ce_specversion", "1.0");
+        headers.push("ce_id", self.id.0.clone());
+        headers.push("ce_source", self.source.clone());
+        headers.push("ce_type", self.event_type.clone());
+        headers.push("ce_time", self.time.to_string());
+        headers.push("ce_subject", self.machine.as_str().to_owned());
+        headers.push("content-type", self.content_type.clone());
+        if let Some(context) = &self.traceparent {
+            headers.push("traceparent", context.clone());
+        }
+        headers
+    }
+}

@@ -1,0 +1,47 @@
+//! Everything that can be wrong with a message.
+
+/// Why a message, a header or a spec could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// Neither `ce_subject` nor the record key names a machine.
+    #[error("the record names no machine: set the record key (or the ce_subject header) to the machine's id")]
+    MissingMachine,
+    /// The machine id is unusable.
+    #[error("machine id {id:?} is not valid: {reason}")]
+    InvalidMachine {
+        /// The id as it came.
+        id: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A header's value cannot be read.
+    #[error("header {name} has the value {value:?}: {reason}")]
+    InvalidHeader {
+        /// Which header.
+        name: &'static str,
+        /// Its value, lossily decoded.
+        value: String,
+        /// What was expected.
+        reason: String,
+    },
+    /// A feature spec that no spectrogram can be computed with.
+    #[error("feature spec: {0}")]
+    InvalidFeatureSpec(String),
+    /// A hash that is not 64 hexadecimal digits.
+    #[error("feature spec hash {0:?} is not 64 hexadecimal digits")]
+    InvalidHash(String),
+    /// The Arrow stream of a features message is not what `arrow/features.json` says.
+    #[error("features message: {0}")]
+    InvalidFeatures(String),
+    /// Arrow itself failed.
+    #[error("features message: {0}")]
+    Arrow(#[from] arrow::error::ArrowError),
+    /// A JSON message does not fit its type.
+    #[error("{kind} message: {source}")]
+    Json {
+        /// Which message type was being read.
+        kind: &'static str,
+        /// The parser's own words.
+        source: serde_json::Error,
+    },
+}

@@ -1,0 +1,185 @@
+//! A features message: one Arrow IPC stream with a clip's log-mel spectrogram.
+//!
+//! One record batch, one row a channel, one column `log_mel` of the canonical extension type `arrow.fixed_shape_tensor`
+//! with shape `[frames, mels]`, float32, dB. The schema's metadata says where the numbers come from.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float32Array, RecordBatch};
+use arrow::buffer::ScalarBuffer;
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{FeatureSpecHash, QualityFlag, SchemaError};
+
+/// Name of the one column.
+pub const COLUMN: &str = "log_mel";
+/// Schema metadata key under which [`FeaturesMetadata`] lies as JSON.
+pub const METADATA_KEY: &str = "auscult";
+/// Schema metadata key of the feature spec's hash, beside the JSON so that any Arrow reader sees it at once.
+pub const SPEC_HASH_KEY: &str = "auscult.feature_spec_hash";
+
+/// Where a spectrogram comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeaturesMetadata {
+    /// Hash of the feature spec that the spectrogram was computed with.
+    pub feature_spec: FeatureSpecHash,
+    /// The chunk's own place in `audio.chunks`.
+    pub chunk: crate::RecordCoordinates,
+    /// Length of the clip, s.
+    pub duration_s: f64,
+    /// The sample rate the sound came with, Hz.
+    pub source_rate_hz: u32,
+    /// What was odd about the sound.
+    pub quality: Vec<QualityFlag>,
+    /// Seconds spent so far: `queue`, `decode`, `resample`, `log_mel`.
+    pub timings: crate::StageTimings,
+}
+
+/// A clip's log-mel spectrogram, `[channels, frames, mels]`, dB, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Features {
+    /// Where it comes from.
+    pub metadata: FeaturesMetadata,
+    /// Number of channels.
+    pub channels: usize,
+    /// Number of frames.
+    pub frames: usize,
+    /// Number of mel bands.
+    pub mels: usize,
+    /// The values; the decoded message's own memory, not a copy.
+    pub values: ScalarBuffer<f32>,
+}
+
+impl Features {
+    /// One channel's spectrogram, `[frames, mels]`, row-major.
+    #[must_use]
+    pub fn channel(&self, channel: usize) -> &[f32] {
+        let len = self.frames * self.mels;
+        &self.values[channel * len..(channel + 1) * len]
+    }
+
+    /// The Arrow schema of a message with this metadata and shape.
+    ///
+    /// # Errors
+    /// [`SchemaError::InvalidFeatures`] when a dimension is zero or too large for Arrow.
+    pub fn schema(metadata: &FeaturesMetadata, frames: usize, mels: usize) -> Result<Schema, SchemaError> {
+        let len = i32::try_from(frames * mels)
+            .map_err(|_| SchemaError::InvalidFeatures(format!("{frames} frames x {mels} mels is too large")))?;
+        let item = Field::new_list_field(DataType::Float32, false);
+        let storage = DataType::FixedSizeList(Arc::new(item), len);
+        let field = Field::new(COLUMN, storage, false).with_metadata(HashMap::from([
+            ("ARROW:extension:name".to_owned(), "arrow.fixed_shape_tensor".to_owned()),
+            (
+                "ARROW:extension:metadata".to_owned(),
+                format!(r#"{{"shape":[{frames},{mels}],"dim_names":["frames","mels"]}}"#),
+            ),
+        ]));
+        let json = serde_json::to_string(metadata)
+            .map_err(|source| SchemaError::Json { kind: "features metadata", source })?;
+        Ok(Schema::new(vec![field]).with_metadata(HashMap::from([
+            (METADATA_KEY.to_owned(), json),
+            (SPEC_HASH_KEY.to_owned(), metadata.feature_spec.to_string()),
+        ])))
+    }
+
+    /// Writes the message.
+    ///
+    /// # Errors
+    /// [`SchemaError::InvalidFeatures`] when the shape and the number of values differ; [`SchemaError::Arrow`].
+    pub fn encode(&self) -> Result<Bytes, SchemaError> {
+        if self.values.len() != self.channels * self.frames * self.mels || self.values.is_empty() {
+            return Err(SchemaError::InvalidFeatures(format!(
+                "{} values do not fill [{}, {}, {}]",
+                self.values.len(),
+                self.channels,
+                self.frames,
+                self.mels
+            )));
+        }
+        let schema = Arc::new(Self::schema(&self.metadata, self.frames, self.mels)?);
+        let values: ArrayRef = Arc::new(Float32Array::new(self.values.clone(), None));
+        let DataType::FixedSizeList(item, len) = schema.field(0).data_type() else {
+            unreachable!("the schema above has one fixed-size list")
+        };
+        let column = FixedSizeListArray::try_new(Arc::clone(item), *len, values, None)?;
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(column)])?;
+        let mut buffer = Vec::with_capacity(self.values.len() * 4 + 2048);
+        let mut writer = StreamWriter::try_new(&mut buffer, &schema)?;
+        writer.write(&batch)?;
+        writer.finish()?;
+        drop(writer);
+        Ok(Bytes::from(buffer))
+    }
+
+    /// Reads a message.
+    ///
+    /// # Errors
+    /// [`SchemaError::Arrow`] when it is no Arrow stream, [`SchemaError::InvalidFeatures`] when it is another one,
+    /// [`SchemaError::Json`] when its metadata does not fit.
+    pub fn decode(message: &[u8]) -> Result<Self, SchemaError> {
+        let invalid = |reason: String| SchemaError::InvalidFeatures(reason);
+        let mut reader = StreamReader::try_new(std::io::Cursor::new(message), None)?;
+        let schema = reader.schema();
+        let json = schema
+            .metadata()
+            .get(METADATA_KEY)
+            .ok_or_else(|| invalid(format!("the schema's metadata has no {METADATA_KEY:?}")))?;
+        let metadata: FeaturesMetadata =
+            serde_json::from_str(json).map_err(|source| SchemaError::Json { kind: "features metadata", source })?;
+        let batch = reader.next().ok_or_else(|| invalid("the stream has no record batch".to_owned()))??;
+        if reader.next().is_some() {
+            return Err(invalid("the stream has more than one record batch".to_owned()));
+        }
+        let field = schema
+            .fields()
+            .iter()
+            .find(|field| field.name() == COLUMN)
+            .ok_or_else(|| invalid(format!("there is no column {COLUMN:?}")))?;
+        let [frames, mels] = tensor_shape(field)?;
+        let list = batch
+            .column_by_name(COLUMN)
+            .and_then(|column| column.as_any().downcast_ref::<FixedSizeListArray>())
+            .ok_or_else(|| invalid(format!("column {COLUMN:?} is not a fixed-size list")))?;
+        let values = list
+            .values()
+            .as_any()
+            .downcast_ref::<Float32Array>()
+            .ok_or_else(|| invalid(format!("column {COLUMN:?} does not hold float32")))?;
+        if list.null_count() > 0 || values.null_count() > 0 {
+            return Err(invalid("there are nulls".to_owned()));
+        }
+        let channels = list.len();
+        if channels == 0
+            || values.len() != channels * frames * mels
+            || usize::try_from(list.value_length()) != Ok(frames * mels)
+        {
+            return Err(invalid(format!("{} values do not fill [{channels}, {frames}, {mels}]", values.len())));
+        }
+        Ok(Self { metadata, channels, frames, mels, values: values.values().clone() })
+    }
+}
+
+fn tensor_shape(field: &Field) -> Result<[usize; 2], SchemaError> {
+    #[derive(Deserialize)]
+    struct Tensor {
+        shape: Vec<usize>,
+    }
+    let invalid = |reason: &str| SchemaError::InvalidFeatures(format!("column {COLUMN:?} {reason}"));
+    if field.extension_type_name() != Some("arrow.fixed_shape_tensor") {
+        return Err(invalid("is not of the extension type arrow.fixed_shape_tensor"));
+    }
+    let json = field.extension_type_metadata().ok_or_else(|| invalid("states no tensor shape"))?;
+    let tensor: Tensor =
+        serde_json::from_str(json).map_err(|source| SchemaError::Json { kind: "tensor shape", source })?;
+    let [frames, mels] = tensor.shape[..] else { return Err(invalid("is not a tensor of two dimensions")) };
+    if frames == 0 || mels == 0 {
+        return Err(invalid("is an empty tensor"));
+    }
+    Ok([frames, mels])
+}

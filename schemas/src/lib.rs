@@ -1,0 +1,42 @@
+//! What crosses a topic: the message types, their headers, the Arrow layout of a spectrogram, and the feature spec.
+//!
+//! ```text
+//!  audio.chunks ──► audio.features ──► audio.scores, audio.alerts, audio.drift     results
+//!   Envelope +       Envelope +        Envelope + Score / Alert / Drift (JSON)
+//!   WAV FLAC L16     Features (Arrow)
+//!                                      audio.scorer-state   ScorerState (JSON, compacted)
+//!       any of them ──────────────►    audio.dead-letters   the record as it came + DeadLetter (headers)
+//!  people ──► audio.labels  Label      audio.models         ModelAssignment (JSON, compacted)
+//! ```
+//!
+//! The language-neutral contract lies beside the code: `asyncapi.yaml`, `json/*.schema.json`, `arrow/features.json` and
+//! one golden message of each kind under `golden/`. The crate's tests hold the three together.
+//!
+//! No IO and no Kafka here: a record is a key, a value and headers, whoever carries it.
+
+mod alert;
+mod dead_letter;
+mod drift;
+mod envelope;
+mod error;
+mod feature_spec;
+mod features;
+mod ids;
+mod label;
+mod model;
+mod score;
+mod state;
+pub mod topics;
+
+pub use alert::Alert;
+pub use dead_letter::{DeadLetter, DeadLetterCode};
+pub use drift::Drift;
+pub use envelope::{Envelope, Headers, RecordCoordinates};
+pub use error::SchemaError;
+pub use feature_spec::{FeatureSpec, FeatureSpecHash, MelNorm, MelScale, Reference, Window};
+pub use features::{Features, FeaturesMetadata};
+pub use ids::{ChunkId, MachineId, ModelId};
+pub use label::{Label, Verdict};
+pub use model::{ModelAssignment, ModelRef};
+pub use score::{DeviatingBand, QualityFlag, Score, StageTimings};
+pub use state::{AlertMemory, DriftMemory, MachineState, ScorerState};

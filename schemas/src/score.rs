@@ -1,0 +1,105 @@
+//! `audio.scores`: the judgement of one chunk.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{ChunkId, FeatureSpecHash, MachineId, MachineState, ModelRef, RecordCoordinates};
+
+/// How one chunk of sound compares with the machine's normal sound.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Score {
+    /// Deterministic id: machine, chunk coordinates and model version. The same chunk under the same model has the same id, however often it is scored.
+    pub id: String,
+    /// The machine.
+    pub machine: MachineId,
+    /// The chunk's id as its gateway gave it.
+    pub chunk_id: ChunkId,
+    /// Where the chunk lies.
+    pub chunk: RecordCoordinates,
+    /// When the sound was recorded.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub time: Timestamp,
+    /// The clip's anomaly score: the mean of its channels' scores. Its unit is the detector's own (dB² for a reconstruction error).
+    pub score: f64,
+    /// Each channel's score.
+    pub channel_scores: Vec<f64>,
+    /// The probability that normal sound scores this high or higher, from held-out normal clips.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub p_value: f64,
+    /// 100 is as normal as the training sound; 50 is at the threshold; 0 is far beyond.
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub health_index: f64,
+    /// Scores above it are anomalous.
+    pub threshold: f64,
+    /// `score > threshold`.
+    pub anomalous: bool,
+    /// The machine's state after this chunk.
+    pub state: MachineState,
+    /// The machine's state before it.
+    pub previous_state: MachineState,
+    /// The frequency bands that deviate most, widest share first.
+    pub bands: Vec<DeviatingBand>,
+    /// What was odd about the sound.
+    pub quality: Vec<QualityFlag>,
+    /// The model that judged.
+    pub model: ModelRef,
+    /// The feature spec of the model, and of the features it judged.
+    pub feature_spec: FeatureSpecHash,
+    /// Where the time went.
+    pub timings: StageTimings,
+}
+
+impl Score {
+    /// The deterministic id of a score.
+    #[must_use]
+    pub fn deterministic_id(machine: &MachineId, chunk: &RecordCoordinates, model: &ModelRef) -> String {
+        format!("{machine}/{}/{}/{}", chunk.partition, chunk.offset, model.version)
+    }
+}
+
+/// A frequency band and its part in the deviation.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeviatingBand {
+    /// Lower edge, Hz.
+    pub hz_low: f64,
+    /// Upper edge, Hz.
+    pub hz_high: f64,
+    /// Share of the clip's whole error that lies in the band, 0–1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub share: f64,
+}
+
+/// What was odd about the sound itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum QualityFlag {
+    /// Every sample is zero, or nearly so.
+    Silent,
+    /// A noticeable part of the samples sits at full scale.
+    Clipped,
+    /// The mean is far from zero.
+    DcOffset,
+    /// The sound was resampled to the spec's rate.
+    Resampled,
+    /// The clip is shorter than one stacked vector of frames and was padded with zeros.
+    Short,
+}
+
+/// Seconds that a chunk spent in each stage; absent where the stage was left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct StageTimings {
+    /// Decoding WAV, FLAC or L16, s.
+    pub decode_s: Option<f64>,
+    /// Resampling, s.
+    pub resample_s: Option<f64>,
+    /// Log-mel spectrogram, s.
+    pub log_mel_s: Option<f64>,
+    /// The forward pass that the chunk was part of, s.
+    pub forward_s: Option<f64>,
+    /// Decision, explanation and drift, s.
+    pub decide_s: Option<f64>,
+}

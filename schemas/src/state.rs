@@ -1,0 +1,76 @@
+//! `audio.scorer-state`: what a scoring worker knows of a machine, so that another can take over.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{MachineId, ModelRef};
+
+/// A machine's state as its listeners judge it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MachineState {
+    /// Nothing decided yet: no chunk heard.
+    #[default]
+    Unknown,
+    /// Sounds as in training.
+    Healthy,
+    /// Enough consecutive chunks deviate.
+    Alarm,
+}
+
+/// Everything that a scoring worker keeps of one machine between chunks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScorerState {
+    /// Version of this layout.
+    pub version: u32,
+    /// The machine, also the record's key.
+    pub machine: MachineId,
+    /// The model that the scores below are of; another model starts them anew.
+    pub model: ModelRef,
+    /// Chunks scored so far.
+    pub chunks: u64,
+    /// The latest scores, oldest first; at most [`ScorerState::RECENT_SCORES`].
+    pub recent_scores: Vec<f64>,
+    /// Alert state.
+    pub alert: AlertMemory,
+    /// The drift window in progress.
+    pub drift: DriftMemory,
+}
+
+impl ScorerState {
+    /// The layout version that this build writes.
+    pub const VERSION: u32 = 1;
+    /// How many scores are kept.
+    pub const RECENT_SCORES: usize = 32;
+}
+
+/// Alert state: which state, since when, and how far towards the next.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertMemory {
+    /// The state.
+    pub state: MachineState,
+    /// Since when; absent before the first chunk.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub since: Option<Timestamp>,
+    /// Consecutive chunks that speak for a change of state.
+    pub streak: u32,
+    /// The first chunk of that streak.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub streak_since: Option<Timestamp>,
+}
+
+/// The drift window in progress.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DriftMemory {
+    /// Time of the window's first chunk.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    pub window_start: Option<Timestamp>,
+    /// Scores of the window so far.
+    pub scores: Vec<f64>,
+    /// Sum over the window's chunks of each mel band's mean level, dB.
+    pub band_sum_db: Vec<f64>,
+}

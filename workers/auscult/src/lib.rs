@@ -1,0 +1,1 @@
+//! The one binary: demo, workers, training, evaluation, gateway, watch.

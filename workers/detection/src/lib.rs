@@ -1,0 +1,1 @@
+//! How numbers become a judgement: detectors, training, calibration, evaluation, explanation.

@@ -1,0 +1,1 @@
+//! Chunks in, log-mel features out.

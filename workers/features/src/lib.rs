@@ -1,0 +1,1 @@
+//! How sound becomes numbers: decode, check, resample, STFT, mel, decibel, framing.

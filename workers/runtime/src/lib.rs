@@ -1,0 +1,13 @@
+//! The exactly-once runner: consume, process, produce, commit. The only crate that knows Kafka, and it knows nothing of audio.
+//!
+//! ```text
+//!               log thread                compute thread            transaction thread
+//!   consumer ──► Core (no IO) ──Batch──►  Processor ──Results──►  begin, send, await, offsets, commit
+//!      ▲          │ epochs, batches,        │ staged state            │
+//!      └──────────┘ drain, rewind           └◄──── swap or discard ◄──┘
+//!                                         restore thread: committed offsets, then the changelog to its end
+//! ```
+
+pub mod ports;
+pub mod processor;
+pub mod record;

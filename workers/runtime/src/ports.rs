@@ -1,0 +1,163 @@
+//! What the runner asks of a log. Two adapters answer: `kafka` (rdkafka) and `memory_log` (in this process).
+//!
+//! A worker consumes one input topic as a member of one group. Partitions are plain numbers of that topic; outputs and
+//! changelog records go to the same number of theirs.
+//!
+//! | port | thread | may block |
+//! |---|---|---|
+//! | [`LogConsumer`] | log thread | only in `poll`, for its timeout |
+//! | [`LogProducer`] | transaction thread | yes |
+//! | [`LogRestorer`] | restore thread | yes |
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::record::{OutputRecord, Record};
+
+/// What a client could not do, by what has to follow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The transaction has been aborted and the clients are sound: discard, seek back, go on.
+    #[error("transaction aborted: {0}")]
+    Aborted(String),
+    /// Fenced, fatal, timed out or not classified: these clients must never be used again.
+    #[error("client failed: {0}")]
+    Fatal(String),
+}
+
+/// What a consumer has to tell.
+#[derive(Debug)]
+pub enum ConsumerEvent {
+    /// A record of a started partition.
+    Record(Record),
+    /// These partitions are this worker's now. Nothing is delivered of them before [`LogConsumer::start`].
+    Assigned(Vec<i32>),
+    /// The group wants these back. They stay this worker's until [`LogConsumer::release`].
+    Revoked(Vec<i32>),
+    /// These are gone already: another worker may have them.
+    Lost(Vec<i32>),
+    /// The consumer is of no use any more.
+    Failed(Failure),
+}
+
+/// A member of the worker's group.
+pub trait LogConsumer {
+    /// Proof of membership at one moment, which a transaction shows to the group coordinator.
+    type Membership: Send + 'static;
+
+    /// The next event, or `None` after `timeout`. Must be called again and again, also while paused.
+    fn poll(&mut self, timeout: Duration) -> Option<ConsumerEvent>;
+
+    /// Delivers the partitions' records from these offsets on. Whatever was queued of them before is never delivered.
+    ///
+    /// # Errors
+    /// [`Failure`] when the client cannot.
+    fn start(&mut self, positions: &BTreeMap<i32, i64>) -> Result<(), Failure>;
+
+    /// Gives partitions back after [`ConsumerEvent::Revoked`] or [`ConsumerEvent::Lost`].
+    ///
+    /// # Errors
+    /// [`Failure`] when the client cannot.
+    fn release(&mut self, partitions: &[i32]) -> Result<(), Failure>;
+
+    /// Stops delivery of started partitions; what is queued may be fetched anew later.
+    ///
+    /// # Errors
+    /// [`Failure`] when the client cannot.
+    fn pause(&mut self, partitions: &[i32]) -> Result<(), Failure>;
+
+    /// Goes on with paused partitions where they stopped.
+    ///
+    /// # Errors
+    /// [`Failure`] when the client cannot.
+    fn resume(&mut self, partitions: &[i32]) -> Result<(), Failure>;
+
+    /// The present proof of membership.
+    ///
+    /// # Errors
+    /// [`Failure`] when the client is no member.
+    fn membership(&self) -> Result<Self::Membership, Failure>;
+
+    /// Records between each started partition's position and its end, as last heard. Does not block.
+    fn lag(&self) -> BTreeMap<i32, i64>;
+
+    /// Leaves the group, so that others take over at once.
+    fn close(self);
+}
+
+/// What one transaction covers.
+pub struct Transaction<M> {
+    /// Results, state and dead letters.
+    pub outputs: Vec<OutputRecord>,
+    /// The next offset to consume, by input partition.
+    pub offsets: BTreeMap<i32, i64>,
+    /// The membership under which the inputs were consumed.
+    pub membership: M,
+}
+
+/// The transactional (or, under `at_least_once`, the plain) producer.
+pub trait LogProducer: Send + 'static {
+    /// What [`LogConsumer::membership`] gives.
+    type Membership: Send + 'static;
+
+    /// Begin, send, await every delivery report, send offsets, commit with no time limit. Retriable errors are
+    /// answered by the same call again; an abortable one by aborting before [`Failure::Aborted`] is returned.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    fn commit(&mut self, transaction: Transaction<Self::Membership>) -> Result<(), Failure>;
+}
+
+/// What is known of a partition when it is taken over.
+#[derive(Debug, Clone, Default)]
+pub struct Restored {
+    /// The offset to go on from: the committed one, or the partition's first where none is.
+    pub position: i64,
+    /// The changelog's latest value of each key, tombstones left out.
+    pub entries: HashMap<Bytes, Bytes>,
+    /// Changelog bytes read.
+    pub bytes_read: u64,
+}
+
+/// Reads what was committed of a partition, by whoever had it before.
+///
+/// The order matters: first the committed offset, waiting until no transaction that holds offsets of the partition is
+/// open, and only then the changelog, `read_committed`, to its end-of-partition. A changelog read first could miss the state of
+/// a transaction that commits in between.
+pub trait LogRestorer: Send + 'static {
+    /// Reads the position and, where a changelog is named, the state.
+    ///
+    /// # Errors
+    /// [`Failure::Fatal`].
+    fn restore(&mut self, partition: i32, changelog: Option<&str>) -> Result<Restored, Failure>;
+}
+
+/// Makes clients, at the start and whenever they have to be replaced.
+pub trait LogClients: Send + 'static {
+    /// Proof of membership.
+    type Membership: Send + 'static;
+    /// Consumer.
+    type Consumer: LogConsumer<Membership = Self::Membership>;
+    /// Producer.
+    type Producer: LogProducer<Membership = Self::Membership>;
+    /// Restorer.
+    type Restorer: LogRestorer;
+
+    /// Joins the group with new clients. The producer comes fenced: `init_transactions` has returned before the consumer joins.
+    ///
+    /// # Errors
+    /// [`Failure::Fatal`] with what to do about it.
+    fn connect(&mut self) -> Result<Clients<Self::Consumer, Self::Producer, Self::Restorer>, Failure>;
+}
+
+/// One worker's clients.
+pub struct Clients<C, P, R> {
+    /// Consumer.
+    pub consumer: C,
+    /// Producer.
+    pub producer: P,
+    /// Restorer.
+    pub restorer: R,
+}

@@ -1,0 +1,85 @@
+//! What a worker puts behind the runner: records in, outputs or rejections out, and what it remembers of each machine.
+
+use std::collections::HashMap;
+
+use auscult_schemas::{DeadLetterCode, Headers};
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::record::Record;
+
+/// A worker's own work. It runs on the compute thread, one batch at a time, and may block there.
+pub trait Processor: Send + 'static {
+    /// What is remembered of each machine between its chunks; `()` where nothing is.
+    type State: Clone + Serialize + DeserializeOwned + Send + 'static;
+
+    /// Turns each record into its outputs or into the reason why there are none.
+    ///
+    /// Returns one result per record, in the records' order. Records of one machine stand in their own order. A panic is
+    /// caught by the runner, which then offers the records one by one and dead-letters the one that panics.
+    fn process(
+        &mut self,
+        records: &[Record],
+        memory: &mut Memory<'_, Self::State>,
+    ) -> Vec<Result<Vec<Output>, Rejection>>;
+}
+
+/// One record to be sent because of an input; the runner adds the partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Topic.
+    pub topic: &'static str,
+    /// Key: the machine's id.
+    pub key: Bytes,
+    /// Value.
+    pub value: Bytes,
+    /// Headers.
+    pub headers: Headers,
+}
+
+/// Why a record has no outputs. The runner makes a dead letter of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Why, as a code.
+    pub code: DeadLetterCode,
+    /// Why, in words, with the remedy.
+    pub detail: String,
+}
+
+/// Key of a machine's state: its partition and the record key.
+pub type StateKey = (i32, Bytes);
+
+/// The states a batch may read and write: what is committed, under what earlier batches staged, under what this one writes.
+pub struct Memory<'a, S> {
+    /// From the newest layer to the oldest.
+    pub(crate) layers: Vec<&'a HashMap<StateKey, S>>,
+    /// What this batch has written.
+    pub(crate) written: HashMap<StateKey, S>,
+}
+
+impl<'a, S: Clone> Memory<'a, S> {
+    /// A memory over one layer of states; what tests of a processor need.
+    #[must_use]
+    pub fn over(states: &'a HashMap<StateKey, S>) -> Self {
+        Self { layers: vec![states], written: HashMap::new() }
+    }
+
+    /// What is remembered of this machine.
+    #[must_use]
+    pub fn get(&self, partition: i32, key: &Bytes) -> Option<&S> {
+        let state_key = (partition, key.clone());
+        self.written.get(&state_key).or_else(|| self.layers.iter().find_map(|layer| layer.get(&state_key)))
+    }
+
+    /// Remembers this of the machine, from the commit of this batch on.
+    pub fn put(&mut self, partition: i32, key: Bytes, state: S) {
+        self.written.insert((partition, key), state);
+    }
+
+    /// What has been written so far.
+    #[must_use]
+    pub fn into_written(self) -> HashMap<StateKey, S> {
+        self.written
+    }
+}

@@ -1,0 +1,46 @@
+//! A record on its way in, and one on its way out.
+
+use auscult_schemas::{Headers, RecordCoordinates};
+use bytes::Bytes;
+
+/// A record as a consumer delivered it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Topic, partition, offset.
+    pub coordinates: RecordCoordinates,
+    /// Key: the machine's id.
+    pub key: Option<Bytes>,
+    /// Value; `None` is a tombstone.
+    pub value: Option<Bytes>,
+    /// Headers.
+    pub headers: Headers,
+    /// The record's own timestamp, ms since the epoch.
+    pub timestamp_ms: Option<i64>,
+}
+
+impl Record {
+    /// What the record costs in memory, bytes: key, value, headers and a fixed sum for the struct itself.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        const STRUCT: usize = 256;
+        let headers: usize = self.headers.0.iter().map(|(name, value)| name.len() + value.len() + 32).sum();
+        STRUCT + self.key.as_ref().map_or(0, Bytes::len) + self.value.as_ref().map_or(0, Bytes::len) + headers
+    }
+}
+
+/// A record to be sent, to the same partition number as the record that it answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputRecord {
+    /// Topic.
+    pub topic: String,
+    /// Partition number.
+    pub partition: i32,
+    /// Key: the machine's id.
+    pub key: Option<Bytes>,
+    /// Value; `None` is a tombstone.
+    pub value: Option<Bytes>,
+    /// Headers.
+    pub headers: Headers,
+    /// The record's timestamp, ms since the epoch; `None` lets the client set it.
+    pub timestamp_ms: Option<i64>,
+}

@@ -1,0 +1,1 @@
+//! Features in, scores, alerts and drift out.
