@@ -23,6 +23,7 @@ pub struct Alert {
     pub previous_state: MachineState,
     /// Since when the machine had been in the state before; absent when this is the first chunk heard of it.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_since: Option<Timestamp>,
     /// The first of the consecutive chunks that led to the change.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -30,11 +31,14 @@ pub struct Alert {
     /// The chunk that decided.
     pub chunk_id: ChunkId,
     /// Its score.
+    #[serde(serialize_with = "crate::finite::only")]
     pub score: f64,
     /// The threshold it is held against.
+    #[serde(serialize_with = "crate::finite::only")]
     pub threshold: f64,
     /// The probability that normal sound scores this high or higher.
     #[schemars(range(min = 0.0, max = 1.0))]
+    #[serde(serialize_with = "crate::finite::only")]
     pub p_value: f64,
     /// The bands that deviate.
     pub bands: Vec<DeviatingBand>,

@@ -23,18 +23,24 @@ pub struct Drift {
     /// Chunks in the window.
     pub chunks: u32,
     /// Population stability index of the scores against the calibration's deciles.
+    #[serde(serialize_with = "crate::finite::only")]
     pub score_psi: f64,
     /// Two-sample Kolmogorov–Smirnov statistic of the scores against the calibration's, 0–1.
     #[schemars(range(min = 0.0, max = 1.0))]
+    #[serde(serialize_with = "crate::finite::only")]
     pub score_ks: f64,
     /// p-value of that statistic.
     #[schemars(range(min = 0.0, max = 1.0))]
+    #[serde(serialize_with = "crate::finite::only")]
     pub score_ks_p_value: f64,
     /// Mean level of the window less that of the training sound, dB.
+    #[serde(serialize_with = "crate::finite::only")]
     pub level_shift_db: f64,
     /// Largest absolute shift of one mel band's mean level, dB.
+    #[serde(serialize_with = "crate::finite::only")]
     pub max_band_shift_db: f64,
     /// Centre of the band that shifted most, Hz.
+    #[serde(serialize_with = "crate::finite::only")]
     pub max_band_shift_hz: f64,
     /// The model whose training sound is the reference.
     pub model: ModelRef,

@@ -151,7 +151,7 @@ impl FeatureSpec {
             (self.f_max() <= nyquist, "f_max_hz: must not exceed half the sample rate"),
             (self.power > 0.0 && self.power.is_finite(), "power: must be positive"),
             (self.amin > 0.0 && self.amin.is_finite(), "amin: must be positive"),
-            (self.top_db.is_none_or(|depth| depth > 0.0), "top_db: must be positive"),
+            (self.top_db.is_none_or(|depth| depth > 0.0 && depth.is_finite()), "top_db: must be positive"),
             ((1..=64).contains(&self.frames), "frames: must be within 1..=64"),
         ];
         let faults: Vec<&str> = checks.iter().filter(|(holds, _)| !holds).map(|(_, fault)| *fault).collect();

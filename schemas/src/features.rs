@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 use bytes::Bytes;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{FeatureSpecHash, QualityFlag, SchemaError};
@@ -24,7 +25,7 @@ pub const METADATA_KEY: &str = "auscult";
 pub const SPEC_HASH_KEY: &str = "auscult.feature_spec_hash";
 
 /// Where a spectrogram comes from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FeaturesMetadata {
     /// Hash of the feature spec that the spectrogram was computed with.
@@ -32,12 +33,13 @@ pub struct FeaturesMetadata {
     /// The chunk's own place in `audio.chunks`.
     pub chunk: crate::RecordCoordinates,
     /// Length of the clip, s.
+    #[serde(serialize_with = "crate::finite::only")]
     pub duration_s: f64,
     /// The sample rate the sound came with, Hz.
     pub source_rate_hz: u32,
     /// What was odd about the sound.
     pub quality: Vec<QualityFlag>,
-    /// Seconds spent so far: `queue`, `decode`, `resample`, `log_mel`.
+    /// Seconds spent so far: decoding, resampling, log-mel.
     pub timings: crate::StageTimings,
 }
 

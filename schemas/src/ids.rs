@@ -10,7 +10,15 @@ use crate::SchemaError;
 /// A machine's id: the key of every record, 1–128 bytes of visible UTF-8 without control characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String", extend("minLength" = 1, "maxLength" = 128))]
+#[schemars(
+    with = "String",
+    extend(
+        "minLength" = 1,
+        "maxLength" = 128,
+        // No control character, and at least one that is not white space.
+        "pattern" = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+    )
+)]
 pub struct MachineId(String);
 
 impl MachineId {

@@ -15,10 +15,12 @@ pub struct Label {
     /// The chunk.
     pub chunk_id: ChunkId,
     /// The alert that asked, where one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub alert_id: Option<String>,
     /// Right or wrong.
     pub verdict: Verdict,
     /// The fault's name in the plant's own words, such as `bearing`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
     /// Who says so.
     pub author: String,
@@ -26,6 +28,7 @@ pub struct Label {
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub labelled_at: Timestamp,
     /// Anything else.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
 

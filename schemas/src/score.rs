@@ -22,16 +22,21 @@ pub struct Score {
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub time: Timestamp,
     /// The clip's anomaly score: the mean of its channels' scores. Its unit is the detector's own (dB² for a reconstruction error).
+    #[serde(serialize_with = "crate::finite::only")]
     pub score: f64,
     /// Each channel's score.
+    #[serde(serialize_with = "crate::finite::only")]
     pub channel_scores: Vec<f64>,
     /// The probability that normal sound scores this high or higher, from held-out normal clips.
     #[schemars(range(min = 0.0, max = 1.0))]
+    #[serde(serialize_with = "crate::finite::only")]
     pub p_value: f64,
     /// 100 is as normal as the training sound; 50 is at the threshold; 0 is far beyond.
     #[schemars(range(min = 0.0, max = 100.0))]
+    #[serde(serialize_with = "crate::finite::only")]
     pub health_index: f64,
     /// Scores above it are anomalous.
+    #[serde(serialize_with = "crate::finite::only")]
     pub threshold: f64,
     /// `score > threshold`.
     pub anomalous: bool,
@@ -64,11 +69,14 @@ impl Score {
 #[serde(deny_unknown_fields)]
 pub struct DeviatingBand {
     /// Lower edge, Hz.
+    #[serde(serialize_with = "crate::finite::only")]
     pub hz_low: f64,
     /// Upper edge, Hz.
+    #[serde(serialize_with = "crate::finite::only")]
     pub hz_high: f64,
     /// Share of the clip's whole error that lies in the band, 0–1.
     #[schemars(range(min = 0.0, max = 1.0))]
+    #[serde(serialize_with = "crate::finite::only")]
     pub share: f64,
 }
 
@@ -93,13 +101,18 @@ pub enum QualityFlag {
 #[serde(deny_unknown_fields, default)]
 pub struct StageTimings {
     /// Decoding WAV, FLAC or L16, s.
+    #[serde(serialize_with = "crate::finite::only", skip_serializing_if = "Option::is_none")]
     pub decode_s: Option<f64>,
     /// Resampling, s.
+    #[serde(serialize_with = "crate::finite::only", skip_serializing_if = "Option::is_none")]
     pub resample_s: Option<f64>,
     /// Log-mel spectrogram, s.
+    #[serde(serialize_with = "crate::finite::only", skip_serializing_if = "Option::is_none")]
     pub log_mel_s: Option<f64>,
     /// The forward pass that the chunk was part of, s.
+    #[serde(serialize_with = "crate::finite::only", skip_serializing_if = "Option::is_none")]
     pub forward_s: Option<f64>,
     /// Decision, explanation and drift, s.
+    #[serde(serialize_with = "crate::finite::only", skip_serializing_if = "Option::is_none")]
     pub decide_s: Option<f64>,
 }

@@ -31,7 +31,8 @@ pub struct ScorerState {
     pub model: ModelRef,
     /// Chunks scored so far.
     pub chunks: u64,
-    /// The latest scores, oldest first; at most [`ScorerState::RECENT_SCORES`].
+    /// The latest scores, oldest first; at most 32.
+    #[serde(serialize_with = "crate::finite::only")]
     pub recent_scores: Vec<f64>,
     /// Alert state.
     pub alert: AlertMemory,
@@ -54,11 +55,13 @@ pub struct AlertMemory {
     pub state: MachineState,
     /// Since when; absent before the first chunk.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
     /// Consecutive chunks that speak for a change of state.
     pub streak: u32,
     /// The first chunk of that streak.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub streak_since: Option<Timestamp>,
 }
 
@@ -68,9 +71,12 @@ pub struct AlertMemory {
 pub struct DriftMemory {
     /// Time of the window's first chunk.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub window_start: Option<Timestamp>,
     /// Scores of the window so far.
+    #[serde(serialize_with = "crate::finite::only")]
     pub scores: Vec<f64>,
     /// Sum over the window's chunks of each mel band's mean level, dB.
+    #[serde(serialize_with = "crate::finite::only")]
     pub band_sum_db: Vec<f64>,
 }
