@@ -1,0 +1,39 @@
+//! The hall around the machine: broadband rumble, the hum of others, a clank now and then. Never the same twice.
+
+use rand::Rng;
+use rand::rngs::SmallRng;
+
+use super::acoustics::{Filter, Mode, add_at_spl, around, peak_of_spl, poisson_times, seconds, strike, white};
+use super::rotor::Rotation;
+
+/// Level of the hall's broadband noise at the microphone, dB SPL, and by how much it wanders from chunk to chunk.
+const ROOM_SPL_DB: f64 = 66.0;
+const ROOM_SPREAD_DB: f64 = 2.0;
+/// Level of a neighbour's tones, dB SPL, and its range.
+const NEIGHBOUR_SPL_DB: f64 = 54.0;
+const NEIGHBOUR_SPREAD_DB: f64 = 4.0;
+/// Clanks a second, and their peak level, dB SPL.
+const CLANKS_HZ: f64 = 0.25;
+const CLANK_PEAK_SPL_DB: f64 = 72.0;
+
+pub(super) fn add_background(pressure: &mut [f64], rng: &mut SmallRng) {
+    let samples = pressure.len();
+
+    // Rumble that falls by about 3 dB an octave: three overlapping bands, the low ones strongest.
+    let mut rumble = vec![0.0; samples];
+    for (hz, level_db) in [(120.0, 0.0), (700.0, -6.0), (3000.0, -13.0)] {
+        let mut band = white(samples, rng);
+        Filter::band_pass(hz, 0.5).run(&mut band);
+        add_at_spl(&mut rumble, &band, 60.0 + level_db + around(rng, 0.0, 1.0));
+    }
+    add_at_spl(pressure, &rumble, around(rng, ROOM_SPL_DB, ROOM_SPREAD_DB));
+
+    let neighbour = Rotation::new(samples, around(rng, 47.0, 6.0), rng);
+    let orders: Vec<(f64, f64)> = (1..=8).map(|order| (1.0 / f64::from(order), rng.random())).collect();
+    add_at_spl(pressure, &neighbour.orders(&orders), around(rng, NEIGHBOUR_SPL_DB, NEIGHBOUR_SPREAD_DB));
+
+    for at_s in poisson_times(CLANKS_HZ, seconds(pressure), rng) {
+        let modes = [0.4, 1.0, 0.6].map(|gain| Mode { hz: rng.random_range(400.0..3000.0), decay_s: 0.03, gain });
+        strike(pressure, at_s, peak_of_spl(around(rng, CLANK_PEAK_SPL_DB, 4.0)), &modes);
+    }
+}
