@@ -1,0 +1,132 @@
+//! Everything that can be wrong with a chunk of sound.
+
+use auscult_schemas::{DeadLetterCode, SchemaError};
+
+/// Why a chunk cannot become features. Every message ends with what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum FeatureError {
+    /// The feature spec is not one that a spectrogram can be computed with.
+    #[error("{0}")]
+    Spec(#[from] SchemaError),
+    /// There are no bytes at all.
+    #[error("the value is empty: send the recording itself (WAV, FLAC or L16)")]
+    Empty,
+    /// The content type is none that is understood.
+    #[error(
+        "content type {0:?} is not supported: send audio/wav, audio/flac or audio/L16;rate=…;channels=…, or none at all with a WAV or FLAC value"
+    )]
+    UnsupportedContentType(String),
+    /// The content type is understood, but a parameter is missing or wrong.
+    #[error("content type {content_type:?}: {reason}; write it as audio/L16;rate=16000;channels=1 (RFC 2586)")]
+    InvalidContentType {
+        /// The content type as it came.
+        content_type: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The bytes are not the kind of sound they are said to be.
+    #[error("expected {expected}, but the bytes are {found}: send the recording with the content type that it has")]
+    NotAudio {
+        /// What the content type says.
+        expected: &'static str,
+        /// What the bytes look like.
+        found: String,
+    },
+    /// The sound ends before its own header says it should.
+    #[error("the {format} value is cut short: {detail}; send the whole recording again")]
+    Truncated {
+        /// `WAV`, `FLAC` or `L16`.
+        format: &'static str,
+        /// How much is there of how much.
+        detail: String,
+    },
+    /// The sound was damaged on its way: a checksum does not hold, or a block cannot be decoded.
+    #[error("the {format} value is damaged: {detail}; send the recording again from its source")]
+    Damaged {
+        /// `WAV` or `FLAC`.
+        format: &'static str,
+        /// What does not fit.
+        detail: String,
+    },
+    /// Sound, but outside the contract: sample format, sample rate or number of channels.
+    #[error(
+        "{format}: {detail}; the contract is PCM 16/24/32 or float 32, 1–16 channels, 4–192 kHz: convert the recording, for example with ffmpeg"
+    )]
+    UnsupportedFormat {
+        /// `WAV`, `FLAC`, `L16` or `clip`.
+        format: &'static str,
+        /// What is outside it.
+        detail: String,
+    },
+    /// A header and not one sample.
+    #[error("the recording holds no samples: check that the recorder ran before the chunk was sent")]
+    NoSamples,
+    /// A sample is NaN or infinite.
+    #[error("channel {channel} has a sample that is {value} at index {index}: check the recorder's float conversion")]
+    NonFinite {
+        /// Channel, from 0.
+        channel: usize,
+        /// Sample, from 0.
+        index: usize,
+        /// The sample.
+        value: f32,
+    },
+    /// More samples than a chunk may hold.
+    #[error(
+        "the recording has {samples} samples in all channels together, the limit is {limit}: send it in shorter chunks"
+    )]
+    TooLarge {
+        /// Samples that it has, or claims to have.
+        samples: u64,
+        /// Samples that it may have.
+        limit: u64,
+    },
+    /// Channels of a clip differ in length.
+    #[error("channel {channel} has {found} samples and channel 0 has {expected}: give every channel the same length")]
+    UnevenChannels {
+        /// The channel that differs.
+        channel: usize,
+        /// Length of channel 0, samples.
+        expected: usize,
+        /// Length of this one, samples.
+        found: usize,
+    },
+    /// Too few frames to be stacked.
+    #[error("{available} frames cannot fill one vector of {wanted}: use a clip of at least {wanted} frames")]
+    TooFewFrames {
+        /// Frames that there are.
+        available: usize,
+        /// Frames of one vector.
+        wanted: usize,
+    },
+    /// The resampler refused; no input is known that leads here.
+    #[error("resampling {from_hz} Hz to {to_hz} Hz: {detail}; please report this")]
+    Resample {
+        /// Rate of the sound, Hz.
+        from_hz: u32,
+        /// Rate wanted, Hz.
+        to_hz: u32,
+        /// The resampler's own words.
+        detail: String,
+    },
+}
+
+impl FeatureError {
+    /// The code under which the chunk becomes a dead letter.
+    #[must_use]
+    pub fn code(&self) -> DeadLetterCode {
+        match self {
+            Self::Empty => DeadLetterCode::Empty,
+            Self::UnsupportedContentType(_) | Self::InvalidContentType { .. } => DeadLetterCode::UnsupportedContentType,
+            Self::NotAudio { .. } => DeadLetterCode::NotAudio,
+            Self::Truncated { .. } | Self::Damaged { .. } => DeadLetterCode::Truncated,
+            Self::UnsupportedFormat { .. } => DeadLetterCode::UnsupportedFormat,
+            Self::NoSamples => DeadLetterCode::NoSamples,
+            Self::NonFinite { .. } => DeadLetterCode::NonFinite,
+            Self::TooLarge { .. } => DeadLetterCode::TooLarge,
+            Self::Spec(_) | Self::UnevenChannels { .. } | Self::TooFewFrames { .. } | Self::Resample { .. } => {
+                DeadLetterCode::Internal
+            }
+        }
+    }
+}
