@@ -8,6 +8,13 @@
 //!                                         restore thread: committed offsets, then the changelog to its end
 //! ```
 
+pub mod compute;
+pub mod config;
+pub mod core;
+pub mod memory_log;
 pub mod ports;
 pub mod processor;
 pub mod record;
+pub mod runner;
+pub mod states;
+pub mod telemetry;

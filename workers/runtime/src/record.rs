@@ -22,10 +22,14 @@ impl Record {
     /// What the record costs in memory, bytes: key, value, headers and a fixed sum for the struct itself.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        const STRUCT: usize = 256;
-        let headers: usize = self.headers.0.iter().map(|(name, value)| name.len() + value.len() + 32).sum();
-        STRUCT + self.key.as_ref().map_or(0, Bytes::len) + self.value.as_ref().map_or(0, Bytes::len) + headers
+        cost(self.key.as_ref(), self.value.as_ref(), &self.headers)
     }
+}
+
+fn cost(key: Option<&Bytes>, value: Option<&Bytes>, headers: &Headers) -> usize {
+    const STRUCT: usize = 256;
+    let headers: usize = headers.0.iter().map(|(name, value)| name.len() + value.len() + 32).sum();
+    STRUCT + key.map_or(0, Bytes::len) + value.map_or(0, Bytes::len) + headers
 }
 
 /// A record to be sent, to the same partition number as the record that it answers.
@@ -43,4 +47,12 @@ pub struct OutputRecord {
     pub headers: Headers,
     /// The record's timestamp, ms since the epoch; `None` lets the client set it.
     pub timestamp_ms: Option<i64>,
+}
+
+impl OutputRecord {
+    /// What the record costs in memory, bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        cost(self.key.as_ref(), self.value.as_ref(), &self.headers)
+    }
 }

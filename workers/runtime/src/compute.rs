@@ -1,0 +1,249 @@
+//! The compute side: runs the processor over batches, keeps the machines' states, makes dead letters of what is refused.
+//!
+//! Synchronous and without threads of its own; the runner puts it on one.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use auscult_schemas::topics::{DEAD_LETTERS, MAX_MESSAGE_BYTES};
+use auscult_schemas::{DeadLetter, DeadLetterCode, Headers};
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::core::Batch;
+use crate::processor::{Memory, Output, Processor, Rejection, StateKey};
+use crate::record::{OutputRecord, Record};
+use crate::states::States;
+
+/// Room left in a dead letter for the key and the headers that are added, bytes.
+const DEAD_LETTER_MARGIN: usize = 64 * 1024;
+
+/// What the compute side is told of the worker.
+#[derive(Debug, Clone)]
+pub struct ComputeConfig {
+    /// Name of the worker, as dead letters carry it.
+    pub worker: String,
+    /// Topic that keeps the machines' states; `None`: nothing is kept.
+    pub changelog: Option<&'static str>,
+    /// A record whose value is larger is refused unseen, bytes.
+    pub max_value_bytes: usize,
+}
+
+/// What a batch came to.
+#[derive(Debug, Default)]
+pub struct Computed {
+    /// Results, dead letters and changelog records, by partition.
+    pub outputs: BTreeMap<i32, Vec<OutputRecord>>,
+    /// Their size, bytes.
+    pub bytes: usize,
+    /// Why records were refused.
+    pub rejections: Vec<DeadLetterCode>,
+}
+
+/// Processor and states.
+pub struct Compute<P: Processor> {
+    config: ComputeConfig,
+    processor: P,
+    states: States<P::State>,
+    /// The wall clock, for the time in dead letters only.
+    clock: fn() -> Timestamp,
+}
+
+impl<P: Processor> Compute<P> {
+    /// A compute side that knows no machine yet.
+    #[must_use]
+    pub fn new(config: ComputeConfig, processor: P) -> Self {
+        Self { config, processor, states: States::default(), clock: Timestamp::now }
+    }
+
+    /// The machines' states.
+    pub fn states(&mut self) -> &mut States<P::State> {
+        &mut self.states
+    }
+
+    /// Makes what a changelog holds the committed states of a partition. Gives the number of states that could not be read.
+    pub fn install(&mut self, partition: i32, entries: HashMap<Bytes, Bytes>) -> usize {
+        let mut unreadable = 0;
+        for (key, value) in entries {
+            match serde_json::from_slice(&value) {
+                Ok(state) => self.states.install([((partition, key), state)]),
+                Err(error) => {
+                    unreadable += 1;
+                    let machine = String::from_utf8_lossy(&key).into_owned();
+                    tracing::error!(partition, machine, %error, "state in the changelog is unreadable; this machine starts anew");
+                }
+            }
+        }
+        unreadable
+    }
+
+    /// Processes a batch on top of what is committed and staged, and stages what it writes.
+    pub fn process(&mut self, batch: &Batch<Record>) -> Computed {
+        let mut refused: Vec<Option<Rejection>> =
+            batch.records.iter().map(|record| self.refuse_unseen(record)).collect();
+        let accepted = if refused.iter().all(Option::is_none) {
+            Cow::Borrowed(&batch.records)
+        } else {
+            let kept = batch.records.iter().zip(&refused).filter(|(_, refusal)| refusal.is_none());
+            Cow::Owned(kept.map(|(record, _)| record.clone()).collect())
+        };
+        let mut memory = self.states.memory();
+        let results = process_guarded(&mut self.processor, &accepted, &mut memory);
+        let written = memory.into_written();
+
+        let mut computed = Computed::default();
+        let mut results = results.into_iter();
+        for (record, refusal) in batch.records.iter().zip(&mut refused) {
+            let result = match refusal.take() {
+                Some(rejection) => Err(rejection),
+                None => results.next().expect("process_guarded gives one result a record"),
+            };
+            let partition = record.coordinates.partition;
+            let sent = computed.outputs.entry(partition).or_default();
+            match result {
+                Ok(outputs) => sent.extend(outputs.into_iter().map(|output| routed(output, partition))),
+                Err(rejection) => {
+                    computed.rejections.push(rejection.code);
+                    sent.push(dead_letter(record, rejection, &self.config.worker, (self.clock)()));
+                }
+            }
+        }
+        if let Some(changelog) = self.config.changelog {
+            append_changelog(&mut computed.outputs, changelog, &written);
+        }
+        computed.bytes = computed.outputs.values().flatten().map(OutputRecord::bytes).sum();
+        self.states.stage(batch.id, written);
+        computed
+    }
+
+    fn refuse_unseen(&self, record: &Record) -> Option<Rejection> {
+        let len = record.value.as_ref().map_or(0, Bytes::len);
+        if len == 0 {
+            let detail = "the record has no value; send the sound itself as the value".to_owned();
+            return Some(Rejection { code: DeadLetterCode::Empty, detail });
+        }
+        let bound = self.config.max_value_bytes;
+        (len > bound).then(|| Rejection {
+            code: DeadLetterCode::TooLarge,
+            detail: format!(
+                "the value has {len} bytes, the bound is {bound}; send shorter chunks, fewer channels or FLAC"
+            ),
+        })
+    }
+}
+
+fn process_guarded<P: Processor>(
+    processor: &mut P,
+    records: &[Record],
+    memory: &mut Memory<'_, P::State>,
+) -> Vec<Result<Vec<Output>, Rejection>> {
+    if records.is_empty() {
+        return Vec::new();
+    }
+    let mut attempt = Memory { layers: memory.layers.clone(), written: HashMap::new() };
+    let outcome = catch_unwind(AssertUnwindSafe(|| processor.process(records, &mut attempt)));
+    match outcome {
+        Ok(results) if results.len() == records.len() => {
+            memory.written.extend(attempt.written);
+            results
+        }
+        _ => process_singly(processor, records, memory),
+    }
+}
+
+/// After a panic in a batch: each record by itself, so that only the one at fault is refused.
+fn process_singly<P: Processor>(
+    processor: &mut P,
+    records: &[Record],
+    memory: &mut Memory<'_, P::State>,
+) -> Vec<Result<Vec<Output>, Rejection>> {
+    let mut results = Vec::with_capacity(records.len());
+    for record in records {
+        let mut layers = vec![&memory.written];
+        layers.extend(memory.layers.iter().copied());
+        let mut attempt = Memory { layers, written: HashMap::new() };
+        let outcome = catch_unwind(AssertUnwindSafe(|| processor.process(std::slice::from_ref(record), &mut attempt)));
+        let written = attempt.written;
+        match outcome {
+            Ok(mut single) if single.len() == 1 => {
+                results.push(single.pop().expect("its length was just seen"));
+                memory.written.extend(written);
+            }
+            Ok(other) => {
+                results.push(Err(internal(format!("the processor gave {} results for one record", other.len()))))
+            }
+            Err(panic) => {
+                let reason = panic_message(panic.as_ref());
+                tracing::error!(record = %record.coordinates, reason, "processor panicked; the record becomes a dead letter");
+                results.push(Err(internal(reason)));
+            }
+        }
+    }
+    results
+}
+
+fn internal(reason: String) -> Rejection {
+    let detail = format!("the worker failed on this record, please report it together with the record: {reason}");
+    Rejection { code: DeadLetterCode::Internal, detail }
+}
+
+fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a message".to_owned())
+}
+
+fn routed(output: Output, partition: i32) -> OutputRecord {
+    OutputRecord {
+        topic: output.topic.to_owned(),
+        partition,
+        key: Some(output.key),
+        value: Some(output.value),
+        headers: output.headers,
+        timestamp_ms: None,
+    }
+}
+
+fn append_changelog<S: serde::Serialize>(
+    outputs: &mut BTreeMap<i32, Vec<OutputRecord>>,
+    changelog: &str,
+    written: &HashMap<StateKey, S>,
+) {
+    // Sorted, so that the same batch always gives the same records.
+    let mut keys: Vec<&StateKey> = written.keys().collect();
+    keys.sort();
+    for state_key in keys {
+        let value =
+            serde_json::to_vec(&written[state_key]).expect("a state serialises: its fields are numbers and names");
+        outputs.entry(state_key.0).or_default().push(OutputRecord {
+            topic: changelog.to_owned(),
+            partition: state_key.0,
+            key: Some(state_key.1.clone()),
+            value: Some(Bytes::from(value)),
+            headers: Headers::default(),
+            timestamp_ms: None,
+        });
+    }
+}
+
+fn dead_letter(record: &Record, rejection: Rejection, worker: &str, time: Timestamp) -> OutputRecord {
+    let mut headers = record.headers.clone();
+    let value_omitted = record.bytes() + DEAD_LETTER_MARGIN > MAX_MESSAGE_BYTES;
+    DeadLetter {
+        code: rejection.code,
+        detail: rejection.detail,
+        source: record.coordinates.clone(),
+        worker: worker.to_owned(),
+        time,
+        value_omitted,
+    }
+    .append_to(&mut headers);
+    OutputRecord {
+        topic: DEAD_LETTERS.to_owned(),
+        partition: record.coordinates.partition,
+        key: record.key.clone(),
+        value: if value_omitted { None } else { record.value.clone() },
+        headers,
+        timestamp_ms: record.timestamp_ms,
+    }
+}

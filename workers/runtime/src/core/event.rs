@@ -1,0 +1,68 @@
+//! What can happen to a runner.
+
+use std::collections::BTreeMap;
+
+use super::{BatchId, Epoch};
+use crate::ports::Failure;
+
+/// What can happen to a runner.
+#[derive(Debug)]
+pub enum Event<R, O, S> {
+    /// The group gives these partitions.
+    Assigned(Vec<i32>),
+    /// The group wants these back.
+    Revoked(Vec<i32>),
+    /// These are gone without having been asked for.
+    Lost(Vec<i32>),
+    /// [`super::Action::Restore`] is done.
+    Restored {
+        /// Partition.
+        partition: i32,
+        /// The epoch that asked.
+        epoch: Epoch,
+        /// The offset to go on from.
+        position: i64,
+        /// What the changelog holds.
+        state: S,
+    },
+    /// A record has come.
+    Fetched {
+        /// Its partition.
+        partition: i32,
+        /// Its offset.
+        offset: i64,
+        /// What it costs in memory, bytes.
+        bytes: usize,
+        /// The record.
+        record: R,
+    },
+    /// [`super::Action::Compute`] is done.
+    Computed {
+        /// Which batch.
+        batch: BatchId,
+        /// Its outputs by partition, changelog and dead letters included.
+        outputs: BTreeMap<i32, Vec<O>>,
+        /// What they cost in memory, bytes.
+        bytes: usize,
+    },
+    /// [`super::Action::Commit`] has succeeded.
+    Committed {
+        /// Which batch.
+        batch: BatchId,
+    },
+    /// [`super::Action::Commit`] has failed.
+    CommitFailed {
+        /// Which batch.
+        batch: BatchId,
+        /// What has to follow.
+        failure: Failure,
+    },
+    /// A client is of no use any more.
+    ClientFailed(String),
+    /// [`super::Action::ReplaceClients`] is done.
+    ClientsReplaced,
+    /// SIGTERM, or the end of the demo.
+    Stop,
+    /// Time has passed.
+    Tick,
+}

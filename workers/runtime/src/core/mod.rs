@@ -1,0 +1,527 @@
+//! The runner's decisions, without IO: events in, actions out.
+//!
+//! ```text
+//!  Assigned ─► Restoring ─Restored─► Active ─Revoked─► Draining ─► released
+//!                                      │ Fetched
+//!                                      ▼
+//!   buffer ─closes─► computing ─Computed─► waiting ─► committing ─Committed─► state swapped
+//!                        └── CommitFailed(Aborted): all of it dropped, state discarded, seek back ──┘
+//! ```
+//!
+//! While one batch commits the next is computed on top of its staged state; a third is not begun. An abort therefore
+//! drops at most what is in these three places, and all of it is read again from the committed offsets.
+//!
+//! What keeps a result from being lost or doubled, and where it stands:
+//!
+//! * A partition's **epoch** changes when the partition comes, goes or is rewound. A batch carries the epochs under which its
+//!   records were taken; what comes back under an old epoch is dropped before it is sent (`Core::drop_stale`).
+//! * Offsets are committed in the transaction that carries the results, so the core never commits any by itself.
+//! * The committed position moves only on `Committed`, and a rewind goes there (`Core::rewind`).
+//! * An outcome that nobody knows (a fatal error in the middle of a commit) is never guessed at: the clients are
+//!   replaced, and the position is read from the broker again (`Core::replace_clients`).
+//!
+//! The clock is an argument: a [`Duration`] since any fixed start, never the wall clock.
+
+mod action;
+mod event;
+mod partition;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+pub use action::{Action, Batch, BatchId};
+pub use event::Event;
+pub use partition::Epoch;
+use partition::{Partition, Status};
+
+use crate::ports::Failure;
+
+/// When a batch closes, when intake pauses, how long a drain may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CoreConfig {
+    /// A batch closes at this many records.
+    pub max_batch_records: usize,
+    /// A batch closes at this many bytes.
+    pub max_batch_bytes: usize,
+    /// A batch closes when its oldest record has waited this long.
+    pub max_batch_age: Duration,
+    /// Intake pauses when records that are buffered or in flight reach this many bytes, and goes on at half of it.
+    pub max_buffer_bytes: usize,
+    /// After a revoke or a stop, what has not been committed by then is dropped.
+    pub drain_deadline: Duration,
+}
+
+struct Buffered<R> {
+    partition: i32,
+    offset: i64,
+    bytes: usize,
+    since: Duration,
+    record: R,
+}
+
+/// What a batch holds of one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Share {
+    epoch: Epoch,
+    next_offset: i64,
+}
+
+struct InFlight {
+    batch: BatchId,
+    shares: BTreeMap<i32, Share>,
+    bytes: usize,
+}
+
+struct Waiting<O> {
+    in_flight: InFlight,
+    outputs: BTreeMap<i32, Vec<O>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// Between clients: nothing is owned.
+    Replacing,
+    /// Intake has ended; what is in flight may finish until the deadline.
+    Stopping {
+        deadline: Duration,
+    },
+    Stopped,
+}
+
+/// The state machine. `R` is a record, `O` an output record, `S` a partition's restored state.
+pub struct Core<R, O, S> {
+    config: CoreConfig,
+    phase: Phase,
+    partitions: BTreeMap<i32, Partition>,
+    last_epoch: u64,
+    last_batch: BatchId,
+    buffer: VecDeque<Buffered<R>>,
+    buffer_bytes: usize,
+    computing: Option<InFlight>,
+    waiting: Option<Waiting<O>>,
+    committing: Option<InFlight>,
+    paused: bool,
+    actions: Vec<Action<R, O, S>>,
+}
+
+impl<R, O, S> Core<R, O, S> {
+    /// A core that owns nothing yet.
+    #[must_use]
+    pub fn new(config: CoreConfig) -> Self {
+        Self {
+            config,
+            phase: Phase::Running,
+            partitions: BTreeMap::new(),
+            last_epoch: 0,
+            last_batch: 0,
+            buffer: VecDeque::new(),
+            buffer_bytes: 0,
+            computing: None,
+            waiting: None,
+            committing: None,
+            paused: false,
+            actions: Vec::new(),
+        }
+    }
+
+    /// Takes an event in and gives the actions that follow from it, to be done in their order.
+    pub fn handle(&mut self, event: Event<R, O, S>, now: Duration) -> Vec<Action<R, O, S>> {
+        if self.phase == Phase::Stopped {
+            return Vec::new();
+        }
+        match event {
+            Event::Assigned(partitions) => self.assigned(&partitions),
+            Event::Restored { partition, epoch, position, state } => self.restored(partition, epoch, position, state),
+            Event::Revoked(partitions) => self.revoked(&partitions, now),
+            Event::Lost(partitions) => self.lost(&partitions),
+            Event::Fetched { partition, offset, bytes, record } => self.fetched(partition, offset, bytes, record, now),
+            Event::Computed { batch, outputs, bytes } => self.computed(batch, outputs, bytes),
+            Event::Committed { batch } => self.committed(batch),
+            Event::CommitFailed { batch, failure } => self.commit_failed(batch, failure),
+            Event::ClientFailed(reason) => self.replace_clients(reason),
+            Event::ClientsReplaced => {
+                if self.phase == Phase::Replacing {
+                    self.phase = Phase::Running;
+                }
+            }
+            Event::Stop => self.stop(now),
+            Event::Tick => {}
+        }
+        self.advance(now);
+        std::mem::take(&mut self.actions)
+    }
+
+    /// The earliest moment at which a [`Event::Tick`] would change anything.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        let batch = match (&self.computing, &self.waiting, self.buffer.front()) {
+            (None, None, Some(oldest)) => Some(oldest.since + self.config.max_batch_age),
+            _ => None,
+        };
+        let drain = self.partitions.values().filter_map(Partition::drain_deadline).min();
+        let stop = match self.phase {
+            Phase::Stopping { deadline } => Some(deadline),
+            _ => None,
+        };
+        [batch, drain, stop].into_iter().flatten().min()
+    }
+
+    /// Bytes of records and results that are buffered or in flight.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let computing = self.computing.as_ref().map_or(0, |batch| batch.bytes);
+        let waiting = self.waiting.as_ref().map_or(0, |batch| batch.in_flight.bytes);
+        let committing = self.committing.as_ref().map_or(0, |batch| batch.bytes);
+        self.buffer_bytes + computing + waiting + committing
+    }
+
+    /// Whether intake is paused for want of room.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// The partitions owned, and whether each is ready to take records.
+    pub fn partitions(&self) -> impl Iterator<Item = (i32, bool)> + '_ {
+        self.partitions.iter().map(|(number, partition)| (*number, partition.status == Status::Active))
+    }
+
+    /// Whether this epoch is still the partition's own.
+    #[must_use]
+    pub fn is_current(&self, partition: i32, epoch: Epoch) -> bool {
+        self.partitions.get(&partition).is_some_and(|owned| owned.epoch == epoch)
+    }
+
+    fn next_epoch(&mut self) -> Epoch {
+        self.last_epoch += 1;
+        Epoch(self.last_epoch)
+    }
+
+    fn assigned(&mut self, partitions: &[i32]) {
+        if self.phase != Phase::Running {
+            // A stopping worker takes nothing on; its clients are closed soon and the group moves the partitions on.
+            return;
+        }
+        for &number in partitions {
+            if self.partitions.contains_key(&number) {
+                self.forget(number);
+            }
+            let epoch = self.next_epoch();
+            self.partitions.insert(number, Partition::restoring(epoch));
+            self.actions.push(Action::Restore { partition: number, epoch });
+        }
+    }
+
+    fn restored(&mut self, number: i32, epoch: Epoch, position: i64, state: S) {
+        let Some(partition) = self.partitions.get_mut(&number) else { return };
+        if partition.epoch != epoch || partition.status != Status::Restoring {
+            return;
+        }
+        partition.status = Status::Active;
+        partition.next_offset = position;
+        partition.committed = position;
+        self.actions.push(Action::InstallState { partition: number, state });
+        self.actions.push(Action::Start { positions: BTreeMap::from([(number, position)]) });
+        if self.paused {
+            self.actions.push(Action::Pause { partitions: vec![number] });
+        }
+    }
+
+    fn fetched(&mut self, number: i32, offset: i64, bytes: usize, record: R, now: Duration) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let Some(partition) = self.partitions.get_mut(&number) else { return };
+        // Offsets may skip (commit markers, compaction) but never go back: what is behind was delivered before a rewind.
+        if partition.status != Status::Active || offset < partition.next_offset {
+            return;
+        }
+        partition.next_offset = offset + 1;
+        self.buffer_bytes += bytes;
+        self.buffer.push_back(Buffered { partition: number, offset, bytes, since: now, record });
+    }
+
+    fn revoked(&mut self, partitions: &[i32], now: Duration) {
+        let deadline = now + self.config.drain_deadline;
+        self.drop_buffered(|number| partitions.contains(&number));
+        for &number in partitions {
+            match self.partitions.get_mut(&number) {
+                Some(partition) if partition.status == Status::Active => {
+                    partition.status = Status::Draining { deadline };
+                }
+                Some(partition) if partition.status == Status::Restoring => self.release(&[number]),
+                Some(_) => {}
+                // Not known here (it came while stopping): the group still wants its answer.
+                None => self.actions.push(Action::Release { partitions: vec![number] }),
+            }
+        }
+    }
+
+    fn lost(&mut self, partitions: &[i32]) {
+        self.drop_buffered(|number| partitions.contains(&number));
+        self.release(partitions);
+    }
+
+    /// Gives partitions back. What is in flight of them is stale from here on, because they are owned no more.
+    fn release(&mut self, partitions: &[i32]) {
+        for &number in partitions {
+            self.forget(number);
+        }
+        self.actions.push(Action::Release { partitions: partitions.to_vec() });
+    }
+
+    fn forget(&mut self, number: i32) {
+        if self.partitions.remove(&number).is_some() {
+            self.drop_buffered(|partition| partition == number);
+            self.actions.push(Action::ForgetState { partition: number });
+        }
+    }
+
+    fn drop_buffered(&mut self, is_dropped: impl Fn(i32) -> bool) {
+        self.buffer.retain(|buffered| !is_dropped(buffered.partition));
+        self.buffer_bytes = self.buffer.iter().map(|buffered| buffered.bytes).sum();
+    }
+
+    fn computed(&mut self, batch: BatchId, outputs: BTreeMap<i32, Vec<O>>, output_bytes: usize) {
+        let Some(mut in_flight) = self.computing.take_if(|computing| computing.batch == batch) else { return };
+        debug_assert!(self.waiting.is_none(), "a batch is computed only while none waits");
+        in_flight.bytes += output_bytes;
+        self.waiting = Some(Waiting { in_flight, outputs });
+    }
+
+    fn committed(&mut self, batch: BatchId) {
+        let Some(in_flight) = self.committing.take_if(|committing| committing.batch == batch) else { return };
+        for (number, share) in &in_flight.shares {
+            if let Some(partition) = self.partitions.get_mut(number)
+                && partition.epoch == share.epoch
+            {
+                debug_assert!(share.next_offset > partition.committed, "commits move forward");
+                partition.committed = share.next_offset;
+            }
+        }
+        self.actions.push(Action::SwapState { batch });
+    }
+
+    fn commit_failed(&mut self, batch: BatchId, failure: Failure) {
+        if self.committing.take_if(|committing| committing.batch == batch).is_none() {
+            return;
+        }
+        match failure {
+            Failure::Aborted(_) => self.rewind(),
+            Failure::Fatal(reason) => self.replace_clients(reason),
+        }
+    }
+
+    /// After an abort: nothing that is in flight may be sent, and every partition is read again from its committed offset.
+    fn rewind(&mut self) {
+        self.waiting = None;
+        self.buffer.clear();
+        self.buffer_bytes = 0;
+        self.actions.push(Action::DiscardState);
+        let draining: Vec<i32> = self
+            .partitions
+            .iter()
+            .filter(|(_, owned)| owned.drain_deadline().is_some())
+            .map(|(number, _)| *number)
+            .collect();
+        if !draining.is_empty() {
+            self.release(&draining);
+        }
+        let mut positions = BTreeMap::new();
+        let active: Vec<i32> = self.active();
+        for number in active {
+            let epoch = self.next_epoch();
+            let partition = self.partitions.get_mut(&number).expect("listed just above");
+            partition.epoch = epoch;
+            partition.next_offset = partition.committed;
+            positions.insert(number, partition.committed);
+        }
+        let is_intake_open = self.phase == Phase::Running;
+        if is_intake_open && !positions.is_empty() {
+            let partitions: Vec<i32> = positions.keys().copied().collect();
+            self.actions.push(Action::Start { positions });
+            if self.paused {
+                self.actions.push(Action::Pause { partitions });
+            }
+        }
+    }
+
+    fn active(&self) -> Vec<i32> {
+        self.partitions.iter().filter(|(_, owned)| owned.status == Status::Active).map(|(number, _)| *number).collect()
+    }
+
+    fn replace_clients(&mut self, reason: String) {
+        if self.phase == Phase::Replacing {
+            return;
+        }
+        let owned: Vec<i32> = self.partitions.keys().copied().collect();
+        for number in owned {
+            self.forget(number);
+        }
+        self.waiting = None;
+        self.committing = None;
+        self.paused = false;
+        self.actions.push(Action::DiscardState);
+        if self.phase == Phase::Running {
+            self.phase = Phase::Replacing;
+            self.actions.push(Action::ReplaceClients { reason });
+        }
+    }
+
+    fn stop(&mut self, now: Duration) {
+        match self.phase {
+            Phase::Running => {
+                self.buffer.clear();
+                self.buffer_bytes = 0;
+                self.phase = Phase::Stopping { deadline: now + self.config.drain_deadline };
+            }
+            Phase::Replacing => {
+                self.phase = Phase::Stopping { deadline: now };
+            }
+            Phase::Stopping { .. } | Phase::Stopped => {}
+        }
+    }
+
+    /// Does whatever has become possible.
+    fn advance(&mut self, now: Duration) {
+        self.expire(now);
+        self.drop_stale();
+        self.begin_commit();
+        self.release_drained();
+        self.finish_stop();
+        self.close_batch(now);
+        self.regulate_intake();
+    }
+
+    /// Takes the epoch from what has not finished by its deadline, so that its results are stale.
+    fn expire(&mut self, now: Duration) {
+        let stop_expired = matches!(self.phase, Phase::Stopping { deadline } if now >= deadline);
+        let expired: Vec<i32> = self
+            .partitions
+            .iter()
+            .filter(|(_, owned)| stop_expired || owned.drain_deadline().is_some_and(|deadline| now >= deadline))
+            .map(|(number, _)| *number)
+            .collect();
+        let committing: Vec<i32> = self.committing.iter().flat_map(|batch| batch.shares.keys().copied()).collect();
+        for number in expired {
+            // A transaction that is being committed cannot be called back; its outcome is awaited.
+            if !committing.contains(&number) {
+                let epoch = self.next_epoch();
+                self.partitions.get_mut(&number).expect("listed just above").epoch = epoch;
+            }
+        }
+    }
+
+    /// Rule 3: results of an old epoch are dropped before they are sent.
+    fn drop_stale(&mut self) {
+        let Some(mut waiting) = self.waiting.take() else { return };
+        let partitions = &self.partitions;
+        waiting
+            .in_flight
+            .shares
+            .retain(|number, share| partitions.get(number).is_some_and(|owned| owned.epoch == share.epoch));
+        waiting.outputs.retain(|number, _| waiting.in_flight.shares.contains_key(number));
+        if waiting.in_flight.shares.is_empty() {
+            // Nothing to commit. Its staged state is gone with the epochs: forgotten, or discarded by the rewind.
+            self.actions.push(Action::DropBatch { batch: waiting.in_flight.batch });
+        } else {
+            self.waiting = Some(waiting);
+        }
+    }
+
+    fn begin_commit(&mut self) {
+        if self.committing.is_some() {
+            return;
+        }
+        let Some(Waiting { in_flight, outputs }) = self.waiting.take() else { return };
+        let offsets = in_flight.shares.iter().map(|(number, share)| (*number, share.next_offset)).collect();
+        let outputs = outputs.into_values().flatten().collect();
+        self.actions.push(Action::Commit { batch: in_flight.batch, outputs, offsets });
+        self.committing = Some(in_flight);
+    }
+
+    fn is_in_flight(&self, number: i32, epoch: Epoch) -> bool {
+        let waiting = self.waiting.as_ref().map(|waiting| &waiting.in_flight);
+        [self.computing.as_ref(), waiting, self.committing.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|batch| batch.shares.get(&number).is_some_and(|share| share.epoch == epoch))
+    }
+
+    fn release_drained(&mut self) {
+        let drained: Vec<i32> = self
+            .partitions
+            .iter()
+            .filter(|(number, owned)| owned.drain_deadline().is_some() && !self.is_in_flight(**number, owned.epoch))
+            .map(|(number, _)| *number)
+            .collect();
+        if !drained.is_empty() {
+            self.release(&drained);
+        }
+    }
+
+    fn finish_stop(&mut self) {
+        if !matches!(self.phase, Phase::Stopping { .. }) {
+            return;
+        }
+        let is_busy = self.partitions.iter().any(|(number, owned)| self.is_in_flight(*number, owned.epoch));
+        if is_busy || self.committing.is_some() {
+            return;
+        }
+        let owned: Vec<i32> = self.partitions.keys().copied().collect();
+        if !owned.is_empty() {
+            self.release(&owned);
+        }
+        self.phase = Phase::Stopped;
+        self.actions.push(Action::Exit);
+    }
+
+    fn close_batch(&mut self, now: Duration) {
+        if self.phase != Phase::Running || self.computing.is_some() || self.waiting.is_some() {
+            return;
+        }
+        let Some(oldest) = self.buffer.front() else { return };
+        let is_full =
+            self.buffer.len() >= self.config.max_batch_records || self.buffer_bytes >= self.config.max_batch_bytes;
+        let is_due = now >= oldest.since + self.config.max_batch_age;
+        // Below the bound nothing more comes in while intake is paused, so waiting would be in vain.
+        if !is_full && !is_due && !self.paused {
+            return;
+        }
+        let mut records = Vec::new();
+        let mut shares = BTreeMap::new();
+        let mut bytes = 0;
+        while let Some(next) = self.buffer.front() {
+            let has_room = records.len() < self.config.max_batch_records
+                && (records.is_empty() || bytes + next.bytes <= self.config.max_batch_bytes);
+            if !has_room {
+                break;
+            }
+            let taken = self.buffer.pop_front().expect("the front was just seen");
+            let epoch = self.partitions.get(&taken.partition).expect("only owned partitions are buffered").epoch;
+            shares.insert(taken.partition, Share { epoch, next_offset: taken.offset + 1 });
+            bytes += taken.bytes;
+            records.push(taken.record);
+        }
+        self.buffer_bytes -= bytes;
+        self.last_batch += 1;
+        self.computing = Some(InFlight { batch: self.last_batch, shares, bytes });
+        self.actions.push(Action::Compute(Batch { id: self.last_batch, records }));
+    }
+
+    fn regulate_intake(&mut self) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let held = self.held_bytes();
+        let active = self.active();
+        if !self.paused && held >= self.config.max_buffer_bytes {
+            self.paused = true;
+            self.actions.push(Action::Pause { partitions: active });
+        } else if self.paused && held <= self.config.max_buffer_bytes / 2 {
+            self.paused = false;
+            self.actions.push(Action::Resume { partitions: active });
+        }
+    }
+}

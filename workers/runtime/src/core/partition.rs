@@ -1,0 +1,40 @@
+//! One partition that this worker owns.
+
+use std::time::Duration;
+
+/// One stretch of undisturbed reading of a partition. Never the same twice in a worker's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Epoch(pub u64);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    /// Its state is being read back; nothing is delivered.
+    Restoring,
+    /// Records are delivered.
+    Active,
+    /// The group wants it back; what is in flight may finish until the deadline.
+    Draining { deadline: Duration },
+}
+
+#[derive(Debug)]
+pub(super) struct Partition {
+    pub epoch: Epoch,
+    pub status: Status,
+    /// The offset that the next record has at least.
+    pub next_offset: i64,
+    /// The committed position.
+    pub committed: i64,
+}
+
+impl Partition {
+    pub fn restoring(epoch: Epoch) -> Self {
+        Self { epoch, status: Status::Restoring, next_offset: 0, committed: 0 }
+    }
+
+    pub fn drain_deadline(&self) -> Option<Duration> {
+        match self.status {
+            Status::Draining { deadline } => Some(deadline),
+            Status::Restoring | Status::Active => None,
+        }
+    }
+}

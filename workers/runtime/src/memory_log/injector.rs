@@ -1,0 +1,49 @@
+//! Planned failures, one by one, at named steps.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Where a failure strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Before a transaction begins.
+    Begin,
+    /// Half of the outputs are sent.
+    Send,
+    /// All are sent, the offsets are not.
+    SendOffsets,
+    /// Offsets are sent, the transaction is not ended.
+    Commit,
+    /// The transaction is committed, its producer does not know yet.
+    Committed,
+    /// A partition is being restored.
+    Restore,
+}
+
+/// What happens there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// An abortable error: the client aborts and says so. Not possible once committed, where it counts as fatal.
+    Abort,
+    /// The client is of no use any more, and leaves everything as it is.
+    Fatal,
+    /// It takes this much longer.
+    Delay(Duration),
+}
+
+/// The plan: first planned, first struck, each step by itself.
+#[derive(Debug, Default)]
+pub struct Injector {
+    planned: VecDeque<(Step, Fault)>,
+}
+
+impl Injector {
+    pub(crate) fn plan(&mut self, step: Step, fault: Fault) {
+        self.planned.push_back((step, fault));
+    }
+
+    pub(crate) fn strike(&mut self, step: Step) -> Option<Fault> {
+        let index = self.planned.iter().position(|(planned, _)| *planned == step)?;
+        self.planned.remove(index).map(|(_, fault)| fault)
+    }
+}

@@ -1,0 +1,37 @@
+//! One set of clients and the threads that drive two of them.
+
+use crossbeam_channel::Sender;
+
+use super::RunnerError;
+use super::threads::{self, Completion};
+use crate::core::{BatchId, Epoch};
+use crate::ports::{Clients, LogClients, Transaction};
+
+/// Clients in use. Dropping it closes the consumer; the threads end as soon as their present call returns. A
+/// commit that hangs there is fenced by the producer that comes after it.
+pub(super) struct Session<C: LogClients> {
+    pub consumer: C::Consumer,
+    transactions: Sender<(BatchId, Transaction<C::Membership>)>,
+    restores: Sender<(i32, Epoch)>,
+}
+
+impl<C: LogClients> Session<C> {
+    pub fn start(
+        clients: Clients<C::Consumer, C::Producer, C::Restorer>,
+        changelog: Option<&'static str>,
+        completed: &Sender<Completion>,
+    ) -> Result<Self, RunnerError> {
+        let transactions = threads::spawn_transactions(clients.producer, completed.clone())?;
+        let restores = threads::spawn_restores(clients.restorer, changelog, completed.clone())?;
+        Ok(Self { consumer: clients.consumer, transactions, restores })
+    }
+
+    pub fn restore(&self, partition: i32, epoch: Epoch) {
+        // A closed channel shows as `ThreadEnded` among the completions.
+        let _ = self.restores.send((partition, epoch));
+    }
+
+    pub fn commit(&self, batch: BatchId, transaction: Transaction<C::Membership>) {
+        let _ = self.transactions.send((batch, transaction));
+    }
+}

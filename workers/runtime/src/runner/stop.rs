@@ -1,0 +1,36 @@
+//! How a runner is told to stop.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Told once, heard by every clone.
+#[derive(Debug, Clone, Default)]
+pub struct StopSignal(Arc<(Mutex<bool>, Condvar)>);
+
+impl StopSignal {
+    /// A signal not yet given.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Stop.
+    pub fn give(&self) {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.1.notify_all();
+    }
+
+    /// Whether it has been given.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the signal, at most this long; gives whether it has been given.
+    #[must_use]
+    pub fn wait(&self, at_most: Duration) -> bool {
+        let given = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.0.1.wait_timeout_while(given, at_most, |given| !*given);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}

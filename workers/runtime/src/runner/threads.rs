@@ -1,0 +1,133 @@
+//! The threads beside the log thread. Each takes from its own channel until that is closed, and answers into the shared one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use crossbeam_channel::Sender;
+
+use super::RunnerError;
+use crate::compute::{Compute, Computed};
+use crate::core::{Batch, BatchId, Epoch};
+use crate::ports::{Failure, LogProducer, LogRestorer, Restored, Transaction};
+use crate::processor::Processor;
+use crate::record::Record;
+use crate::telemetry::{Metrics, stage};
+
+/// What the compute thread is asked for, in order.
+pub(super) enum ComputeCommand {
+    Install { partition: i32, entries: HashMap<Bytes, Bytes> },
+    Process(Batch<Record>),
+    Swap { batch: BatchId },
+    Drop { batch: BatchId },
+    Discard,
+    Forget { partition: i32 },
+}
+
+/// What came of it.
+pub(super) enum Completion {
+    Computed { batch: BatchId, computed: Computed },
+    Committed { batch: BatchId },
+    CommitFailed { batch: BatchId, failure: Failure },
+    Restored { partition: i32, epoch: Epoch, restored: Restored, took: Duration },
+    RestoreFailed { partition: i32, epoch: Epoch, failure: Failure },
+    ThreadEnded(&'static str),
+}
+
+/// Says so when its thread ends while unwinding, so that the log thread does not wait for ever.
+struct EndNotice {
+    name: &'static str,
+    completed: Sender<Completion>,
+}
+
+impl Drop for EndNotice {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.completed.send(Completion::ThreadEnded(self.name));
+        }
+    }
+}
+
+fn spawn(
+    name: &'static str,
+    completed: Sender<Completion>,
+    body: impl FnOnce(Sender<Completion>) + Send + 'static,
+) -> Result<(), RunnerError> {
+    let notice = EndNotice { name, completed: completed.clone() };
+    let run = move || {
+        let _notice = notice;
+        body(completed);
+    };
+    let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    spawned.map(drop).map_err(|source| RunnerError::Thread { name, source })
+}
+
+pub(super) fn spawn_compute<P: Processor>(
+    mut compute: Compute<P>,
+    completed: Sender<Completion>,
+    metrics: Arc<Metrics>,
+) -> Result<Sender<ComputeCommand>, RunnerError> {
+    let (commands, received) = crossbeam_channel::unbounded();
+    spawn("compute", completed, move |completed| {
+        for command in received {
+            match command {
+                ComputeCommand::Install { partition, entries } => {
+                    compute.install(partition, entries);
+                }
+                ComputeCommand::Process(batch) => {
+                    let begun = Instant::now();
+                    let computed = compute.process(&batch);
+                    metrics.observe_stage(stage::PROCESS, begun.elapsed());
+                    let _ = completed.send(Completion::Computed { batch: batch.id, computed });
+                }
+                ComputeCommand::Swap { batch } => compute.states().swap(batch),
+                ComputeCommand::Drop { batch } => compute.states().drop_batch(batch),
+                ComputeCommand::Discard => compute.states().discard(),
+                ComputeCommand::Forget { partition } => compute.states().forget(partition),
+            }
+        }
+    })?;
+    Ok(commands)
+}
+
+pub(super) fn spawn_transactions<P: LogProducer>(
+    mut producer: P,
+    completed: Sender<Completion>,
+) -> Result<Sender<(BatchId, Transaction<P::Membership>)>, RunnerError> {
+    let (transactions, received) = crossbeam_channel::unbounded::<(BatchId, Transaction<P::Membership>)>();
+    spawn("transactions", completed, move |completed| {
+        for (batch, transaction) in received {
+            let completion = match producer.commit(transaction) {
+                Ok(()) => Completion::Committed { batch },
+                Err(failure) => Completion::CommitFailed { batch, failure },
+            };
+            let is_over = matches!(&completion, Completion::CommitFailed { failure: Failure::Fatal(_), .. });
+            let _ = completed.send(completion);
+            if is_over {
+                // Rule 5: this producer is never used again.
+                return;
+            }
+        }
+    })?;
+    Ok(transactions)
+}
+
+pub(super) fn spawn_restores<R: LogRestorer>(
+    mut restorer: R,
+    changelog: Option<&'static str>,
+    completed: Sender<Completion>,
+) -> Result<Sender<(i32, Epoch)>, RunnerError> {
+    let (restores, received) = crossbeam_channel::unbounded::<(i32, Epoch)>();
+    spawn("restore", completed, move |completed| {
+        for (partition, epoch) in received {
+            let begun = Instant::now();
+            let completion = match restorer.restore(partition, changelog) {
+                Ok(restored) => Completion::Restored { partition, epoch, restored, took: begun.elapsed() },
+                Err(failure) => Completion::RestoreFailed { partition, epoch, failure },
+            };
+            let _ = completed.send(completion);
+        }
+    })?;
+    Ok(restores)
+}

@@ -1,0 +1,129 @@
+//! What the runner counts, and when: results count once they are committed, not each time they are computed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use auscult_schemas::DeadLetterCode;
+use jiff::Timestamp;
+
+use crate::compute::Computed;
+use crate::core::{Batch, BatchId};
+use crate::ports::Restored;
+use crate::record::{OutputRecord, Record};
+use crate::telemetry::{Health, Metrics, UnreadyReason, stage};
+
+#[derive(Default)]
+struct Flight {
+    timestamps_ms: Vec<i64>,
+    rejections: Vec<DeadLetterCode>,
+    outputs: BTreeMap<String, u64>,
+    commit_began: Option<Instant>,
+}
+
+pub(super) struct Tracking {
+    metrics: Arc<Metrics>,
+    flights: HashMap<BatchId, Flight>,
+    restoring: i64,
+}
+
+impl Tracking {
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, flights: HashMap::new(), restoring: 0 }
+    }
+
+    /// Whether another thread has something to do.
+    pub fn is_busy(&self) -> bool {
+        !self.flights.is_empty() || self.restoring > 0
+    }
+
+    pub fn fetched(&self, record: &Record, bytes: usize) {
+        self.metrics.input_records.inc();
+        self.metrics.input_bytes.inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
+        if let Some(age) = record.timestamp_ms.and_then(age) {
+            self.metrics.observe_stage(stage::FETCH, age);
+        }
+    }
+
+    pub fn computing(&mut self, batch: &Batch<Record>) {
+        let bytes: usize = batch.records.iter().map(Record::bytes).sum();
+        self.metrics.batch_records.observe(batch.records.len() as f64);
+        self.metrics.batch_bytes.observe(bytes as f64);
+        let timestamps_ms = batch.records.iter().filter_map(|record| record.timestamp_ms).collect();
+        self.flights.insert(batch.id, Flight { timestamps_ms, ..Flight::default() });
+    }
+
+    pub fn computed(&mut self, batch: BatchId, computed: &Computed) {
+        if let Some(flight) = self.flights.get_mut(&batch) {
+            flight.rejections.clone_from(&computed.rejections);
+        }
+    }
+
+    pub fn committing(&mut self, batch: BatchId, outputs: &[OutputRecord]) {
+        let Some(flight) = self.flights.get_mut(&batch) else { return };
+        flight.commit_began = Some(Instant::now());
+        for output in outputs {
+            match flight.outputs.get_mut(&output.topic) {
+                Some(count) => *count += 1,
+                None => {
+                    flight.outputs.insert(output.topic.clone(), 1);
+                }
+            }
+        }
+    }
+
+    pub fn committed(&mut self, batch: BatchId) {
+        let Some(flight) = self.flights.remove(&batch) else { return };
+        self.metrics.commits.inc();
+        if let Some(began) = flight.commit_began {
+            self.metrics.observe_stage(stage::COMMIT, began.elapsed());
+        }
+        for (topic, records) in &flight.outputs {
+            self.metrics.add_outputs(topic, *records);
+        }
+        for code in flight.rejections {
+            self.metrics.add_dead_letter(code);
+        }
+        for age in flight.timestamps_ms.into_iter().filter_map(age) {
+            self.metrics.observe_stage(stage::END_TO_END, age);
+        }
+    }
+
+    pub fn commit_failed(&mut self, batch: BatchId) {
+        self.metrics.aborts.inc();
+        self.flights.remove(&batch);
+    }
+
+    pub fn dropped(&mut self, batch: BatchId) {
+        self.flights.remove(&batch);
+    }
+
+    /// The clients are gone; what the compute thread still has under way is dropped when it comes back.
+    pub fn reset(&mut self) {
+        self.flights.clear();
+    }
+
+    pub fn restored(&self, restored: &Restored, took: Duration) {
+        self.metrics.restore_seconds.observe(took.as_secs_f64());
+        self.metrics.restore_bytes.inc_by(restored.bytes_read);
+        self.metrics.restored_keys.inc_by(u64::try_from(restored.entries.len()).unwrap_or(u64::MAX));
+    }
+
+    pub fn set_restoring(&mut self, restoring: i64, health: &Health) {
+        if restoring == self.restoring {
+            return;
+        }
+        self.restoring = restoring;
+        if restoring == 0 {
+            health.clear(UnreadyReason::Restoring);
+        } else {
+            health.unready(UnreadyReason::Restoring, format!("{restoring} partitions"));
+        }
+    }
+}
+
+/// How long ago a record's timestamp was; `None` where its clock is ahead of ours.
+fn age(timestamp_ms: i64) -> Option<Duration> {
+    let elapsed = Timestamp::now().as_millisecond() - timestamp_ms;
+    u64::try_from(elapsed).ok().map(Duration::from_millis)
+}

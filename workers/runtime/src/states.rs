@@ -1,0 +1,75 @@
+//! What is remembered of each machine: committed, and staged by batches that are not committed yet.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::core::BatchId;
+use crate::processor::{Memory, StateKey};
+
+/// Committed states, and above them one layer a batch in flight, oldest first.
+#[derive(Debug)]
+pub struct States<S> {
+    committed: HashMap<StateKey, S>,
+    staged: VecDeque<(BatchId, HashMap<StateKey, S>)>,
+}
+
+impl<S> Default for States<S> {
+    fn default() -> Self {
+        Self { committed: HashMap::new(), staged: VecDeque::new() }
+    }
+}
+
+impl<S: Clone> States<S> {
+    /// A batch's view: the newest staged layer first, the committed states last.
+    #[must_use]
+    pub fn memory(&self) -> Memory<'_, S> {
+        let staged = self.staged.iter().rev().map(|(_, layer)| layer);
+        Memory { layers: staged.chain([&self.committed]).collect(), written: HashMap::new() }
+    }
+
+    /// Makes restored states a partition's committed ones.
+    pub fn install(&mut self, states: impl IntoIterator<Item = (StateKey, S)>) {
+        self.committed.extend(states);
+    }
+
+    /// Puts a batch's writes on top.
+    pub fn stage(&mut self, batch: BatchId, written: HashMap<StateKey, S>) {
+        debug_assert!(self.staged.back().is_none_or(|(last, _)| *last < batch), "batches are staged in their order");
+        self.staged.push_back((batch, written));
+    }
+
+    /// The batch is committed, and with it all that lies beneath it has been decided.
+    pub fn swap(&mut self, batch: BatchId) {
+        while let Some((staged, _)) = self.staged.front()
+            && *staged <= batch
+        {
+            let (staged, layer) = self.staged.pop_front().expect("the front was just seen");
+            if staged == batch {
+                self.committed.extend(layer);
+            }
+        }
+    }
+
+    /// The batch will not be committed.
+    pub fn drop_batch(&mut self, batch: BatchId) {
+        self.staged.retain(|(staged, _)| *staged != batch);
+    }
+
+    /// Forgets all that is staged.
+    pub fn discard(&mut self) {
+        self.staged.clear();
+    }
+
+    /// Forgets all of a partition, committed or staged.
+    pub fn forget(&mut self, partition: i32) {
+        self.committed.retain(|(owner, _), _| *owner != partition);
+        for (_, layer) in &mut self.staged {
+            layer.retain(|(owner, _), _| *owner != partition);
+        }
+    }
+
+    /// The committed states.
+    #[must_use]
+    pub fn committed(&self) -> &HashMap<StateKey, S> {
+        &self.committed
+    }
+}
