@@ -1,1 +1,50 @@
-//! How numbers become a judgement: detectors, training, calibration, evaluation, explanation.
+//! How numbers become a judgement: the detector, its training and calibration, evaluation, explanation, drift, alert state.
+//!
+//! ```text
+//!  normal clips ──► train ──► ModelPackage ──► Model::load ──► judge ──► Judgement ──► observe_chunk ──► state, Alert, Drift
+//!  log-mel, dB       │          one .safetensors file            ▲
+//!                    └ fit, cross-fit, calibrate            log-mel clips, one forward pass a batch
+//! ```
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`vectors`] | a spectrogram's stacked vectors, without copying them |
+//! | `autoencoder`, `fit` | the reference method's network, and how it learns |
+//! | `train` | who fits on what, who is held out, and the package that results |
+//! | [`calibration`] | held-out scores to threshold, p-value and health index |
+//! | `manifest`, `package` | the model file |
+//! | `model`, `forward` | many clips to judgements in one pass |
+//! | [`explain`] | which frequencies deviate |
+//! | [`metrics`], `evaluation` | how good a model is on labelled clips |
+//! | `alert`, [`drift`] | what a scoring worker remembers of a machine |
+//!
+//! Pure: bytes and numbers in, bytes and numbers out. No Kafka, no files, no clock.
+
+mod alert;
+mod autoencoder;
+pub mod calibration;
+mod device;
+pub mod drift;
+mod error;
+mod evaluation;
+pub mod explain;
+mod fit;
+mod forward;
+mod manifest;
+pub mod metrics;
+mod model;
+mod package;
+mod train;
+pub mod vectors;
+
+pub use alert::{AlertPolicy, Heard, Observation, WatchPolicy, observe_chunk};
+pub use autoencoder::{Autoencoder, Dense};
+pub use calibration::{Calibration, GammaFit};
+pub use device::{DeviceChoice, OpenedDevice, open_device};
+pub use drift::{DriftPolicy, DriftReference};
+pub use error::DetectionError;
+pub use evaluation::{Evaluation, evaluate};
+pub use manifest::{DetectorParameters, Manifest, Standardisation, TrainingSummary};
+pub use model::{ClipView, Judgement, Model};
+pub use package::ModelPackage;
+pub use train::{HoldOut, MIN_CLIPS, Phase, TrainingClip, TrainingEvent, TrainingOptions, train};

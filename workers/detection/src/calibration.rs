@@ -1,0 +1,170 @@
+//! From held-out normal scores to a threshold, p-values and a health index.
+//!
+//! The scores of a clip are means of many squared errors, positive and skewed to the right; a gamma distribution with two
+//! parameters is fitted to them by maximum likelihood (`scipy.stats.gamma.fit(scores, floc=0)`). The third parameter, a
+//! location, is left out: its likelihood is unbounded towards the smallest score (Cheng and Traylor 1995), and with
+//! a hundred clips or fewer it moves the tail more than the sound does.
+
+use serde::{Deserialize, Serialize};
+use statrs::distribution::{ContinuousCDF, Gamma};
+use statrs::function::gamma::digamma;
+
+use crate::DetectionError;
+
+/// The smallest p-value that is ever claimed. A few hundred clips cannot vouch for rarer events than one in a million,
+/// however far the fitted tail is followed; and a p-value of zero would say that normal sound *cannot* score so high.
+pub const P_VALUE_FLOOR: f64 = 1e-6;
+
+/// A gamma distribution from zero on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GammaFit {
+    /// Shape k.
+    pub shape: f64,
+    /// Scale θ, in the scores' unit.
+    pub scale: f64,
+}
+
+impl GammaFit {
+    /// The maximum-likelihood fit to positive scores.
+    ///
+    /// # Errors
+    /// [`DetectionError::Training`] when a score is not positive and finite, or when they are all the same.
+    pub fn maximum_likelihood(scores: &[f64]) -> Result<Self, DetectionError> {
+        if !scores.iter().all(|score| score.is_finite() && *score > 0.0) || scores.is_empty() {
+            let reason = "a held-out score is not a positive number; is a clip silent, or are all clips copies of one?";
+            return Err(DetectionError::Training(reason.to_owned()));
+        }
+        let count = scores.len() as f64;
+        let mean = scores.iter().sum::<f64>() / count;
+        // ln(mean) - mean(ln), which is 0 for equal scores and grows with their spread.
+        let spread = -scores.iter().map(|score| (score / mean).ln()).sum::<f64>() / count;
+        if spread <= 1e-14 {
+            let reason = "the held-out scores are all the same; the clips seem to be copies of one";
+            return Err(DetectionError::Training(reason.to_owned()));
+        }
+        // The likelihood is greatest where ln k - ψ(k) = spread; the left side falls from ∞ to 0, between 1/2k and 1/k.
+        let (mut low, mut high) = (0.5 / spread, 1.0 / spread);
+        for _ in 0..200 {
+            let middle = f64::midpoint(low, high);
+            if middle.ln() - digamma(middle) > spread {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        let shape = f64::midpoint(low, high);
+        Ok(Self { shape, scale: mean / shape })
+    }
+
+    fn distribution(&self) -> Gamma {
+        Gamma::new(self.shape, 1.0 / self.scale).expect("shape and scale are positive: fitted so, or checked when read")
+    }
+
+    /// Probability of a value at least as high.
+    #[must_use]
+    pub fn survival(&self, score: f64) -> f64 {
+        self.distribution().sf(score)
+    }
+
+    /// The value that is exceeded with this probability.
+    #[must_use]
+    pub fn upper_quantile(&self, probability: f64) -> f64 {
+        self.distribution().inverse_cdf(1.0 - probability)
+    }
+}
+
+/// What held-out normal clips say of normal scores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// Scores of clips that the judging network had not been fitted to, ascending, dB².
+    pub scores: Vec<f64>,
+    /// The distribution fitted to them.
+    pub gamma: GammaFit,
+    /// The share of normal clips that may score above the threshold.
+    pub false_alarm_rate: f64,
+    /// Scores above it are anomalous: the gamma distribution's quantile, dB².
+    pub threshold: f64,
+    /// The scores' own quantile, for comparison, dB². With fewer than `1 / false_alarm_rate` scores it cannot lie beyond the highest.
+    pub empirical_threshold: f64,
+    /// Mean over the held-out clips of each mel band's squared error, dB², `[mels]`.
+    pub band_error_mean_db2: Vec<f64>,
+    /// Standard deviation over the held-out clips of each mel band's squared error, dB², `[mels]`.
+    pub band_error_deviation_db2: Vec<f64>,
+}
+
+impl Calibration {
+    /// Calibrates on held-out clips: the squared error of each mel band of each clip, `[clips][mels]`, dB². A clip's score is the mean over
+    /// its bands.
+    ///
+    /// # Errors
+    /// [`DetectionError::Training`] when no gamma distribution can be fitted.
+    pub fn fit(band_errors: &[Vec<f64>], false_alarm_rate: f64) -> Result<Self, DetectionError> {
+        let mut scores: Vec<f64> =
+            band_errors.iter().map(|bands| bands.iter().sum::<f64>() / bands.len() as f64).collect();
+        let gamma = GammaFit::maximum_likelihood(&scores)?;
+        scores.sort_by(f64::total_cmp);
+
+        let clips = band_errors.len() as f64;
+        let bands = band_errors.first().map_or(0, Vec::len);
+        let mut mean = vec![0.0; bands];
+        for clip in band_errors {
+            for (sum, error) in mean.iter_mut().zip(clip) {
+                *sum += error / clips;
+            }
+        }
+        let mut deviation = vec![0.0; bands];
+        for clip in band_errors {
+            for ((sum, error), mean) in deviation.iter_mut().zip(clip).zip(&mean) {
+                *sum += (error - mean).powi(2) / (clips - 1.0).max(1.0);
+            }
+        }
+        deviation.iter_mut().for_each(|variance| *variance = variance.sqrt());
+
+        Ok(Self {
+            threshold: gamma.upper_quantile(false_alarm_rate),
+            empirical_threshold: quantile(&scores, 1.0 - false_alarm_rate),
+            scores,
+            gamma,
+            false_alarm_rate,
+            band_error_mean_db2: mean,
+            band_error_deviation_db2: deviation,
+        })
+    }
+
+    /// The probability that normal sound scores this high or higher, never below [`P_VALUE_FLOOR`].
+    #[must_use]
+    pub fn p_value(&self, score: f64) -> f64 {
+        self.gamma.survival(score).clamp(P_VALUE_FLOOR, 1.0)
+    }
+
+    /// 100 at or below the median of normal scores, 50 at the threshold, and towards 0 beyond it.
+    ///
+    /// With `z` the distance from the median in units of the threshold's: `100 - 50 z` up to the threshold, `50 / z` beyond. The two meet
+    /// with the same slope; the hyperbola still tells a bad machine from a worse one where a straight line has long been at 0.
+    #[must_use]
+    pub fn health_index(&self, score: f64) -> f64 {
+        let median = quantile(&self.scores, 0.5);
+        let distance = (score - median) / (self.threshold - median).max(f64::MIN_POSITIVE);
+        if distance <= 0.0 {
+            100.0
+        } else if distance <= 1.0 {
+            100.0 - 50.0 * distance
+        } else {
+            50.0 / distance
+        }
+    }
+}
+
+/// The quantile of ascending values, linear between neighbours (NumPy's default, type 7 of Hyndman and Fan 1996).
+///
+/// # Panics
+/// When there are no values.
+#[must_use]
+pub fn quantile(ascending: &[f64], probability: f64) -> f64 {
+    let position = probability.clamp(0.0, 1.0) * (ascending.len() - 1) as f64;
+    let below = position.floor() as usize;
+    let above = (below + 1).min(ascending.len() - 1);
+    ascending[below] + (position - below as f64) * (ascending[above] - ascending[below])
+}

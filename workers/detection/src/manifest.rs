@@ -1,0 +1,102 @@
+//! What a model package says of itself: the JSON in its safetensors header.
+
+use auscult_schemas::{FeatureSpec, FeatureSpecHash, ModelId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Calibration, DriftReference, HoldOut};
+
+/// Everything about a model but its weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this layout.
+    pub format_version: u32,
+    /// The model's name.
+    pub model_id: ModelId,
+    /// How sound became the numbers it was trained on.
+    pub feature_spec: FeatureSpec,
+    /// That spec's hash: features with another are refused.
+    pub feature_spec_hash: FeatureSpecHash,
+    /// The detector.
+    pub detector: DetectorParameters,
+    /// How its input is scaled; absent: it takes decibels as they are (the reference method).
+    pub standardisation: Option<Standardisation>,
+    /// Held-out normal scores and what follows from them.
+    pub calibration: Calibration,
+    /// What drift is measured against.
+    pub drift_reference: DriftReference,
+    /// How it was trained.
+    pub training: TrainingSummary,
+    /// SHA-256 over all weights in their order, 64 hexadecimal digits.
+    pub weights_sha256: String,
+    /// When it was trained.
+    pub created_at: Timestamp,
+    /// The software that trained it, with its version.
+    pub software: String,
+}
+
+impl Manifest {
+    /// The layout version that this build reads and writes.
+    pub const FORMAT_VERSION: u32 = 1;
+}
+
+/// A detector's kind and shape.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum DetectorParameters {
+    /// Dense autoencoder, ReLU between its layers, linear output; the score is the mean squared reconstruction error.
+    Autoencoder {
+        /// Layer widths from input to output.
+        widths: Vec<usize>,
+    },
+}
+
+/// The scaling of the input: `(dB - mean of its band) / deviation`.
+///
+/// One deviation for all bands, so that the fitted loss stays the reference method's, only in another unit: errors times `deviation²` are
+/// dB² again, whichever band they lie in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standardisation {
+    /// Mean level of each mel band in the fitted sound, dB, `[mels]`.
+    pub mean_db: Vec<f32>,
+    /// Root mean square over all bands of the distance from those means, dB.
+    pub deviation_db: f32,
+}
+
+/// How a model was trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingSummary {
+    /// SHA-256 over names and log-mels of all clips in their order, 64 hexadecimal digits.
+    pub fingerprint: String,
+    /// Clips, held-out ones among them.
+    pub clips: usize,
+    /// Clips that the weights in this package were fitted to.
+    pub fitted_clips: usize,
+    /// Stacked vectors of all clips and channels.
+    pub vectors: usize,
+    /// Length of all clips together, one channel each, s.
+    pub seconds: f64,
+    /// How clips were held out for calibration.
+    pub hold_out: HoldOut,
+    /// Epochs asked for.
+    pub epochs: usize,
+    /// Epochs run.
+    pub epochs_run: usize,
+    /// The epoch whose weights are kept.
+    pub best_epoch: usize,
+    /// Whether training was asked to stop early.
+    pub stopped_early: bool,
+    /// Batch size, vectors.
+    pub batch_size: usize,
+    /// Adam's learning rate.
+    pub learning_rate: f64,
+    /// Seed of weights, shuffles and hold-out.
+    pub seed: u64,
+    /// Mean squared error of the kept epoch on the fitted vectors, dB².
+    pub train_loss_db2: f64,
+    /// Mean squared error of the kept epoch on the vectors that chose it, dB².
+    pub validation_loss_db2: f64,
+}

@@ -1,0 +1,122 @@
+//! ROC, partial ROC and confusion figures. A higher score means more abnormal; abnormal is the positive class.
+
+/// Counts of a decision against the truth.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Confusion {
+    /// Positive, called positive.
+    pub true_positives: usize,
+    /// Negative, called positive.
+    pub false_positives: usize,
+    /// Negative, called negative.
+    pub true_negatives: usize,
+    /// Positive, called negative.
+    pub false_negatives: usize,
+}
+
+impl Confusion {
+    /// Counts with `score > threshold` called abnormal, and abnormal the positive class.
+    #[must_use]
+    pub fn at_threshold(normal: &[f64], abnormal: &[f64], threshold: f64) -> Self {
+        let above = |scores: &[f64]| scores.iter().filter(|score| **score > threshold).count();
+        let (true_positives, false_positives) = (above(abnormal), above(normal));
+        Self {
+            true_positives,
+            false_positives,
+            true_negatives: normal.len() - false_positives,
+            false_negatives: abnormal.len() - true_positives,
+        }
+    }
+
+    /// The same decisions with the other class positive.
+    #[must_use]
+    pub fn with_normal_positive(self) -> Self {
+        Self {
+            true_positives: self.true_negatives,
+            false_positives: self.false_negatives,
+            true_negatives: self.true_positives,
+            false_negatives: self.false_positives,
+        }
+    }
+
+    /// Of those called positive, the share that is; 0 when none was.
+    #[must_use]
+    pub fn precision(self) -> f64 {
+        ratio(self.true_positives, self.true_positives + self.false_positives)
+    }
+
+    /// Of the positive, the share that was called so; 0 when there are none.
+    #[must_use]
+    pub fn recall(self) -> f64 {
+        ratio(self.true_positives, self.true_positives + self.false_negatives)
+    }
+
+    /// Harmonic mean of precision and recall; 0 when nothing positive was found or there.
+    #[must_use]
+    pub fn f1(self) -> f64 {
+        ratio(2 * self.true_positives, 2 * self.true_positives + self.false_positives + self.false_negatives)
+    }
+
+    /// Share called right; 0 when there is nothing.
+    #[must_use]
+    pub fn accuracy(self) -> f64 {
+        let right = self.true_positives + self.true_negatives;
+        ratio(right, right + self.false_positives + self.false_negatives)
+    }
+}
+
+fn ratio(part: usize, whole: usize) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Area under the ROC curve: the probability that an abnormal clip scores above a normal one, ties counted half (scikit-learn's
+/// `roc_auc_score`). `None` when a class is empty or a score is NaN.
+#[must_use]
+pub fn roc_auc(normal: &[f64], abnormal: &[f64]) -> Option<f64> {
+    roc_area(normal, abnormal, 1.0)
+}
+
+/// Area under the ROC curve up to `max_fpr`, standardised so that 0.5 is chance and 1 is perfect (McClish 1989; scikit-learn's
+/// `roc_auc_score(max_fpr=...)`). `None` when a class is empty, a score is NaN, or `max_fpr` is not within (0, 1].
+#[must_use]
+pub fn partial_auc(normal: &[f64], abnormal: &[f64], max_fpr: f64) -> Option<f64> {
+    if !(max_fpr > 0.0 && max_fpr <= 1.0) {
+        return None;
+    }
+    let area = roc_area(normal, abnormal, max_fpr)?;
+    if max_fpr == 1.0 {
+        return Some(area);
+    }
+    let chance = 0.5 * max_fpr * max_fpr;
+    Some(0.5 * (1.0 + (area - chance) / (max_fpr - chance)))
+}
+
+/// Area under the ROC curve for false-positive rates of 0 to `max_fpr`, linear between the curve's points.
+fn roc_area(normal: &[f64], abnormal: &[f64], max_fpr: f64) -> Option<f64> {
+    let has_nan = normal.iter().chain(abnormal).any(|score| score.is_nan());
+    if normal.is_empty() || abnormal.is_empty() || has_nan {
+        return None;
+    }
+    let labelled = normal.iter().map(|score| (*score, false)).chain(abnormal.iter().map(|score| (*score, true)));
+    let mut descending: Vec<(f64, bool)> = labelled.collect();
+    descending.sort_by(|a, b| b.0.total_cmp(&a.0));
+
+    let mut area = 0.0;
+    let (mut fpr, mut tpr) = (0.0, 0.0);
+    let (mut false_positives, mut true_positives) = (0_usize, 0_usize);
+    // Clips of one score cross the threshold together: one point of the curve for each score.
+    for tied in descending.chunk_by(|a, b| a.0 == b.0) {
+        let positives = tied.iter().filter(|(_, is_abnormal)| *is_abnormal).count();
+        true_positives += positives;
+        false_positives += tied.len() - positives;
+        let next_fpr = false_positives as f64 / normal.len() as f64;
+        let next_tpr = true_positives as f64 / abnormal.len() as f64;
+        if next_fpr > max_fpr {
+            let part = (max_fpr - fpr) / (next_fpr - fpr);
+            let tpr_at_max = tpr + part * (next_tpr - tpr);
+            return Some(area + (max_fpr - fpr) * f64::midpoint(tpr, tpr_at_max));
+        }
+        area += (next_fpr - fpr) * f64::midpoint(tpr, next_tpr);
+        (fpr, tpr) = (next_fpr, next_tpr);
+    }
+    Some(area)
+}
