@@ -27,8 +27,8 @@ pub enum SchemaError {
     /// A feature spec that no spectrogram can be computed with.
     #[error("feature spec: {0}")]
     InvalidFeatureSpec(String),
-    /// A hash that is not 64 hexadecimal digits.
-    #[error("feature spec hash {0:?} is not 64 hexadecimal digits")]
+    /// A hash that is not 64 lower-case hexadecimal digits.
+    #[error("feature spec hash {0:?} is not 64 lower-case hexadecimal digits")]
     InvalidHash(String),
     /// The Arrow stream of a features message is not what `arrow/features.json` says.
     #[error("features message: {0}")]

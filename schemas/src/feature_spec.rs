@@ -201,7 +201,7 @@ impl From<FeatureSpecHash> for String {
 impl TryFrom<String> for FeatureSpecHash {
     type Error = SchemaError;
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_hex = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if !is_hex {
             return Err(SchemaError::InvalidHash(text));
         }

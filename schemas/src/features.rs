@@ -1,21 +1,21 @@
 //! A features message: one Arrow IPC stream with a clip's log-mel spectrogram.
 //!
 //! One record batch, one row a channel, one column `log_mel` of the canonical extension type `arrow.fixed_shape_tensor`
-//! with shape `[frames, mels]`, float32, dB. The schema's metadata says where the numbers come from.
+//! with shape `[frames, mels]`, float32, dB, finite. The schema's metadata says where the numbers come from.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float32Array, RecordBatch};
-use arrow::buffer::ScalarBuffer;
+use arrow::buffer::{Buffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Schema};
-use arrow::ipc::reader::StreamReader;
+use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::StreamWriter;
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{FeatureSpecHash, QualityFlag, SchemaError};
+use crate::{FeatureSpecHash, QualityFlag, SchemaError, arrow_stream};
 
 /// Name of the one column.
 pub const COLUMN: &str = "log_mel";
@@ -71,8 +71,9 @@ impl Features {
     /// # Errors
     /// [`SchemaError::InvalidFeatures`] when a dimension is zero or too large for Arrow.
     pub fn schema(metadata: &FeaturesMetadata, frames: usize, mels: usize) -> Result<Schema, SchemaError> {
-        let len = i32::try_from(frames * mels)
-            .map_err(|_| SchemaError::InvalidFeatures(format!("{frames} frames x {mels} mels is too large")))?;
+        let len = frames.checked_mul(mels).and_then(|len| i32::try_from(len).ok()).filter(|len| *len > 0).ok_or_else(
+            || SchemaError::InvalidFeatures(format!("{frames} frames x {mels} mels is no shape of a tensor")),
+        )?;
         let item = Field::new_list_field(DataType::Float32, false);
         let storage = DataType::FixedSizeList(Arc::new(item), len);
         let field = Field::new(COLUMN, storage, false).with_metadata(HashMap::from([
@@ -93,9 +94,11 @@ impl Features {
     /// Writes the message.
     ///
     /// # Errors
-    /// [`SchemaError::InvalidFeatures`] when the shape and the number of values differ; [`SchemaError::Arrow`].
+    /// [`SchemaError::InvalidFeatures`] when the shape and the number of values differ or a value is NaN or infinite;
+    /// [`SchemaError::Arrow`].
     pub fn encode(&self) -> Result<Bytes, SchemaError> {
-        if self.values.len() != self.channels * self.frames * self.mels || self.values.is_empty() {
+        let len = self.frames.checked_mul(self.mels).and_then(|len| len.checked_mul(self.channels));
+        if self.values.is_empty() || len != Some(self.values.len()) {
             return Err(SchemaError::InvalidFeatures(format!(
                 "{} values do not fill [{}, {}, {}]",
                 self.values.len(),
@@ -104,6 +107,7 @@ impl Features {
                 self.mels
             )));
         }
+        refuse_non_finite(&self.values)?;
         let schema = Arc::new(Self::schema(&self.metadata, self.frames, self.mels)?);
         let values: ArrayRef = Arc::new(Float32Array::new(self.values.clone(), None));
         let DataType::FixedSizeList(item, len) = schema.field(0).data_type() else {
@@ -122,21 +126,24 @@ impl Features {
     /// Reads a message.
     ///
     /// # Errors
-    /// [`SchemaError::Arrow`] when it is no Arrow stream, [`SchemaError::InvalidFeatures`] when it is another one,
-    /// [`SchemaError::Json`] when its metadata does not fit.
+    /// [`SchemaError::InvalidFeatures`] when it is no Arrow stream, another one, or one with values that are not finite,
+    /// [`SchemaError::Json`] when its metadata does not fit, [`SchemaError::Arrow`].
     pub fn decode(message: &[u8]) -> Result<Self, SchemaError> {
         let invalid = |reason: String| SchemaError::InvalidFeatures(reason);
-        let mut reader = StreamReader::try_new(std::io::Cursor::new(message), None)?;
-        let schema = reader.schema();
+        // One copy: a record's value lies at any address, Arrow's values want theirs aligned.
+        let mut stream = Buffer::from(message);
+        arrow_stream::check(&stream)?;
+        let mut decoder = StreamDecoder::new();
+        let batch = decoder.decode(&mut stream)?.ok_or_else(|| invalid("the stream has no record batch".to_owned()))?;
+        let schema = batch.schema();
         let json = schema
             .metadata()
             .get(METADATA_KEY)
             .ok_or_else(|| invalid(format!("the schema's metadata has no {METADATA_KEY:?}")))?;
         let metadata: FeaturesMetadata =
             serde_json::from_str(json).map_err(|source| SchemaError::Json { kind: "features metadata", source })?;
-        let batch = reader.next().ok_or_else(|| invalid("the stream has no record batch".to_owned()))??;
-        if reader.next().is_some() {
-            return Err(invalid("the stream has more than one record batch".to_owned()));
+        if schema.metadata().get(SPEC_HASH_KEY) != Some(&metadata.feature_spec.to_string()) {
+            return Err(invalid(format!("{SPEC_HASH_KEY:?} differs from the hash in {METADATA_KEY:?}")));
         }
         let field = schema
             .fields()
@@ -144,6 +151,7 @@ impl Features {
             .find(|field| field.name() == COLUMN)
             .ok_or_else(|| invalid(format!("there is no column {COLUMN:?}")))?;
         let [frames, mels] = tensor_shape(field)?;
+        let clip_len = frames.checked_mul(mels);
         let list = batch
             .column_by_name(COLUMN)
             .and_then(|column| column.as_any().downcast_ref::<FixedSizeListArray>())
@@ -157,20 +165,29 @@ impl Features {
             return Err(invalid("there are nulls".to_owned()));
         }
         let channels = list.len();
-        if channels == 0
-            || values.len() != channels * frames * mels
-            || usize::try_from(list.value_length()) != Ok(frames * mels)
-        {
+        if channels == 0 || clip_len.is_none() || usize::try_from(list.value_length()).ok() != clip_len {
             return Err(invalid(format!("{} values do not fill [{channels}, {frames}, {mels}]", values.len())));
         }
+        refuse_non_finite(values.values())?;
         Ok(Self { metadata, channels, frames, mels, values: values.values().clone() })
     }
 }
 
+fn refuse_non_finite(decibels: &[f32]) -> Result<(), SchemaError> {
+    match decibels.iter().position(|decibel| !decibel.is_finite()) {
+        None => Ok(()),
+        Some(place) => Err(SchemaError::InvalidFeatures(format!("value {place} is {}", decibels[place]))),
+    }
+}
+
 fn tensor_shape(field: &Field) -> Result<[usize; 2], SchemaError> {
+    /// The metadata of `arrow.fixed_shape_tensor`, <https://arrow.apache.org/docs/format/CanonicalExtensions.html>.
     #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
     struct Tensor {
         shape: Vec<usize>,
+        dim_names: Option<Vec<String>>,
+        permutation: Option<Vec<usize>>,
     }
     let invalid = |reason: &str| SchemaError::InvalidFeatures(format!("column {COLUMN:?} {reason}"));
     if field.extension_type_name() != Some("arrow.fixed_shape_tensor") {
@@ -182,6 +199,12 @@ fn tensor_shape(field: &Field) -> Result<[usize; 2], SchemaError> {
     let [frames, mels] = tensor.shape[..] else { return Err(invalid("is not a tensor of two dimensions")) };
     if frames == 0 || mels == 0 {
         return Err(invalid("is an empty tensor"));
+    }
+    if tensor.dim_names.is_some_and(|names| names != ["frames", "mels"]) {
+        return Err(invalid("has other dimensions than frames and mels"));
+    }
+    if tensor.permutation.is_some_and(|order| order != [0, 1]) {
+        return Err(invalid("is stored in another order than frames, mels"));
     }
     Ok([frames, mels])
 }

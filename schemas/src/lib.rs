@@ -15,6 +15,7 @@
 //! No IO and no Kafka here: a record is a key, a value and headers, whoever carries it.
 
 mod alert;
+mod arrow_stream;
 mod dead_letter;
 mod drift;
 mod envelope;

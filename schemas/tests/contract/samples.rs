@@ -1,0 +1,275 @@
+//! One message of each kind, as its producer would send it.
+
+use auscult_schemas::{
+    Alert, AlertMemory, ChunkId, DeadLetter, DeadLetterCode, DeviatingBand, Drift, DriftMemory, Envelope, FeatureSpec,
+    Features, FeaturesMetadata, Headers, JsonMessage, Label, MachineId, MachineState, ModelAssignment, ModelId,
+    ModelRef, QualityFlag, RecordCoordinates, Score, ScorerState, StageTimings, Verdict, topics,
+};
+use bytes::Bytes;
+
+/// A record as it lies on a topic.
+pub struct Sample {
+    /// Folder below `golden/`.
+    pub folder: &'static str,
+    pub topic: &'static str,
+    pub key: &'static str,
+    pub headers: Headers,
+    /// How the value's file is called.
+    pub value_file: &'static str,
+    pub value: Bytes,
+}
+
+const MACHINE: &str = "fan-07";
+const SHA256: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+/// Every golden message.
+pub fn all() -> Vec<Sample> {
+    let sound = Bytes::from(wav());
+    let mut plain = Headers::default();
+    plain.push("content-type", "audio/wav");
+    let mut dead = envelope(Envelope::CHUNK, "audio/wav").headers();
+    dead_letter().append_to(&mut dead);
+    vec![
+        sample("chunk-wav", topics::CHUNKS, chunk_headers("audio/wav"), "value.wav", sound.clone()),
+        sample("chunk-plain", topics::CHUNKS, plain, "value.wav", sound.clone()),
+        sample(
+            "chunk-l16",
+            topics::CHUNKS,
+            chunk_headers("audio/L16;rate=16000;channels=2"),
+            "value.l16",
+            Bytes::from(samples().iter().flat_map(|sample| sample.to_be_bytes()).collect::<Vec<u8>>()),
+        ),
+        sample(
+            "features",
+            topics::FEATURES,
+            envelope(Envelope::FEATURES, Envelope::ARROW_STREAM).headers(),
+            "value.arrows",
+            features().encode().unwrap(),
+        ),
+        json("score", topics::SCORES, &score()),
+        json("alert", topics::ALERTS, &alert()),
+        json("drift", topics::DRIFT, &drift()),
+        json("label", topics::LABELS, &label()),
+        json("scorer-state", topics::SCORER_STATE, &scorer_state()),
+        json("model", topics::MODELS, &model_assignment()),
+        sample("dead-letter", topics::DEAD_LETTERS, dead, "value.wav", sound.slice(..50)),
+    ]
+}
+
+fn sample(
+    folder: &'static str,
+    topic: &'static str,
+    headers: Headers,
+    value_file: &'static str,
+    value: Bytes,
+) -> Sample {
+    Sample { folder, topic, key: MACHINE, headers, value_file, value }
+}
+
+fn json<T: JsonMessage>(folder: &'static str, topic: &'static str, message: &T) -> Sample {
+    let event_type = T::EVENT_TYPE.expect("a message of its own");
+    sample(folder, topic, envelope(event_type, Envelope::JSON).headers(), "value.json", message.encode().unwrap())
+}
+
+pub fn machine() -> MachineId {
+    MachineId::new(MACHINE).unwrap()
+}
+
+pub fn coordinates() -> RecordCoordinates {
+    RecordCoordinates { topic: topics::CHUNKS.to_owned(), partition: 3, offset: 1207 }
+}
+
+pub fn envelope(event_type: &str, content_type: &str) -> Envelope {
+    Envelope {
+        id: ChunkId("0197f3c2-7a40-7e1b-9d55-3a1f0c8e2b11".to_owned()),
+        source: "/plant/hall-2/gateway-1".to_owned(),
+        event_type: event_type.to_owned(),
+        time: "2026-03-14T06:05:04.25Z".parse().unwrap(),
+        machine: machine(),
+        content_type: content_type.to_owned(),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned()),
+    }
+}
+
+fn chunk_headers(content_type: &str) -> Headers {
+    envelope(Envelope::CHUNK, content_type).headers()
+}
+
+/// Sixteen samples of two channels.
+fn samples() -> [i16; 32] {
+    std::array::from_fn(|index| (index as i16 - 16) * 512)
+}
+
+/// The same as a WAV of 16 kHz, 16 bit, two channels.
+fn wav() -> Vec<u8> {
+    let data: Vec<u8> = samples().iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let mut wav = Vec::new();
+    wav.extend(b"RIFF");
+    wav.extend((36 + data.len() as u32).to_le_bytes());
+    wav.extend(b"WAVEfmt ");
+    wav.extend(16_u32.to_le_bytes());
+    wav.extend(1_u16.to_le_bytes()); // PCM
+    wav.extend(2_u16.to_le_bytes()); // channels
+    wav.extend(16_000_u32.to_le_bytes()); // frames a second
+    wav.extend(64_000_u32.to_le_bytes()); // bytes a second
+    wav.extend(4_u16.to_le_bytes()); // bytes a frame
+    wav.extend(16_u16.to_le_bytes()); // bits a sample
+    wav.extend(b"data");
+    wav.extend((data.len() as u32).to_le_bytes());
+    wav.extend(data);
+    wav
+}
+
+pub fn timings() -> StageTimings {
+    StageTimings {
+        decode_s: Some(0.0008),
+        resample_s: None,
+        log_mel_s: Some(0.0061),
+        forward_s: Some(0.0024),
+        decide_s: Some(0.0002),
+    }
+}
+
+/// Two channels of three frames of four mel bands.
+pub fn features() -> Features {
+    let values: Vec<f32> = (0..24).map(|index| index as f32 * 0.5 - 60.0).collect();
+    Features { metadata: features_metadata(), channels: 2, frames: 3, mels: 4, values: values.into() }
+}
+
+pub fn features_metadata() -> FeaturesMetadata {
+    FeaturesMetadata {
+        feature_spec: FeatureSpec::default().hash(),
+        chunk: coordinates(),
+        duration_s: 10.0,
+        source_rate_hz: 48_000,
+        quality: vec![QualityFlag::Resampled],
+        timings: StageTimings { resample_s: Some(0.0019), forward_s: None, decide_s: None, ..timings() },
+    }
+}
+
+fn bands() -> Vec<DeviatingBand> {
+    vec![
+        DeviatingBand { hz_low: 2812.5, hz_high: 3093.75, share: 0.41 },
+        DeviatingBand { hz_low: 5625.0, hz_high: 6156.25, share: 0.17 },
+    ]
+}
+
+pub fn model() -> ModelRef {
+    ModelRef { id: ModelId("fan-07".to_owned()), version: SHA256[..16].to_owned() }
+}
+
+pub fn score() -> Score {
+    Score {
+        id: Score::deterministic_id(&machine(), &coordinates(), &model()),
+        machine: machine(),
+        chunk_id: ChunkId("0197f3c2-7a40-7e1b-9d55-3a1f0c8e2b11".to_owned()),
+        chunk: coordinates(),
+        time: "2026-03-14T06:05:04.25Z".parse().unwrap(),
+        score: 18.75,
+        channel_scores: vec![19.5, 18.0],
+        p_value: 0.0004,
+        health_index: 21.5,
+        threshold: 12.25,
+        anomalous: true,
+        state: MachineState::Alarm,
+        previous_state: MachineState::Healthy,
+        bands: bands(),
+        quality: vec![QualityFlag::Clipped],
+        model: model(),
+        feature_spec: FeatureSpec::default().hash(),
+        timings: timings(),
+    }
+}
+
+pub fn alert() -> Alert {
+    let score = score();
+    Alert {
+        id: score.id,
+        machine: score.machine,
+        time: score.time,
+        state: score.state,
+        previous_state: score.previous_state,
+        previous_since: Some("2026-03-02T00:00:00Z".parse().unwrap()),
+        since: "2026-03-14T06:04:44.25Z".parse().unwrap(),
+        chunk_id: score.chunk_id,
+        score: score.score,
+        threshold: score.threshold,
+        p_value: score.p_value,
+        bands: score.bands,
+        model: score.model,
+    }
+}
+
+pub fn drift() -> Drift {
+    Drift {
+        id: score().id,
+        machine: machine(),
+        window_start: "2026-03-14T05:05:04.25Z".parse().unwrap(),
+        window_end: "2026-03-14T06:05:04.25Z".parse().unwrap(),
+        chunks: 360,
+        score_psi: 0.08,
+        score_ks: 0.06,
+        score_ks_p_value: 0.14,
+        level_shift_db: -0.7,
+        max_band_shift_db: 2.4,
+        max_band_shift_hz: 2953.125,
+        model: model(),
+    }
+}
+
+pub fn label() -> Label {
+    Label {
+        machine: machine(),
+        chunk_id: ChunkId("0197f3c2-7a40-7e1b-9d55-3a1f0c8e2b11".to_owned()),
+        alert_id: Some(alert().id),
+        verdict: Verdict::Confirmed,
+        fault: Some("bearing".to_owned()),
+        author: "night shift".to_owned(),
+        labelled_at: "2026-03-14T08:30:00Z".parse().unwrap(),
+        note: Some("grease dried out, exchanged".to_owned()),
+    }
+}
+
+pub fn scorer_state() -> ScorerState {
+    ScorerState {
+        version: ScorerState::VERSION,
+        machine: machine(),
+        model: model(),
+        chunks: 98_761,
+        recent_scores: vec![3.25, 3.5, 17.5, 18.75],
+        alert: AlertMemory {
+            state: MachineState::Alarm,
+            since: Some("2026-03-14T06:04:44.25Z".parse().unwrap()),
+            streak: 0,
+            streak_since: None,
+        },
+        drift: DriftMemory {
+            window_start: Some("2026-03-14T06:04:54.25Z".parse().unwrap()),
+            scores: vec![17.5, 18.75],
+            band_sum_db: vec![-110.5, -118.25, -121.0, -124.75],
+        },
+    }
+}
+
+pub fn model_assignment() -> ModelAssignment {
+    ModelAssignment {
+        machine: machine(),
+        model: model(),
+        location: "fan-07/9f86d081884c7d65.safetensors".to_owned(),
+        sha256: SHA256.to_owned(),
+        feature_spec: FeatureSpec::default().hash(),
+        promoted_at: "2026-03-01T12:00:00Z".parse().unwrap(),
+        promoted_by: "maintenance".to_owned(),
+    }
+}
+
+pub fn dead_letter() -> DeadLetter {
+    DeadLetter {
+        code: DeadLetterCode::Truncated,
+        detail: "the WAV header says 64 bytes of sound, 6 are there; have the gateway send whole files".to_owned(),
+        source: coordinates(),
+        worker: "feature-worker-0".to_owned(),
+        time: "2026-03-14T06:05:05Z".parse().unwrap(),
+        value_omitted: false,
+    }
+}
