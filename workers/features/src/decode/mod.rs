@@ -25,11 +25,13 @@ pub fn decode(content_type: &str, bytes: &[u8]) -> Result<Clip, FeatureError> {
         return Err(FeatureError::Empty);
     }
     match (declared, Magic::of(bytes)) {
-        (Declared::L16 { rate_hz, channels }, _) => l16::decode(bytes, rate_hz, channels),
+        // L16 has no header of its own; sound that happens to begin with another's is a mistake, not a coincidence.
+        (Declared::L16 { rate_hz, channels }, Magic::Other) => l16::decode(bytes, rate_hz, channels),
         (Declared::Wav | Declared::Unknown, Magic::Wav) => wav::decode(bytes),
         (Declared::Flac | Declared::Unknown, Magic::Flac) => flac::decode(bytes),
         (Declared::Wav, found) => Err(not_audio("WAV (audio/wav)", found, bytes)),
         (Declared::Flac, found) => Err(not_audio("FLAC (audio/flac)", found, bytes)),
+        (Declared::L16 { .. }, found) => Err(not_audio("bare samples (audio/L16)", found, bytes)),
         (Declared::Unknown, found) => Err(not_audio("WAV or FLAC (no content type was given)", found, bytes)),
     }
 }
