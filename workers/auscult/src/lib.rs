@@ -4,13 +4,19 @@
 //!  main ─► cli ─► commands/*          one file a command
 //!                    │
 //!                    ├─ dataset       which recordings a folder holds, of which machine, normal or not
-//!                    ├─ clips         reading and log-mel of many files at once, with progress
-//!                    ├─ picture       log-mel spectrograms and score histograms as PNG
+//!                    ├─ clips         reading and log-mel of many recordings at once
+//!                    ├─ model_file    model packages on disk, written whole or not at all
+//!                    ├─ picture       log-mel spectrograms, score histograms and ROC curves as PNG
 //!                    ├─ simulator     machine sound from physics, for the demo
-//!                    └─ demo          the live screen, the plain lines and the closing summary
+//!                    └─ progress, interrupt      bars on standard error; Ctrl-C as a flag
 //! ```
 
 pub mod cli;
+pub mod clips;
 pub mod commands;
 pub mod dataset;
+pub mod interrupt;
+pub mod model_file;
+pub mod picture;
+pub mod progress;
 pub mod simulator;

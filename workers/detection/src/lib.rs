@@ -43,7 +43,7 @@ pub use calibration::{Calibration, GammaFit};
 pub use device::{DeviceChoice, OpenedDevice, open_device};
 pub use drift::{DriftPolicy, DriftReference};
 pub use error::DetectionError;
-pub use evaluation::{Evaluation, evaluate};
+pub use evaluation::{Evaluation, Rates, evaluate};
 pub use manifest::{DetectorParameters, Manifest, Standardisation, TrainingSummary};
 pub use model::{ClipView, Judgement, Model};
 pub use package::ModelPackage;

@@ -1,1 +1,7 @@
-//! One file a command.
+//! One file a command: its arguments and help, and `run`.
+
+mod arguments;
+pub mod evaluate;
+pub mod features;
+pub mod score;
+pub mod train;

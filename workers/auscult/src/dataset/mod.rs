@@ -152,7 +152,8 @@ impl Dataset {
             return Err(DatasetError::NotAFolder { path: root.to_owned() });
         }
         // The machine's name may be that of the folder itself, which `.` does not tell.
-        let absolute = root.canonicalize().map_err(|source| DatasetError::Unreadable { path: root.to_owned(), source })?;
+        let absolute =
+            root.canonicalize().map_err(|source| DatasetError::Unreadable { path: root.to_owned(), source })?;
 
         let mut machines = split::machines(&absolute)?;
         machines.append(&mut dcase::machines(&absolute)?);
@@ -194,7 +195,8 @@ impl Dataset {
     /// # Errors
     /// [`DatasetError::NoTrainingClips`] when there is none.
     pub fn training_clips(&self) -> Result<Vec<PathBuf>, DatasetError> {
-        let clips: Vec<PathBuf> = self.machines.iter().flat_map(|machine| machine.train_normal.iter().cloned()).collect();
+        let clips: Vec<PathBuf> =
+            self.machines.iter().flat_map(|machine| machine.train_normal.iter().cloned()).collect();
         if !clips.is_empty() {
             return Ok(clips);
         }

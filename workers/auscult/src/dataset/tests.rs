@@ -133,10 +133,7 @@ fn dcase_2021_and_later_is_grouped_by_section_whatever_the_domain() {
 
 #[test]
 fn dcase_names_inside_split_folders_still_tell_the_machines_apart() {
-    let root = tree(&[
-        "pump/test/normal/normal_id_00_00000001.wav",
-        "pump/test/abnormal/anomaly_id_04_00000001.wav",
-    ]);
+    let root = tree(&["pump/test/normal/normal_id_00_00000001.wav", "pump/test/abnormal/anomaly_id_04_00000001.wav"]);
     let found = Dataset::discover(&root.path().join("pump")).unwrap();
     let ids: Vec<&str> = found.machines.iter().map(|machine| machine.id.as_str()).collect();
     assert_eq!(ids, ["pump_id_00", "pump_id_04"]);

@@ -5,8 +5,8 @@ use std::f64::consts::TAU;
 use rand::Rng;
 use rand::rngs::SmallRng;
 
-use super::acoustics::{gaussian, time_of};
 use super::SAMPLE_RATE_HZ;
+use super::acoustics::{gaussian, time_of};
 
 /// How much an induction motor's speed wavers within a chunk: relative standard deviation, with a memory of about 0.3 s.
 const SPEED_JITTER: f64 = 6e-4;

@@ -98,7 +98,8 @@ impl Scenario {
 
     /// The whole stream, machine after machine within each round, as microphones deliver it.
     pub fn stream(&self) -> impl Iterator<Item = Chunk> + '_ {
-        (0..self.chunks).flat_map(move |index| (0..self.machines.len()).map(move |machine| self.stream_chunk(machine, index)))
+        (0..self.chunks)
+            .flat_map(move |index| (0..self.machines.len()).map(move |machine| self.stream_chunk(machine, index)))
     }
 
     /// Length of the sound in the stream, all machines together, s.

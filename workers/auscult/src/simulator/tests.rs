@@ -58,10 +58,7 @@ fn a_fault_without_severity_is_normal_sound_and_one_with_it_is_not() {
 #[test]
 fn a_fault_sets_in_at_its_chunk_and_grows_to_full_severity() {
     let machine = Machine::new(MachineKind::Pump, "p", 1);
-    let plan = MachinePlan {
-        machine,
-        onset: Some(Onset { fault: Fault::Cavitation, at_chunk: 4, growth_chunks: 3 }),
-    };
+    let plan = MachinePlan { machine, onset: Some(Onset { fault: Fault::Cavitation, at_chunk: 4, growth_chunks: 3 }) };
     let severities: Vec<f64> = (0..9).map(|chunk| plan.condition(chunk).severity).collect();
     assert_eq!(severities, [0.0, 0.0, 0.0, 0.0, 0.25, 0.5, 0.75, 1.0, 1.0]);
     assert!(!plan.condition(3).is_faulty() && plan.condition(4).is_faulty());

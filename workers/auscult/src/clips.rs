@@ -1,0 +1,197 @@
+//! Reading many recordings at once: file, decoder, log-mel, on all cores, with progress and without stopping at a bad one.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, bail};
+use auscult_detection::{ClipView, TrainingClip};
+use auscult_features::{ChunkExtractor, Extraction, content_type_of};
+use auscult_schemas::{FeatureSpec, QualityFlag, topics::MAX_MESSAGE_BYTES};
+use ndarray::Array2;
+use rayon::prelude::*;
+
+use crate::progress;
+
+/// A recording that became features.
+#[derive(Debug)]
+pub struct Clip {
+    /// The file.
+    pub path: PathBuf,
+    /// Its log-mel spectrograms.
+    pub features: Extraction,
+}
+
+impl Clip {
+    /// As a model takes it to judge.
+    #[must_use]
+    pub fn view(&self) -> ClipView<'_> {
+        ClipView {
+            channels: self.features.channels,
+            frames: self.features.frames,
+            mels: self.features.mels,
+            values: &self.features.values,
+        }
+    }
+
+    /// As training takes it: `[frames, mels]` for each channel.
+    #[must_use]
+    pub fn into_training(self) -> TrainingClip {
+        let (frames, mels) = (self.features.frames, self.features.mels);
+        let channels = self
+            .features
+            .values
+            .chunks_exact(frames * mels)
+            .map(|channel| {
+                Array2::from_shape_vec((frames, mels), channel.to_vec()).expect("a chunk holds frames × mels values")
+            })
+            .collect();
+        TrainingClip { name: self.path.display().to_string(), channels }
+    }
+
+    /// Whether a microphone heard nothing at all.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.features.quality.contains(&QualityFlag::Silent)
+    }
+}
+
+/// Reads one recording.
+///
+/// # Errors
+/// Naming the file and the remedy: it cannot be read, is larger than a chunk may be, or is no sound that can be decoded.
+pub fn read_clip(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Clip> {
+    let features = read_features(path, extractor).with_context(|| path.display().to_string())?;
+    Ok(Clip { path: path.to_owned(), features })
+}
+
+fn read_features(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Extraction> {
+    let metadata = std::fs::metadata(path).context("cannot be opened: check the path and its permissions")?;
+    if metadata.is_dir() {
+        bail!("is a folder: name its files, for example {}", path.join("*.wav").display());
+    }
+    if metadata.len() > MAX_MESSAGE_BYTES as u64 {
+        bail!(
+            "has {:.1} MiB, more than the {} MiB that one chunk may have: cut it into shorter recordings",
+            metadata.len() as f64 / f64::from(1 << 20),
+            MAX_MESSAGE_BYTES >> 20
+        );
+    }
+    let bytes = std::fs::read(path).context("cannot be read: check its permissions")?;
+    // A name that says nothing leaves it to the first bytes.
+    let content_type = content_type_of(&path.to_string_lossy()).unwrap_or_default();
+    Ok(extractor.extract(content_type, &bytes)?)
+}
+
+/// Reads recordings on all cores, in the order given. The bad ones are errors in their places.
+///
+/// # Errors
+/// When the spec is none that features can be computed with, or `interrupted` is set before all are read.
+pub fn read_clips(
+    paths: &[PathBuf],
+    spec: &FeatureSpec,
+    what: &str,
+    interrupted: &AtomicBool,
+) -> anyhow::Result<Vec<anyhow::Result<Clip>>> {
+    ChunkExtractor::new(spec.clone())?;
+    let bar = progress::bar(paths.len() as u64, what);
+    let new_extractor = || ChunkExtractor::new(spec.clone()).expect("the same spec has been accepted above");
+    let clips: Vec<Option<anyhow::Result<Clip>>> = paths
+        .par_iter()
+        .map_init(new_extractor, |extractor, path| {
+            if interrupted.load(Ordering::Relaxed) {
+                return None;
+            }
+            let clip = read_clip(path, extractor);
+            bar.inc(1);
+            Some(clip)
+        })
+        .collect();
+    bar.finish_and_clear();
+    match clips.into_iter().collect() {
+        Some(clips) => Ok(clips),
+        None => bail!("interrupted while reading {what}; nothing was written"),
+    }
+}
+
+/// A share of bad clips above which a folder is not to be trusted.
+const TOLERATED_BAD_SHARE: f64 = 0.1;
+
+/// Parts good clips from bad ones, names each bad one on standard error, and refuses when they are more than one in ten.
+///
+/// # Errors
+/// When too many are bad: a model or a figure from what is left would mislead.
+pub fn keep_good(clips: Vec<anyhow::Result<Clip>>) -> anyhow::Result<Vec<Clip>> {
+    let all = clips.len();
+    let mut good = Vec::with_capacity(all);
+    let mut bad = 0;
+    for clip in clips {
+        match clip {
+            Ok(clip) => good.push(clip),
+            Err(error) => {
+                bad += 1;
+                eprintln!("skipped: {error:#}");
+            }
+        }
+    }
+    if bad as f64 > TOLERATED_BAD_SHARE * all as f64 {
+        bail!("{bad} of {all} clips cannot be used, more than one in ten: mend or remove them");
+    }
+    if bad > 0 {
+        eprintln!("skipped {bad} of {all} clips");
+    }
+    Ok(good)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::{SAMPLE_RATE_HZ, wav_bytes};
+
+    fn extractor() -> ChunkExtractor {
+        ChunkExtractor::new(FeatureSpec::default()).unwrap()
+    }
+
+    #[test]
+    fn a_bad_file_is_named_with_its_remedy() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, bytes).unwrap();
+            path
+        };
+        let whole = wav_bytes(&[0.1; 16_000], SAMPLE_RATE_HZ);
+        let cases = [
+            (write("empty.wav", b""), "empty"),
+            (write("cut.wav", &whole[..20_000]), "cut short"),
+            (write("letter.wav", b"Dear Sir or Madam, please find enclosed"), "expected"),
+            (write("huge.wav", &vec![0; MAX_MESSAGE_BYTES + 1]), "cut it into shorter recordings"),
+            (folder.path().join("missing.wav"), "cannot be opened"),
+            (folder.path().to_owned(), "is a folder"),
+        ];
+        for (path, expected) in cases {
+            let error = format!("{:#}", read_clip(&path, &mut extractor()).unwrap_err());
+            assert!(error.starts_with(&path.display().to_string()), "{error}");
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn one_bad_clip_in_ten_is_skipped_and_two_are_too_many() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut paths: Vec<PathBuf> = (0..10).map(|index| folder.path().join(format!("{index}.wav"))).collect();
+        for path in &paths {
+            std::fs::write(path, wav_bytes(&[0.1; 16_000], SAMPLE_RATE_HZ)).unwrap();
+        }
+        let read = |paths: &[PathBuf]| {
+            let clips = read_clips(paths, &FeatureSpec::default(), "clips", &AtomicBool::new(false)).unwrap();
+            keep_good(clips)
+        };
+        std::fs::write(&paths[3], b"no sound").unwrap();
+        let good = read(&paths).unwrap();
+        paths.remove(3);
+        assert_eq!(good.iter().map(|clip| clip.path.clone()).collect::<Vec<_>>(), paths, "the order is kept");
+        std::fs::write(&paths[5], b"no sound either").unwrap();
+        let refusal = read(&paths[..8]).unwrap_err().to_string();
+        assert!(refusal.contains("1 of 8"), "{refusal}");
+    }
+}

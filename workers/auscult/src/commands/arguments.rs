@@ -1,0 +1,130 @@
+//! Arguments that several commands share.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use auscult_detection::{DeviceChoice, OpenedDevice, open_device};
+use auscult_schemas::{FeatureSpec, Reference};
+use clap::{Args, ValueEnum};
+
+/// How sound becomes numbers, where it is not the default spec.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Feature spec")]
+pub(super) struct SpecArgs {
+    /// Feature spec as a JSON file; the options below change it further
+    ///
+    /// Fields that the file leaves out keep their defaults: {"n_mels": 128, "n_fft": 2048}.
+    #[arg(long, value_name = "FILE")]
+    spec: Option<PathBuf>,
+    /// Rate that sound is resampled to, Hz [default: 16000]
+    #[arg(long, value_name = "HZ")]
+    sample_rate: Option<u32>,
+    /// Number of mel bands [default: 64]
+    #[arg(long, value_name = "N")]
+    mels: Option<usize>,
+    /// Length of the Fourier transform, samples [default: 1024]
+    #[arg(long, value_name = "N")]
+    n_fft: Option<usize>,
+    /// Step from frame to frame, samples [default: 512]
+    #[arg(long, value_name = "N")]
+    hop: Option<usize>,
+    /// What 0 dB means [default: fixed]
+    #[arg(long, value_name = "WHAT")]
+    reference: Option<ReferenceArg>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReferenceArg {
+    /// Full scale: a change of level stays audible
+    Fixed,
+    /// Each clip's own loudest value, as in the reference method
+    Max,
+}
+
+impl SpecArgs {
+    /// The spec: `base` or the file's, with the options' fields on top.
+    pub(super) fn spec(&self, base: FeatureSpec) -> anyhow::Result<FeatureSpec> {
+        let mut spec = match &self.spec {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read the feature spec {}", path.display()))?;
+                serde_json::from_str(&text).with_context(|| format!("{} is no feature spec", path.display()))?
+            }
+            None => base,
+        };
+        if let Some(rate) = self.sample_rate {
+            spec.sample_rate_hz = rate;
+        }
+        if let Some(mels) = self.mels {
+            spec.n_mels = mels;
+        }
+        if let Some(n_fft) = self.n_fft {
+            spec.n_fft = n_fft;
+        }
+        if let Some(hop) = self.hop {
+            spec.hop_length = hop;
+        }
+        match self.reference {
+            Some(ReferenceArg::Fixed) => spec.reference = Reference::Fixed,
+            Some(ReferenceArg::Max) => spec.reference = Reference::Max,
+            None => {}
+        }
+        spec.validate()?;
+        Ok(spec)
+    }
+}
+
+/// Where the model runs.
+#[derive(Debug, Clone, Args)]
+pub(super) struct DeviceArgs {
+    /// Where the model runs: auto (a GPU where there is one), cpu or cuda:N
+    #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
+    device: DeviceChoice,
+}
+
+impl DeviceArgs {
+    pub(super) fn open(&self) -> anyhow::Result<OpenedDevice> {
+        Ok(open_device(self.device)?)
+    }
+}
+
+fn parse_device(text: &str) -> Result<DeviceChoice, String> {
+    text.parse()
+}
+
+/// The recordings.
+#[derive(Debug, Clone, Args)]
+pub(super) struct DataArgs {
+    /// Folder of recordings (see the layouts below)
+    #[arg(value_name = "DATA_DIR")]
+    pub(super) data: PathBuf,
+    /// Use only this machine of the folder; otherwise all its machines' clips are pooled
+    ///
+    /// Ids are made of folder and file names, such as fan_id_00. The end of one will do where only one ends so: id_00.
+    #[arg(long, value_name = "ID")]
+    machine: Option<String>,
+}
+
+impl DataArgs {
+    pub(super) fn discover(&self) -> anyhow::Result<crate::dataset::Dataset> {
+        let dataset = crate::dataset::Dataset::discover(&self.data)?;
+        Ok(match &self.machine {
+            Some(id) => dataset.only(id)?,
+            None => dataset,
+        })
+    }
+}
+
+/// What DATA_DIR may look like, for the help of every command that takes one.
+macro_rules! data_dir_help {
+    () => {
+        "\
+DATA_DIR, at any level, with .wav and .flac files:
+  train/normal  test/normal  test/abnormal/[FAULT/]       split folders
+  <snr>_<machine>/<machine>/id_XX/{normal,abnormal}       MIMII's own tree; it has no split, so the first normal
+                                                          clips, as many as there are abnormal ones, are the test
+  {train,test}/{normal,anomaly}_id_XX_*.wav               DCASE Task 2, 2020
+  {train,test}/section_XX_{source,target}_*.wav           DCASE Task 2, 2021 and later"
+    };
+}
+pub(super) use data_dir_help;

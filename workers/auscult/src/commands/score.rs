@@ -1,0 +1,170 @@
+//! `auscult score`: one judgement a file.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use auscult_detection::{Judgement, Model};
+use auscult_features::ChunkExtractor;
+use auscult_schemas::{DeviatingBand, ModelRef, QualityFlag};
+use clap::Args;
+use serde::Serialize;
+
+use super::arguments::DeviceArgs;
+use crate::clips::read_clip;
+use crate::model_file;
+
+/// Judge recordings: score, threshold, p-value, verdict and the bands that deviate
+///
+/// A file that cannot be judged is named on standard error with the remedy; the others are judged all the same, and the
+/// exit status is 1 at the end. An anomalous recording is no failure: its exit status is 0.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct ScoreArgs {
+    /// The model, made by `auscult train`
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    /// Recordings, WAV or FLAC, up to 8 MiB each
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Print JSON lines, one object a file
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  auscult score compressor.safetensors today/*.wav
+  auscult score compressor.safetensors today/*.wav --json | jq 'select(.anomalous) | .file'
+
+Each JSON line has file, verdict (normal or anomalous), anomalous, score, threshold, p_value (the probability that normal
+sound scores this high or higher), health_index (100 as in training, 50 at the threshold, 0 far beyond), channel_scores,
+bands (hz_low, hz_high, share of the error), quality and model. A file that cannot be judged has file and error.";
+
+/// Judges and prints.
+///
+/// # Errors
+/// When the model cannot be read, or at the end when a file could not be judged.
+pub fn run(args: &ScoreArgs) -> anyhow::Result<()> {
+    let package = model_file::read(&args.model)?;
+    let model = Model::load(&package, &args.device.open()?.device)?;
+    let mut extractor = ChunkExtractor::new(package.manifest().feature_spec.clone())?;
+
+    let mut out = std::io::stdout().lock();
+    let mut failures = 0;
+    for path in &args.files {
+        let result = judge(path, &model, &mut extractor);
+        if args.json {
+            let line = Line::new(path, &result, model.model_ref());
+            serde_json::to_writer(&mut out, &line)?;
+            writeln!(out)?;
+        } else if let Ok(scored) = &result {
+            write_verdict(&mut out, path, scored)?;
+        }
+        if let Err(error) = result {
+            failures += 1;
+            eprintln!("error: {error:#}");
+        }
+    }
+    if failures > 0 {
+        bail!("{failures} of {} files could not be judged", args.files.len());
+    }
+    Ok(())
+}
+
+struct Scored {
+    judgement: Judgement,
+    quality: Vec<QualityFlag>,
+}
+
+fn judge(path: &Path, model: &Model, extractor: &mut ChunkExtractor) -> anyhow::Result<Scored> {
+    let clip = read_clip(path, extractor)?;
+    let mut judgements = model.judge(&[clip.view()])?;
+    let judgement = judgements.pop().expect("one clip in, one judgement out");
+    Ok(Scored { judgement, quality: clip.features.quality })
+}
+
+/// One line of `--json`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Line<'a> {
+    Scored {
+        file: String,
+        verdict: &'static str,
+        anomalous: bool,
+        score: f64,
+        threshold: f64,
+        p_value: f64,
+        health_index: f64,
+        channel_scores: &'a [f64],
+        bands: &'a [DeviatingBand],
+        quality: &'a [QualityFlag],
+        model: &'a ModelRef,
+    },
+    Failed {
+        file: String,
+        error: String,
+    },
+}
+
+impl<'a> Line<'a> {
+    fn new(path: &Path, result: &'a anyhow::Result<Scored>, model: &'a ModelRef) -> Self {
+        let file = path.display().to_string();
+        match result {
+            Ok(Scored { judgement, quality }) => Self::Scored {
+                file,
+                verdict: verdict(judgement),
+                anomalous: judgement.anomalous,
+                score: judgement.score,
+                threshold: judgement.threshold,
+                p_value: judgement.p_value,
+                health_index: judgement.health_index,
+                channel_scores: &judgement.channel_scores,
+                bands: &judgement.bands,
+                quality,
+                model,
+            },
+            Err(error) => Self::Failed { file, error: format!("{error:#}") },
+        }
+    }
+}
+
+fn verdict(judgement: &Judgement) -> &'static str {
+    if judgement.anomalous { "anomalous" } else { "normal" }
+}
+
+fn write_verdict(out: &mut impl Write, path: &Path, scored: &Scored) -> std::io::Result<()> {
+    let Scored { judgement, quality } = scored;
+    write!(
+        out,
+        "{:<9}  score {:>8.3} / {:<8.3} p {:<8.2e} health {:>3.0}  {}",
+        verdict(judgement),
+        judgement.score,
+        judgement.threshold,
+        judgement.p_value,
+        judgement.health_index,
+        path.display()
+    )?;
+    // Which bands deviate explains an anomaly; of a normal clip it says nothing.
+    if judgement.anomalous && !judgement.bands.is_empty() {
+        let bands: Vec<String> = judgement.bands.iter().map(band_text).collect();
+        write!(out, "\n           deviates at {}", bands.join(", "))?;
+    }
+    if !quality.is_empty() {
+        let flags: Vec<String> = quality.iter().map(|flag| format!("{flag:?}").to_lowercase()).collect();
+        write!(out, "\n           note: {}", flags.join(", "))?;
+    }
+    writeln!(out)
+}
+
+/// `2.1–2.9 kHz (41 %)`.
+pub(crate) fn band_text(band: &DeviatingBand) -> String {
+    let share = 100.0 * band.share;
+    if band.hz_high < 1000.0 {
+        format!("{:.0}–{:.0} Hz ({share:.0} %)", band.hz_low, band.hz_high)
+    } else {
+        format!("{:.1}–{:.1} kHz ({share:.0} %)", band.hz_low / 1000.0, band.hz_high / 1000.0)
+    }
+}

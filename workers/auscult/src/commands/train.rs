@@ -1,0 +1,219 @@
+//! `auscult train`: normal recordings in, one model file out.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::Context;
+use auscult_detection::{HoldOut, Manifest, ModelPackage, Phase, TrainingClip, TrainingEvent, TrainingOptions, train};
+use auscult_schemas::{FeatureSpec, ModelId};
+use clap::Args;
+use indicatif::ProgressBar;
+
+use super::arguments::{DataArgs, SpecArgs, data_dir_help};
+use crate::{clips, interrupt, model_file, progress};
+
+/// Learn a machine's normal sound from recordings, and write the model
+///
+/// Only normal recordings are used: the model learns to reconstruct them, and clips that it was not fitted to tell which
+/// scores are still normal. Ctrl-C ends training early and keeps the best model so far; the file is written whole or not
+/// at all. Clips that cannot be used are named and skipped; more than one in ten ends the command.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Where the model goes
+    #[arg(long, value_name = "FILE.safetensors")]
+    out: PathBuf,
+    /// The model's name [default: the file's, without its ending]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Passes over the training sound
+    #[arg(long, value_name = "N", default_value_t = TrainingOptions::default().epochs)]
+    epochs: usize,
+    /// Vectors a training step
+    #[arg(long, value_name = "N", default_value_t = TrainingOptions::default().batch_size)]
+    batch_size: usize,
+    /// Adam's learning rate
+    #[arg(long, value_name = "RATE", default_value_t = TrainingOptions::default().learning_rate)]
+    learning_rate: f64,
+    /// Seed of weights, shuffles and hold-out; the same seed on the same clips gives the same model
+    #[arg(long, value_name = "N", default_value_t = TrainingOptions::default().seed)]
+    seed: u64,
+    /// Share of normal clips that may score above the threshold
+    #[arg(long, value_name = "SHARE", default_value_t = TrainingOptions::default().false_alarm_rate)]
+    false_alarm_rate: f64,
+    /// Hold clips out in so many folds instead of choosing by their number
+    #[arg(long, value_name = "N")]
+    folds: Option<usize>,
+    /// Exactly the reference method: levels relative to each clip's loudest, 80 dB deep, not standardised
+    #[arg(long)]
+    reference_method: bool,
+    #[command(flatten)]
+    spec: SpecArgs,
+}
+
+const AFTER_HELP: &str = concat!(
+    "\
+Examples:
+  auscult train recordings/ --out compressor.safetensors
+  auscult train mimii/6_dB_fan --machine id_00 --out fan-00.safetensors
+  auscult train recordings/ --out reference.safetensors --reference-method
+  auscult train recordings/ --out fine.safetensors --mels 128 --n-fft 2048 --epochs 60
+
+",
+    data_dir_help!()
+);
+
+/// Trains and writes.
+///
+/// # Errors
+/// When there is too little to train with, or the file cannot be written.
+pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
+    let options = args.options()?;
+    model_file::check_writable(&args.out)?;
+    let dataset = args.data.discover()?;
+    let paths = dataset.training_clips()?;
+
+    let mut out = std::io::stdout().lock();
+    let machines: Vec<&str> = dataset.machines.iter().map(|machine| machine.id.as_str()).collect();
+    writeln!(out, "{}: {}", args.data.data.display(), dataset.layout())?;
+    if machines.len() > 1 {
+        writeln!(
+            out,
+            "pooling {} machines into one model: {} (--machine picks one)",
+            machines.len(),
+            machines.join(", ")
+        )?;
+    }
+
+    let started = Instant::now();
+    let interrupted = interrupt::listen("stopping: keeping the best model so far (once more to end at once)")?;
+    let clips = training_clips(&paths, &options.spec, interrupted)?;
+    let package = train_with_progress(&clips, &options, interrupted)?;
+    model_file::write_whole(&args.out, &package.to_bytes()?)?;
+
+    write_summary(&mut out, &package, started.elapsed().as_secs_f64())?;
+    writeln!(out, "\nwrote {}, version {}", args.out.display(), package.model_ref().version)?;
+    if dataset.check_testable().is_ok() {
+        writeln!(out, "next: auscult evaluate {} {}", args.out.display(), args.data.data.display())?;
+    }
+    Ok(())
+}
+
+impl TrainArgs {
+    fn options(&self) -> anyhow::Result<TrainingOptions> {
+        let base = if self.reference_method { FeatureSpec::reference_method() } else { FeatureSpec::default() };
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => {
+                let stem = self.out.file_stem().context("--out names no file: give one such as model.safetensors")?;
+                stem.to_string_lossy().into_owned()
+            }
+        };
+        let defaults = TrainingOptions::default();
+        Ok(TrainingOptions {
+            spec: self.spec.spec(base)?,
+            model_id: ModelId(name),
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            learning_rate: self.learning_rate,
+            seed: self.seed,
+            standardise: !self.reference_method,
+            false_alarm_rate: self.false_alarm_rate,
+            hold_out: self.folds.map_or(defaults.hold_out, HoldOut::Folds),
+            ..defaults
+        })
+    }
+}
+
+/// Reads the clips and leaves out those that teach nothing: unreadable ones, and silent ones, which are a microphone's fault.
+fn training_clips(
+    paths: &[PathBuf],
+    spec: &FeatureSpec,
+    interrupted: &AtomicBool,
+) -> anyhow::Result<Vec<TrainingClip>> {
+    let read = clips::read_clips(paths, spec, "normal recordings", interrupted)?;
+    let heard = read
+        .into_iter()
+        .map(|clip| match clip {
+            Ok(clip) if clip.is_silent() => {
+                Err(anyhow::anyhow!("{}: a microphone heard nothing: check its cable and gain", clip.path.display()))
+            }
+            other => other,
+        })
+        .collect();
+    Ok(clips::keep_good(heard)?.into_iter().map(clips::Clip::into_training).collect())
+}
+
+/// Trains, shows every epoch, and stops with the best so far when interrupted.
+fn train_with_progress(
+    clips: &[TrainingClip],
+    options: &TrainingOptions,
+    interrupted: &AtomicBool,
+) -> anyhow::Result<ModelPackage> {
+    let bar = progress::bar(options.epochs as u64, "training");
+    let mut observe = |event: TrainingEvent| {
+        show(&bar, &event);
+        if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let package = train(clips, options, &mut observe);
+    bar.finish_and_clear();
+    Ok(package?)
+}
+
+fn show(bar: &ProgressBar, event: &TrainingEvent) {
+    match event {
+        TrainingEvent::Epoch { phase, validation_loss_db2, done, total, .. } => {
+            bar.set_length(*total as u64);
+            bar.set_position(*done as u64);
+            if *phase == Phase::Model {
+                bar.set_message(format!("training, {validation_loss_db2:.2} dB²"));
+            }
+        }
+        TrainingEvent::Calibrating { held_out } => bar.set_message(format!("calibrating on {held_out}")),
+    }
+}
+
+fn write_summary(out: &mut impl Write, package: &ModelPackage, elapsed_s: f64) -> std::io::Result<()> {
+    let Manifest { training, calibration, feature_spec, .. } = package.manifest();
+    let stopped = if training.stopped_early { ", stopped early" } else { "" };
+    writeln!(
+        out,
+        "learned from     {} clips, {:.0} s of sound, {} vectors",
+        training.clips, training.seconds, training.vectors
+    )?;
+    writeln!(
+        out,
+        "features         {} mel bands up to {:.0} Hz, {} frames of {:.0} ms a vector",
+        feature_spec.n_mels,
+        feature_spec.f_max(),
+        feature_spec.frames,
+        1e3 * feature_spec.hop_length as f64 / f64::from(feature_spec.sample_rate_hz)
+    )?;
+    writeln!(
+        out,
+        "reconstruction   {:.3} dB² on the vectors fitted, {:.3} dB² on others (epoch {} of {}{stopped})",
+        training.train_loss_db2, training.validation_loss_db2, training.best_epoch, training.epochs
+    )?;
+    let scores = &calibration.scores;
+    let quantile = |share: f64| scores[((scores.len() - 1) as f64 * share).round() as usize];
+    writeln!(
+        out,
+        "held-out scores  {} clips: median {:.3}, 95 % below {:.3}, highest {:.3} dB²",
+        scores.len(),
+        quantile(0.5),
+        quantile(0.95),
+        quantile(1.0)
+    )?;
+    writeln!(
+        out,
+        "threshold        {:.3} dB²: {} in a thousand normal clips may exceed it",
+        calibration.threshold,
+        1e3 * calibration.false_alarm_rate
+    )?;
+    writeln!(out, "took             {elapsed_s:.1} s")
+}

@@ -1,0 +1,14 @@
+//! Progress on standard error: a bar in a terminal, nothing where nobody watches.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar of so many steps, with what they are.
+#[must_use]
+pub fn bar(steps: u64, what: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:<24} [{bar:32}] {pos}/{len}  {eta} left")
+        .expect("the template is well-formed")
+        .progress_chars("█▌ ");
+    let bar = ProgressBar::new(steps).with_style(style);
+    bar.set_message(what.to_owned());
+    bar
+}
