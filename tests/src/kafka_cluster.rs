@@ -1,0 +1,213 @@
+//! Apache Kafka from its own jars, on loopback: one broker in about three seconds, three in about eight.
+//!
+//! Each broker is its own controller's voter (KRaft, combined mode), so killing one of three leaves a quorum.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+use crate::installation::{kafka_class_path, program};
+use crate::kafka_properties::{BrokerPorts, properties};
+use crate::{Kcat, Process, free_ports, repository, until};
+
+/// 16 bytes in base64url. Must not begin with a dash: the formatter would take it for an option.
+const CLUSTER_ID: &str = "YXVzY3VsdC10ZXN0cy0wMQ";
+
+const READY_LIMIT: Duration = Duration::from_secs(90);
+
+/// A running cluster; gone, with all it holds, when dropped.
+#[derive(Debug)]
+pub struct KafkaCluster {
+    // Before the folder: fields are dropped in order, and a broker must not lose its folder while it runs.
+    brokers: Vec<Broker>,
+    class_path: String,
+    folder: TempDir,
+}
+
+#[derive(Debug)]
+struct Broker {
+    ports: BrokerPorts,
+    properties: PathBuf,
+    log: PathBuf,
+    /// `None` while it is killed.
+    process: Option<Process>,
+}
+
+impl KafkaCluster {
+    /// Starts a cluster and waits until every broker is known to every client.
+    ///
+    /// # Errors
+    /// When Java, kcat or Kafka's jars are missing, with the command that gets them; when a broker does not start, with
+    /// what it wrote last.
+    pub fn start(brokers: usize) -> Result<Self> {
+        ensure!(brokers == 1 || brokers == 3, "a test cluster has one broker or three, not {brokers}");
+        let class_path = kafka_class_path()?;
+        program("java")?;
+        program("kcat")?;
+        let folder = tempfile::Builder::new().prefix("auscult-kafka-").tempdir()?;
+        let ports: Vec<BrokerPorts> = free_ports(2 * brokers)?
+            .chunks(2)
+            .map(|pair| BrokerPorts { client: pair[0], controller: pair[1] })
+            .collect();
+        let mut cluster = Self { brokers: Vec::new(), class_path, folder };
+        for id in 1..=brokers {
+            let home = cluster.folder.path().join(format!("broker-{id}"));
+            std::fs::create_dir(&home)?;
+            let file = home.join("server.properties");
+            std::fs::write(&file, properties(id, &ports, &home.join("log"))?)?;
+            let log = home.join("output.txt");
+            cluster.brokers.push(Broker { ports: ports[id - 1], properties: file, log, process: None });
+        }
+        cluster.format()?;
+        for id in 1..=brokers {
+            cluster.spawn(id)?;
+        }
+        cluster.wait_until_ready()?;
+        Ok(cluster)
+    }
+
+    /// The brokers' addresses, for `kafka.brokers` and `bootstrap.servers`.
+    #[must_use]
+    pub fn bootstrap(&self) -> String {
+        let addresses: Vec<String> =
+            self.brokers.iter().map(|broker| format!("127.0.0.1:{}", broker.ports.client)).collect();
+        addresses.join(",")
+    }
+
+    /// A client that knows nothing of Auscult.
+    #[must_use]
+    pub fn kcat(&self) -> Kcat {
+        Kcat::new(self.bootstrap())
+    }
+
+    /// SIGKILLs a broker (1 is the first).
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn kill(&mut self, id: usize) -> Result<()> {
+        let mut process = self.broker_mut(id)?.process.take().with_context(|| format!("broker {id} is not running"))?;
+        process.kill()
+    }
+
+    /// Starts a killed broker again, with all that it held, and waits until the whole cluster is there.
+    ///
+    /// # Errors
+    /// When it runs already, or does not come back.
+    pub fn restart(&mut self, id: usize) -> Result<()> {
+        ensure!(self.broker_mut(id)?.process.is_none(), "broker {id} is running; kill it first");
+        self.spawn(id)?;
+        self.wait_until_ready()
+    }
+
+    /// A broker's process, to pause it or to ask for its memory.
+    ///
+    /// # Errors
+    /// When it is not running.
+    pub fn broker(&mut self, id: usize) -> Result<&mut Process> {
+        self.broker_mut(id)?.process.as_mut().with_context(|| format!("broker {id} is not running"))
+    }
+
+    /// Makes a topic, for tests of the cluster itself. The system's own topics are made by `auscult topics create`.
+    ///
+    /// # Errors
+    /// What the tool says.
+    pub fn create_topic(&self, name: &str, partitions: u32) -> Result<()> {
+        let partitions = partitions.to_string();
+        let arguments = ["--create", "--topic", name, "--partitions", &partitions];
+        self.tool("org.apache.kafka.tools.TopicCommand", &arguments)?;
+        Ok(())
+    }
+
+    /// Runs one of Kafka's own command line tools against this cluster and returns what it wrote.
+    ///
+    /// # Errors
+    /// When it fails, with what it wrote.
+    pub fn tool(&self, class: &str, arguments: &[&str]) -> Result<String> {
+        let mut command = self.java();
+        command.arg(class).args(["--bootstrap-server", &self.bootstrap()]).args(arguments);
+        run(&mut command)
+    }
+
+    /// Everything that a reader of committed records could see of a topic, and where it lies on disk: for a person to
+    /// read when a test fails.
+    ///
+    /// # Errors
+    /// When the topic cannot be read.
+    pub fn dump(&self, topic: &str) -> Result<String> {
+        let mut text = format!("{topic} (on disk: {})\n", self.folder.path().display());
+        for record in self.kcat().consume(topic)? {
+            text += &format!("{record:?}\n");
+        }
+        Ok(text)
+    }
+
+    /// Where the cluster keeps its logs.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn broker_mut(&mut self, id: usize) -> Result<&mut Broker> {
+        let brokers = self.brokers.len();
+        id.checked_sub(1)
+            .and_then(|index| self.brokers.get_mut(index))
+            .with_context(|| format!("there is no broker {id}, only 1 to {brokers}"))
+    }
+
+    fn java(&self) -> Command {
+        let logging = repository().join("tests/kafka/log4j2.properties");
+        let mut command = Command::new("java");
+        command
+            .args(["-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+            .arg(format!("-Dlog4j2.configurationFile={}", logging.display()))
+            .args(["-cp", &self.class_path]);
+        command
+    }
+
+    /// Formats every broker's storage, side by side: each is a second of Java's own start.
+    fn format(&self) -> Result<()> {
+        let mut running = Vec::new();
+        for broker in &self.brokers {
+            let mut command = self.java();
+            command.args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"]).arg(&broker.properties);
+            running.push(Process::start("kafka.tools.StorageTool", &mut command, &broker.log)?);
+        }
+        for mut process in running {
+            let status = process.wait(READY_LIMIT)?;
+            ensure!(status.success(), "formatting a broker's storage: {status}\n{}", process.log_tail(20));
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, id: usize) -> Result<()> {
+        let mut command = self.java();
+        let broker = self.broker_mut(id)?;
+        command.arg("kafka.Kafka").arg(&broker.properties);
+        broker.process = Some(Process::start(&format!("broker {id}"), &mut command, &broker.log)?);
+        Ok(())
+    }
+
+    fn wait_until_ready(&mut self) -> Result<()> {
+        let kcat = self.kcat();
+        let brokers = &mut self.brokers;
+        let expected = brokers.iter().filter(|broker| broker.process.is_some()).count();
+        until("Kafka to be ready", READY_LIMIT, || {
+            for process in brokers.iter_mut().filter_map(|broker| broker.process.as_mut()) {
+                process.ensure_running()?;
+            }
+            // Until a broker listens, kcat fails; that is no error here.
+            Ok(kcat.brokers().ok().filter(|known| *known == expected))
+        })?;
+        Ok(())
+    }
+}
+
+fn run(command: &mut Command) -> Result<String> {
+    let output = command.output().with_context(|| format!("running {command:?}"))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command:?}: {}\n{text}", output.status);
+    Ok(text)
+}

@@ -1,0 +1,51 @@
+//! A broker's `server.properties`: what all have in common (tests/kafka/server.properties) and what is its own.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::repository;
+
+/// Which ports a broker listens on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BrokerPorts {
+    /// For clients and the other brokers.
+    pub client: u16,
+    /// For the Raft quorum.
+    pub controller: u16,
+}
+
+/// The properties of broker `id` (from 1) in a cluster of `ports.len()`.
+pub(crate) fn properties(id: usize, ports: &[BrokerPorts], log_dir: &Path) -> Result<String> {
+    let common = repository().join("tests/kafka/server.properties");
+    let common = std::fs::read_to_string(&common).with_context(|| common.display().to_string())?;
+    let own = ports[id - 1];
+    let voters: Vec<String> = ports
+        .iter()
+        .enumerate()
+        .map(|(index, ports)| format!("{}@127.0.0.1:{}", index + 1, ports.controller))
+        .collect();
+    let replicas = ports.len().min(3);
+    // One broker of three may be gone; where there is only one, none may.
+    let in_sync = if replicas == 3 { 2 } else { 1 };
+    Ok(format!(
+        "{common}
+node.id={id}
+controller.quorum.voters={voters}
+listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{client}
+log.dirs={log_dir}
+default.replication.factor={replicas}
+min.insync.replicas={in_sync}
+offsets.topic.replication.factor={replicas}
+transaction.state.log.replication.factor={replicas}
+transaction.state.log.min.isr={in_sync}
+share.coordinator.state.topic.replication.factor={replicas}
+share.coordinator.state.topic.min.isr={in_sync}
+",
+        voters = voters.join(","),
+        client = own.client,
+        controller = own.controller,
+        log_dir = log_dir.display(),
+    ))
+}

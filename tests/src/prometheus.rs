@@ -1,0 +1,115 @@
+//! Debian's Prometheus, scraping the workers of a test once a second.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::installation::program;
+use crate::{Process, free_ports, get, until};
+
+/// A running Prometheus; gone when dropped.
+#[derive(Debug)]
+pub struct Prometheus {
+    // Before the folder: fields are dropped in order.
+    process: Process,
+    address: SocketAddr,
+    _folder: TempDir,
+}
+
+/// One series of a query's answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PrometheusSample {
+    /// Its labels, `__name__` among them where the query keeps it.
+    pub labels: BTreeMap<String, String>,
+    /// Its value.
+    pub value: f64,
+}
+
+impl Prometheus {
+    /// Starts one that scrapes these addresses, each under the name of a job.
+    ///
+    /// # Errors
+    /// When Prometheus is not installed, with the command that gets it, or does not start.
+    pub fn start(targets: &[(&str, SocketAddr)]) -> Result<Self> {
+        let binary = program("prometheus")?;
+        let folder = tempfile::Builder::new().prefix("auscult-prometheus-").tempdir()?;
+        let mut config = "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n".to_owned();
+        for (job, address) in targets {
+            config += &format!("  - job_name: {job}\n    static_configs:\n      - targets: ['{address}']\n");
+        }
+        let config_file = folder.path().join("prometheus.yml");
+        std::fs::write(&config_file, config)?;
+
+        let address = SocketAddr::from(([127, 0, 0, 1], free_ports(1)?[0]));
+        let mut command = Command::new(binary);
+        command
+            .arg(format!("--config.file={}", config_file.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg(format!("--web.listen-address={address}"))
+            .arg("--log.level=warn");
+        let mut process = Process::start("prometheus", &mut command, &folder.path().join("output.txt"))?;
+        until("Prometheus to be ready", Duration::from_secs(30), || {
+            process.ensure_running()?;
+            Ok(get(address, "/-/ready").ok().filter(|(status, _)| *status == 200))
+        })?;
+        Ok(Self { process, address, _folder: folder })
+    }
+
+    /// Asks a PromQL expression for its value now.
+    ///
+    /// # Errors
+    /// When the expression is wrong, or its answer is no vector.
+    pub fn query(&self, expression: &str) -> Result<Vec<PrometheusSample>> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default)]
+            error: String,
+            data: Option<Data>,
+        }
+        #[derive(Deserialize)]
+        struct Data {
+            result: Vec<Series>,
+        }
+        #[derive(Deserialize)]
+        struct Series {
+            metric: BTreeMap<String, String>,
+            value: (f64, String),
+        }
+        let (status, body) = get(self.address, &format!("/api/v1/query?query={}", percent_encoded(expression)))?;
+        let answer: Answer = serde_json::from_str(&body).with_context(|| format!("{expression}: {body}"))?;
+        ensure!(status == 200, "{expression}: {}", answer.error);
+        let series = answer.data.context("the answer has no data")?.result;
+        series
+            .into_iter()
+            .map(|series| Ok(PrometheusSample { labels: series.metric, value: series.value.1.parse()? }))
+            .collect()
+    }
+
+    /// Asks until the expression has at least one series.
+    ///
+    /// # Errors
+    /// As [`Prometheus::query`], or when there is none within `limit`.
+    pub fn wait_for(&mut self, expression: &str, limit: Duration) -> Result<Vec<PrometheusSample>> {
+        until(&format!("Prometheus to know {expression}"), limit, || {
+            self.process.ensure_running()?;
+            Ok(Some(self.query(expression)?).filter(|series| !series.is_empty()))
+        })
+    }
+
+    /// Where its own pages are.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
