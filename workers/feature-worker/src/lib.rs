@@ -1,1 +1,16 @@
-//! Chunks in, log-mel features out.
+//! The feature worker: chunks of sound in, log-mel features out. Thin: the sound is `auscult-features`' business, delivery
+//! `auscult-runtime`'s.
+//!
+//! ```text
+//!  audio.chunks ──► FeatureStage ──► Features ──► FeatureProcessor ──► audio.features
+//!                   one extractor a thread │
+//!                                          └──► (fused) straight to the scoring stage
+//! ```
+
+mod config;
+mod processor;
+mod stage;
+
+pub use config::FeatureWorkerConfig;
+pub use processor::FeatureProcessor;
+pub use stage::{ExtractedChunk, FeatureStage, FeatureStageError};

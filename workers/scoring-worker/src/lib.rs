@@ -1,1 +1,23 @@
-//! Features in, scores, alerts and drift out.
+//! The scoring worker: features in; scores, alerts and drift out. Thin: judging is `auscult-detection`'s business, delivery
+//! `auscult-runtime`'s.
+//!
+//! ```text
+//!  audio.features ──► ScoringProcessor ──► ScoringStage ──all clips of a batch, by model──► DeviceThread
+//!                                             │      ▲                                      one a device, owns the models
+//!                                             │      └──────────── judgements ─────────────────┘
+//!                                             └─► alert state, drift ─► audio.scores, audio.alerts, audio.drift
+//! ```
+
+mod config;
+mod device_thread;
+mod library;
+mod metrics;
+mod processor;
+mod stage;
+
+pub use config::{ModelsConfig, ScoringWorkerConfig};
+pub use device_thread::{DeviceThread, StartError};
+pub use library::{LibraryError, ModelLibrary, ModelSource, Shelf};
+pub use metrics::ScoringMetrics;
+pub use processor::ScoringProcessor;
+pub use stage::{ScoredChunk, ScoringStage};

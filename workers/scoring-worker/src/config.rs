@@ -1,0 +1,74 @@
+//! What a scoring worker is told.
+
+use std::path::PathBuf;
+
+use auscult_detection::{AlertPolicy, DeviceChoice, DriftPolicy, WatchPolicy};
+use auscult_runtime::config::{
+    BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, Validate, validate_together,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a scoring worker is told.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct ScoringWorkerConfig {
+    /// Kafka.
+    pub kafka: KafkaConfig,
+    /// When a batch closes. All chunks of a batch go through one forward pass a model.
+    pub batch: BatchConfig,
+    /// Bounds and deadlines.
+    pub limits: LimitsConfig,
+    /// Health and metrics.
+    pub http: HttpConfig,
+    /// Logs.
+    pub log: LogConfig,
+    /// Which models serve which machines.
+    pub models: ModelsConfig,
+    /// Where the models run: `auto` (a GPU if there is one, else the CPU), `cpu`, or `cuda:N`. Default: `auto`.
+    pub device: DeviceChoice,
+    /// How many chunks in a row raise an alarm or clear it.
+    pub alert: AlertPolicy,
+    /// How many chunks make a drift window.
+    pub drift: DriftPolicy,
+}
+
+impl ScoringWorkerConfig {
+    /// Alert and drift policy together.
+    #[must_use]
+    pub fn watch_policy(&self) -> WatchPolicy {
+        WatchPolicy { alert: self.alert, drift: self.drift }
+    }
+}
+
+/// Which models serve which machines.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct ModelsConfig {
+    /// Folder of model packages; `MACHINE.safetensors` serves the machine of that id. A character of the id that is no letter,
+    /// digit, `-`, `_` or `.` stands in the file name as `%` and two hexadecimal digits a byte. Default: none.
+    pub dir: Option<PathBuf>,
+    /// Package that serves every machine without one of its own. Default: none; their chunks go to the dead letters.
+    pub default: Option<PathBuf>,
+}
+
+impl Validate for ScoringWorkerConfig {
+    fn validate(&self, problems: &mut Problems) {
+        problems.section("kafka", &self.kafka);
+        problems.section("batch", &self.batch);
+        problems.section("limits", &self.limits);
+        problems.section("http", &self.http);
+        validate_together(&self.kafka, &self.batch, &self.limits, problems);
+        let has_model = self.models.dir.is_some() || self.models.default.is_some();
+        problems.require(
+            has_model,
+            "models",
+            "names no model: set models.dir or models.default to what `auscult train` wrote",
+        );
+        problems.require(self.alert.raise_after >= 1, "alert.raise_after", "must be at least 1");
+        problems.require(self.alert.clear_after >= 1, "alert.clear_after", "must be at least 1");
+        problems.require(self.drift.window_chunks >= 2, "drift.window_chunks", "must be at least 2");
+    }
+}

@@ -1,0 +1,87 @@
+//! What a scoring worker counts beside what every worker does.
+
+use auscult_detection::OpenedDevice;
+use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// Metrics of scoring.
+#[derive(Debug, Clone)]
+pub struct ScoringMetrics {
+    /// Chunks that were judged anomalous.
+    pub anomalous_chunks: IntCounter,
+    /// Changes of a machine's state, by the new state.
+    pub state_changes: IntCounterVec,
+    /// Chunks in one forward pass.
+    pub forward_chunks: Histogram,
+    /// From the time the sound was recorded to its judgement, s.
+    pub chunk_age_seconds: Histogram,
+    /// Population stability index of the latest drift report, whichever machine it is of.
+    pub last_drift_psi: Gauge,
+    /// Models that are loaded.
+    pub models: IntGauge,
+    /// Model files that are unusable.
+    pub unusable_models: IntGauge,
+    /// 1 for the device in use.
+    pub device: IntGaugeVec,
+    /// 1 when `device: auto` found no GPU and took the CPU.
+    pub device_fallback: IntGauge,
+}
+
+impl ScoringMetrics {
+    /// Registers them.
+    ///
+    /// # Errors
+    /// When a name is taken.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let age_buckets = vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0];
+        let metrics = Self {
+            anomalous_chunks: IntCounter::new("auscult_anomalous_chunks_total", "chunks judged anomalous")?,
+            state_changes: IntCounterVec::new(
+                Opts::new("auscult_state_changes_total", "changes of a machine's state, by the new state"),
+                &["state"],
+            )?,
+            forward_chunks: Histogram::with_opts(
+                HistogramOpts::new("auscult_forward_chunks", "chunks in one forward pass")
+                    .buckets(prometheus::exponential_buckets(1.0, 2.0, 11)?),
+            )?,
+            chunk_age_seconds: Histogram::with_opts(
+                HistogramOpts::new("auscult_chunk_age_seconds", "from the recording of a chunk to its judgement")
+                    .buckets(age_buckets),
+            )?,
+            last_drift_psi: Gauge::new(
+                "auscult_last_drift_psi_ratio",
+                "population stability index of the latest drift report",
+            )?,
+            models: IntGauge::new("auscult_models", "models that are loaded")?,
+            unusable_models: IntGauge::new("auscult_unusable_models", "model files that cannot be used")?,
+            device: IntGaugeVec::new(Opts::new("auscult_device_info", "1 for the device in use"), &["device"])?,
+            device_fallback: IntGauge::new(
+                "auscult_device_fallback",
+                "1 when device auto found no GPU and took the CPU",
+            )?,
+        };
+        registry.register(Box::new(metrics.anomalous_chunks.clone()))?;
+        registry.register(Box::new(metrics.state_changes.clone()))?;
+        registry.register(Box::new(metrics.forward_chunks.clone()))?;
+        registry.register(Box::new(metrics.chunk_age_seconds.clone()))?;
+        registry.register(Box::new(metrics.last_drift_psi.clone()))?;
+        registry.register(Box::new(metrics.models.clone()))?;
+        registry.register(Box::new(metrics.unusable_models.clone()))?;
+        registry.register(Box::new(metrics.device.clone()))?;
+        registry.register(Box::new(metrics.device_fallback.clone()))?;
+        for state in ["healthy", "alarm"] {
+            metrics.state_changes.with_label_values(&[state]);
+        }
+        Ok(metrics)
+    }
+
+    /// The device that was opened, and whether it is a fallback; the warning is logged here, too.
+    pub fn set_device(&self, device: &OpenedDevice) {
+        self.device.with_label_values(&[device.name.as_str()]).set(1);
+        self.device_fallback.set(i64::from(device.fallback.is_some()));
+        if let Some(reason) = &device.fallback {
+            tracing::warn!(reason, "no GPU: scoring on the CPU");
+        } else {
+            tracing::info!(device = device.name, "scoring device");
+        }
+    }
+}
