@@ -11,6 +11,7 @@
 pub mod compute;
 pub mod config;
 pub mod core;
+pub mod kafka;
 pub mod memory_log;
 pub mod ports;
 pub mod processor;

@@ -1,0 +1,147 @@
+//! Makes a worker's clients.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseProducer, Producer};
+
+use super::consumer::{KafkaConsumer, KafkaMembership};
+use super::context::{DeliveryContext, MemberContext, PlainContext};
+use super::error::{Verdict, explain, verdict};
+use super::producer::KafkaProducer;
+use super::restorer::KafkaRestorer;
+use super::settings;
+use crate::config::{Delivery, KafkaConfig};
+use crate::ports::{Clients, Failure, LogClients};
+
+/// How long the brokers may take to answer a worker that starts.
+const CONNECTING: Duration = Duration::from_secs(30);
+
+/// Who a worker is to Kafka.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkerIdentity {
+    /// The consumer group.
+    pub group_id: String,
+    /// This worker among the group's.
+    pub instance_id: String,
+    /// The topic it consumes.
+    pub input_topic: String,
+}
+
+impl WorkerIdentity {
+    /// As configured, or by default the worker's own group and the host's name with the port of its HTTP server: two
+    /// workers on one host cannot share that, and a pod that comes back has both again.
+    #[must_use]
+    pub fn of(config: &KafkaConfig, default_group: &str, input_topic: &str, http_port: u16) -> Self {
+        let default_instance = || format!("{}-{http_port}", host_name());
+        Self {
+            group_id: config.group_id.clone().unwrap_or_else(|| default_group.to_owned()),
+            instance_id: config.instance_id.clone().unwrap_or_else(default_instance),
+            input_topic: input_topic.to_owned(),
+        }
+    }
+
+    /// Whoever has the same fences this worker, and whoever had it is fenced by this worker.
+    #[must_use]
+    pub fn transactional_id(&self) -> String {
+        format!("{}-{}", self.group_id, self.instance_id)
+    }
+}
+
+fn host_name() -> String {
+    let from_kernel = || std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let name = std::env::var("HOSTNAME").ok().or_else(from_kernel).unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "worker".to_owned() } else { name.to_owned() }
+}
+
+/// Makes a worker's Kafka clients, at the start and whenever they have to be replaced.
+#[derive(Debug, Clone)]
+pub struct KafkaClients {
+    config: KafkaConfig,
+    identity: WorkerIdentity,
+}
+
+impl KafkaClients {
+    /// Nothing is contacted before [`LogClients::connect`].
+    #[must_use]
+    pub fn new(config: KafkaConfig, identity: WorkerIdentity) -> Self {
+        Self { config, identity }
+    }
+
+    /// Who the worker is.
+    #[must_use]
+    pub fn identity(&self) -> &WorkerIdentity {
+        &self.identity
+    }
+
+    fn fence(&self, producer: &BaseProducer<DeliveryContext>) -> Result<(), Failure> {
+        let transactional_id = self.identity.transactional_id();
+        let deadline = Instant::now() + CONNECTING;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
+            let Err(error) = producer.init_transactions(left) else { return Ok(()) };
+            let words = explain(&error, &transactional_id);
+            if verdict(&error) != Verdict::Retry {
+                return Err(Failure::Fatal(format!("cannot begin as {transactional_id}: {words}")));
+            }
+            if Instant::now() >= deadline {
+                let brokers = &self.config.brokers;
+                return Err(Failure::Fatal(format!(
+                    "cannot reach the transaction coordinator through {brokers}: {words}; is kafka.brokers right?"
+                )));
+            }
+            tracing::warn!(reason = words, "the transaction coordinator is not ready, asking again");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+fn cannot_create(error: KafkaError) -> Failure {
+    Failure::Fatal(format!("cannot make a kafka client: {error}; see kafka.properties"))
+}
+
+impl LogClients for KafkaClients {
+    type Membership = KafkaMembership;
+    type Consumer = KafkaConsumer;
+    type Producer = KafkaProducer;
+    type Restorer = KafkaRestorer;
+
+    fn connect(&mut self) -> Result<Clients<KafkaConsumer, KafkaProducer, KafkaRestorer>, Failure> {
+        let producer: BaseProducer<DeliveryContext> = settings::worker_producer(&self.config, &self.identity)
+            .create_with_context(DeliveryContext::default())
+            .map_err(cannot_create)?;
+        if self.config.delivery == Delivery::ExactlyOnce {
+            self.fence(&producer)?;
+        }
+        let restorer = KafkaRestorer::new(&self.config, &self.identity).map_err(cannot_create)?;
+
+        let topic = &self.identity.input_topic;
+        let member: BaseConsumer<MemberContext> = settings::member(&self.config, &self.identity)
+            .create_with_context(MemberContext::new(topic))
+            .map_err(cannot_create)?;
+        let consumer = KafkaConsumer::subscribed(member, topic).map_err(cannot_create)?;
+        let producer = match self.config.delivery {
+            Delivery::ExactlyOnce => KafkaProducer::transactional(producer, &self.identity),
+            Delivery::AtLeastOnce => KafkaProducer::at_least_once(producer, consumer.downgrade(), &self.identity),
+        };
+        tracing::info!(
+            group = self.identity.group_id,
+            instance = self.identity.instance_id,
+            topic,
+            delivery = ?self.config.delivery,
+            "joining the group"
+        );
+        Ok(Clients { consumer, producer, restorer })
+    }
+}
+
+/// A reader that is handed its partitions.
+pub(super) fn plain_reader(
+    config: &KafkaConfig,
+    group_id: &str,
+    client_id: &str,
+) -> Result<BaseConsumer<PlainContext>, KafkaError> {
+    settings::reader(config, group_id, client_id).create_with_context(PlainContext)
+}

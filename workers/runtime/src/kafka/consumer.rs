@@ -1,0 +1,307 @@
+//! The member of the worker's group.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::context::{GroupEvent, MemberContext, partition_list};
+use super::error::{explain, remedy};
+use super::record::received;
+use crate::ports::{ConsumerEvent, Failure, LogConsumer};
+
+/// Member id and generation, as the group coordinator wants to see them.
+pub type KafkaMembership = Arc<ConsumerGroupMetadata>;
+
+/// How long librdkafka may take to leave the group before it is left to do so by itself.
+const CLOSING: Duration = Duration::from_secs(10);
+/// How long a partition may take to be ready for a seek: its fetcher starts when others have stopped.
+const SEEKING: Duration = Duration::from_secs(30);
+
+/// The member of the worker's group. Leaves the group when dropped.
+pub struct KafkaConsumer {
+    topic: String,
+    /// `None` only while it is being dropped.
+    consumer: Option<Arc<BaseConsumer<MemberContext>>>,
+    /// The next offset to be delivered of each started partition.
+    positions: BTreeMap<i32, i64>,
+    /// What librdkafka fetches: what was started, until it is given back.
+    fetched: BTreeSet<i32>,
+    paused: BTreeSet<i32>,
+    /// What the group wants back and has not got yet.
+    asked_back: BTreeSet<i32>,
+    /// Positions at which librdkafka said that there is no more.
+    caught_up: BTreeMap<i32, i64>,
+}
+
+impl KafkaConsumer {
+    pub(super) fn subscribed(consumer: BaseConsumer<MemberContext>, topic: &str) -> Result<Self, KafkaError> {
+        consumer.subscribe(&[topic])?;
+        Ok(Self {
+            topic: topic.to_owned(),
+            consumer: Some(Arc::new(consumer)),
+            positions: BTreeMap::new(),
+            fetched: BTreeSet::new(),
+            paused: BTreeSet::new(),
+            asked_back: BTreeSet::new(),
+            caught_up: BTreeMap::new(),
+        })
+    }
+
+    /// For committing offsets without a transaction; a consumer that is closed meanwhile is not kept alive by it.
+    pub(super) fn downgrade(&self) -> Weak<BaseConsumer<MemberContext>> {
+        self.consumer.as_ref().map(Arc::downgrade).unwrap_or_default()
+    }
+
+    fn client(&self) -> &BaseConsumer<MemberContext> {
+        self.consumer.as_ref().expect("it is taken out only by drop")
+    }
+
+    fn group_event(&mut self) -> Option<ConsumerEvent> {
+        let event = match self.client().context().next_event()? {
+            GroupEvent::Assigned(partitions) => ConsumerEvent::Assigned(partitions),
+            GroupEvent::Revoked(partitions) => {
+                self.asked_back.extend(&partitions);
+                ConsumerEvent::Revoked(partitions)
+            }
+            GroupEvent::Lost(partitions) => {
+                self.asked_back.extend(&partitions);
+                ConsumerEvent::Lost(partitions)
+            }
+            GroupEvent::Failed(reason) => ConsumerEvent::Failed(Failure::Fatal(reason)),
+        };
+        Some(event)
+    }
+
+    fn note_end(&mut self, partition: i32) {
+        if let Some(position) = self.positions.get(&partition) {
+            self.caught_up.insert(partition, *position);
+        }
+    }
+
+    fn failed(&self, error: &KafkaError) -> Option<ConsumerEvent> {
+        use RDKafkaErrorCode as Code;
+        if let Some((code, reason)) = self.client().client().fatal_error() {
+            let reason = format!("the consumer failed: {reason} ({code})");
+            return Some(ConsumerEvent::Failed(Failure::Fatal(reason)));
+        }
+        let code = error.rdkafka_error_code();
+        let is_refusal = matches!(
+            code,
+            Some(
+                Code::TopicAuthorizationFailed
+                    | Code::GroupAuthorizationFailed
+                    | Code::Authentication
+                    | Code::SaslAuthenticationFailed
+                    | Code::UnsupportedSASLMechanism
+                    | Code::UnsupportedFeature
+                    | Code::InconsistentGroupProtocol
+                    | Code::InvalidSessionTimeout
+            )
+        );
+        if is_refusal || matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+            return Some(ConsumerEvent::Failed(Failure::Fatal(explain(error, ""))));
+        }
+        // Everything else librdkafka gets over by itself: brokers away, elections, topics that are not there yet.
+        let advice = code.and_then(|code| remedy(code, "")).unwrap_or_default();
+        tracing::warn!(%error, advice, "consuming is held up");
+        None
+    }
+
+    fn seek(&self, positions: &BTreeMap<i32, i64>) -> Result<(), Failure> {
+        use RDKafkaErrorCode as Code;
+        let deadline = Instant::now() + SEEKING;
+        let mut left = positions.clone();
+        loop {
+            let list = partition_list(&self.topic, left.iter().map(|(number, offset)| (*number, Some(*offset))));
+            let sought = self.client().seek_partitions(list, SEEKING).map_err(fatal("rewind"))?;
+            for element in sought.elements() {
+                match element.error() {
+                    Ok(()) => {
+                        left.remove(&element.partition());
+                    }
+                    // Its fetcher is only just being started.
+                    Err(error)
+                        if matches!(
+                            error.rdkafka_error_code(),
+                            Some(Code::State | Code::PreviousInProgress | Code::InProgress)
+                        ) && Instant::now() < deadline => {}
+                    Err(error) => return Err(fatal("rewind")(error)),
+                }
+            }
+            if left.is_empty() {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn list(&self, partitions: impl IntoIterator<Item = i32>) -> TopicPartitionList {
+        partition_list(&self.topic, partitions.into_iter().map(|partition| (partition, None)))
+    }
+
+    /// Those of the partitions that librdkafka fetches; the others it does not know.
+    fn known(&self, partitions: &[i32]) -> Vec<i32> {
+        partitions.iter().copied().filter(|partition| self.fetched.contains(partition)).collect()
+    }
+}
+
+fn fatal(doing: &'static str) -> impl Fn(KafkaError) -> Failure {
+    move |error| Failure::Fatal(format!("cannot {doing} partitions: {error}"))
+}
+
+impl LogConsumer for KafkaConsumer {
+    type Membership = KafkaMembership;
+
+    fn poll(&mut self, timeout: Duration) -> Option<ConsumerEvent> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            if let Some(event) = self.group_event() {
+                return Some(event);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            let consumer = self.consumer.clone()?;
+            match consumer.poll(left) {
+                Some(Ok(message)) => {
+                    let record = received(&message);
+                    let (partition, offset) = (record.coordinates.partition, record.coordinates.offset);
+                    // Released, but not yet given back because others of the same revoke still drain.
+                    if let Some(position) = self.positions.get_mut(&partition) {
+                        *position = offset + 1;
+                        return Some(ConsumerEvent::Record(record));
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => self.note_end(partition),
+                Some(Err(error)) => {
+                    if let Some(event) = self.failed(&error) {
+                        return Some(event);
+                    }
+                }
+                // A rebalance was called back, or the time is over.
+                None => {}
+            }
+            if left.is_zero() {
+                return self.group_event();
+            }
+        }
+    }
+
+    fn start(&mut self, positions: &BTreeMap<i32, i64>) -> Result<(), Failure> {
+        // An `incremental_assign` would make librdkafka forget that the assignment is lost, before it has told so.
+        if self.client().assignment_lost() {
+            return Ok(());
+        }
+        let (again, first): (BTreeMap<i32, i64>, BTreeMap<i32, i64>) = positions
+            .iter()
+            .filter(|(partition, _)| !self.asked_back.contains(partition))
+            .partition(|(partition, _)| self.fetched.contains(partition));
+        if !first.is_empty() {
+            let list = partition_list(&self.topic, first.iter().map(|(number, offset)| (*number, Some(*offset))));
+            self.client().incremental_assign(&list).map_err(fatal("start"))?;
+        }
+        if !again.is_empty() {
+            self.seek(&again)?;
+            let paused: Vec<i32> = again.keys().copied().collect();
+            self.resume(&paused)?;
+        }
+        for (partition, offset) in first.into_iter().chain(again) {
+            self.fetched.insert(partition);
+            self.positions.insert(partition, offset);
+            self.caught_up.remove(&partition);
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, partitions: &[i32]) -> Result<(), Failure> {
+        // The mark outlives the assignment in librdkafka, and would greet us when the partition comes back.
+        self.resume(partitions)?;
+        let mut was_asked = false;
+        for partition in partitions {
+            self.positions.remove(partition);
+            self.caught_up.remove(partition);
+            was_asked |= self.asked_back.remove(partition);
+        }
+        let is_answer = was_asked && self.asked_back.is_empty();
+        if !is_answer {
+            return Ok(());
+        }
+        let given_back: Vec<i32> =
+            self.fetched.iter().copied().filter(|partition| !self.positions.contains_key(partition)).collect();
+        self.client().incremental_unassign(&self.list(given_back.iter().copied())).map_err(fatal("give back"))?;
+        for partition in given_back {
+            self.fetched.remove(&partition);
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self, partitions: &[i32]) -> Result<(), Failure> {
+        let known = self.known(partitions);
+        if !known.is_empty() {
+            self.client().pause(&self.list(known.iter().copied())).map_err(fatal("pause"))?;
+            self.paused.extend(known);
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self, partitions: &[i32]) -> Result<(), Failure> {
+        let paused: Vec<i32> = partitions.iter().copied().filter(|partition| self.paused.contains(partition)).collect();
+        if !paused.is_empty() {
+            self.client().resume(&self.list(paused.iter().copied())).map_err(fatal("resume"))?;
+            for partition in paused {
+                self.paused.remove(&partition);
+            }
+        }
+        Ok(())
+    }
+
+    fn membership(&self) -> Result<KafkaMembership, Failure> {
+        // When the group has thrown this worker out, librdkafka's member id is empty, and an empty one is *not* checked
+        // by the coordinator: the offsets of a zombie would be taken. Then, and while a revoke waits for its answer (in
+        // which time librdkafka does not tell that the session is over), the papers of before are shown; if they
+        // are outdated they are refused. The metadata is asked for first: librdkafka marks the assignment lost on
+        // the same thread and in the same step in which it clears the member id.
+        let present = self.client().group_metadata().map(Arc::new);
+        let is_in_doubt = !self.asked_back.is_empty() || self.client().assignment_lost();
+        let papers = if is_in_doubt { self.client().context().papers() } else { present };
+        papers.ok_or_else(|| Failure::Fatal("the consumer is no member of its group".to_owned()))
+    }
+
+    fn lag(&self) -> BTreeMap<i32, i64> {
+        let ends = self.client().context().ends();
+        let mut lag = BTreeMap::new();
+        for (partition, position) in &self.positions {
+            let Some(known) = ends.get(partition) else { continue };
+            // Markers of transactions take offsets too: at the end of the partition the position may stay short of it.
+            let has_fetched_all = known.fetched >= known.end;
+            let is_caught_up = has_fetched_all && self.caught_up.get(partition) == Some(position);
+            lag.insert(*partition, if is_caught_up { 0 } else { (known.end - position).max(0) });
+        }
+        lag
+    }
+
+    fn close(self) {}
+}
+
+impl Drop for KafkaConsumer {
+    fn drop(&mut self) {
+        let Some(consumer) = self.consumer.take() else { return };
+        consumer.context().close();
+        let held = self.list(self.fetched.iter().copied());
+        if let Err(error) = consumer.incremental_unassign(&held) {
+            tracing::debug!(%error, "nothing to give back on closing");
+        }
+        // Without a broker librdkafka may wait long for an answer to its farewell: on a thread of its own.
+        let (left, has_left) = std::sync::mpsc::channel();
+        let leave = move || {
+            drop(consumer);
+            let _ = left.send(());
+        };
+        let spawned = std::thread::Builder::new().name("leave-group".to_owned()).spawn(leave);
+        if spawned.is_ok() && has_left.recv_timeout(CLOSING).is_err() {
+            tracing::warn!("the group coordinator does not answer; left without its farewell");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! What librdkafka calls back: logs, rebalances, ends of partitions, reports of delivery.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{DeliveryResult, Message};
+use rdkafka::producer::{NoCustomPartitioner, ProducerContext};
+use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::KafkaMembership;
+
+fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
+            tracing::error!(target: "librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+            tracing::info!(target: "librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
+    }
+}
+
+/// librdkafka tells each lost connection here; it reconnects by itself, so none is an error of ours.
+fn log_error(error: &KafkaError, reason: &str) {
+    tracing::warn!(target: "librdkafka", %error, "{reason}");
+}
+
+/// Logs, and nothing else.
+#[derive(Debug, Default)]
+pub(super) struct PlainContext;
+
+impl ClientContext for PlainContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log_error(&error, reason);
+    }
+}
+
+impl ConsumerContext for PlainContext {}
+
+/// What the group wants, as it was called back.
+#[derive(Debug)]
+pub(super) enum GroupEvent {
+    Assigned(Vec<i32>),
+    Revoked(Vec<i32>),
+    Lost(Vec<i32>),
+    Failed(String),
+}
+
+/// Where a partition's end is and how far librdkafka has fetched, as last heard.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct KnownEnd {
+    /// Offset after the last committed record (last stable offset).
+    pub end: i64,
+    /// Offset to be fetched next.
+    pub fetched: i64,
+}
+
+/// The group member's context. Rebalances are only noted here; the log thread acts on them.
+#[derive(Default)]
+pub(super) struct MemberContext {
+    topic: String,
+    /// From now on nobody acts on what is noted: partitions are given back as soon as they are asked for.
+    closing: AtomicBool,
+    state: Mutex<MemberState>,
+}
+
+#[derive(Default)]
+struct MemberState {
+    events: VecDeque<GroupEvent>,
+    /// Membership as it was when the group last spoke.
+    papers: Option<KafkaMembership>,
+    ends: BTreeMap<i32, KnownEnd>,
+}
+
+impl MemberContext {
+    pub fn new(topic: &str) -> Self {
+        Self { topic: topic.to_owned(), ..Self::default() }
+    }
+
+    pub fn next_event(&self) -> Option<GroupEvent> {
+        self.state().events.pop_front()
+    }
+
+    pub fn papers(&self) -> Option<KafkaMembership> {
+        self.state().papers.clone()
+    }
+
+    pub fn ends(&self) -> BTreeMap<i32, KnownEnd> {
+        self.state().ends.clone()
+    }
+
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+
+    fn state(&self) -> MutexGuard<'_, MemberState> {
+        // Nothing is half done in it when a holder panics.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, event: GroupEvent) {
+        self.state().events.push_back(event);
+    }
+
+    fn partitions(&self, list: &TopicPartitionList) -> Vec<i32> {
+        let mut partitions: Vec<i32> =
+            list.elements_for_topic(&self.topic).iter().map(|element| element.partition()).collect();
+        partitions.sort_unstable();
+        partitions
+    }
+
+    fn assigned(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        // The group is content once it is answered. What is fetched, and from where, is decided when the state is restored.
+        if let Err(error) = consumer.incremental_assign(&TopicPartitionList::new()) {
+            self.note(GroupEvent::Failed(format!("cannot accept an assignment: {error}")));
+            return;
+        }
+        let partitions = self.partitions(list);
+        if !partitions.is_empty() {
+            self.note(GroupEvent::Assigned(partitions));
+        }
+    }
+
+    fn revoked(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        let partitions = self.partitions(list);
+        let is_closing = self.closing.load(Ordering::SeqCst);
+        // librdkafka asks for an answer to an empty list as well (rust-rdkafka #681); the runner has none to give.
+        if is_closing || partitions.is_empty() {
+            let held = if is_closing { consumer.assignment() } else { Ok(TopicPartitionList::new()) };
+            if let Err(error) = held.and_then(|held| consumer.incremental_unassign(&held)) {
+                self.note(GroupEvent::Failed(format!("cannot give partitions back: {error}")));
+            }
+            return;
+        }
+        let is_lost = consumer.assignment_lost();
+        self.note(if is_lost { GroupEvent::Lost(partitions) } else { GroupEvent::Revoked(partitions) });
+    }
+}
+
+impl ClientContext for MemberContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log_error(&error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let Some(topic) = statistics.topics.get(&self.topic) else { return };
+        let known = topic.partitions.iter().filter(|(_, partition)| partition.ls_offset >= 0);
+        self.state().ends = known
+            .map(|(number, partition)| (*number, KnownEnd { end: partition.ls_offset, fetched: partition.next_offset }))
+            .collect();
+    }
+}
+
+impl ConsumerContext for MemberContext {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, what: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        if !consumer.assignment_lost() {
+            self.state().papers = consumer.group_metadata().map(Arc::new);
+        }
+        match what {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assigned(consumer, list),
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => self.revoked(consumer, list),
+            other => self.note(GroupEvent::Failed(format!("unknown rebalance event {other:?}"))),
+        }
+    }
+}
+
+/// A list of the topic's partitions, at their offsets or without any.
+pub(super) fn partition_list(topic: &str, offsets: impl IntoIterator<Item = (i32, Option<i64>)>) -> TopicPartitionList {
+    let mut list = TopicPartitionList::new();
+    for (partition, offset) in offsets {
+        let mut element = list.add_partition(topic, partition);
+        if let Some(offset) = offset {
+            // Only offsets that are none can be refused, and then the element keeps its own, which is invalid too.
+            let _ = element.set_offset(Offset::Offset(offset));
+        }
+    }
+    list
+}
+
+/// A producer's context: how many records are under way, and the first that was not taken.
+#[derive(Debug, Default)]
+pub(super) struct DeliveryContext {
+    outstanding: AtomicU64,
+    delivered: AtomicU64,
+    failed: Mutex<Option<(KafkaError, String)>>,
+}
+
+impl DeliveryContext {
+    /// One more record is under way.
+    pub fn sent(&self) {
+        self.outstanding.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Records whose fate is not known yet.
+    pub fn outstanding(&self) -> u64 {
+        self.outstanding.load(Ordering::SeqCst)
+    }
+
+    /// Records that were taken.
+    pub fn delivered(&self) -> u64 {
+        self.delivered.load(Ordering::SeqCst)
+    }
+
+    /// The first record that was not taken since this was last asked: why, and its topic.
+    pub fn take_failed(&self) -> Option<(KafkaError, String)> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl ClientContext for DeliveryContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log_error(&error, reason);
+    }
+}
+
+impl ProducerContext<NoCustomPartitioner> for DeliveryContext {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        self.outstanding.fetch_sub(1, Ordering::SeqCst);
+        match result {
+            Ok(_) => {
+                self.delivered.fetch_add(1, Ordering::SeqCst);
+            }
+            Err((error, message)) => {
+                let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+                failed.get_or_insert_with(|| (error.clone(), message.topic().to_owned()));
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What `auscult send` and people's own gateways are: a producer without transactions.
+
+use std::time::{Duration, Instant};
+
+use auscult_schemas::Headers;
+use bytes::Bytes;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use super::context::DeliveryContext;
+use super::error::{KafkaAccessError, explain};
+use super::record::native_headers;
+use super::settings;
+use crate::config::KafkaConfig;
+
+/// A record for [`GatewayProducer::send`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayRecord {
+    /// Topic.
+    pub topic: String,
+    /// Partition; `None` lets the key choose, by murmur2 as Java's clients do.
+    pub partition: Option<i32>,
+    /// Key: the machine's id.
+    pub key: Option<Bytes>,
+    /// Value.
+    pub value: Option<Bytes>,
+    /// Headers.
+    pub headers: Headers,
+    /// The record's timestamp, ms since the epoch; `None` is now.
+    pub timestamp_ms: Option<i64>,
+}
+
+/// An idempotent producer: records of a key arrive once and in order, though not in a transaction.
+pub struct GatewayProducer {
+    producer: BaseProducer<DeliveryContext>,
+}
+
+impl GatewayProducer {
+    /// Nothing is contacted yet.
+    ///
+    /// # Errors
+    /// [`KafkaAccessError::Client`] when a property is not understood.
+    pub fn new(config: &KafkaConfig, client_id: &str) -> Result<Self, KafkaAccessError> {
+        let created = settings::idempotent(config, client_id).create_with_context(DeliveryContext::default());
+        created.map(|producer| Self { producer }).map_err(|error| KafkaAccessError::Client(error.to_string()))
+    }
+
+    /// Takes the record to be sent; waits when too many are under way.
+    ///
+    /// # Errors
+    /// [`KafkaAccessError::NotSent`] when it cannot be taken, or one that was taken earlier was not delivered.
+    pub fn send(&self, record: &GatewayRecord) -> Result<(), KafkaAccessError> {
+        let mut native: BaseRecord<'_, [u8], [u8]> = BaseRecord {
+            topic: &record.topic,
+            partition: record.partition,
+            payload: record.value.as_deref(),
+            key: record.key.as_deref(),
+            timestamp: record.timestamp_ms,
+            headers: Some(native_headers(&record.headers)),
+            delivery_opaque: (),
+        };
+        loop {
+            let Err((error, unsent)) = self.producer.send(native) else {
+                self.producer.context().sent();
+                self.producer.poll(Duration::ZERO);
+                return self.report();
+            };
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                let reason = explain(&error, "");
+                return Err(KafkaAccessError::NotSent { topic: record.topic.clone(), reason });
+            }
+            self.producer.poll(Duration::from_millis(1));
+            native = unsent;
+        }
+    }
+
+    /// Waits until every record that was taken is delivered.
+    ///
+    /// # Errors
+    /// [`KafkaAccessError::NotSent`] when one was not, or not within the time.
+    pub fn flush(&self, timeout: Duration) -> Result<(), KafkaAccessError> {
+        let deadline = Instant::now() + timeout;
+        while self.producer.context().outstanding() > 0 {
+            self.producer.poll(Duration::from_millis(1));
+            self.report()?;
+            if Instant::now() >= deadline {
+                let outstanding = self.producer.context().outstanding();
+                let reason = format!(
+                    "{outstanding} records are still under way after {} s; can the brokers be reached?",
+                    timeout.as_secs()
+                );
+                return Err(KafkaAccessError::NotSent { topic: "any".to_owned(), reason });
+            }
+        }
+        self.report()
+    }
+
+    /// Records delivered so far.
+    #[must_use]
+    pub fn delivered(&self) -> u64 {
+        self.producer.context().delivered()
+    }
+
+    fn report(&self) -> Result<(), KafkaAccessError> {
+        match self.producer.context().take_failed() {
+            Some((error, topic)) => Err(KafkaAccessError::NotSent { topic, reason: explain(&error, "") }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The log, as Kafka is it: the ports of [`crate::ports`] over librdkafka, topics, a plain producer and a plain reader.
+//!
+//! ```text
+//!  connect ─► producer: init_transactions (fences whoever had our transactional id)
+//!          ─► consumer: subscribe         (only now, so that no partition comes to a worker that cannot commit)
+//!
+//!  consumer, log thread                            producer, transaction thread
+//!    assign from the group ──► Assigned              begin
+//!      (answered at once with nothing)               send each output to its partition
+//!    start(positions)                                poll until every delivery is reported
+//!      first time:  incremental_assign at offset     send_offsets_to_transaction(offsets, membership)
+//!      again:       seek, which drops what is queued  commit, with no time limit
+//!    revoke from the group ──► Revoked or Lost          retriable ─► the same call again
+//!    release ──► incremental_unassign, the answer       abortable ─► abort ─► Failure::Aborted
+//!                                                       else      ─► Failure::Fatal, never used again
+//!  restorer, restore thread
+//!    committed offset (stable) ─► changelog: wait until no transaction is open in it ─► read to end of partition
+//! ```
+//!
+//! Why a revoke may wait for its answer: librdkafka keeps heartbeating meanwhile, and gives nothing away before
+//! `incremental_unassign`. For the same reason nothing but [`KafkaConsumer`]'s `release` may call that function: called
+//! at any other time it would count as the answer to a revoke that is still in the queue. That is why a rewind seeks.
+//!
+//! One limit is Kafka's own: before KIP-890 a delayed `EndTxn` can tear a transaction, and librdkafka 2.12 does not
+//! speak KIP-890's second part yet. No transactional call here has a time limit of its own, so none is left in doubt.
+
+mod clients;
+mod consumer;
+mod context;
+mod error;
+mod gateway;
+mod producer;
+mod reader;
+mod record;
+mod restorer;
+mod settings;
+pub mod topics;
+
+pub use clients::{KafkaClients, WorkerIdentity};
+pub use consumer::{KafkaConsumer, KafkaMembership};
+pub use error::KafkaAccessError;
+pub use gateway::{GatewayProducer, GatewayRecord};
+pub use producer::KafkaProducer;
+pub use reader::{ReadFrom, TopicReader};
+pub use restorer::KafkaRestorer;

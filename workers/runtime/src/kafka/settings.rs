@@ -1,0 +1,138 @@
+//! librdkafka's properties for each kind of client.
+
+use auscult_schemas::topics::MAX_MESSAGE_BYTES;
+use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
+
+use super::WorkerIdentity;
+use crate::config::{Delivery, GroupProtocol, KafkaConfig};
+
+/// What is left of the largest message for the framing of a record batch.
+const FRAMING: usize = 512;
+/// One answer to a fetch: the largest record and then some.
+const FETCH_BYTES: usize = 2 * MAX_MESSAGE_BYTES;
+/// How often librdkafka tells where the ends of partitions are.
+const STATISTICS_MS: u32 = 1_000;
+
+/// What all clients have in common, the user's own properties among it.
+pub(super) fn common(config: &KafkaConfig, client_id: &str) -> ClientConfig {
+    let mut client = ClientConfig::new();
+    for (name, value) in &config.properties {
+        client.set(name, value);
+    }
+    let wants_debug = config.properties.contains_key("debug");
+    client.set_log_level(if wants_debug { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Info });
+    set_default(&mut client, config, "client.id", client_id);
+    // A broker that is back after a second should be used after another, not after ten.
+    set_default(&mut client, config, "reconnect.backoff.max.ms", "1000");
+    set_default(&mut client, config, "socket.nagle.disable", "true");
+    client.set("bootstrap.servers", &config.brokers);
+    client
+}
+
+fn set_default(client: &mut ClientConfig, config: &KafkaConfig, name: &str, value: &str) {
+    if !config.properties.contains_key(name) {
+        client.set(name, value);
+    }
+}
+
+fn reading(config: &KafkaConfig, client_id: &str) -> ClientConfig {
+    let mut client = common(config, client_id);
+    client
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("isolation.level", "read_committed")
+        .set("auto.offset.reset", "earliest")
+        .set("enable.partition.eof", "true")
+        .set("fetch.message.max.bytes", MAX_MESSAGE_BYTES.to_string())
+        .set("fetch.max.bytes", FETCH_BYTES.to_string())
+        .set("receive.message.max.bytes", (FETCH_BYTES + MAX_MESSAGE_BYTES).to_string())
+        .set("queued.max.messages.kbytes", (config.prefetch_bytes / 1024).to_string());
+    // A full queue is looked at again after this; the default of a second would stall the worker.
+    set_default(&mut client, config, "fetch.queue.backoff.ms", "50");
+    client
+}
+
+/// The group's member.
+pub(super) fn member(config: &KafkaConfig, identity: &WorkerIdentity) -> ClientConfig {
+    let mut client = reading(config, &identity.instance_id);
+    client.set("group.id", &identity.group_id).set("statistics.interval.ms", STATISTICS_MS.to_string());
+    match config.group_protocol {
+        GroupProtocol::Classic => client
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", config.session_timeout_ms.to_string()),
+        GroupProtocol::Consumer => client.set("group.protocol", "consumer"),
+    };
+    client
+}
+
+/// A reader that is handed its partitions. The group is only asked for its offsets; nothing joins it.
+pub(super) fn reader(config: &KafkaConfig, group_id: &str, client_id: &str) -> ClientConfig {
+    let mut client = reading(config, client_id);
+    client.set("group.id", group_id);
+    client
+}
+
+/// Asks for the very end of a partition, open transactions included.
+pub(super) fn uncommitted_ends(config: &KafkaConfig, client_id: &str) -> ClientConfig {
+    let mut client = common(config, client_id);
+    client.set("isolation.level", "read_uncommitted");
+    client
+}
+
+/// An idempotent producer.
+pub(super) fn idempotent(config: &KafkaConfig, client_id: &str) -> ClientConfig {
+    let mut client = common(config, client_id);
+    client
+        .set("enable.idempotence", "true")
+        .set("message.max.bytes", (MAX_MESSAGE_BYTES - FRAMING).to_string())
+        .set("compression.type", config.compression.as_str())
+        // Java's choice of partition for a key, so that keys meet whichever client wrote them.
+        .set("partitioner", "murmur2_random");
+    // A batch is sent whole and then waited for: there is nothing to linger for.
+    set_default(&mut client, config, "linger.ms", "1");
+    client
+}
+
+/// The worker's producer.
+pub(super) fn worker_producer(config: &KafkaConfig, identity: &WorkerIdentity) -> ClientConfig {
+    let mut client = idempotent(config, &identity.instance_id);
+    if config.delivery == Delivery::ExactlyOnce {
+        client
+            .set("transactional.id", identity.transactional_id())
+            .set("transaction.timeout.ms", config.transaction_timeout_ms.to_string());
+    }
+    client
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn librdkafka_takes_every_client_s_properties() {
+        let mut config = KafkaConfig::default();
+        config.properties.insert("socket.keepalive.enable".to_owned(), "true".to_owned());
+        let identity = WorkerIdentity { group_id: "g".into(), instance_id: "i".into(), input_topic: "t".into() };
+        for protocol in [GroupProtocol::Classic, GroupProtocol::Consumer] {
+            config.group_protocol = protocol;
+            let clients = [
+                member(&config, &identity),
+                reader(&config, "g", "c"),
+                uncommitted_ends(&config, "c"),
+                idempotent(&config, "c"),
+                worker_producer(&config, &identity),
+            ];
+            for client in clients {
+                client.create_native_config().unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_user_s_own_property_wins_over_a_mere_default_of_ours() {
+        let mut config = KafkaConfig::default();
+        config.properties.insert("linger.ms".to_owned(), "7".to_owned());
+        assert_eq!(idempotent(&config, "c").get("linger.ms"), Some("7"));
+    }
+}

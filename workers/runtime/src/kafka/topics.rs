@@ -1,0 +1,222 @@
+//! Makes the topics, and tells what is wrong with them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use auscult_schemas::topics::{MAX_MESSAGE_BYTES, Topic};
+use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::context::PlainContext;
+use super::error::{KafkaAccessError, explain, remedy};
+use super::settings;
+use crate::config::KafkaConfig;
+
+const ASKING: Duration = Duration::from_secs(15);
+const CLIENT_ID: &str = "auscult-topics";
+
+/// What came of making one topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Created {
+    /// It was made.
+    Made,
+    /// It had been there; whether it is as it should be, [`check`] tells.
+    Existed,
+    /// It could not be made, and why.
+    Refused(String),
+}
+
+/// What is wrong with a topic, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicProblem {
+    /// Topic.
+    pub topic: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl std::fmt::Display for TopicProblem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "topic {}: {}; {}", self.topic, self.problem, self.remedy)
+    }
+}
+
+/// Makes the topics that are missing, each with the same number of partitions. `replication` is -1 for the broker's default.
+///
+/// # Errors
+/// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`]. A topic that cannot be made is told in its own line.
+pub fn create(
+    config: &KafkaConfig,
+    topics: &[Topic],
+    partitions: i32,
+    replication: i32,
+) -> Result<Vec<(String, Created)>, KafkaAccessError> {
+    let admin = admin(config)?;
+    let max_message_bytes = MAX_MESSAGE_BYTES.to_string();
+    let retentions: Vec<String> = topics.iter().map(|topic| topic.retention_ms.to_string()).collect();
+    let wanted: Vec<NewTopic<'_>> = topics
+        .iter()
+        .zip(&retentions)
+        .map(|(topic, retention_ms)| {
+            let wanted = NewTopic::new(topic.name, partitions, TopicReplication::Fixed(replication))
+                .set("max.message.bytes", &max_message_bytes)
+                .set("cleanup.policy", cleanup_policy(topic));
+            if topic.compacted { wanted } else { wanted.set("retention.ms", retention_ms) }
+        })
+        .collect();
+    let options = AdminOptions::new().request_timeout(Some(ASKING)).operation_timeout(Some(ASKING));
+    let answers = answered(config, "create topics", admin.create_topics(&wanted, &options))?;
+    let told = |answer| match answer {
+        Ok(name) => (name, Created::Made),
+        Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => (name, Created::Existed),
+        Err((name, code)) => {
+            let words = code.to_string();
+            let refused = remedy(code, "").map_or_else(|| words.clone(), |remedy| format!("{words}; {remedy}"));
+            (name, Created::Refused(refused))
+        }
+    };
+    Ok(answers.into_iter().map(told).collect())
+}
+
+/// Everything that is wrong with the topics: missing ones, partition counts that differ, too small a largest message,
+/// a changelog that is not compacted. Empty when all is well.
+///
+/// # Errors
+/// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`].
+pub fn check(config: &KafkaConfig, topics: &[Topic]) -> Result<Vec<TopicProblem>, KafkaAccessError> {
+    let admin = admin(config)?;
+    let metadata = admin.inner().fetch_metadata(None, ASKING).map_err(unreachable(config, "ask for the topics"))?;
+    let partitions: BTreeMap<&str, usize> =
+        metadata.topics().iter().map(|topic| (topic.name(), topic.partitions().len())).collect();
+
+    let mut problems = missing(topics, &partitions);
+    problems.extend(uneven(topics, &partitions));
+
+    let existing: Vec<&Topic> = topics.iter().filter(|topic| partitions.contains_key(topic.name)).collect();
+    let asked: Vec<ResourceSpecifier<'_>> = existing.iter().map(|topic| ResourceSpecifier::Topic(topic.name)).collect();
+    let options = AdminOptions::new().request_timeout(Some(ASKING));
+    let answers = if asked.is_empty() {
+        Vec::new()
+    } else {
+        answered(config, "ask for the topics' settings", admin.describe_configs(&asked, &options))?
+    };
+    for (topic, answer) in existing.iter().zip(answers) {
+        match answer {
+            Ok(settings) => problems.extend(unfit(topic, &settings)),
+            Err(code) => problems.push(problem(
+                topic.name,
+                format!("its settings cannot be read: {code}"),
+                "the principal needs DescribeConfigs on it",
+            )),
+        }
+    }
+    Ok(problems)
+}
+
+fn missing(topics: &[Topic], partitions: &BTreeMap<&str, usize>) -> Vec<TopicProblem> {
+    let missing = topics.iter().filter(|topic| !partitions.contains_key(topic.name));
+    missing.map(|topic| problem(topic.name, "it does not exist", "run `auscult topics create`")).collect()
+}
+
+/// A worker writes to the partition number it read from: all counts must be equal, and partitions can only be added.
+fn uneven(topics: &[Topic], partitions: &BTreeMap<&str, usize>) -> Vec<TopicProblem> {
+    let counts = topics.iter().filter_map(|topic| partitions.get(topic.name).map(|count| (topic.name, *count)));
+    let counts: Vec<(&str, usize)> = counts.collect();
+    let Some(largest) = counts.iter().map(|(_, count)| *count).max() else { return Vec::new() };
+    let short = counts.into_iter().filter(|(_, count)| *count < largest);
+    short
+        .map(|(name, count)| {
+            problem(
+                name,
+                format!("it has {count} partitions where another of the topics has {largest}"),
+                format!("add partitions: `kafka-topics.sh --alter --topic {name} --partitions {largest}`"),
+            )
+        })
+        .collect()
+}
+
+fn unfit(topic: &Topic, settings: &ConfigResource) -> Vec<TopicProblem> {
+    let value = |name: &str| settings.get(name).and_then(|entry| entry.value.as_deref());
+    let alter = |setting: &str| format!("`kafka-configs.sh --alter --topic {} --add-config {setting}`", topic.name);
+    let mut problems = Vec::new();
+
+    let largest = value("max.message.bytes").and_then(|text| text.parse::<usize>().ok());
+    if let Some(largest) = largest.filter(|largest| *largest < MAX_MESSAGE_BYTES) {
+        problems.push(problem(
+            topic.name,
+            format!("its largest message is {largest} bytes, eight microphones for ten seconds need more"),
+            alter(&format!("max.message.bytes={MAX_MESSAGE_BYTES}")),
+        ));
+    }
+    let policy = value("cleanup.policy").unwrap_or_default();
+    let wanted = cleanup_policy(topic);
+    let is_right = if topic.compacted { policy == "compact" } else { !policy.contains("compact") };
+    if !is_right {
+        let harm = if topic.compacted {
+            "what a worker knows of its machines would be deleted with time"
+        } else {
+            "all but a machine's latest record would be deleted"
+        };
+        problems.push(problem(
+            topic.name,
+            format!("its cleanup.policy is {policy:?}: {harm}"),
+            alter(&format!("cleanup.policy={wanted}")),
+        ));
+    }
+    problems
+}
+
+fn problem(topic: &str, problem: impl Into<String>, remedy: impl Into<String>) -> TopicProblem {
+    TopicProblem { topic: topic.to_owned(), problem: problem.into(), remedy: remedy.into() }
+}
+
+fn cleanup_policy(topic: &Topic) -> &'static str {
+    if topic.compacted { "compact" } else { "delete" }
+}
+
+fn admin(config: &KafkaConfig) -> Result<AdminClient<PlainContext>, KafkaAccessError> {
+    let created = settings::common(config, CLIENT_ID).create_with_context(PlainContext);
+    created.map_err(|error| KafkaAccessError::Client(error.to_string()))
+}
+
+fn unreachable(config: &KafkaConfig, doing: &'static str) -> impl Fn(KafkaError) -> KafkaAccessError {
+    let brokers = config.brokers.clone();
+    move |error| KafkaAccessError::Unreachable { doing, brokers: brokers.clone(), reason: explain(&error, "") }
+}
+
+/// Waits for an answer of the admin client, which has threads of its own and needs none of ours.
+fn answered<T>(
+    config: &KafkaConfig,
+    doing: &'static str,
+    question: impl Future<Output = Result<T, KafkaError>>,
+) -> Result<T, KafkaAccessError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|error| KafkaAccessError::Client(error.to_string()))?;
+    runtime.block_on(question).map_err(unreachable(config, doing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Topic = Topic { name: "a", purpose: "", compacted: false, retention_ms: 1 };
+    const B: Topic = Topic { name: "b", purpose: "", compacted: true, retention_ms: 1 };
+
+    #[test]
+    fn a_missing_topic_is_told_with_the_command_that_makes_it() {
+        let problems = missing(&[A, B], &BTreeMap::from([("a", 2)]));
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].to_string(), "topic b: it does not exist; run `auscult topics create`");
+    }
+
+    #[test]
+    fn the_topic_with_fewer_partitions_is_the_wrong_one() {
+        let problems = uneven(&[A, B], &BTreeMap::from([("a", 2), ("b", 4), ("other", 9)]));
+        assert_eq!(problems.len(), 1);
+        assert_eq!(problems[0].topic, "a");
+        assert!(problems[0].remedy.contains("--partitions 4"));
+    }
+}
