@@ -3,6 +3,8 @@
 //! `UPDATE=1 cargo test -p auscult-schemas --test contract` writes the generated files anew; the diff then shows what a
 //! change to a type does to the contract.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop there and then")]
+
 mod arrow_layout;
 mod asyncapi;
 mod envelope;

@@ -1,0 +1,14 @@
+# The two commands one needs; everything else is cargo.
+.PHONY: demo test setup
+
+## demo: train on simulated machines and watch them being judged; needs nothing but Rust
+demo:
+	cargo run --release -- demo
+
+## test: everything that CI checks, on real Kafka and Prometheus (run `make setup` once before)
+test:
+	tests/run.sh
+
+## setup: get what the tests need beside Rust
+setup:
+	tests/setup.sh
