@@ -3,23 +3,24 @@
 //! Source: librosa `filters.mel` (`htk=False`, `norm="slaney"`), after M. Slaney, Auditory Toolbox, 1998.
 
 use auscult_schemas::FeatureSpec;
+use pulp::Simd;
 
-/// Weights are summed in this many lanes; each band's run is padded to a multiple of it.
+/// Each band's run is padded with zeros to a multiple of this: the widest vector register that the loop is compiled for.
 const LANES: usize = 8;
 
 /// The bands as one run of weights each: at 16 kHz, 1024 and 64 bands they hold 3 % of the matrix.
 pub(super) struct MelBands {
     runs: Vec<Run>,
-    /// All runs one after the other, each padded with zeros to whole lanes.
-    weights: Vec<[f32; LANES]>,
+    /// All runs one after the other, each padded.
+    weights: Vec<f32>,
     padded_bins: usize,
 }
 
 /// Where one band's weights lie.
 struct Run {
     first_bin: usize,
-    /// Rows of lanes.
-    rows: usize,
+    /// Weights with their padding.
+    len: usize,
 }
 
 impl MelBands {
@@ -44,14 +45,10 @@ impl MelBands {
             let first_bin = inside.next().unwrap_or(0);
             let end_bin = inside.next_back().unwrap_or(first_bin) + 1;
             let run: Vec<f32> = (first_bin..end_bin).map(weight).collect();
-            let rows = run.len().div_ceil(LANES);
-            for lanes in run.chunks(LANES) {
-                let mut row = [0.0; LANES];
-                row[..lanes.len()].copy_from_slice(lanes);
-                weights.push(row);
-            }
-            padded_bins = padded_bins.max(first_bin + rows * LANES);
-            runs.push(Run { first_bin, rows });
+            let len = run.len().next_multiple_of(LANES);
+            weights.extend(run.iter().copied().chain(std::iter::repeat_n(0.0, len - run.len())));
+            padded_bins = padded_bins.max(first_bin + len);
+            runs.push(Run { first_bin, len });
         }
         Self { runs, weights, padded_bins }
     }
@@ -63,20 +60,18 @@ impl MelBands {
 
     /// Sums a power spectrum into bands: `[padded_bins]` to `[mels]`.
     #[inline(always)]
-    pub(super) fn sum(&self, power: &[f32], out: &mut [f32]) {
+    pub(super) fn sum<S: Simd>(&self, simd: S, power: &[f32], out: &mut [f32]) {
         let mut weights = self.weights.as_slice();
         for (run, out) in self.runs.iter().zip(out) {
-            let (rows, rest) = weights.split_at(run.rows);
+            let (run_weights, rest) = weights.split_at(run.len);
             weights = rest;
-            let (bins, _) = power[run.first_bin..run.first_bin + run.rows * LANES].as_chunks::<LANES>();
-            let mut sums = [0.0_f32; LANES];
-            for (row, bins) in rows.iter().zip(bins) {
-                for lane in 0..LANES {
-                    sums[lane] += row[lane] * bins[lane];
-                }
+            let (run_weights, _) = S::as_simd_f32s(run_weights);
+            let (run_power, _) = S::as_simd_f32s(&power[run.first_bin..run.first_bin + run.len]);
+            let mut sums = simd.splat_f32s(0.0);
+            for (&weights, &power) in run_weights.iter().zip(run_power) {
+                sums = simd.mul_add_e_f32s(weights, power, sums);
             }
-            let [a, b, c, d, e, f, g, h] = sums;
-            *out = ((a + e) + (c + g)) + ((b + f) + (d + h));
+            *out = simd.reduce_sum_f32s(sums);
         }
     }
 }
@@ -131,7 +126,7 @@ mod tests {
             let mut power = vec![0.0; bands.padded_bins()];
             power[bin] = 1.0;
             let mut out = vec![0.0; spec.n_mels];
-            bands.sum(&power, &mut out);
+            bands.sum(pulp::Scalar, &power, &mut out);
             let hz = bin as f64 * 16_000.0 / 1024.0;
             for (band, &found) in out.iter().enumerate() {
                 let [low, centre, high] = [edges[band], edges[band + 1], edges[band + 2]];
@@ -150,7 +145,7 @@ mod tests {
         let spec = FeatureSpec { n_fft: 64, hop_length: 32, n_mels: 200, ..FeatureSpec::default() };
         let bands = MelBands::slaney(&spec);
         let mut out = vec![f32::NAN; 200];
-        bands.sum(&vec![1.0; bands.padded_bins()], &mut out);
+        bands.sum(pulp::Scalar, &vec![1.0; bands.padded_bins()], &mut out);
         assert!(out.iter().all(|value| value.is_finite()));
         assert!(out.contains(&0.0));
     }

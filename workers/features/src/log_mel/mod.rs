@@ -84,7 +84,7 @@ impl LogMelExtractor {
     /// The same into a row-major slice of `frames * mels` values.
     pub(crate) fn log_mel_into(&mut self, samples: &[f32], spectrogram: &mut [f32]) {
         debug_assert_eq!(spectrogram.len(), self.spec.frame_count(samples.len()) * self.spec.n_mels);
-        let loudest_db = self.arch.dispatch(Pass {
+        self.arch.dispatch(Pass {
             spec: &self.spec,
             fft: self.fft.as_ref(),
             window: &self.window,
@@ -93,18 +93,31 @@ impl LogMelExtractor {
             samples,
             spectrogram,
         });
+        if self.spec.reference == Reference::Fixed && self.spec.top_db.is_none() {
+            return;
+        }
+        let loudest_db = loudest(spectrogram);
         let reference_db = match self.spec.reference {
             Reference::Max => loudest_db,
             Reference::Fixed => 0.0,
         };
-        if reference_db == 0.0 && self.spec.top_db.is_none() {
-            return;
-        }
         let floor_db = self.spec.top_db.map_or(f32::NEG_INFINITY, |depth| loudest_db - reference_db - depth);
         for value in spectrogram {
             *value = (*value - reference_db).max(floor_db);
         }
     }
+}
+
+/// The largest value, in lanes because one comparison after the other would wait for the last.
+fn loudest(values: &[f32]) -> f32 {
+    let (rows, rest) = values.as_chunks::<8>();
+    let mut largest = [f32::NEG_INFINITY; 8];
+    for row in rows {
+        for (largest, &value) in largest.iter_mut().zip(row) {
+            *largest = if value > *largest { value } else { *largest };
+        }
+    }
+    largest.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max)
 }
 
 /// `0.5 - 0.5 cos(2πk/n)`: periodic, as scipy's `get_window("hann", n, fftbins=True)`.

@@ -11,7 +11,7 @@ use super::mel_bands::MelBands;
 /// Powers are held below this, so that a float recording of absurd level gives a finite spectrogram.
 const LARGEST_POWER: f32 = 1e30;
 
-/// One pass over one channel. Its output is the loudest value, dB before any reference.
+/// One pass over one channel, dB before any reference.
 pub(super) struct Pass<'a> {
     pub spec: &'a FeatureSpec,
     pub fft: &'a dyn RealToComplex<f64>,
@@ -24,15 +24,14 @@ pub(super) struct Pass<'a> {
 }
 
 impl WithSimd for Pass<'_> {
-    type Output = f32;
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _simd: S) -> f32 {
+    fn with_simd<S: Simd>(self, simd: S) {
         let Self { spec, fft, window, bands, buffers, samples, spectrogram } = self;
         let Buffers { frame, spectrum, scratch, power } = buffers;
         let pad = if spec.center { spec.n_fft / 2 } else { 0 };
         let amin = spec.amin.max(f32::MIN_POSITIVE);
-        let mut loudest_db = f32::NEG_INFINITY;
         for (index, row) in spectrogram.chunks_exact_mut(spec.n_mels).enumerate() {
             window_frame(samples, index * spec.hop_length, pad, window, frame);
             fft.process_with_scratch(frame, spectrum, scratch)
@@ -41,15 +40,11 @@ impl WithSimd for Pass<'_> {
                 *power = ((bin.re * bin.re + bin.im * bin.im) as f32).min(LARGEST_POWER);
             }
             raise(&mut power[..spectrum.len()], spec.power);
-            bands.sum(power, row);
-            for value in row.iter_mut() {
+            bands.sum(simd, power, row);
+            for value in row {
                 *value = decibels(value.max(amin));
             }
-            for value in row.iter() {
-                loudest_db = if *value > loudest_db { *value } else { loudest_db };
-            }
         }
-        loudest_db
     }
 }
 
