@@ -1,13 +1,15 @@
 //! From held-out normal scores to a threshold, p-values and a health index.
 //!
-//! The scores of a clip are means of many squared errors, positive and skewed to the right; a gamma distribution with two
-//! parameters is fitted to them by maximum likelihood (`scipy.stats.gamma.fit(scores, floc=0)`). The third parameter, a
-//! location, is left out: its likelihood is unbounded towards the smallest score (Cheng and Traylor 1995), and with
-//! a hundred clips or fewer it moves the tail more than the sound does.
+//! A clip's score is a mean of many squared errors. Most normal clips score within a narrow range, and a few (a door, a truck, a
+//! pump that starts) far above it: the distribution rises late and falls slowly. A gamma distribution from zero on cannot be
+//! both narrow and skewed, so it is fitted with its third parameter, the location, by maximum likelihood
+//! (`scipy.stats.gamma.fit(scores)`). Two bounds make the fit well-posed where SciPy's may run away: the shape is at least 1 (below, the
+//! likelihood grows without bound towards the lowest score; Cheng and Traylor 1995), and the location is at most a thousand standard
+//! deviations below the mean, where the distribution is as good as normal.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Gamma};
-use statrs::function::gamma::digamma;
+use statrs::function::gamma::{digamma, ln_gamma};
 
 use crate::DetectionError;
 
@@ -15,37 +17,73 @@ use crate::DetectionError;
 /// however far the fitted tail is followed; and a p-value of zero would say that normal sound *cannot* score so high.
 pub const P_VALUE_FLOOR: f64 = 1e-6;
 
-/// A gamma distribution from zero on.
+/// How far below the mean the location may lie.
+const MAX_LOCATION_DEVIATIONS: f64 = 1000.0;
+
+/// A gamma distribution from a location on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GammaFit {
-    /// Shape k.
+    /// Shape k, at least 1.
     pub shape: f64,
     /// Scale θ, in the scores' unit.
     pub scale: f64,
+    /// Location: no value lies below it, in the scores' unit.
+    pub location: f64,
 }
 
 impl GammaFit {
-    /// The maximum-likelihood fit to positive scores.
+    /// The maximum-likelihood fit to at least two scores.
     ///
     /// # Errors
-    /// [`DetectionError::Training`] when a score is not positive and finite, or when they are all the same.
+    /// [`DetectionError::Training`] when a score is not finite, or when they are all the same.
     pub fn maximum_likelihood(scores: &[f64]) -> Result<Self, DetectionError> {
-        if !scores.iter().all(|score| score.is_finite() && *score > 0.0) || scores.is_empty() {
-            let reason = "a held-out score is not a positive number; is a clip silent, or are all clips copies of one?";
-            return Err(DetectionError::Training(reason.to_owned()));
+        if !scores.iter().all(|score| score.is_finite()) {
+            return Err(DetectionError::Training("a held-out score is not a finite number".to_owned()));
         }
         let count = scores.len() as f64;
         let mean = scores.iter().sum::<f64>() / count;
-        // ln(mean) - mean(ln), which is 0 for equal scores and grows with their spread.
-        let spread = -scores.iter().map(|score| (score / mean).ln()).sum::<f64>() / count;
-        if spread <= 1e-14 {
-            let reason = "the held-out scores are all the same; the clips seem to be copies of one";
+        let deviation = (scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / count).sqrt();
+        if scores.len() < 2 || deviation <= 1e-9 * mean.abs() {
+            let reason = "the held-out scores are all the same; the clips seem to be silent, or copies of one";
             return Err(DetectionError::Training(reason.to_owned()));
         }
-        // The likelihood is greatest where ln k - ψ(k) = spread; the left side falls from ∞ to 0, between 1/2k and 1/k.
+        let lowest = scores.iter().copied().fold(f64::INFINITY, f64::min);
+        // For each location the best shape and scale are known, so only the location is searched for: by its distance below the lowest
+        // score, on a logarithmic scale, coarse first and then around the best.
+        let (mut low, mut high) = ((1e-6 * deviation).ln(), (MAX_LOCATION_DEVIATIONS * deviation).ln());
+        let mut best = (f64::NEG_INFINITY, Self::exponential(mean, lowest));
+        for _ in 0..6 {
+            let step = (high - low) / 64.0;
+            let mut best_at = low;
+            for index in 0..=64 {
+                let at = low + step * f64::from(index);
+                let candidate = Self::at_location(scores, lowest - at.exp());
+                let likelihood = candidate.mean_log_likelihood(scores);
+                if likelihood > best.0 {
+                    best = (likelihood, candidate);
+                    best_at = at;
+                }
+            }
+            (low, high) = (best_at - step, best_at + step);
+        }
+        Ok(best.1)
+    }
+
+    /// Shape 1: the likelihood's greatest value there has the lowest score as location.
+    fn exponential(mean: f64, lowest: f64) -> Self {
+        Self { shape: 1.0, scale: (mean - lowest).max(f64::MIN_POSITIVE), location: lowest }
+    }
+
+    /// The best shape (at least 1) and scale for a location below all scores.
+    fn at_location(scores: &[f64], location: f64) -> Self {
+        let count = scores.len() as f64;
+        let mean = scores.iter().map(|score| score - location).sum::<f64>() / count;
+        // ln(mean) - mean(ln), which is 0 for equal scores and grows with their spread.
+        let spread = -scores.iter().map(|score| ((score - location) / mean).ln()).sum::<f64>() / count;
+        // The likelihood is greatest where ln k - ψ(k) = spread; the left side falls from ∞ to 0 and lies between 1/2k and 1/k.
         let (mut low, mut high) = (0.5 / spread, 1.0 / spread);
-        for _ in 0..200 {
+        for _ in 0..100 {
             let middle = f64::midpoint(low, high);
             if middle.ln() - digamma(middle) > spread {
                 low = middle;
@@ -53,24 +91,33 @@ impl GammaFit {
                 high = middle;
             }
         }
-        let shape = f64::midpoint(low, high);
-        Ok(Self { shape, scale: mean / shape })
+        let shape = f64::midpoint(low, high).max(1.0);
+        Self { shape, scale: mean / shape, location }
     }
 
-    fn distribution(&self) -> Gamma {
-        Gamma::new(self.shape, 1.0 / self.scale).expect("shape and scale are positive: fitted so, or checked when read")
+    fn mean_log_likelihood(&self, scores: &[f64]) -> f64 {
+        let sum: f64 = scores
+            .iter()
+            .map(|score| (score - self.location) / self.scale)
+            .map(|scaled| (self.shape - 1.0) * scaled.ln() - scaled)
+            .sum();
+        sum / scores.len() as f64 - ln_gamma(self.shape) - self.scale.ln()
+    }
+
+    fn from_zero(&self) -> Gamma {
+        Gamma::new(self.shape, 1.0).expect("the shape is at least 1: fitted so, or checked when read")
     }
 
     /// Probability of a value at least as high.
     #[must_use]
     pub fn survival(&self, score: f64) -> f64 {
-        self.distribution().sf(score)
+        self.from_zero().sf((score - self.location) / self.scale)
     }
 
     /// The value that is exceeded with this probability.
     #[must_use]
     pub fn upper_quantile(&self, probability: f64) -> f64 {
-        self.distribution().inverse_cdf(1.0 - probability)
+        self.location + self.scale * self.from_zero().inverse_cdf(1.0 - probability)
     }
 }
 

@@ -1,21 +1,24 @@
 //! How a network learns: Adam on the mean squared error, one seeded generator for weights and shuffles.
 
+mod ops;
+
 use std::ops::ControlFlow;
 
-use candle_core::{DType, Device, Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 use ndarray::{Array1, Array2};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
+use self::ops::{DenseRelu, ReconstructionLoss};
 use crate::autoencoder::{Autoencoder, Dense};
 use crate::{DetectionError, vectors};
 
 /// Part of the fit vectors that only chooses the best epoch (the reference method's `validation_split`).
 const VALIDATION_SHARE: f64 = 0.1;
 /// Rows of one validation pass.
-const VALIDATION_BATCH: usize = 4096;
+const VALIDATION_BATCH: usize = 512;
 
 /// What is to be fitted.
 pub(crate) struct FitPlan<'a> {
@@ -125,7 +128,7 @@ fn gather(batch: &[&[f32]], width: usize) -> Result<Tensor, DetectionError> {
     Ok(Tensor::from_vec(values, (batch.len(), width), &Device::Cpu)?)
 }
 
-/// The network's weights as candle variables.
+/// The network's weights as candle variables, `[outputs, inputs]` and `[outputs]` of each layer.
 struct Trainable {
     layers: Vec<(Var, Var)>,
 }
@@ -134,10 +137,8 @@ impl Trainable {
     fn new(network: &Autoencoder) -> Result<Self, DetectionError> {
         let mut layers = Vec::with_capacity(network.layers.len());
         for layer in &network.layers {
-            let (outputs, inputs) = layer.weight.dim();
-            let weight = Tensor::from_iter(layer.weight.iter().copied(), &Device::Cpu)?.reshape((outputs, inputs))?;
+            let weight = Tensor::from_iter(layer.weight.iter().copied(), &Device::Cpu)?.reshape(layer.weight.dim())?;
             let bias = Tensor::from_iter(layer.bias.iter().copied(), &Device::Cpu)?;
-            debug_assert_eq!(weight.dtype(), DType::F32);
             layers.push((Var::from_tensor(&weight)?, Var::from_tensor(&bias)?));
         }
         Ok(Self { layers })
@@ -149,23 +150,20 @@ impl Trainable {
 
     /// Mean squared error of the reconstruction, a scalar.
     fn loss(&self, input: &Tensor) -> Result<Tensor, DetectionError> {
+        let ((weight, bias), hidden) = self.layers.split_last().expect("an autoencoder has an output layer");
         let mut activation = input.clone();
-        for (index, (weight, bias)) in self.layers.iter().enumerate() {
-            activation = activation.matmul(&weight.t()?)?.broadcast_add(bias)?;
-            if index + 1 < self.layers.len() {
-                activation = activation.relu()?;
-            }
+        for (index, (weight, bias)) in hidden.iter().enumerate() {
+            activation = activation.apply_op3(weight, bias, DenseRelu { input_gradient: index > 0 })?;
         }
-        Ok((activation - input)?.sqr()?.mean_all()?)
+        Ok(activation.apply_op3(weight, bias, ReconstructionLoss::of(input))?)
     }
 
     fn snapshot(&self) -> Result<Autoencoder, DetectionError> {
         let mut layers = Vec::with_capacity(self.layers.len());
         for (weight, bias) in &self.layers {
-            let shape = weight.dims2()?;
             let weights = weight.flatten_all()?.to_vec1::<f32>()?;
             layers.push(Dense {
-                weight: Array2::from_shape_vec(shape, weights).expect("as many values as the shape has"),
+                weight: Array2::from_shape_vec(weight.dims2()?, weights).expect("as many values as the shape has"),
                 bias: Array1::from_vec(bias.to_vec1::<f32>()?),
             });
         }

@@ -1,0 +1,73 @@
+//! What the training clips are as a whole: their scaling, their levels, their fingerprint.
+
+use ndarray::Array2;
+use sha2::{Digest, Sha256};
+
+use super::TrainingClip;
+use crate::package::hex;
+use crate::{DetectionError, Standardisation};
+
+pub(super) fn standardisation(channels: &[&Array2<f32>], mels: usize) -> Result<Standardisation, DetectionError> {
+    let rows: usize = channels.iter().map(|channel| channel.nrows()).sum();
+    let mut mean = vec![0.0_f64; mels];
+    let mut square = 0.0_f64;
+    for row in channels.iter().flat_map(|channel| channel.rows()) {
+        for (sum, value) in mean.iter_mut().zip(row) {
+            *sum += f64::from(*value);
+        }
+    }
+    mean.iter_mut().for_each(|sum| *sum /= rows as f64);
+    for row in channels.iter().flat_map(|channel| channel.rows()) {
+        square += row.iter().zip(&mean).map(|(value, mean)| (f64::from(*value) - mean).powi(2)).sum::<f64>();
+    }
+    let deviation = (square / (rows * mels) as f64).sqrt();
+    if deviation < 1e-3 {
+        let reason = "the clips' levels never change; is the microphone connected?";
+        return Err(DetectionError::Training(reason.to_owned()));
+    }
+    Ok(Standardisation { mean_db: mean.iter().map(|mean| *mean as f32).collect(), deviation_db: deviation as f32 })
+}
+
+pub(super) fn standardised(channel: &Array2<f32>, scaling: Option<&Standardisation>) -> Vec<f32> {
+    let Some(scaling) = scaling else { return channel.iter().copied().collect() };
+    let rows = channel.rows().into_iter();
+    rows.flat_map(|row| {
+        let scaled = row.into_iter().zip(&scaling.mean_db);
+        scaled.map(|(value, mean)| (value - mean) / scaling.deviation_db)
+    })
+    .collect()
+}
+
+/// Mean over clips of each mel band's mean level, dB, `[mels]`.
+pub(super) fn mean_band_levels(clips: &[TrainingClip], mels: usize) -> Vec<f64> {
+    let mut means = vec![0.0; mels];
+    for clip in clips {
+        for channel in &clip.channels {
+            let weight = 1.0 / (clips.len() * clip.channels.len() * channel.nrows()) as f64;
+            for row in channel.rows() {
+                for (mean, value) in means.iter_mut().zip(row) {
+                    *mean += f64::from(*value) * weight;
+                }
+            }
+        }
+    }
+    means
+}
+
+pub(super) fn fingerprint(clips: &[TrainingClip]) -> String {
+    let mut hash = Sha256::new();
+    for clip in clips {
+        // Lengths first, so that no two different sets are the same bytes.
+        hash.update((clip.name.len() as u64).to_le_bytes());
+        hash.update(clip.name.as_bytes());
+        hash.update((clip.channels.len() as u64).to_le_bytes());
+        for channel in &clip.channels {
+            hash.update((channel.nrows() as u64).to_le_bytes());
+            hash.update((channel.ncols() as u64).to_le_bytes());
+            for value in channel {
+                hash.update(value.to_le_bytes());
+            }
+        }
+    }
+    hex(&hash.finalize())
+}

@@ -1,0 +1,215 @@
+//! All fits of one training, side by side.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use auscult_schemas::FeatureSpec;
+use crossbeam_channel::{Receiver, Sender};
+use ndarray::Array2;
+
+use super::corpus::{standardisation, standardised};
+use super::split::Split;
+use super::{Phase, TrainingClip, TrainingEvent, TrainingOptions};
+use crate::fit::{EpochLoss, FitPlan, Fitted, fit};
+use crate::forward::CpuNetwork;
+use crate::model::mean_band_errors;
+use crate::{DetectionError, Standardisation, vectors};
+
+/// Held-out clips that are enough when training is asked to stop early.
+const ENOUGH_WHEN_STOPPED: usize = 20;
+
+/// What the fits of one training share.
+pub(super) struct Run<'a> {
+    clips: &'a [TrainingClip],
+    options: &'a TrainingOptions,
+    /// The observer has answered `Break`.
+    stop: AtomicBool,
+    /// Epochs that the package's network ran once it has been stopped; until then no bound.
+    model_epochs: AtomicUsize,
+    /// Held-out clips that have scores.
+    scored: AtomicUsize,
+}
+
+/// One fit to be done.
+struct Task {
+    phase: Phase,
+    fit: Vec<usize>,
+    held_out: Vec<usize>,
+    epochs: usize,
+}
+
+/// One fit done.
+pub(super) struct FitResult {
+    pub is_model: bool,
+    pub fitted: Fitted,
+    pub scaling: Option<Standardisation>,
+    /// Mean squared error by mel band of each held-out clip, dB².
+    pub held_out_errors: Vec<Vec<f64>>,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(clips: &'a [TrainingClip], options: &'a TrainingOptions) -> Self {
+        let (stop, model_epochs, scored) = (AtomicBool::new(false), AtomicUsize::new(usize::MAX), AtomicUsize::new(0));
+        Self { clips, options, stop, model_epochs, scored }
+    }
+
+    pub fn was_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Runs all fits, the package's first, and reports their epochs to the observer on this thread. One result a fit, `None`
+    /// where it was left out.
+    ///
+    /// One core a fit: its matrices are too small to share.
+    pub fn fit_all(
+        &self,
+        split: &Split,
+        observe: &mut dyn FnMut(TrainingEvent) -> ControlFlow<()>,
+    ) -> Result<Vec<Option<FitResult>>, DetectionError> {
+        let tasks = self.tasks(split);
+        let total: usize = tasks.iter().map(|task| task.epochs).sum();
+        let workers = rayon::current_num_threads().clamp(1, tasks.len());
+        let (task_sender, task_receiver) = crossbeam_channel::unbounded();
+        for task in tasks.iter().enumerate() {
+            task_sender.send(task).expect("its receiver is in scope");
+        }
+        drop(task_sender);
+
+        let (event_sender, event_receiver) = crossbeam_channel::unbounded();
+        let by_worker = std::thread::scope(|scope| {
+            let handles: Vec<_> = (0..workers)
+                .map(|_| {
+                    let (tasks, events) = (task_receiver.clone(), event_sender.clone());
+                    scope.spawn(move || self.work(&tasks, &events))
+                })
+                .collect();
+            drop(event_sender);
+            // Ends when the last worker has dropped its sender.
+            for (done, event) in event_receiver.iter().enumerate() {
+                if observe(with_progress(event, done + 1, total)).is_break() {
+                    self.stop.store(true, Ordering::Relaxed);
+                }
+            }
+            let joined = handles.into_iter().map(|handle| handle.join());
+            joined.map(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect::<Vec<_>>()
+        });
+        let mut results: Vec<Option<FitResult>> = tasks.iter().map(|_| None).collect();
+        for worker_results in by_worker {
+            for (index, result) in worker_results? {
+                results[index] = result;
+            }
+        }
+        Ok(results)
+    }
+
+    /// One worker: fits until no task is left.
+    fn work(
+        &self,
+        tasks: &Receiver<(usize, &Task)>,
+        events: &Sender<TrainingEvent>,
+    ) -> Result<Vec<(usize, Option<FitResult>)>, DetectionError> {
+        tasks.iter().map(|(index, task)| Ok((index, self.run(task, events)?))).collect()
+    }
+
+    fn tasks(&self, split: &Split) -> Vec<Task> {
+        let epochs = self.options.epochs;
+        let model = Task { phase: Phase::Model, fit: split.model.clone(), held_out: split.held_out.clone(), epochs };
+        let of = split.folds.len();
+        let folds = split.folds.iter().enumerate().map(|(index, held_out)| {
+            let left_out: BTreeSet<usize> = held_out.iter().copied().collect();
+            let fit: Vec<usize> = split.model.iter().copied().filter(|clip| !left_out.contains(clip)).collect();
+            // Fewer clips make fewer steps an epoch; so many epochs make as many steps as the package's network does.
+            let epochs = (epochs * split.model.len()).div_ceil(fit.len());
+            Task { phase: Phase::Fold { fold: index + 1, of }, fit, held_out: held_out.clone(), epochs }
+        });
+        [model].into_iter().chain(folds).collect()
+    }
+
+    fn run(&self, task: &Task, events: &Sender<TrainingEvent>) -> Result<Option<FitResult>, DetectionError> {
+        let is_model = task.phase == Phase::Model;
+        if !is_model && self.may_be_left_out() {
+            return Ok(None);
+        }
+        let spec = &self.options.spec;
+        let channels: Vec<&Array2<f32>> = task.fit.iter().flat_map(|clip| &self.clips[*clip].channels).collect();
+        let scaling = self.options.standardise.then(|| standardisation(&channels, spec.n_mels)).transpose()?;
+        let spectrograms: Vec<Vec<f32>> =
+            channels.iter().map(|channel| standardised(channel, scaling.as_ref())).collect();
+        let plan = FitPlan {
+            spectrograms: &spectrograms,
+            mels: spec.n_mels,
+            frames: spec.frames,
+            hidden: &self.options.hidden,
+            epochs: task.epochs,
+            batch_size: self.options.batch_size,
+            learning_rate: self.options.learning_rate,
+            seed: self.options.seed,
+        };
+        let to_db2 = scaling.as_ref().map_or(1.0, |scaling| f64::from(scaling.deviation_db).powi(2));
+        let fitted = fit(&plan, &mut |loss| self.after_epoch(task, loss, to_db2, events))?;
+        if is_model && self.was_stopped() {
+            self.model_epochs.store(fitted.epochs_run, Ordering::Relaxed);
+        }
+        let network = CpuNetwork::new(&fitted.network, scaling.as_ref(), spec.n_mels, spec.frames);
+        let held_out_errors =
+            task.held_out.iter().map(|clip| clip_errors(&network, &self.clips[*clip], spec)).collect();
+        self.scored.fetch_add(task.held_out.len(), Ordering::Relaxed);
+        Ok(Some(FitResult { is_model, fitted, scaling, held_out_errors }))
+    }
+
+    fn may_be_left_out(&self) -> bool {
+        let enough = ENOUGH_WHEN_STOPPED.min(self.clips.len());
+        self.was_stopped() && self.scored.load(Ordering::Relaxed) >= enough
+    }
+
+    fn after_epoch(
+        &self,
+        task: &Task,
+        loss: EpochLoss,
+        to_db2: f64,
+        events: &Sender<TrainingEvent>,
+    ) -> ControlFlow<()> {
+        let event = TrainingEvent::Epoch {
+            phase: task.phase,
+            epoch: loss.epoch,
+            of: task.epochs,
+            train_loss_db2: loss.train * to_db2,
+            validation_loss_db2: loss.validation * to_db2,
+            best: loss.best,
+            done: 0,
+            total: 0,
+        };
+        // The receiver outlives every fit.
+        let _ = events.send(event);
+        let stopped = self.was_stopped();
+        let bound = match task.phase {
+            Phase::Model if stopped => loss.epoch,
+            Phase::Fold { .. } if stopped => self.model_epochs.load(Ordering::Relaxed),
+            _ => usize::MAX,
+        };
+        if loss.epoch >= bound { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
+fn with_progress(event: TrainingEvent, now_done: usize, now_total: usize) -> TrainingEvent {
+    match event {
+        TrainingEvent::Epoch { phase, epoch, of, train_loss_db2, validation_loss_db2, best, .. } => {
+            let (done, total) = (now_done, now_total);
+            TrainingEvent::Epoch { phase, epoch, of, train_loss_db2, validation_loss_db2, best, done, total }
+        }
+        other => other,
+    }
+}
+
+/// A clip's mean squared error by mel band, dB², `[mels]`.
+fn clip_errors(network: &CpuNetwork, clip: &TrainingClip, spec: &FeatureSpec) -> Vec<f64> {
+    let channels: Vec<Vec<f32>> = clip.channels.iter().map(|channel| standardised(channel, None)).collect();
+    let mut errors = network.band_errors(&channels.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    // Each channel counts the same, however long it is.
+    for (bands, channel) in errors.iter_mut().zip(&clip.channels) {
+        let per_band = (vectors::count(channel.nrows(), spec.frames) * spec.frames) as f64;
+        bands.iter_mut().for_each(|sum| *sum /= per_band);
+    }
+    mean_band_errors(&errors, 1.0)
+}
