@@ -75,7 +75,8 @@ pub(super) fn remedy(code: RDKafkaErrorCode, transactional_id: &str) -> Option<S
     let text = match code {
         Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch => {
             return Some(format!(
-                "another worker uses transactional.id {transactional_id}; give each worker its own kafka.instance_id"
+                "another worker uses transactional.id {transactional_id} (give each worker its own kafka.instance_id), \
+                 or the broker ended the transaction because it took longer than kafka.transaction_timeout_ms"
             ));
         }
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {

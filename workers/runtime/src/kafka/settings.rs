@@ -70,6 +70,7 @@ pub(super) fn member(config: &KafkaConfig, identity: &WorkerIdentity) -> ClientC
 pub(super) fn reader(config: &KafkaConfig, group_id: &str, client_id: &str) -> ClientConfig {
     let mut client = reading(config, client_id);
     client.set("group.id", group_id);
+    without_session(&mut client, config);
     client
 }
 
@@ -77,7 +78,13 @@ pub(super) fn reader(config: &KafkaConfig, group_id: &str, client_id: &str) -> C
 pub(super) fn uncommitted_ends(config: &KafkaConfig, client_id: &str) -> ClientConfig {
     let mut client = common(config, client_id);
     client.set("isolation.level", "read_uncommitted");
+    without_session(&mut client, config);
     client
+}
+
+/// Of no effect to one who does not join, but librdkafka compares it with a user's own `max.poll.interval.ms`.
+fn without_session(client: &mut ClientConfig, config: &KafkaConfig) {
+    client.set("session.timeout.ms", config.session_timeout_ms.to_string());
 }
 
 /// An idempotent producer.
@@ -89,6 +96,8 @@ pub(super) fn idempotent(config: &KafkaConfig, client_id: &str) -> ClientConfig 
         .set("compression.type", config.compression.as_str())
         // Java's choice of partition for a key, so that keys meet whichever client wrote them.
         .set("partitioner", "murmur2_random");
+    // How long a topic that does not exist is hoped for; the default of 30 s outlasts the transaction.
+    set_default(&mut client, config, "topic.metadata.propagation.max.ms", "5000");
     // A batch is sent whole and then waited for: there is nothing to linger for.
     set_default(&mut client, config, "linger.ms", "1");
     client
@@ -101,6 +110,9 @@ pub(super) fn worker_producer(config: &KafkaConfig, identity: &WorkerIdentity) -
         client
             .set("transactional.id", identity.transactional_id())
             .set("transaction.timeout.ms", config.transaction_timeout_ms.to_string());
+        // A record is given up early enough that its transaction can still be aborted rather than be fenced.
+        let message_timeout_ms = config.transaction_timeout_ms / 3 * 2;
+        set_default(&mut client, config, "message.timeout.ms", &message_timeout_ms.to_string());
     }
     client
 }

@@ -1,0 +1,10 @@
+//! The rdkafka adapter against a real Kafka, whose address is `AUSCULT_TEST_KAFKA`. Without it the tests say so and pass.
+//!
+//! Every test makes topics of its own. Those that concern the group run under both group protocols.
+
+mod copying;
+mod group;
+mod restoring;
+mod support;
+mod topics_and_plain_clients;
+mod transactions;
