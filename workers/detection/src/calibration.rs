@@ -2,10 +2,11 @@
 //!
 //! A clip's score is a mean of many squared errors. Most normal clips score within a narrow range, and a few (a door, a truck, a
 //! pump that starts) far above it: the distribution rises late and falls slowly. A gamma distribution from zero on cannot be
-//! both narrow and skewed, so it is fitted with its third parameter, the location, by maximum likelihood
-//! (`scipy.stats.gamma.fit(scores)`). Two bounds make the fit well-posed where SciPy's may run away: the shape is at least 1 (below, the
-//! likelihood grows without bound towards the lowest score; Cheng and Traylor 1995), and the location is at most a thousand standard
-//! deviations below the mean, where the distribution is as good as normal.
+//! both narrow and skewed; one with a location can (`scipy.stats.gamma.fit(scores)`), but three parameters of a few scores follow
+//! their accidents. So both are fitted by maximum likelihood, and the corrected Akaike criterion decides (Hurvich and Tsai 1989).
+//!
+//! What a p-value presupposes: that the machine's normal sound goes on as it was in training. Another season, load or neighbour is no
+//! fault and yet unlikely; that is what drift reports are for.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Gamma};
@@ -17,14 +18,14 @@ use crate::DetectionError;
 /// however far the fitted tail is followed; and a p-value of zero would say that normal sound *cannot* score so high.
 pub const P_VALUE_FLOOR: f64 = 1e-6;
 
-/// How far below the mean the location may lie.
+/// How far below the lowest score the location may lie.
 const MAX_LOCATION_DEVIATIONS: f64 = 1000.0;
 
 /// A gamma distribution from a location on.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GammaFit {
-    /// Shape k, at least 1.
+    /// Shape k.
     pub shape: f64,
     /// Scale θ, in the scores' unit.
     pub scale: f64,
@@ -33,26 +34,46 @@ pub struct GammaFit {
 }
 
 impl GammaFit {
-    /// The maximum-likelihood fit to at least two scores.
+    /// The better of [`GammaFit::from_zero`] and [`GammaFit::located`] by the corrected Akaike criterion.
     ///
     /// # Errors
-    /// [`DetectionError::Training`] when a score is not finite, or when they are all the same.
-    pub fn maximum_likelihood(scores: &[f64]) -> Result<Self, DetectionError> {
-        if !scores.iter().all(|score| score.is_finite()) {
-            return Err(DetectionError::Training("a held-out score is not a finite number".to_owned()));
-        }
+    /// [`DetectionError::Training`] when a score is not positive and finite, or when they are all the same.
+    pub fn of(scores: &[f64]) -> Result<Self, DetectionError> {
+        let (from_zero, located) = (Self::from_zero(scores)?, Self::located(scores)?);
         let count = scores.len() as f64;
-        let mean = scores.iter().sum::<f64>() / count;
-        let deviation = (scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / count).sqrt();
-        if scores.len() < 2 || deviation <= 1e-9 * mean.abs() {
-            let reason = "the held-out scores are all the same; the clips seem to be silent, or copies of one";
-            return Err(DetectionError::Training(reason.to_owned()));
-        }
+        let criterion = |fit: &Self, parameters: f64| {
+            let room = count - parameters - 1.0;
+            let correction = if room > 0.0 { 2.0 * parameters * (parameters + 1.0) / room } else { f64::INFINITY };
+            2.0 * parameters - 2.0 * count * fit.mean_log_likelihood(scores) + correction
+        };
+        Ok(if criterion(&located, 3.0) < criterion(&from_zero, 2.0) { located } else { from_zero })
+    }
+
+    /// The maximum-likelihood fit with location 0 (`scipy.stats.gamma.fit(scores, floc=0)`).
+    ///
+    /// # Errors
+    /// [`DetectionError::Training`] when a score is not positive and finite, or when they are all the same.
+    pub fn from_zero(scores: &[f64]) -> Result<Self, DetectionError> {
+        check(scores)?;
+        Ok(Self::at_location(scores, 0.0))
+    }
+
+    /// The maximum-likelihood fit with all three parameters. Two bounds make it well-posed where SciPy's may run away: the shape
+    /// is at least 1 (below, the likelihood grows without bound towards the lowest score; Cheng and Traylor 1995), and the location is at most
+    /// a thousand standard deviations below the lowest score, where the distribution is as good as normal.
+    ///
+    /// # Errors
+    /// [`DetectionError::Training`] when a score is not positive and finite, or when they are all the same.
+    pub fn located(scores: &[f64]) -> Result<Self, DetectionError> {
+        check(scores)?;
+        let (mean, deviation) = moments(scores);
         let lowest = scores.iter().copied().fold(f64::INFINITY, f64::min);
         // For each location the best shape and scale are known, so only the location is searched for: by its distance below the lowest
         // score, on a logarithmic scale, coarse first and then around the best.
         let (mut low, mut high) = ((1e-6 * deviation).ln(), (MAX_LOCATION_DEVIATIONS * deviation).ln());
-        let mut best = (f64::NEG_INFINITY, Self::exponential(mean, lowest));
+        // The bound itself: shape 1, whose likelihood is greatest with the lowest score as location.
+        let mut best = Self { shape: 1.0, scale: mean - lowest, location: lowest };
+        let mut best_likelihood = best.mean_log_likelihood(scores);
         for _ in 0..6 {
             let step = (high - low) / 64.0;
             let mut best_at = low;
@@ -60,22 +81,16 @@ impl GammaFit {
                 let at = low + step * f64::from(index);
                 let candidate = Self::at_location(scores, lowest - at.exp());
                 let likelihood = candidate.mean_log_likelihood(scores);
-                if likelihood > best.0 {
-                    best = (likelihood, candidate);
-                    best_at = at;
+                if candidate.shape >= 1.0 && likelihood > best_likelihood {
+                    (best, best_likelihood, best_at) = (candidate, likelihood, at);
                 }
             }
             (low, high) = (best_at - step, best_at + step);
         }
-        Ok(best.1)
+        Ok(best)
     }
 
-    /// Shape 1: the likelihood's greatest value there has the lowest score as location.
-    fn exponential(mean: f64, lowest: f64) -> Self {
-        Self { shape: 1.0, scale: (mean - lowest).max(f64::MIN_POSITIVE), location: lowest }
-    }
-
-    /// The best shape (at least 1) and scale for a location below all scores.
+    /// The best shape and scale for a location below all scores.
     fn at_location(scores: &[f64], location: f64) -> Self {
         let count = scores.len() as f64;
         let mean = scores.iter().map(|score| score - location).sum::<f64>() / count;
@@ -91,7 +106,7 @@ impl GammaFit {
                 high = middle;
             }
         }
-        let shape = f64::midpoint(low, high).max(1.0);
+        let shape = f64::midpoint(low, high);
         Self { shape, scale: mean / shape, location }
     }
 
@@ -99,26 +114,48 @@ impl GammaFit {
         let sum: f64 = scores
             .iter()
             .map(|score| (score - self.location) / self.scale)
-            .map(|scaled| (self.shape - 1.0) * scaled.ln() - scaled)
+            // At shape 1 the logarithm has no part, and at the location itself it is infinite.
+            .map(|scaled| if self.shape == 1.0 { -scaled } else { (self.shape - 1.0) * scaled.ln() - scaled })
             .sum();
         sum / scores.len() as f64 - ln_gamma(self.shape) - self.scale.ln()
     }
 
-    fn from_zero(&self) -> Gamma {
-        Gamma::new(self.shape, 1.0).expect("the shape is at least 1: fitted so, or checked when read")
+    fn standard(&self) -> Gamma {
+        Gamma::new(self.shape, 1.0).expect("the shape is positive: fitted so, or checked when read")
     }
 
     /// Probability of a value at least as high.
     #[must_use]
     pub fn survival(&self, score: f64) -> f64 {
-        self.from_zero().sf((score - self.location) / self.scale)
+        self.standard().sf((score - self.location) / self.scale)
     }
 
     /// The value that is exceeded with this probability.
     #[must_use]
     pub fn upper_quantile(&self, probability: f64) -> f64 {
-        self.location + self.scale * self.from_zero().inverse_cdf(1.0 - probability)
+        self.location + self.scale * self.standard().inverse_cdf(1.0 - probability)
     }
+}
+
+fn check(scores: &[f64]) -> Result<(), DetectionError> {
+    if !scores.iter().all(|score| score.is_finite() && *score > 0.0) {
+        let reason = "a held-out clip's score is not a positive number; is the sound silent?";
+        return Err(DetectionError::Training(reason.to_owned()));
+    }
+    let (mean, deviation) = moments(scores);
+    if scores.len() < 2 || deviation <= 1e-9 * mean {
+        let reason = "the held-out scores are all the same; the clips seem to be silent, or copies of one";
+        return Err(DetectionError::Training(reason.to_owned()));
+    }
+    Ok(())
+}
+
+/// Mean and standard deviation.
+fn moments(scores: &[f64]) -> (f64, f64) {
+    let count = scores.len() as f64;
+    let mean = scores.iter().sum::<f64>() / count;
+    let variance = scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / count;
+    (mean, variance.sqrt())
 }
 
 /// What held-out normal clips say of normal scores.
@@ -150,7 +187,7 @@ impl Calibration {
     pub fn fit(band_errors: &[Vec<f64>], false_alarm_rate: f64) -> Result<Self, DetectionError> {
         let mut scores: Vec<f64> =
             band_errors.iter().map(|bands| bands.iter().sum::<f64>() / bands.len() as f64).collect();
-        let gamma = GammaFit::maximum_likelihood(&scores)?;
+        let gamma = GammaFit::of(&scores)?;
         scores.sort_by(f64::total_cmp);
 
         let clips = band_errors.len() as f64;

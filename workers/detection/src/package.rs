@@ -221,7 +221,7 @@ fn check(manifest: &Manifest, network: &Autoencoder) -> Result<(), DetectionErro
     let deciles = &manifest.drift_reference.score_deciles;
     let checks = [
         (ascending && calibration.scores.iter().all(|score| is_positive(*score)), "calibration.scores"),
-        (calibration.gamma.shape.is_finite() && calibration.gamma.shape >= 1.0, "calibration.gamma.shape"),
+        (is_positive(calibration.gamma.shape), "calibration.gamma.shape"),
         (is_positive(calibration.gamma.scale), "calibration.gamma.scale"),
         (calibration.gamma.location.is_finite(), "calibration.gamma.location"),
         (is_positive(calibration.threshold), "calibration.threshold"),

@@ -18,6 +18,9 @@ pub fn count(rows: usize, frames: usize) -> usize {
 pub fn view(spectrogram: &[f32], mels: usize, frames: usize) -> ArrayView2<'_, f32> {
     debug_assert_eq!(spectrogram.len() % mels, 0, "whole rows");
     let vectors = count(spectrogram.len() / mels, frames);
+    if vectors == 0 {
+        return ArrayView2::from_shape((0, frames * mels), &[]).expect("no rows take no values");
+    }
     ArrayView2::from_shape((vectors, frames * mels).strides((mels, 1)), spectrogram)
         .expect("the last vector ends with the last row")
 }
