@@ -122,8 +122,8 @@ fn write_clip(clip: &Clip, folder: &Path, name: &str, spec: &FeatureSpec) -> any
             title: &title(clip, channel),
             subtitle: &subtitle(clip, spec),
             unit: match spec.reference {
-                Reference::Fixed => "dB re full scale",
-                Reference::Max => "dB re loudest",
+                Reference::Fixed => "dB (fixed)",
+                Reference::Max => "dB (max = 0)",
             },
         });
         model_file::write_whole(&picture_path, &canvas.png()?)?;

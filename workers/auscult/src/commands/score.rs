@@ -152,11 +152,22 @@ fn write_verdict(out: &mut impl Write, path: &Path, scored: &Scored) -> std::io:
         let bands: Vec<String> = judgement.bands.iter().map(band_text).collect();
         write!(out, "\n           deviates at {}", bands.join(", "))?;
     }
-    if !quality.is_empty() {
-        let flags: Vec<String> = quality.iter().map(|flag| format!("{flag:?}").to_lowercase()).collect();
-        write!(out, "\n           note: {}", flags.join(", "))?;
+    // That a recording was resampled is no news to whoever made it.
+    let notes: Vec<&str> = quality.iter().filter_map(quality_note).collect();
+    if !notes.is_empty() {
+        write!(out, "\n           note: {}", notes.join("; "))?;
     }
     writeln!(out)
+}
+
+fn quality_note(flag: &QualityFlag) -> Option<&'static str> {
+    match flag {
+        QualityFlag::Silent => Some("a microphone heard nothing: check its cable and gain"),
+        QualityFlag::Clipped => Some("clipped: turn the gain down"),
+        QualityFlag::DcOffset => Some("the signal is far from zero on average: check the recorder's coupling"),
+        QualityFlag::Resampled => None,
+        QualityFlag::Short => Some("shorter than one vector of frames, padded with silence"),
+    }
 }
 
 /// `2.1–2.9 kHz (41 %)`.

@@ -85,7 +85,10 @@ fn draw_histogram(canvas: &mut Canvas, picture: &ScorePicture<'_>) {
 
     let x_of = |value: f64| HISTOGRAM_LEFT + ((value - low) / (high - low) * f64::from(HISTOGRAM_WIDTH)).round() as i32;
     let mut free_from = 0;
-    for mark in [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 1000.0] {
+    for mark in [
+        0.01, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 20.0, 50.0, 100.0,
+        1000.0,
+    ] {
         let at = f64::log10(mark);
         let x = x_of(at);
         if (low..=high).contains(&at) && x >= free_from {
@@ -122,6 +125,7 @@ fn draw_roc(canvas: &mut Canvas, picture: &ScorePicture<'_>) {
         canvas.text(ROC_LEFT - 8, y_of(mark), Anchor::Right, INK, &label(mark, 0.1));
     }
     canvas.line((x_of(0.0), y_of(0.0)), (x_of(1.0), y_of(1.0)), GREY, 1);
+    canvas.frame(ROC_LEFT - 1, TOP - 1, ROC_WIDTH + 2, PLOT_HEIGHT + 2, INK);
     let points = roc(picture.normal, picture.abnormal);
     for pair in points.windows(2) {
         let at = |(false_rate, true_rate): (f64, f64)| (x_of(false_rate), y_of(true_rate));
@@ -131,7 +135,6 @@ fn draw_roc(canvas: &mut Canvas, picture: &ScorePicture<'_>) {
         scores.iter().filter(|score| **score > picture.threshold).count() as f64 / scores.len().max(1) as f64
     };
     let (x, y) = (x_of(above(picture.normal)), y_of(above(picture.abnormal)));
-    canvas.frame(ROC_LEFT - 1, TOP - 1, ROC_WIDTH + 2, PLOT_HEIGHT + 2, INK);
     canvas.fill(x - 4, y - 4, 9, 9, INK);
     // Below the point and inside the plot, wherever the point lies.
     let (text_x, anchor) =

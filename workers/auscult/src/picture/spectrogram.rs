@@ -19,7 +19,7 @@ pub struct SpectrogramPicture<'a> {
     pub title: &'a str,
     /// Second line: how it was computed.
     pub subtitle: &'a str,
-    /// What 0 dB is, for the colour bar: `dB re full scale`.
+    /// What 0 dB is, for the colour bar: `dB (fixed)`.
     pub unit: &'a str,
 }
 
@@ -125,7 +125,7 @@ fn draw_color_bar(canvas: &mut Canvas, range: &Range, left: i32, height: i32, un
         canvas.line((left + BAR_WIDTH + 1, y), (left + BAR_WIDTH + 5, y), INK, 1);
         canvas.text(left + BAR_WIDTH + 9, y, Anchor::Left, INK, &label(mark, 1.0));
     }
-    canvas.text(left + BAR_WIDTH + 36, TOP - 14, Anchor::Right, INK, unit);
+    canvas.text(left + BAR_WIDTH + 46, TOP - 14, Anchor::Right, INK, unit);
 }
 
 /// The levels that the colours span, dB.

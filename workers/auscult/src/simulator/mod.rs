@@ -87,7 +87,7 @@ pub enum Fault {
     WornImpeller,
     /// Valve: the seat leaks, a jet hisses while the valve is closed.
     Leak,
-    /// Valve: the armature sticks: it moves late, bounces, and sometimes not at all.
+    /// Valve: the armature sticks: it buzzes, moves late, bounces, and sometimes does not move at all.
     Sticking,
 }
 

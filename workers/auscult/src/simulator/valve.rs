@@ -61,9 +61,13 @@ impl Valve {
             // A sticking armature breaks loose late, if it does at all, and hits harder for it.
             let late_s = sticking * rng.random_range(0.02..0.09);
             let stays_shut = rng.random::<f64>() < 0.3 * sticking;
+            let open_s = command_s + late_s;
+            let unseated_until_s = if stays_shut { release_s } else { open_s };
             ramp(&mut energised, command_s, release_s, 0.002, 0.002);
+            if sticking > 0.0 {
+                self.add_chatter(pressure, command_s, unseated_until_s, sticking, rng);
+            }
             if !stays_shut {
-                let open_s = command_s + late_s;
                 let close_s = release_s + 0.5 * late_s;
                 strike(pressure, open_s, click_peak * around(rng, 1.0 + 0.5 * sticking, 0.1), &self.body);
                 strike(pressure, close_s, click_peak * 0.63 * around(rng, 1.0, 0.1), &self.body);
@@ -98,6 +102,20 @@ impl Valve {
             Filter::high_pass(3500.0).run(&mut hiss);
             Filter::low_pass(7000.0).run(&mut hiss);
             add_at_spl(pressure, &hiss, 46.0 + 20.0 * leak + load_db);
+        }
+    }
+}
+
+impl Valve {
+    /// An alternating-current coil whose armature does not seat draws it and lets go twice a mains period: it buzzes.
+    fn add_chatter(&self, pressure: &mut [f64], from_s: f64, to_s: f64, sticking: f64, rng: &mut SmallRng) {
+        let peak = peak_of_spl(74.0 + 14.0 * sticking);
+        let mut at_s = from_s;
+        while at_s < to_s {
+            if at_s >= 0.0 {
+                strike(pressure, at_s, peak * around(rng, 1.0, 0.5), &self.body);
+            }
+            at_s += 0.5 / MAINS_HZ;
         }
     }
 }
