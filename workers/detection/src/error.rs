@@ -3,8 +3,10 @@
 /// Why a model could not be trained, read, opened on a device or asked.
 #[derive(Debug, thiserror::Error)]
 pub enum DetectionError {
-    /// Training has fewer clips than a threshold can be calibrated with.
-    #[error("{have} clips of normal sound are too few to calibrate a threshold with; at least {need} are needed")]
+    /// Training has fewer clips than a threshold can be calibrated with; copies count once.
+    #[error(
+        "{have} different clips of normal sound are too few to calibrate a threshold with; at least {need} are needed"
+    )]
     TooFewClips {
         /// How many there are.
         have: usize,

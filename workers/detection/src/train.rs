@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use self::corpus::{fingerprint, mean_band_levels};
+use self::corpus::{different_clips, fingerprint, mean_band_levels};
 use self::run::Run;
 use self::split::Split;
 use crate::{
@@ -245,9 +245,6 @@ fn check_options(options: &TrainingOptions) -> Result<(), DetectionError> {
 }
 
 fn check_clips(clips: &[TrainingClip], spec: &FeatureSpec) -> Result<(), DetectionError> {
-    if clips.len() < MIN_CLIPS {
-        return Err(DetectionError::TooFewClips { have: clips.len(), need: MIN_CLIPS });
-    }
     for clip in clips {
         let refused = |reason: String| Err(DetectionError::TrainingClip { name: clip.name.clone(), reason });
         if clip.channels.is_empty() {
@@ -266,5 +263,6 @@ fn check_clips(clips: &[TrainingClip], spec: &FeatureSpec) -> Result<(), Detecti
             }
         }
     }
-    Ok(())
+    let have = different_clips(clips);
+    if have < MIN_CLIPS { Err(DetectionError::TooFewClips { have, need: MIN_CLIPS }) } else { Ok(()) }
 }

@@ -1,5 +1,7 @@
 //! What the training clips are as a whole: their scaling, their levels, their fingerprint.
 
+use std::collections::HashSet;
+
 use ndarray::Array2;
 use sha2::{Digest, Sha256};
 
@@ -54,20 +56,34 @@ pub(super) fn mean_band_levels(clips: &[TrainingClip], mels: usize) -> Vec<f64> 
     means
 }
 
+/// How many clips there are when copies count once.
+pub(super) fn different_clips(clips: &[TrainingClip]) -> usize {
+    let contents = clips.iter().map(|clip| {
+        let mut hash = Sha256::new();
+        hash_channels(&mut hash, clip);
+        hash.finalize()
+    });
+    contents.collect::<HashSet<_>>().len()
+}
+
+/// SHA-256 over names and log-mels of all clips in their order, 64 hexadecimal digits.
 pub(super) fn fingerprint(clips: &[TrainingClip]) -> String {
     let mut hash = Sha256::new();
     for clip in clips {
         // Lengths first, so that no two different sets are the same bytes.
         hash.update((clip.name.len() as u64).to_le_bytes());
         hash.update(clip.name.as_bytes());
-        hash.update((clip.channels.len() as u64).to_le_bytes());
-        for channel in &clip.channels {
-            hash.update((channel.nrows() as u64).to_le_bytes());
-            hash.update((channel.ncols() as u64).to_le_bytes());
-            for value in channel {
-                hash.update(value.to_le_bytes());
-            }
-        }
+        hash_channels(&mut hash, clip);
     }
     hex(&hash.finalize())
+}
+
+fn hash_channels(hash: &mut Sha256, clip: &TrainingClip) {
+    hash.update((clip.channels.len() as u64).to_le_bytes());
+    for channel in &clip.channels {
+        hash.update((channel.nrows() as u64).to_le_bytes());
+        hash.update((channel.ncols() as u64).to_le_bytes());
+        let bytes: Vec<u8> = channel.iter().flat_map(|value| value.to_le_bytes()).collect();
+        hash.update(&bytes);
+    }
 }

@@ -133,7 +133,8 @@ impl<'a> Run<'a> {
         }
         let spec = &self.options.spec;
         let channels: Vec<&Array2<f32>> = task.fit.iter().flat_map(|clip| &self.clips[*clip].channels).collect();
-        let scaling = self.options.standardise.then(|| standardisation(&channels, spec.n_mels)).transpose()?;
+        let scaling = standardisation(&channels, spec.n_mels)?;
+        let scaling = self.options.standardise.then_some(scaling);
         let spectrograms: Vec<Vec<f32>> =
             channels.iter().map(|channel| standardised(channel, scaling.as_ref())).collect();
         let plan = FitPlan {

@@ -1,0 +1,202 @@
+//! What is promised of alert state and drift: a change takes its full count, replay is exact, another model starts anew.
+
+mod support;
+
+use std::sync::LazyLock;
+
+use auscult_detection::{
+    AlertPolicy, DriftPolicy, Heard, Judgement, Manifest, Observation, WatchPolicy, observe_chunk,
+};
+use auscult_schemas::{ChunkId, MachineId, MachineState, ModelId, ModelRef, ScorerState};
+use jiff::{Timestamp, ToSpan};
+use proptest::prelude::*;
+use support::{options, trained};
+
+static MANIFEST: LazyLock<Manifest> = LazyLock::new(|| trained(&options()).manifest().clone());
+
+fn judgement(anomalous: bool, level_db: f32) -> Judgement {
+    let threshold = MANIFEST.calibration.threshold;
+    let score = if anomalous { threshold * 2.0 } else { MANIFEST.calibration.scores[12] };
+    let levels = &MANIFEST.drift_reference.mean_band_levels_db;
+    Judgement {
+        score,
+        channel_scores: vec![score],
+        p_value: MANIFEST.calibration.p_value(score),
+        health_index: MANIFEST.calibration.health_index(score),
+        threshold,
+        anomalous,
+        bands: Vec::new(),
+        band_levels_db: levels.iter().map(|level| *level as f32 + level_db).collect(),
+    }
+}
+
+fn time(index: usize) -> Timestamp {
+    "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap() + (10 * index as i64).seconds()
+}
+
+fn model(version: &str) -> ModelRef {
+    ModelRef { id: ModelId("fan-07".to_owned()), version: version.to_owned() }
+}
+
+/// Observes chunk `index` under the model of this version.
+fn observe(
+    before: Option<&ScorerState>,
+    index: usize,
+    judgement: &Judgement,
+    version: &str,
+    policy: &WatchPolicy,
+) -> Observation {
+    let heard = Heard {
+        id: &format!("fan-07/0/{index}/{version}"),
+        machine: &MachineId::new("fan-07").unwrap(),
+        chunk_id: &ChunkId(format!("chunk-{index}")),
+        time: time(index),
+        judgement,
+        model: &model(version),
+        manifest: &MANIFEST,
+    };
+    observe_chunk(before, &heard, policy)
+}
+
+fn run(anomalous: &[bool], policy: &WatchPolicy) -> Vec<Observation> {
+    let mut observations: Vec<Observation> = Vec::new();
+    for (index, anomalous) in anomalous.iter().enumerate() {
+        let before = observations.last().map(|observation| &observation.state);
+        observations.push(observe(before, index, &judgement(*anomalous, 0.0), "v1", policy));
+    }
+    observations
+}
+
+#[test]
+fn three_anomalous_chunks_raise_an_alarm_and_five_normal_ones_clear_it() {
+    let heard = [[false; 5].as_slice(), &[true; 3], &[false; 5]].concat();
+    let observations = run(&heard, &WatchPolicy::default());
+    let alerts: Vec<_> = observations.iter().enumerate().filter_map(|(i, o)| Some((i, o.alert.clone()?))).collect();
+    let changes: Vec<_> = alerts.iter().map(|(i, alert)| (*i, alert.previous_state, alert.state)).collect();
+    use MachineState::{Alarm, Healthy, Unknown};
+    assert_eq!(changes, [(4, Unknown, Healthy), (7, Healthy, Alarm), (12, Alarm, Healthy)]);
+
+    let alarm = &alerts[1].1;
+    assert_eq!(alarm.since, time(5));
+    assert_eq!(alarm.time, time(7));
+    assert_eq!(alarm.previous_since, Some(time(4)));
+    assert_eq!(alarm.id, "fan-07/0/7/v1");
+    assert_eq!(alarm.chunk_id.0, "chunk-7");
+    assert_eq!(alerts[0].1.previous_since, Some(time(0)));
+}
+
+#[test]
+fn the_first_chunk_ever_has_no_state_before_it() {
+    let policy = WatchPolicy { alert: AlertPolicy { raise_after: 1, clear_after: 1 }, ..WatchPolicy::default() };
+    let alert = run(&[true], &policy)[0].alert.clone().unwrap();
+    assert_eq!((alert.previous_state, alert.previous_since), (MachineState::Unknown, None));
+}
+
+#[test]
+fn an_interrupted_streak_counts_from_the_start() {
+    let observations = run(&[true, true, false, true, true, false, true, true, true], &WatchPolicy::default());
+    let alerts: Vec<_> = observations.iter().filter_map(|o| o.alert.as_ref()).collect();
+    assert_eq!(alerts.len(), 1);
+    assert_eq!((alerts[0].since, alerts[0].time), (time(6), time(8)));
+}
+
+#[test]
+fn another_model_starts_scores_streak_and_window_anew_but_keeps_the_machines_state() {
+    let policy = WatchPolicy::default();
+    let observations = run(&[true, true, true, false, false], &policy);
+    let before = &observations[4].state;
+    assert_eq!((before.alert.state, before.alert.streak), (MachineState::Alarm, 2));
+    let after = observe(Some(before), 5, &judgement(false, 0.0), "v2", &policy).state;
+    assert_eq!(after.alert.state, MachineState::Alarm);
+    assert_eq!(after.alert.since, before.alert.since);
+    assert_eq!((after.alert.streak, after.alert.streak_since), (1, Some(time(5))));
+    assert_eq!(after.recent_scores.len(), 1);
+    assert_eq!(after.drift.scores.len(), 1);
+    assert_eq!(after.drift.window_start, Some(time(5)));
+    assert_eq!(after.model, model("v2"));
+    assert_eq!(after.chunks, 6);
+}
+
+#[test]
+fn a_full_window_reports_how_far_level_and_band_have_moved() {
+    let policy = WatchPolicy { drift: DriftPolicy { window_chunks: 20 }, ..WatchPolicy::default() };
+    let mut state: Option<ScorerState> = None;
+    let mut reports = Vec::new();
+    for index in 0..40 {
+        let mut judgement = judgement(index >= 20, 3.0);
+        judgement.band_levels_db[11] -= 16.0;
+        let observation = observe(state.as_ref(), index, &judgement, "v1", &policy);
+        reports.extend(observation.drift);
+        state = Some(observation.state);
+    }
+    assert_eq!(reports.len(), 2);
+    let (first, second) = (&reports[0], &reports[1]);
+    assert!((first.level_shift_db - (3.0 - 16.0 / 16.0)).abs() < 1e-4, "{first:?}");
+    assert!((first.max_band_shift_db - 13.0).abs() < 1e-4, "{first:?}");
+    let edges = auscult_detection::explain::band_edges(&MANIFEST.feature_spec);
+    assert_eq!(first.max_band_shift_hz, edges[11].hz_centre);
+    assert_eq!((first.window_start, first.window_end, first.chunks), (time(0), time(19), 20));
+    assert_eq!(second.window_start, time(20));
+    assert_eq!(second.score_ks, 1.0);
+    assert!(second.score_ks_p_value < 1e-9 && second.score_psi > 1.0, "{second:?}");
+}
+
+#[test]
+fn a_state_of_another_layout_is_not_misread_but_started_anew() {
+    let policy = WatchPolicy::default();
+    let mut before = run(&[true; 10], &policy)[9].state.clone();
+    before.version += 1;
+    let after = observe(Some(&before), 10, &judgement(false, 0.0), "v1", &policy);
+    assert_eq!(after.previous_state, MachineState::Unknown);
+    assert_eq!((after.state.chunks, after.state.version), (1, ScorerState::VERSION));
+}
+
+proptest! {
+    #[test]
+    fn a_state_never_changes_on_fewer_than_its_consecutive_chunks(
+        heard in prop::collection::vec(any::<bool>(), 1..200),
+        raise_after in 1_u32..6,
+        clear_after in 1_u32..6,
+    ) {
+        let policy = WatchPolicy { alert: AlertPolicy { raise_after, clear_after }, ..WatchPolicy::default() };
+        let observations = run(&heard, &policy);
+        let mut expected = MachineState::Unknown;
+        for (index, observation) in observations.iter().enumerate() {
+            prop_assert_eq!(observation.previous_state, expected);
+            let speaks_for = if heard[index] { MachineState::Alarm } else { MachineState::Healthy };
+            let needed = if heard[index] { raise_after } else { clear_after } as usize;
+            let in_a_row = heard[..=index].iter().rev().take_while(|anomalous| **anomalous == heard[index]).count();
+            if expected != speaks_for && in_a_row >= needed {
+                expected = speaks_for;
+                let alert = observation.alert.as_ref().unwrap();
+                prop_assert_eq!(alert.state, expected);
+                prop_assert_eq!(alert.previous_state, observation.previous_state);
+                prop_assert_eq!(alert.time, time(index));
+                prop_assert_eq!(alert.since, time(index + 1 - needed));
+            } else {
+                prop_assert!(observation.alert.is_none());
+            }
+            prop_assert_eq!(observation.state.alert.state, expected);
+            prop_assert_eq!(observation.state.chunks, index as u64 + 1);
+            prop_assert!(observation.state.recent_scores.len() <= ScorerState::RECENT_SCORES);
+        }
+    }
+
+    /// What another worker restores from the changelog goes on exactly as the one before would have.
+    #[test]
+    fn replay_from_any_stored_state_is_exact(
+        heard in prop::collection::vec(any::<bool>(), 2..120),
+        from in any::<prop::sample::Index>(),
+    ) {
+        let policy = WatchPolicy { drift: DriftPolicy { window_chunks: 7 }, ..WatchPolicy::default() };
+        let observations = run(&heard, &policy);
+        let from = from.index(heard.len() - 1);
+        let stored = serde_json::to_string(&observations[from].state).unwrap();
+        let mut state: ScorerState = serde_json::from_str(&stored).unwrap();
+        for index in from + 1..heard.len() {
+            let observation = observe(Some(&state), index, &judgement(heard[index], 0.0), "v1", &policy);
+            prop_assert_eq!(&observation, &observations[index]);
+            state = observation.state;
+        }
+    }
+}
