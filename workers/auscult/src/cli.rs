@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{evaluate, features, score, train};
+use crate::commands::{
+    config, evaluate, feature_worker, features, run, score, scoring_worker, send, topics, train, watch,
+};
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
 /// frequencies it has changed.
@@ -20,6 +22,12 @@ Examples:
   auscult score fan.safetensors today/*.wav           judge new recordings
   auscult features today/*.wav --out pictures/        see what the model hears
 
+  auscult topics create --brokers localhost:9092      on your own Kafka: make the topics, start the workers,
+  auscult feature-worker --brokers localhost:9092     send sound, and watch what comes out
+  auscult scoring-worker --brokers localhost:9092 --default-model fan.safetensors
+  auscult send today/ --machine fan-07 --brokers localhost:9092
+  auscult watch --brokers localhost:9092
+
 `auscult COMMAND --help` has every option, with examples. Exit status: 0 done, 1 failed, 2 wrong usage.";
 
 #[derive(Debug, Subcommand)]
@@ -28,6 +36,13 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     Score(score::ScoreArgs),
     Features(features::FeaturesArgs),
+    FeatureWorker(feature_worker::FeatureWorkerArgs),
+    ScoringWorker(scoring_worker::ScoringWorkerArgs),
+    Run(run::RunArgs),
+    Topics(topics::TopicsArgs),
+    Send(send::SendArgs),
+    Watch(watch::WatchArgs),
+    Config(config::ConfigCommandArgs),
 }
 
 impl Cli {
@@ -41,6 +56,13 @@ impl Cli {
             Command::Evaluate(args) => evaluate::run(&args),
             Command::Score(args) => score::run(&args),
             Command::Features(args) => features::run(&args),
+            Command::FeatureWorker(args) => feature_worker::run(&args),
+            Command::ScoringWorker(args) => scoring_worker::run(&args),
+            Command::Run(args) => run::run(&args),
+            Command::Topics(args) => topics::run(&args),
+            Command::Send(args) => send::run(&args),
+            Command::Watch(args) => watch::run(&args),
+            Command::Config(args) => config::run(&args),
         }
     }
 }

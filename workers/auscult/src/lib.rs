@@ -8,6 +8,9 @@
 //!                    ├─ model_file    model packages on disk, written whole or not at all
 //!                    ├─ picture       log-mel spectrograms, score histograms and ROC curves as PNG
 //!                    ├─ simulator     machine sound from physics, for the demo
+//!                    ├─ worker        one worker's process on Kafka: logs, health, topics, signals, runner
+//!                    ├─ pipeline      both workers in this process, on the in-memory log
+//!                    ├─ fused         both stages in one worker
 //!                    └─ progress, interrupt      bars on standard error; Ctrl-C as a flag
 //! ```
 
@@ -15,8 +18,11 @@ pub mod cli;
 pub mod clips;
 pub mod commands;
 pub mod dataset;
+pub mod fused;
 pub mod interrupt;
 pub mod model_file;
 pub mod picture;
+pub mod pipeline;
 pub mod progress;
 pub mod simulator;
+pub mod worker;

@@ -1,7 +1,15 @@
 //! One file a command: its arguments and help, and `run`.
 
 mod arguments;
+pub mod config;
 pub mod evaluate;
+pub mod feature_worker;
 pub mod features;
+pub mod run;
 pub mod score;
+pub mod scoring_worker;
+pub mod send;
+pub mod topics;
 pub mod train;
+pub mod watch;
+mod worker_arguments;

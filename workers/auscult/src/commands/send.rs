@@ -1,0 +1,157 @@
+//! `auscult send`: the gateway. Recordings become chunks in `audio.chunks`.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use auscult_features::content_type_of;
+use auscult_runtime::kafka::{GatewayProducer, GatewayRecord};
+use auscult_schemas::topics::{CHUNKS, MAX_MESSAGE_BYTES};
+use auscult_schemas::{ChunkId, Envelope, MachineId};
+use bytes::Bytes;
+use clap::Args;
+use jiff::Timestamp;
+
+use super::worker_arguments::{ConfigArgs, KafkaOnly};
+use crate::{interrupt, progress};
+
+/// Send recordings to audio.chunks, as a gateway beside a machine does
+///
+/// A folder stands for all its .wav and .flac files, sorted by name. Each file is one chunk, sent as it is; the time of
+/// sending is the chunk's time.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct SendArgs {
+    /// Recordings, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The machine that is heard
+    #[arg(long, value_name = "ID")]
+    machine: String,
+    /// Chunks a second [default: as fast as the brokers take them]
+    #[arg(long, value_name = "N")]
+    rate: Option<f64>,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  auscult send today/*.wav --machine fan-07 --brokers localhost:9092
+  auscult send recordings/test --machine compressor-1 --rate 2";
+
+/// The most that key and headers may take of a message, bytes.
+const ENVELOPE_BYTES: u64 = 4 * 1024;
+
+/// Sends and waits until all is delivered.
+///
+/// # Errors
+/// When a file cannot be sent (the others are, all the same), or the brokers do not take one.
+pub fn run(args: &SendArgs) -> anyhow::Result<()> {
+    let machine = MachineId::new(&args.machine)?;
+    if args.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
+        bail!("--rate must be a positive number of chunks a second");
+    }
+    let config: KafkaOnly = args.config.load(&[])?;
+    let files = recordings(&args.paths)?;
+    let interrupted = interrupt::listen("stopping: what has been sent stays sent; Ctrl-C again ends at once")?;
+    let producer = GatewayProducer::new(&config.kafka, "auscult-send")?;
+    let bar = progress::bar(files.len() as u64, "sending");
+    let begun = Instant::now();
+    let (mut sent, mut bytes, mut refused) = (0_u64, 0_u64, 0_u64);
+    for (number, path) in files.iter().enumerate() {
+        if interrupted.load(std::sync::atomic::Ordering::Relaxed) {
+            break;
+        }
+        match chunk(path, &machine) {
+            Ok(record) => {
+                bytes += record.value.as_ref().map_or(0, |value| value.len() as u64);
+                producer.send(&record)?;
+                sent += 1;
+            }
+            Err(error) => {
+                refused += 1;
+                bar.suspend(|| eprintln!("not sent: {}: {error:#}", path.display()));
+            }
+        }
+        bar.inc(1);
+        if let Some(rate) = args.rate {
+            let due = Duration::from_secs_f64((number + 1) as f64 / rate);
+            std::thread::sleep(due.saturating_sub(begun.elapsed()));
+        }
+    }
+    producer.flush(Duration::from_secs(60))?;
+    bar.finish_and_clear();
+    let took = begun.elapsed().as_secs_f64();
+    println!("sent {sent} chunks of {machine}, {:.1} MB in {took:.1} s, all acknowledged", bytes as f64 / 1e6);
+    if refused > 0 {
+        bail!("{refused} of {} files were not sent, as told above", files.len());
+    }
+    Ok(())
+}
+
+fn recordings(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let before = files.len();
+            collect(path, &mut files)?;
+            if files.len() == before {
+                bail!("{} holds no .wav or .flac file", path.display());
+            }
+            files[before..].sort();
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok(files)
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read the folder {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else if content_type_of(&path.to_string_lossy()).is_some() {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn chunk(path: &Path, machine: &MachineId) -> anyhow::Result<GatewayRecord> {
+    let content_type = content_type_of(&path.to_string_lossy())
+        .context("its name ends neither in .wav nor in .flac: convert it, for example with sox")?;
+    let len = std::fs::metadata(path).context("cannot be opened: check the path and its permissions")?.len();
+    if len == 0 {
+        bail!("is empty: record it again");
+    }
+    if len + ENVELOPE_BYTES > MAX_MESSAGE_BYTES as u64 {
+        bail!(
+            "has {:.1} MiB, more than the {} MiB of a message: cut it into shorter chunks, or convert it to FLAC",
+            len as f64 / f64::from(1 << 20),
+            MAX_MESSAGE_BYTES >> 20
+        );
+    }
+    let value = std::fs::read(path).context("cannot be read: check its permissions")?;
+    let now = Timestamp::now();
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let envelope = Envelope {
+        id: ChunkId(format!("{machine}/{}/{name}", now.as_nanosecond())),
+        source: "/auscult/send".to_owned(),
+        event_type: Envelope::CHUNK.to_owned(),
+        time: now,
+        machine: machine.clone(),
+        content_type: content_type.to_owned(),
+        traceparent: None,
+    };
+    Ok(GatewayRecord {
+        topic: CHUNKS.to_owned(),
+        partition: None,
+        key: Some(Bytes::from(machine.as_str().to_owned())),
+        value: Some(Bytes::from(value)),
+        headers: envelope.headers(),
+        timestamp_ms: None,
+    })
+}

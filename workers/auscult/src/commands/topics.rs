@@ -1,0 +1,84 @@
+//! `auscult topics create|check`.
+
+use anyhow::bail;
+use auscult_runtime::kafka::topics::{self, Created};
+use auscult_schemas::topics::ALL;
+use clap::{Args, Subcommand};
+
+use super::worker_arguments::{ConfigArgs, KafkaOnly};
+
+/// Make the topics, or see whether they are as they must be
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct TopicsArgs {
+    #[command(subcommand)]
+    command: TopicsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum TopicsCommand {
+    /// Make the topics that are missing
+    Create {
+        /// Partitions of each topic: the most workers that can share the work
+        #[arg(long, value_name = "N", default_value_t = 8)]
+        partitions: i32,
+        /// Copies of each partition; -1 is the broker's default, 3 is right for production
+        #[arg(long, value_name = "N", default_value_t = -1, allow_hyphen_values = true)]
+        replication: i32,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// See whether all topics exist, with equal partition counts, sizes and clean-up as they must be
+    Check {
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  auscult topics create --brokers localhost:9092 --partitions 8 --replication 3
+  auscult topics check --config worker.yaml";
+
+/// Makes or checks.
+///
+/// # Errors
+/// When the brokers cannot be reached, a topic cannot be made, or one is not as it must be.
+pub fn run(args: &TopicsArgs) -> anyhow::Result<()> {
+    match &args.command {
+        TopicsCommand::Create { partitions, replication, config } => {
+            let config: KafkaOnly = config.load(&[])?;
+            if *partitions < 1 {
+                bail!("--partitions must be at least 1");
+            }
+            let mut refused = 0;
+            for (topic, created) in topics::create(&config.kafka, &ALL, *partitions, *replication)? {
+                match created {
+                    Created::Made => println!("made     {topic}"),
+                    Created::Existed => println!("existed  {topic}"),
+                    Created::Refused(reason) => {
+                        refused += 1;
+                        println!("refused  {topic}: {reason}");
+                    }
+                }
+            }
+            if refused > 0 {
+                bail!("{refused} topics could not be made");
+            }
+            check(&config)
+        }
+        TopicsCommand::Check { config } => check(&config.load(&[])?),
+    }
+}
+
+fn check(config: &KafkaOnly) -> anyhow::Result<()> {
+    let problems = topics::check(&config.kafka, &ALL)?;
+    for problem in &problems {
+        println!("{problem}");
+    }
+    if problems.is_empty() {
+        println!("all {} topics are as they must be", ALL.len());
+        return Ok(());
+    }
+    bail!("{} topics are not as they must be", problems.len());
+}

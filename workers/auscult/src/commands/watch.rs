@@ -1,0 +1,213 @@
+//! `auscult watch`: results as they come, as a table or as JSON lines.
+
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use auscult_runtime::kafka::{ReadFrom, TopicReader};
+use auscult_runtime::record::Record;
+use auscult_schemas::topics::{ALERTS, DEAD_LETTERS, DRIFT, SCORES};
+use auscult_schemas::{Alert, DeadLetter, DeviatingBand, Drift, MachineState, Score};
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::worker_arguments::{ConfigArgs, KafkaOnly};
+use crate::interrupt;
+
+/// Watch results: scores, alerts, drift and dead letters as they are committed
+///
+/// A table for people, or JSON lines for programs: {"topic", "partition", "offset", "timestamp_ms", "key", "message"}.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct WatchArgs {
+    /// What to watch; may be repeated [default: all]
+    #[arg(long = "only", value_enum, value_name = "WHAT")]
+    only: Vec<Stream>,
+    /// Only this machine
+    #[arg(long, value_name = "ID")]
+    machine: Option<String>,
+    /// Begin with the oldest result that is kept
+    #[arg(long)]
+    from_beginning: bool,
+    /// End when all that is there has been shown
+    #[arg(long)]
+    until_end: bool,
+    /// JSON lines
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Stream {
+    Scores,
+    Alerts,
+    Drift,
+    DeadLetters,
+}
+
+impl Stream {
+    const ALL: [Self; 4] = [Self::Scores, Self::Alerts, Self::Drift, Self::DeadLetters];
+
+    fn topic(self) -> &'static str {
+        match self {
+            Self::Scores => SCORES,
+            Self::Alerts => ALERTS,
+            Self::Drift => DRIFT,
+            Self::DeadLetters => DEAD_LETTERS,
+        }
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  auscult watch --brokers localhost:9092
+  auscult watch --only alerts --machine fan-07
+  auscult watch --only scores --from-beginning --until-end --json | jq .message.score";
+
+/// Watches until Ctrl-C, or until the end where that was asked for.
+///
+/// # Errors
+/// When the brokers cannot be reached, or a topic is missing.
+pub fn run(args: &WatchArgs) -> anyhow::Result<()> {
+    let config: KafkaOnly = args.config.load(&[])?;
+    let streams = if args.only.is_empty() { &Stream::ALL[..] } else { &args.only };
+    let names: Vec<&str> = streams.iter().map(|stream| stream.topic()).collect();
+    let from = if args.from_beginning { ReadFrom::Beginning } else { ReadFrom::End };
+    let interrupted = interrupt::listen("ending")?;
+    let mut reader = TopicReader::open(&config.kafka, &names, from)?;
+    let is_coloured = std::io::stdout().is_terminal();
+    let mut out = std::io::stdout().lock();
+    if !args.json {
+        writeln!(
+            out,
+            "{:<20} {:<16} {:<10} {:>9} {:>9} {:>9}  where",
+            "time", "machine", "what", "score", "threshold", "p"
+        )?;
+    }
+    while !interrupted.load(Ordering::Relaxed) {
+        let Some(record) = reader.next(Duration::from_millis(200))? else {
+            if args.until_end && reader.is_at_end() {
+                break;
+            }
+            continue;
+        };
+        let key = record.key.as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
+        if args.machine.as_ref().is_some_and(|machine| *machine != key) {
+            continue;
+        }
+        let line = if args.json { json_line(&record, &key) } else { table_line(&record, &key, is_coloured) };
+        if let Err(error) = writeln!(out, "{line}") {
+            // The reader of a pipe may have had enough.
+            if error.kind() == std::io::ErrorKind::BrokenPipe {
+                return Ok(());
+            }
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+fn json_line(record: &Record, key: &str) -> String {
+    let message = if record.coordinates.topic == DEAD_LETTERS {
+        match DeadLetter::read(&record.headers) {
+            Ok(letter) => serde_json::to_value(letter).unwrap_or(Value::Null),
+            Err(error) => json!({ "unreadable": error.to_string() }),
+        }
+    } else {
+        let value = record.value.as_deref().unwrap_or_default();
+        serde_json::from_slice(value).unwrap_or_else(|error| json!({ "unreadable": error.to_string() }))
+    };
+    json!({
+        "topic": record.coordinates.topic,
+        "partition": record.coordinates.partition,
+        "offset": record.coordinates.offset,
+        "timestamp_ms": record.timestamp_ms,
+        "key": key,
+        "message": message,
+    })
+    .to_string()
+}
+
+fn table_line(record: &Record, key: &str, is_coloured: bool) -> String {
+    let value = record.value.as_deref().unwrap_or_default();
+    let described = match record.coordinates.topic.as_str() {
+        SCORES => serde_json::from_slice(value).map(|score: Score| score_line(&score, is_coloured)),
+        ALERTS => serde_json::from_slice(value).map(|alert: Alert| alert_line(&alert, is_coloured)),
+        DRIFT => serde_json::from_slice(value).map(|drift: Drift| drift_line(&drift)),
+        _ => Ok(dead_letter_line(record, key)),
+    };
+    described.unwrap_or_else(|error| format!("{} is unreadable: {error}", record.coordinates))
+}
+
+fn score_line(score: &Score, is_coloured: bool) -> String {
+    let what = if score.anomalous { paint("anomalous", "33", is_coloured) } else { format!("{:<10}", "normal") };
+    let where_to_look = if score.anomalous { bands(&score.bands) } else { String::new() };
+    format!(
+        "{:<20.19} {:<16} {what} {:>9.3} {:>9.3} {:>9.2e}  {where_to_look}",
+        score.time.to_string(),
+        score.machine,
+        score.score,
+        score.threshold,
+        score.p_value
+    )
+}
+
+fn alert_line(alert: &Alert, is_coloured: bool) -> String {
+    let what = match alert.state {
+        MachineState::Alarm => paint("ALARM", "1;31", is_coloured),
+        MachineState::Healthy => paint("HEALTHY", "32", is_coloured),
+        MachineState::Unknown => format!("{:<10}", "UNKNOWN"),
+    };
+    format!(
+        "{:<20.19} {:<16} {what} {:>9.3} {:>9.3} {:>9.2e}  since {:.19} {}",
+        alert.time.to_string(),
+        alert.machine,
+        alert.score,
+        alert.threshold,
+        alert.p_value,
+        alert.since.to_string(),
+        bands(&alert.bands)
+    )
+}
+
+fn drift_line(drift: &Drift) -> String {
+    format!(
+        "{:<20.19} {:<16} {:<10} psi {:.2}, ks {:.2} (p {:.1e}), level {:+.1} dB, {:+.1} dB at {:.0} Hz over {} chunks",
+        drift.window_end.to_string(),
+        drift.machine,
+        "drift",
+        drift.score_psi,
+        drift.score_ks,
+        drift.score_ks_p_value,
+        drift.level_shift_db,
+        drift.max_band_shift_db,
+        drift.max_band_shift_hz,
+        drift.chunks
+    )
+}
+
+fn dead_letter_line(record: &Record, key: &str) -> String {
+    match DeadLetter::read(&record.headers) {
+        Ok(letter) => format!(
+            "{:<20.19} {key:<16} {:<10} {} from {}: {}",
+            letter.time.to_string(),
+            "dead",
+            letter.code.as_str(),
+            letter.source,
+            letter.detail
+        ),
+        Err(error) => format!("{} is no dead letter of ours: {error}", record.coordinates),
+    }
+}
+
+fn bands(bands: &[DeviatingBand]) -> String {
+    let named =
+        bands.iter().map(|band| format!("{:.0}-{:.0} Hz {:.0} %", band.hz_low, band.hz_high, band.share * 100.0));
+    named.collect::<Vec<_>>().join(", ")
+}
+
+fn paint(text: &str, code: &str, is_coloured: bool) -> String {
+    if is_coloured { format!("\x1b[{code}m{text:<10}\x1b[0m") } else { format!("{text:<10}") }
+}

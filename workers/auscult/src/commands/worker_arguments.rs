@@ -1,0 +1,88 @@
+//! Arguments that all workers and Kafka commands share, as overrides of their configuration.
+
+use std::path::PathBuf;
+
+use auscult_runtime::config::{ConfigError, Validate, load};
+use clap::Args;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Where the configuration comes from: a file, then the environment, then these flags.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Configuration")]
+pub(super) struct ConfigArgs {
+    /// Configuration file, YAML; `auscult config schema` describes it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Brokers, host:port separated by commas (kafka.brokers)
+    #[arg(long, value_name = "HOST:PORT,...")]
+    brokers: Option<String>,
+    /// Any setting by its path; may be repeated
+    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_setting)]
+    settings: Vec<(String, String)>,
+}
+
+impl ConfigArgs {
+    /// The configuration, with `own` overrides of the command above all.
+    pub(super) fn load<T>(&self, own: &[(&str, Option<String>)]) -> Result<T, ConfigError>
+    where
+        T: DeserializeOwned + JsonSchema + Validate,
+    {
+        let mut overrides = self.settings.clone();
+        overrides.extend(self.brokers.iter().map(|brokers| ("kafka.brokers".to_owned(), brokers.clone())));
+        for (path, value) in own {
+            overrides.extend(value.iter().map(|value| ((*path).to_owned(), value.clone())));
+        }
+        load(self.config.as_deref(), &overrides)
+    }
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    let (path, value) = text.split_once('=').ok_or("write it as PATH=VALUE, such as batch.max_records=64")?;
+    Ok((path.trim().to_owned(), value.to_owned()))
+}
+
+/// What every worker takes beside.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct WorkerArgs {
+    #[command(flatten)]
+    pub(super) config: ConfigArgs,
+    /// Address and port of /livez, /readyz and /metrics (http.listen)
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// This worker's name among its group's; no two may share one (kafka.instance_id)
+    #[arg(long, value_name = "NAME")]
+    instance_id: Option<String>,
+}
+
+impl WorkerArgs {
+    pub(super) fn overrides(&self) -> [(&'static str, Option<String>); 2] {
+        [("http.listen", self.listen.clone()), ("kafka.instance_id", self.instance_id.clone())]
+    }
+}
+
+/// What the commands beside the workers need of a configuration: Kafka alone. A worker's own file will do; its other
+/// sections are left alone.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[serde(default)]
+pub(super) struct KafkaOnly {
+    /// Kafka.
+    pub(super) kafka: auscult_runtime::config::KafkaConfig,
+    batch: Value,
+    limits: Value,
+    http: Value,
+    log: Value,
+    features: Value,
+    threads: Value,
+    models: Value,
+    device: Value,
+    alert: Value,
+    drift: Value,
+}
+
+impl Validate for KafkaOnly {
+    fn validate(&self, problems: &mut auscult_runtime::config::Problems) {
+        problems.section("kafka", &self.kafka);
+    }
+}

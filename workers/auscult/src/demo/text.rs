@@ -1,0 +1,87 @@
+//! Words and signs that screen, plain lines and summary share.
+
+use auscult_schemas::{DeviatingBand, MachineState};
+
+use super::Truth;
+
+/// A state's sign and name: told apart by shape and case, not by colour alone.
+pub(super) fn state(state: MachineState) -> (&'static str, &'static str) {
+    match state {
+        MachineState::Unknown => ("·", "listening"),
+        MachineState::Healthy => ("✓", "healthy"),
+        MachineState::Alarm => ("▲", "ALARM"),
+    }
+}
+
+/// `2.9–3.5 kHz (28 %)`.
+pub(super) fn band(band: &DeviatingBand) -> String {
+    let share = 100.0 * band.share;
+    if band.hz_high < 1000.0 {
+        format!("{:.0}–{:.0} Hz ({share:.0} %)", band.hz_low, band.hz_high)
+    } else {
+        format!("{:.1}–{:.1} kHz ({share:.0} %)", band.hz_low / 1000.0, band.hz_high / 1000.0)
+    }
+}
+
+/// The first few bands.
+pub(super) fn bands(bands: &[DeviatingBand], most: usize) -> String {
+    bands.iter().take(most).map(band).collect::<Vec<_>>().join(", ")
+}
+
+/// `bearing wear, 40 %`; empty where nobody knows.
+pub(super) fn truth(truth: &Truth) -> String {
+    match truth {
+        Truth::Unknown => String::new(),
+        Truth::Normal => "normal".to_owned(),
+        Truth::Faulty { fault, severity: None } => fault.clone(),
+        Truth::Faulty { fault, severity: Some(severity) } => format!("{fault}, {:.0} %", 100.0 * severity),
+    }
+}
+
+/// The signs of a sparkline: up to half height at or below the threshold, above it beyond.
+pub(super) fn spark(ratio: f64) -> char {
+    const SIGNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let height = if ratio <= 1.0 { (4.0 * ratio).ceil().clamp(1.0, 4.0) } else { 4.0 + (4.0 * (ratio - 1.0)).ceil().min(4.0) };
+    // NaN casts to 0.
+    SIGNS[(height as usize).clamp(1, 8) - 1]
+}
+
+/// A number with separators: `12 345`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Exactly `width` letters wide: filled up with spaces or cut, with an ellipsis.
+pub(super) fn fit(text: &str, width: usize) -> String {
+    let count = text.chars().count();
+    if count <= width {
+        format!("{text:<width$}")
+    } else {
+        text.chars().take(width.saturating_sub(1)).chain(['…']).take(width).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spark_rises_above_half_height_only_above_the_threshold() {
+        let sparks: String = [0.0, 0.25, 0.5, 0.99, 1.0, 1.01, 1.5, 2.0, 50.0, f64::NAN].into_iter().map(spark).collect();
+        assert_eq!(sparks, "▁▁▂▄▄▅▆██▁");
+    }
+
+    #[test]
+    fn numbers_and_texts_keep_their_width() {
+        assert_eq!((grouped(7), grouped(1_234), grouped(1_234_567)), ("7".into(), "1 234".into(), "1 234 567".into()));
+        assert_eq!((fit("fan", 5), fit("compressor", 5)), ("fan  ".into(), "comp…".into()));
+    }
+}

@@ -1,0 +1,94 @@
+//! Both stages in one worker, without the features topic in between: for one small machine.
+
+use auscult_detection::{AlertPolicy, DeviceChoice, DriftPolicy};
+use auscult_feature_worker::FeatureStage;
+use auscult_runtime::config::{BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, Validate};
+use auscult_runtime::processor::{Memory, Output, Processor, Rejection};
+use auscult_runtime::record::Record;
+use auscult_schemas::{FeatureSpec, ScorerState};
+use auscult_scoring_worker::{ModelsConfig, ScoringStage, ScoringWorkerConfig};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a fused worker is told: what both workers are.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct FusedConfig {
+    /// Kafka.
+    pub kafka: KafkaConfig,
+    /// When a batch closes.
+    pub batch: BatchConfig,
+    /// Bounds and deadlines.
+    pub limits: LimitsConfig,
+    /// Health and metrics.
+    pub http: HttpConfig,
+    /// Logs.
+    pub log: LogConfig,
+    /// How sound becomes numbers. Must be the spec that the models were trained on.
+    pub features: FeatureSpec,
+    /// Threads that compute features. Default: 0, as many as there are processors.
+    pub threads: usize,
+    /// Which models serve which machines.
+    pub models: ModelsConfig,
+    /// Where the models run: `auto`, `cpu` or `cuda:N`. Default: `auto`.
+    pub device: DeviceChoice,
+    /// How many chunks in a row raise an alarm or clear it.
+    pub alert: AlertPolicy,
+    /// How many chunks make a drift window.
+    pub drift: DriftPolicy,
+}
+
+impl FusedConfig {
+    /// The scoring stage's part.
+    #[must_use]
+    pub fn scoring(&self) -> ScoringWorkerConfig {
+        ScoringWorkerConfig {
+            kafka: self.kafka.clone(),
+            batch: self.batch.clone(),
+            limits: self.limits.clone(),
+            http: self.http.clone(),
+            log: self.log.clone(),
+            models: self.models.clone(),
+            device: self.device,
+            alert: self.alert,
+            drift: self.drift,
+        }
+    }
+}
+
+impl Validate for FusedConfig {
+    fn validate(&self, problems: &mut Problems) {
+        self.scoring().validate(problems);
+        if let Err(error) = self.features.validate() {
+            problems.add("features", error.to_string());
+        }
+        problems.require(self.threads <= 1024, "threads", format!("is {}, must be at most 1024", self.threads));
+    }
+}
+
+/// Chunks in; scores, alerts and drift out.
+pub struct FusedProcessor {
+    features: FeatureStage,
+    scoring: ScoringStage,
+}
+
+impl FusedProcessor {
+    /// A processor over both stages.
+    #[must_use]
+    pub fn new(features: FeatureStage, scoring: ScoringStage) -> Self {
+        Self { features, scoring }
+    }
+}
+
+impl Processor for FusedProcessor {
+    type State = ScorerState;
+
+    fn process(
+        &mut self,
+        records: &[Record],
+        memory: &mut Memory<'_, ScorerState>,
+    ) -> Vec<Result<Vec<Output>, Rejection>> {
+        self.scoring.score(records, self.features.extract(records), memory)
+    }
+}

@@ -1,0 +1,148 @@
+//! One worker's process: logs, health, topics, signals, and the runner on the calling thread.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use auscult_runtime::compute::ComputeConfig;
+use auscult_runtime::config::{BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig};
+use auscult_runtime::core::CoreConfig;
+use auscult_runtime::kafka::{KafkaAccessError, KafkaClients, WorkerIdentity, topics};
+use auscult_runtime::processor::Processor;
+use auscult_runtime::runner::{self, RunnerConfig, StopSignal};
+use auscult_runtime::telemetry::{Health, HttpServer, Metrics, init_logs};
+use auscult_schemas::topics::{ALL, Topic};
+
+/// What distinguishes one kind of worker from another.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkerKind {
+    /// Its name, also its group where none is configured.
+    pub name: &'static str,
+    /// The topic it consumes.
+    pub input: &'static str,
+    /// The topic that keeps its state.
+    pub changelog: Option<&'static str>,
+    /// All topics it touches.
+    pub touches: &'static [&'static str],
+}
+
+/// The sections that every worker's configuration has.
+#[derive(Debug, Clone, Copy)]
+pub struct Sections<'a> {
+    /// Kafka.
+    pub kafka: &'a KafkaConfig,
+    /// Batches.
+    pub batch: &'a BatchConfig,
+    /// Bounds.
+    pub limits: &'a LimitsConfig,
+    /// Health and metrics.
+    pub http: &'a HttpConfig,
+    /// Logs.
+    pub log: &'a LogConfig,
+}
+
+/// The runner's settings that follow from a configuration.
+#[must_use]
+pub fn runner_config(kind: WorkerKind, worker: &str, batch: &BatchConfig, limits: &LimitsConfig) -> RunnerConfig {
+    RunnerConfig {
+        topic: kind.input.to_owned(),
+        core: CoreConfig {
+            max_batch_records: batch.max_records,
+            max_batch_bytes: batch.max_bytes,
+            max_batch_age: Duration::from_millis(batch.max_age_ms),
+            max_buffer_bytes: limits.max_buffer_bytes,
+            drain_deadline: Duration::from_millis(limits.drain_deadline_ms),
+        },
+        compute: ComputeConfig {
+            worker: worker.to_owned(),
+            changelog: kind.changelog,
+            max_value_bytes: limits.max_chunk_bytes,
+        },
+        backoff: Duration::from_millis(500),
+    }
+}
+
+/// Runs a worker until it is told to stop.
+///
+/// # Errors
+/// When it cannot start (the port is taken, a topic is missing, a model is unusable), or cannot go on.
+pub fn run<P: Processor>(
+    kind: WorkerKind,
+    sections: Sections<'_>,
+    processor: impl FnOnce(&Arc<Metrics>) -> anyhow::Result<P>,
+) -> anyhow::Result<()> {
+    init_logs(sections.log)?;
+    let identity = WorkerIdentity::of(sections.kafka, kind.name, kind.input, instance_port(sections.http.listen));
+    let worker = identity.instance_id.clone();
+    let metrics = Arc::new(Metrics::new(&worker)?);
+    let health = Health::default();
+    let server = HttpServer::start(sections.http.listen, health.clone(), Arc::clone(&metrics))?;
+    tracing::info!(worker, address = %server.address(), "health and metrics are served");
+
+    let stop = StopSignal::new();
+    let drain_deadline = Duration::from_millis(sections.limits.drain_deadline_ms);
+    listen_for_stop(&stop, drain_deadline)?;
+    let processor = processor(&metrics)?;
+    if !await_topics(kind, sections.kafka, &health, &stop)? {
+        return Ok(());
+    }
+    let config = runner_config(kind, &worker, sections.batch, sections.limits);
+    let clients = KafkaClients::new(sections.kafka.clone(), identity);
+    let outcome = runner::run(clients, processor, config, metrics, health, stop);
+    server.stop();
+    outcome.context("the worker cannot go on")
+}
+
+/// The port tells workers of one host apart; where any free one is taken, the process id does.
+fn instance_port(listen: SocketAddr) -> u16 {
+    let by_process = u16::try_from(std::process::id() % 65_536).unwrap_or_default();
+    if listen.port() == 0 { by_process } else { listen.port() }
+}
+
+/// The first signal stops the worker; a second, or a drain that hangs for longer than it may, ends the process.
+fn listen_for_stop(stop: &StopSignal, drain_deadline: Duration) -> anyhow::Result<()> {
+    const STATUS_SECOND_SIGNAL: i32 = 130;
+    let on_signal = {
+        let stop = stop.clone();
+        move || {
+            if stop.is_given() {
+                std::process::exit(STATUS_SECOND_SIGNAL);
+            }
+            stop.give();
+        }
+    };
+    ctrlc::set_handler(on_signal).context("cannot listen for SIGTERM")?;
+    let stop = stop.clone();
+    let last_resort = move || {
+        while !stop.wait(Duration::from_secs(3600)) {}
+        // A commit that the broker does not answer is left open; whoever comes next under this name aborts it.
+        std::thread::sleep(drain_deadline * 2 + Duration::from_secs(5));
+        tracing::error!(
+            "the last commit is not answered; ending without it, its batch is done again by the next worker"
+        );
+        std::process::exit(1);
+    };
+    std::thread::Builder::new().name("last-resort".to_owned()).spawn(last_resort).context("cannot start a thread")?;
+    Ok(())
+}
+
+/// Waits for the brokers and looks the topics over. `false`: told to stop meanwhile.
+fn await_topics(kind: WorkerKind, kafka: &KafkaConfig, health: &Health, stop: &StopSignal) -> anyhow::Result<bool> {
+    let touched: Vec<Topic> = ALL.into_iter().filter(|topic| kind.touches.contains(&topic.name)).collect();
+    loop {
+        health.beat();
+        match topics::check(kafka, &touched) {
+            Ok(problems) if problems.is_empty() => return Ok(true),
+            Ok(problems) => {
+                let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                bail!("the topics are not as they must be:\n  {}", lines.join("\n  "));
+            }
+            Err(KafkaAccessError::Client(error)) => bail!(error),
+            Err(error) => tracing::warn!(%error, "waiting for the brokers"),
+        }
+        if stop.wait(Duration::from_secs(2)) {
+            return Ok(false);
+        }
+    }
+}
