@@ -105,7 +105,16 @@ impl KafkaConsumer {
         if is_refusal || matches!(error, KafkaError::MessageConsumptionFatal(_)) {
             return Some(ConsumerEvent::Failed(Failure::Fatal(explain(error, ""))));
         }
-        // Everything else librdkafka gets over by itself: brokers away, elections, topics that are not there yet.
+        // Everything else librdkafka gets over by itself: brokers away, elections, topics that are not there yet. Lost
+        // connections it logs too, and more sparingly.
+        let is_connection = matches!(
+            code,
+            Some(Code::BrokerTransportFailure | Code::AllBrokersDown | Code::OperationTimedOut | Code::Resolve)
+        );
+        if is_connection {
+            tracing::debug!(%error, "consuming is held up");
+            return None;
+        }
         let advice = code.and_then(|code| remedy(code, "")).unwrap_or_default();
         tracing::warn!(%error, advice, "consuming is held up");
         None

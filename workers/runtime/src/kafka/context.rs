@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{NoCustomPartitioner, ProducerContext};
 use rdkafka::statistics::Statistics;
@@ -16,14 +16,16 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::KafkaMembership;
 
+/// What an error of librdkafka's means for the worker is for the adapter to judge and to log; here it warns at most.
 fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     // A user's property is given to every client, and each warns of those that are for another kind.
     let level = if facility == "CONFWARN" { RDKafkaLogLevel::Debug } else { level };
     match level {
-        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
-            tracing::error!(target: "librdkafka", facility, "{message}");
-        }
-        RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error
+        | RDKafkaLogLevel::Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
             tracing::info!(target: "librdkafka", facility, "{message}");
         }
@@ -31,13 +33,10 @@ fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
-/// librdkafka tells each lost connection here; it reconnects by itself, so none is an error of ours.
+/// librdkafka reports here what it has logged already: lost connections, which it makes anew by itself, and ends of
+/// partitions, which are no errors.
 fn log_error(error: &KafkaError, reason: &str) {
-    // Not an error: the end of a partition is told here as well as where it is polled for.
-    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::PartitionEOF) {
-        return;
-    }
-    tracing::warn!(target: "librdkafka", %error, "{reason}");
+    tracing::debug!(target: "librdkafka", %error, "{reason}");
 }
 
 /// Logs, and nothing else.

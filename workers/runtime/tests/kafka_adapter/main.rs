@@ -2,6 +2,8 @@
 //!
 //! Every test makes topics of its own. Those that concern the group run under both group protocols.
 
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
 mod copying;
 mod group;
 mod restoring;
