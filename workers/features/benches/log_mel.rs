@@ -3,6 +3,9 @@
 //!
 //! `cargo bench -p auscult-features` ends with the ratio of the medians, measured in turns so that both see the same machine.
 
+// A benchmark, like a test, has nobody to hand an error to.
+#![allow(clippy::unwrap_used)]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
