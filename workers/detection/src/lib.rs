@@ -18,7 +18,7 @@
 //! | [`metrics`], `evaluation` | how good a model is on labelled clips |
 //! | `alert`, [`drift`] | what a scoring worker remembers of a machine |
 //!
-//! Pure: bytes and numbers in, bytes and numbers out. No Kafka, no files, no clock.
+//! Pure: bytes and numbers in, bytes and numbers out. No Kafka, no files, and no clock but in `TrainingOptions::default`.
 
 mod alert;
 mod autoencoder;

@@ -33,8 +33,10 @@ use crate::{
     TrainingSummary, vectors,
 };
 
-/// The fewest clips that a threshold is calibrated with. Eight scores give a gamma distribution's two parameters to within a third or so.
+/// The fewest clips that a threshold is calibrated with. Of eight scores a gamma distribution's shape has a standard error of half
+/// its value (`sqrt(2 / 8)`): a threshold to begin with, no more.
 pub const MIN_CLIPS: usize = 8;
+
 /// One clip of normal sound.
 #[derive(Debug, Clone)]
 pub struct TrainingClip {

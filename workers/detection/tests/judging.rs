@@ -1,5 +1,7 @@
 //! What a loaded model promises.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod support;
 
 use auscult_detection::{ClipView, DetectionError, Model, TrainingOptions};

@@ -1,5 +1,7 @@
 //! What a model file promises: read back as it was written, or refused in words.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod support;
 
 use std::collections::HashMap;

@@ -1,5 +1,7 @@
 //! The crate's statistics against scikit-learn and SciPy, and against what they must be by definition.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 use auscult_detection::metrics::{Confusion, partial_auc, roc_auc};
 use auscult_detection::{Calibration, GammaFit, drift, evaluate};
 use proptest::prelude::*;

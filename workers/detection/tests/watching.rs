@@ -1,5 +1,7 @@
 //! What is promised of alert state and drift: a change takes its full count, replay is exact, another model starts anew.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod support;
 
 use std::sync::LazyLock;
