@@ -6,16 +6,20 @@
 //!   Worker         one process of the `auscult` binary              start, ready, metrics, kill, pause, terminate
 //!   Kcat           a Kafka client that knows nothing of Auscult     produce, consume what is committed
 //!   Prometheus     Debian's, scraping the workers                   a PromQL query
+//!   Plant          the three of them together, with topics and models
+//!   Journey        what came out: once a chunk, in order, how fast
 //! ```
 //!
 //! `tests/setup.sh` gets what these need; a fixture that misses something says so.
 
 mod http;
 mod installation;
+mod journey;
 mod kafka_cluster;
 mod kafka_properties;
 mod kcat;
 mod metrics;
+mod plant;
 mod ports;
 mod process;
 mod prometheus;
@@ -24,9 +28,11 @@ mod worker;
 
 pub use http::get;
 pub use installation::{auscult_binary, repository};
+pub use journey::{Journey, quantile};
 pub use kafka_cluster::KafkaCluster;
 pub use kcat::{Kcat, KcatRecord};
 pub use metrics::Metrics;
+pub use plant::Plant;
 pub use ports::free_ports;
 pub use process::Process;
 pub use prometheus::{Prometheus, PrometheusSample};

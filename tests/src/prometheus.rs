@@ -39,8 +39,13 @@ impl Prometheus {
         let binary = program("prometheus")?;
         let folder = tempfile::Builder::new().prefix("auscult-prometheus-").tempdir()?;
         let mut config = "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n".to_owned();
+        let mut jobs: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (job, address) in targets {
-            config += &format!("  - job_name: {job}\n    static_configs:\n      - targets: ['{address}']\n");
+            jobs.entry(job).or_default().push(format!("'{address}'"));
+        }
+        for (job, addresses) in jobs {
+            let targets = addresses.join(", ");
+            config += &format!("  - job_name: {job}\n    static_configs:\n      - targets: [{targets}]\n");
         }
         let config_file = folder.path().join("prometheus.yml");
         std::fs::write(&config_file, config)?;

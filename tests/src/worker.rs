@@ -85,6 +85,14 @@ impl Worker {
         Ok(Metrics(body))
     }
 
+    /// The most memory it has had in use, bytes.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn peak_resident_bytes(&self) -> Result<u64> {
+        self.process.peak_resident_bytes()
+    }
+
     /// The process, to kill, pause or terminate it.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process

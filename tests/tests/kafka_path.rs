@@ -1,0 +1,233 @@
+//! The whole way of a chunk in five processes: a broker, two feature workers, two scoring workers, and kcat and Prometheus,
+//! which know nothing of Auscult, looking at what comes out.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+use auscult::simulator::{Condition, Fault, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
+use auscult_schemas::topics::{ALERTS, CHUNKS, SCORES};
+use auscult_tests::{Journey, Plant, Prometheus, quantile};
+
+const PARTITIONS: u32 = 4;
+
+/// Writes a data folder of a simulated machine: normal chunks to train with, then a stream of `chunks` with a fault from half on.
+fn simulate(folder: &Path, kind: MachineKind, id: &str, fault: Fault, chunks: u64) -> Result<PathBuf> {
+    let machine = Machine::new(kind, id, 11);
+    let data = folder.join(id);
+    for (part, numbers) in [("train/normal", 0..24), ("stream", 1_000..1_000 + chunks)] {
+        std::fs::create_dir_all(data.join(part))?;
+        for number in numbers {
+            let is_faulty = number >= 1_000 + chunks / 2;
+            let condition = if is_faulty { Condition::faulty(fault, 1.0) } else { Condition::NORMAL };
+            let wav = wav_bytes(&machine.chunk(number, condition), SAMPLE_RATE_HZ);
+            std::fs::write(data.join(part).join(format!("{number:05}.wav")), wav)?;
+        }
+    }
+    Ok(data)
+}
+
+fn train(plant: &Plant, data: &Path, machine: &str) -> Result<()> {
+    let model = plant.model_file(machine);
+    plant.auscult(&["train", &data.display().to_string(), "--out", &model.display().to_string()])?;
+    Ok(())
+}
+
+fn send(plant: &Plant, machine: &str, path: &Path, rate: Option<&str>) -> Result<String> {
+    let path = path.display().to_string();
+    let mut arguments = vec!["send", path.as_str(), "--machine", machine];
+    arguments.extend(rate.iter().flat_map(|rate| ["--rate", rate]));
+    plant.auscult(&arguments)
+}
+
+fn report(title: &str, journey: &Journey, plant: &Plant) -> Result<()> {
+    let latencies = journey.latencies_s();
+    println!(
+        "{title}: {} chunks, {:.1} a second; send to score p50 {:.0} ms, p99 {:.0} ms",
+        journey.len(),
+        journey.chunks_per_second(),
+        quantile(&latencies, 0.5) * 1e3,
+        quantile(&latencies, 0.99) * 1e3
+    );
+    for (worker, name) in plant.workers.iter().zip(["features-0", "features-1", "scoring-0", "scoring-1"]) {
+        println!("  {name}: peak RSS {:.0} MB", worker.peak_resident_bytes()? as f64 / 1e6);
+    }
+    Ok(())
+}
+
+#[test]
+fn simulated_machines_are_judged_once_a_chunk_and_in_order_on_kafka() -> Result<()> {
+    let mut plant = Plant::with_topics(PARTITIONS)?;
+    let machines = [
+        ("fan-1", MachineKind::Fan, Fault::BearingWear),
+        ("pump-1", MachineKind::Pump, Fault::Cavitation),
+        ("valve-1", MachineKind::Valve, Fault::Leak),
+    ];
+    let mut streams = BTreeMap::new();
+    for (id, kind, fault) in machines {
+        let data = simulate(plant.folder(), kind, id, fault, 40)?;
+        train(&plant, &data, id)?;
+        streams.insert(id, data.join("stream"));
+    }
+    // A broken package beside the good ones is that machine's trouble alone.
+    std::fs::write(plant.model_file("broken-1"), b"no package")?;
+    plant.start_workers(&[])?;
+    let addresses = plant.workers.iter().map(auscult_tests::Worker::address);
+    let jobs = ["features", "features", "scoring", "scoring"];
+    let targets: Vec<_> = jobs.into_iter().zip(addresses).collect();
+    let mut prometheus = Prometheus::start(&targets)?;
+
+    for (id, stream) in &streams {
+        let printed = send(&plant, id, stream, None)?;
+        assert!(printed.contains("sent 40 chunks"), "{printed}");
+    }
+    let kcat = plant.cluster.kcat();
+    let good = std::fs::read(streams["fan-1"].join("01000.wav"))?;
+    // A plain producer: kcat sets a key and nothing else.
+    kcat.produce(CHUNKS, Some("fan-1"), &[], &good)?;
+    // And what must not stop a partition.
+    let wav = [("content-type", "audio/wav")];
+    kcat.produce(CHUNKS, Some("fan-1"), &wav, &good[..good.len() / 2])?;
+    kcat.produce(CHUNKS, Some("fan-1"), &wav, b"Dear Sir or Madam")?;
+    kcat.produce(CHUNKS, Some("fan-1"), &[("content-type", "audio/mpeg")], &good)?;
+    kcat.produce(CHUNKS, Some("fan-1"), &wav, b"")?;
+    kcat.produce(CHUNKS, None, &wav, &good)?;
+    kcat.produce(CHUNKS, Some("stranger"), &wav, &good)?;
+    kcat.produce(CHUNKS, Some("broken-1"), &wav, &good)?;
+    kcat.produce(CHUNKS, Some("fan-1"), &[], &good)?;
+
+    let (journey, dead_letters) = plant.await_results(Duration::from_secs(120))?;
+    let chunks = BTreeMap::from([("fan-1", 42), ("pump-1", 40), ("valve-1", 40)].map(|(id, n)| (id.to_owned(), n)));
+    journey.ensure_once_and_in_order(&chunks)?;
+    assert_eq!(journey.len(), 122, "nothing else has a score");
+    report("simulated, as fast as they go", &journey, &plant)?;
+
+    let mut codes: Vec<&str> =
+        dead_letters.iter().filter_map(|letter| letter.header("auscult_dead_letter_code")).collect();
+    codes.sort_unstable();
+    let expected = [
+        "empty",
+        "invalid_envelope",
+        "model_unavailable",
+        "not_audio",
+        "truncated",
+        "unknown_machine",
+        "unsupported_content_type",
+    ];
+    assert_eq!(codes, expected);
+
+    let alarmed: Vec<String> = kcat
+        .consume(ALERTS)?
+        .iter()
+        .map(|record| record.json())
+        .filter_map(Result::ok)
+        .filter(|alert| alert["state"] == "alarm")
+        .filter_map(|alert| alert["machine"].as_str().map(str::to_owned))
+        .collect();
+    for (id, _, _) in machines {
+        assert!(alarmed.iter().any(|machine| machine == id), "{id} is faulty for 20 chunks; alarms: {alarmed:?}");
+    }
+    check_prometheus(&mut prometheus)?;
+    for worker in &plant.workers {
+        worker.metrics()?.lint()?;
+    }
+    check_watch(&plant)?;
+
+    for worker in &mut plant.workers {
+        let status = worker.process().terminate(Duration::from_secs(20))?;
+        assert!(status.success(), "SIGTERM ends a worker well: {status}");
+    }
+    Ok(())
+}
+
+fn check_prometheus(prometheus: &mut Prometheus) -> Result<()> {
+    let mut sum = |expression: &str| -> Result<f64> {
+        Ok(prometheus.wait_for(expression, Duration::from_secs(20))?.iter().map(|sample| sample.value).sum())
+    };
+    // The last scrape may be a second old: these wait until the totals are there.
+    sum("sum(auscult_output_records_total{topic=\"audio.scores\"}) == 122")?;
+    sum("sum(auscult_output_records_total{topic=\"audio.features\"}) == 124")?;
+    sum("sum(auscult_consumer_lag_records) == 0")?;
+    assert!(sum("sum(auscult_anomalous_chunks_total)")? >= 60.0 * 0.9, "half of 120 chunks are faulty");
+    for reason in ["truncated", "not_audio", "unknown_machine", "model_unavailable", "empty"] {
+        let count = sum(&format!("sum(auscult_dead_letters_total{{reason=\"{reason}\"}})"))?;
+        assert!((count - 1.0).abs() < 1e-9, "{reason}: {count}");
+    }
+    for stage in ["fetch", "decode", "log_mel", "process", "forward", "decide", "commit", "end_to_end"] {
+        let p99 = format!(
+            "histogram_quantile(0.99, sum by (le) (auscult_stage_seconds_bucket{{stage=\"{stage}\"}})) > 0"
+        );
+        sum(&p99)?;
+    }
+    sum("sum(auscult_batch_records_count) > 0")?;
+    sum("sum(auscult_batch_bytes_count) > 0")?;
+    Ok(())
+}
+
+fn check_watch(plant: &Plant) -> Result<()> {
+    let lines = plant.auscult(&["watch", "--only", "scores", "--from-beginning", "--until-end", "--json"])?;
+    let scores: Vec<serde_json::Value> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+    assert_eq!(scores.len(), 122);
+    assert!(scores.iter().all(|line| line["topic"] == SCORES && line["message"]["score"].is_f64()));
+    let table = plant.auscult(&["watch", "--from-beginning", "--until-end", "--machine", "fan-1"])?;
+    assert!(table.contains("ALARM") && table.contains("Hz"), "{table}");
+    Ok(())
+}
+
+#[test]
+fn a_fused_worker_judges_without_the_features_topic() -> Result<()> {
+    let mut plant = Plant::with_topics(2)?;
+    let data = simulate(plant.folder(), MachineKind::Fan, "fan-1", Fault::BladeDamage, 20)?;
+    train(&plant, &data, "fan-1")?;
+    let models = plant.models().display().to_string();
+    let arguments = ["run", "--fused", "--models", &models];
+    let brokers = plant.cluster.bootstrap();
+    let mut worker = auscult_tests::Worker::start("fused-0", &arguments, &brokers, &[], plant.folder())?;
+    worker.wait_until_ready(Duration::from_secs(60))?;
+    plant.workers.push(worker);
+    send(&plant, "fan-1", &data.join("stream"), None)?;
+    let (journey, dead_letters) = plant.await_results(Duration::from_secs(60))?;
+    journey.ensure_once_and_in_order(&BTreeMap::from([("fan-1".to_owned(), 20)]))?;
+    assert!(dead_letters.is_empty());
+    assert!(plant.cluster.kcat().consume(auscult_schemas::topics::FEATURES)?.is_empty());
+    Ok(())
+}
+
+/// Real recordings, where a folder of them is at hand: `AUSCULT_TEST_DATA` names a folder that holds `air-compressor` and `mimii-fan-id00-0db`
+/// (see README, "Recordings").
+#[test]
+fn real_recordings_are_judged_once_a_chunk_and_in_order_on_kafka() -> Result<()> {
+    let Some(data) = std::env::var_os("AUSCULT_TEST_DATA").map(PathBuf::from) else {
+        println!("skipped: AUSCULT_TEST_DATA names no folder of recordings");
+        return Ok(());
+    };
+    let machines = [("compressor-1", data.join("air-compressor")), ("mimii-fan-00", data.join("mimii-fan-id00-0db"))];
+    if let Some((_, missing)) = machines.iter().find(|(_, folder)| !folder.is_dir()) {
+        println!("skipped: {} is not there", missing.display());
+        return Ok(());
+    }
+    let mut plant = Plant::with_topics(PARTITIONS)?;
+    for (id, folder) in &machines {
+        train(&plant, folder, id)?;
+    }
+    plant.start_workers(&[])?;
+    for (id, folder) in &machines {
+        send(&plant, id, &folder.join("test"), None)?;
+    }
+    let (journey, dead_letters) = plant.await_results(Duration::from_secs(300))?;
+    assert!(dead_letters.is_empty(), "{dead_letters:?}");
+    let chunks = BTreeMap::from([("compressor-1".to_owned(), 170), ("mimii-fan-00".to_owned(), 14)]);
+    journey.ensure_once_and_in_order(&chunks)?;
+    assert!(journey.scores["mimii-fan-00"].iter().all(|(score, _)| score.channel_scores.len() == 8));
+    report("real recordings, as fast as they go", &journey, &plant)?;
+
+    // Once more, at the pace of twelve machines with a chunk a second, for the latency.
+    let before = journey.len();
+    send(&plant, "compressor-1", &data.join("air-compressor/test"), Some("12"))?;
+    let (mut journey, _) = plant.await_results(Duration::from_secs(300))?;
+    journey.ensure_once_and_in_order(&BTreeMap::from([("compressor-1".to_owned(), 340)]))?;
+    journey.scores.remove("mimii-fan-00");
+    journey.scores.get_mut("compressor-1").expect("checked just above").drain(..before - 14);
+    report("real recordings, 12 a second", &journey, &plant)
+}
