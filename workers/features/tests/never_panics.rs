@@ -189,7 +189,7 @@ fn features_seeds() -> Vec<Vec<u8>> {
         .map(|[channels, frames, mels]| {
             let values: Vec<f32> = (0..channels * frames * mels).map(|value| -(value as f32)).collect();
             let features = Features { metadata: metadata.clone(), channels, frames, mels, values: values.into() };
-            features.encode().unwrap().to_vec()
+            features.encode().expect("the shape fits the values").to_vec()
         })
         .to_vec()
 }
@@ -205,7 +205,7 @@ fn mutated_envelopes_never_panic() {
 }
 
 fn extractor_is_finite(clip: &Clip) -> Result<(), TestCaseError> {
-    let mut extractor = ChunkExtractor::new(FeatureSpec::default()).unwrap();
+    let mut extractor = ChunkExtractor::new(FeatureSpec::default()).expect("the default spec is valid");
     if let Ok(extraction) = extractor.extract_clip(clip) {
         prop_assert_eq!(extraction.values.len(), extraction.channels * extraction.frames * extraction.mels);
         prop_assert!(extraction.values.iter().all(|value| value.is_finite()));

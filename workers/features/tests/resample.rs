@@ -25,7 +25,7 @@ fn tone(hz: f64, rate_hz: u32, samples: usize) -> Vec<f32> {
 
 fn resample(samples: &[f32], from_hz: u32, to_hz: u32) -> Vec<f32> {
     let mut output = vec![9.0; 3];
-    Resampler::new(to_hz).resample(samples, from_hz, &mut output).unwrap();
+    Resampler::new(to_hz).resample(samples, from_hz, &mut output).expect("the rates are within the contract");
     output
 }
 
