@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    config, evaluate, feature_worker, features, run, score, scoring_worker, send, topics, train, watch,
+    config, demo, evaluate, feature_worker, features, run, score, scoring_worker, send, topics, train, watch,
 };
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
@@ -17,6 +17,8 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
+  auscult demo                                        machines judged live, nothing needed
+
   auscult train recordings/ --out fan.safetensors     learn from recordings/train/normal
   auscult evaluate fan.safetensors recordings/        how good is it on recordings/test?
   auscult score fan.safetensors today/*.wav           judge new recordings
@@ -32,6 +34,7 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::DemoArgs),
     Train(train::TrainArgs),
     Evaluate(evaluate::EvaluateArgs),
     Score(score::ScoreArgs),
@@ -52,6 +55,7 @@ impl Cli {
     /// What went wrong, with what it happened to and what to do next.
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
+            Command::Demo(args) => demo::run(&args),
             Command::Train(args) => train::run(&args),
             Command::Evaluate(args) => evaluate::run(&args),
             Command::Score(args) => score::run(&args),

@@ -8,16 +8,20 @@
 //!                    ├─ model_file    model packages on disk, written whole or not at all
 //!                    ├─ picture       log-mel spectrograms, score histograms and ROC curves as PNG
 //!                    ├─ simulator     machine sound from physics, for the demo
+//!                    ├─ demo          the live screen, the plain lines and the closing summary
+//!                    ├─ band          a frequency band in words
 //!                    ├─ worker        one worker's process on Kafka: logs, health, topics, signals, runner
 //!                    ├─ pipeline      both workers in this process, on the in-memory log
 //!                    ├─ fused         both stages in one worker
 //!                    └─ progress, interrupt      bars on standard error; Ctrl-C as a flag
 //! ```
 
+pub mod band;
 pub mod cli;
 pub mod clips;
 pub mod commands;
 pub mod dataset;
+pub mod demo;
 pub mod fused;
 pub mod interrupt;
 pub mod model_file;

@@ -84,8 +84,7 @@ impl Pipeline {
         let metrics = [Arc::new(Metrics::new("features-0")?), Arc::new(Metrics::new("scoring-0")?)];
         let features = FeatureStage::new(&config.spec, 0, Arc::clone(&metrics[0]))?;
         let scoring_metrics = ScoringMetrics::register(metrics[1].registry())?;
-        let scoring =
-            ScoringStage::start(library, device, config.watch, Arc::clone(&metrics[1]), scoring_metrics)?;
+        let scoring = ScoringStage::start(library, device, config.watch, Arc::clone(&metrics[1]), scoring_metrics)?;
         let mut pipeline = Self { log, partitions: config.partitions, workers: Vec::new(), metrics };
         let age = config.max_batch_age;
         pipeline.spawn(feature_worker::KIND, FeatureProcessor::new(features), age, 0)?;
@@ -113,7 +112,8 @@ impl Pipeline {
             let (metrics, stop) = (Arc::clone(&self.metrics[number]), stop.clone());
             move || runner::run(clients, processor, config, metrics, Health::default(), stop)
         };
-        let thread = std::thread::Builder::new().name(kind.name.to_owned()).spawn(run).context("cannot start a worker")?;
+        let thread =
+            std::thread::Builder::new().name(kind.name.to_owned()).spawn(run).context("cannot start a worker")?;
         self.workers.push(RunningWorker { kind, stop, thread });
         Ok(())
     }
@@ -146,7 +146,8 @@ impl Pipeline {
     }
 
     fn partition_of(&self, machine: &MachineId) -> i32 {
-        let hash = machine.as_str().bytes().fold(0_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)));
+        let hash =
+            machine.as_str().bytes().fold(0_u32, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)));
         i32::try_from(hash % self.partitions.unsigned_abs()).expect("a remainder of a positive i32 is one")
     }
 
@@ -238,4 +239,3 @@ impl ResultReader {
         found
     }
 }
-

@@ -83,6 +83,10 @@ pub(super) struct DeviceArgs {
 }
 
 impl DeviceArgs {
+    pub(super) fn choice(&self) -> DeviceChoice {
+        self.device
+    }
+
     pub(super) fn open(&self) -> anyhow::Result<OpenedDevice> {
         Ok(open_device(self.device)?)
     }

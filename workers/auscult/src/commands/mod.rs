@@ -2,6 +2,7 @@
 
 mod arguments;
 pub mod config;
+pub mod demo;
 pub mod evaluate;
 pub mod feature_worker;
 pub mod features;

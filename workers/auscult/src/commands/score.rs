@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::arguments::DeviceArgs;
 use crate::clips::read_clip;
-use crate::model_file;
+use crate::{band, model_file};
 
 /// Judge recordings: score, threshold, p-value, verdict and the bands that deviate
 ///
@@ -149,7 +149,7 @@ fn write_verdict(out: &mut impl Write, path: &Path, scored: &Scored) -> std::io:
     )?;
     // Which bands deviate explains an anomaly; of a normal clip it says nothing.
     if judgement.anomalous && !judgement.bands.is_empty() {
-        let bands: Vec<String> = judgement.bands.iter().map(band_text).collect();
+        let bands: Vec<String> = judgement.bands.iter().map(band::in_words).collect();
         write!(out, "\n           deviates at {}", bands.join(", "))?;
     }
     // That a recording was resampled is no news to whoever made it.
@@ -167,15 +167,5 @@ fn quality_note(flag: &QualityFlag) -> Option<&'static str> {
         QualityFlag::DcOffset => Some("the signal is far from zero on average: check the recorder's coupling"),
         QualityFlag::Resampled => None,
         QualityFlag::Short => Some("shorter than one vector of frames, padded with silence"),
-    }
-}
-
-/// `2.1–2.9 kHz (41 %)`.
-pub(crate) fn band_text(band: &DeviatingBand) -> String {
-    let share = 100.0 * band.share;
-    if band.hz_high < 1000.0 {
-        format!("{:.0}–{:.0} Hz ({share:.0} %)", band.hz_low, band.hz_high)
-    } else {
-        format!("{:.1}–{:.1} kHz ({share:.0} %)", band.hz_low / 1000.0, band.hz_high / 1000.0)
     }
 }

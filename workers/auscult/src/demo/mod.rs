@@ -6,15 +6,21 @@
 //!                          └──────► Tally ─────► closing summary
 //! ```
 //!
-//! Nothing here reads, scores or waits: whoever runs the demo feeds it what the workers publish.
+//! [`work`] learns the machines of a [`Subject`] and sends its stream through both workers; [`show`] shows what that tells.
 
 mod plain;
 mod screen;
+mod show;
+mod subject;
 mod tally;
 mod text;
 mod view;
+mod work;
 
 pub use plain::{alert_line, progress_line};
 pub use screen::draw;
+pub use show::{Shown, show};
+pub use subject::{DemoMachine, PlannedChunk, Sound, Subject};
 pub use tally::{MachineTally, Tally};
 pub use view::{AlertLine, DemoView, MachineView, Phase, Truth};
+pub use work::{DemoEvent, DemoPlan, work};

@@ -38,7 +38,7 @@ pub fn draw(frame: &mut Frame<'_>, view: &DemoView) {
     draw_progress(frame, progress, view);
     draw_machines(frame, machines, view, lines_a_machine);
     draw_log(frame, log, view);
-    let signs = "✓ healthy  ▲ alarm  · listening    recent: above half height is above the threshold    q or Ctrl-C ends";
+    let signs = "q or Ctrl-C ends    ✓ healthy  ▲ alarm  · listening    recent > half height: above threshold";
     frame.render_widget(Paragraph::new(signs).style(DIM), legend);
 }
 
@@ -150,7 +150,8 @@ fn figures_line(machine: &MachineView, width: usize) -> Line<'static> {
 }
 
 fn explanation_line(machine: &MachineView, width: usize) -> Line<'static> {
-    let deviates = if machine.bands.is_empty() { String::new() } else { format!("deviates at {}", bands(&machine.bands, 2)) };
+    let deviates =
+        if machine.bands.is_empty() { String::new() } else { format!("deviates at {}", bands(&machine.bands, 2)) };
     let truth_text = match truth(&machine.truth) {
         text if text.is_empty() => text,
         text => format!("truth: {text} "),
@@ -187,15 +188,15 @@ fn log_line(line: &AlertLine) -> Line<'static> {
     };
     let truth = match truth(&line.truth) {
         text if text.is_empty() => text,
-        text => format!("  [{text}]"),
+        text => format!("[{text}] "),
     };
     Line::from(vec![
         Span::styled(format!(" {:>6.1} s  ", line.elapsed.as_secs_f64()), DIM),
         Span::styled(fit(&line.machine, MACHINE_WIDTH), Modifier::BOLD),
         Span::styled(fit(&format!("{sign} {name}"), 11), state_style(line.state)),
         Span::styled(format!("chunk {:<5} ", line.chunk), DIM),
-        Span::raw(why),
         Span::styled(truth, Style::new().fg(Color::Magenta)),
+        Span::raw(why),
     ])
 }
 
@@ -256,7 +257,10 @@ mod tests {
     fn a_machine_in_alarm_says_so_in_words_with_its_score_bands_and_truth() {
         let lines = lines(&rendered(&view(), 100, 30));
         let figures = line_with(&lines, "▌ fan-1");
-        assert!(figures.contains("▲ ALARM") && figures.contains("3.77 > 2.00") && figures.contains("0.250"), "{figures}");
+        assert!(
+            figures.contains("▲ ALARM") && figures.contains("3.77 > 2.00") && figures.contains("0.250"),
+            "{figures}"
+        );
         assert!(figures.contains('█') && figures.contains('▃'), "a sparkline below and above the threshold: {figures}");
         let explanation = line_with(&lines, "deviates at");
         assert!(explanation.contains("2.9–3.5 kHz (28 %)") && explanation.contains("truth: bearing wear, 40 %"));
@@ -286,7 +290,10 @@ mod tests {
         let lines = lines(&rendered(&view, 100, 24));
         let rest = line_with(&lines, "more,");
         let shown = lines.iter().filter(|line| line.contains("│▌ ")).count();
-        assert!(rest.contains(&format!("and {} more", 36 - shown)) && rest.contains("in alarm"), "{rest} after {shown}");
+        assert!(
+            rest.contains(&format!("and {} more", 36 - shown)) && rest.contains("in alarm"),
+            "{rest} after {shown}"
+        );
     }
 
     #[test]

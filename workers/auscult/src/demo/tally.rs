@@ -55,9 +55,9 @@ impl MachineTally {
     /// Faulty chunks, and how many were judged anomalous.
     #[must_use]
     pub fn faulty(&self) -> (u64, u64) {
-        self.faults.values().fold((0, 0), |(chunks, found), (of_fault, found_of_fault)| {
-            (chunks + of_fault, found + found_of_fault)
-        })
+        self.faults
+            .values()
+            .fold((0, 0), |(chunks, found), (of_fault, found_of_fault)| (chunks + of_fault, found + found_of_fault))
     }
 
     /// Chunks judged rightly, of those whose truth is known.
@@ -133,7 +133,11 @@ impl Tally {
         }
 
         let width = self.machines.keys().map(|id| id.chars().count()).max().unwrap_or(0).max(7);
-        writeln!(out, "\n{:<width$}  {:<26}  {:>13}  {:>13}  alarm", "machine", "truth", "faults found", "false alarms")?;
+        writeln!(
+            out,
+            "\n{:<width$}  {:<26}  {:>13}  {:>13}  alarm",
+            "machine", "truth", "faults found", "false alarms"
+        )?;
         for (id, machine) in &self.machines {
             let of = |part: u64, whole: u64| if whole == 0 { "–".to_owned() } else { format!("{part} of {whole}") };
             let (faulty, found) = machine.faulty();
@@ -195,7 +199,9 @@ mod tests {
     fn truth_against_verdict_gives_hits_false_alarms_and_the_delay() {
         let mut tally = Tally::default();
         let wear = faulty("bearing wear");
-        let mut add = |machine, value, state, previous, truth: &Truth| tally.add(&score(machine, value, state, previous), truth, 2.0);
+        let mut add = |machine, value, state, previous, truth: &Truth| {
+            tally.add(&score(machine, value, state, previous), truth, 2.0)
+        };
         add("fan-1", 1.0, Healthy, Unknown, &Truth::Normal);
         add("fan-1", 3.0, Healthy, Healthy, &Truth::Normal);
         add("fan-1", 1.5, Healthy, Healthy, &wear);
@@ -213,8 +219,8 @@ mod tests {
         for expected in [
             "7 chunks, 14 s of sound, judged in 2.0 s: 4 chunks/s, 7 times as fast as it was recorded",
             "5 of 7 chunks judged rightly (71.4 %)",
-            "fan-1    bearing wear from chunk 3         3 of 4         1 of 2  2 chunks after the onset",
-            "fan-2    normal throughout                      –         0 of 1  none, rightly",
+            "fan-1    bearing wear from chunk 3          3 of 4         1 of 2  2 chunks after the onset",
+            "fan-2    normal throughout                       –         0 of 1  none, rightly",
         ] {
             assert!(summary.contains(expected), "{expected:?} in\n{summary}");
         }

@@ -3,6 +3,7 @@
 use auscult_schemas::{DeviatingBand, MachineState};
 
 use super::Truth;
+use crate::band;
 
 /// A state's sign and name: told apart by shape and case, not by colour alone.
 pub(super) fn state(state: MachineState) -> (&'static str, &'static str) {
@@ -13,19 +14,9 @@ pub(super) fn state(state: MachineState) -> (&'static str, &'static str) {
     }
 }
 
-/// `2.9–3.5 kHz (28 %)`.
-pub(super) fn band(band: &DeviatingBand) -> String {
-    let share = 100.0 * band.share;
-    if band.hz_high < 1000.0 {
-        format!("{:.0}–{:.0} Hz ({share:.0} %)", band.hz_low, band.hz_high)
-    } else {
-        format!("{:.1}–{:.1} kHz ({share:.0} %)", band.hz_low / 1000.0, band.hz_high / 1000.0)
-    }
-}
-
 /// The first few bands.
 pub(super) fn bands(bands: &[DeviatingBand], most: usize) -> String {
-    bands.iter().take(most).map(band).collect::<Vec<_>>().join(", ")
+    bands.iter().take(most).map(band::in_words).collect::<Vec<_>>().join(", ")
 }
 
 /// `bearing wear, 40 %`; empty where nobody knows.
@@ -41,8 +32,9 @@ pub(super) fn truth(truth: &Truth) -> String {
 /// The signs of a sparkline: up to half height at or below the threshold, above it beyond.
 pub(super) fn spark(ratio: f64) -> char {
     const SIGNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let height = if ratio <= 1.0 { (4.0 * ratio).ceil().clamp(1.0, 4.0) } else { 4.0 + (4.0 * (ratio - 1.0)).ceil().min(4.0) };
-    // NaN casts to 0.
+    let height =
+        if ratio <= 1.0 { (4.0 * ratio).ceil().clamp(1.0, 4.0) } else { 4.0 + (4.0 * (ratio - 1.0)).ceil().min(4.0) };
+    // A score that is no number stands out at full height.
     SIGNS[(height as usize).clamp(1, 8) - 1]
 }
 
@@ -75,8 +67,9 @@ mod tests {
 
     #[test]
     fn a_spark_rises_above_half_height_only_above_the_threshold() {
-        let sparks: String = [0.0, 0.25, 0.5, 0.99, 1.0, 1.01, 1.5, 2.0, 50.0, f64::NAN].into_iter().map(spark).collect();
-        assert_eq!(sparks, "▁▁▂▄▄▅▆██▁");
+        let sparks: String =
+            [0.0, 0.25, 0.5, 0.99, 1.0, 1.01, 1.5, 2.0, 50.0, f64::NAN].into_iter().map(spark).collect();
+        assert_eq!(sparks, "▁▁▂▄▄▅▆███");
     }
 
     #[test]

@@ -213,9 +213,7 @@ impl DemoView {
 
 #[cfg(test)]
 pub(super) mod samples {
-    use auscult_schemas::{
-        ChunkId, FeatureSpec, MachineId, ModelId, ModelRef, RecordCoordinates, StageTimings,
-    };
+    use auscult_schemas::{ChunkId, FeatureSpec, MachineId, ModelId, ModelRef, RecordCoordinates, StageTimings};
 
     use super::*;
 
@@ -259,7 +257,10 @@ mod tests {
     fn a_score_becomes_the_machine_s_latest_and_recent_scores_are_bounded() {
         let mut view = DemoView::default();
         for step in 0..MachineView::RECENT + 5 {
-            assert_eq!(view.hear(&score("fan-1", 1.0 + step as f64 * 1e-3, Healthy, Healthy), "fan", Truth::Normal), None);
+            assert_eq!(
+                view.hear(&score("fan-1", 1.0 + step as f64 * 1e-3, Healthy, Healthy), "fan", Truth::Normal),
+                None
+            );
         }
         let [fan] = view.machines.as_slice() else { panic!("one machine") };
         assert_eq!((fan.recent.len(), fan.chunks, view.chunks), (MachineView::RECENT, 125, 125));
