@@ -144,7 +144,10 @@ impl FeatureSpec {
         let checks = [
             (self.version == 1, "version: this build knows version 1"),
             ((4_000..=192_000).contains(&self.sample_rate_hz), "sample_rate_hz: must be within 4000..=192000"),
-            ((16..=65_536).contains(&self.n_fft) && self.n_fft.is_multiple_of(2), "n_fft: must be even and within 16..=65536"),
+            (
+                (16..=65_536).contains(&self.n_fft) && self.n_fft.is_multiple_of(2),
+                "n_fft: must be even and within 16..=65536",
+            ),
             (self.hop_length >= 1 && self.hop_length <= self.n_fft, "hop_length: must be within 1..=n_fft"),
             ((1..=1024).contains(&self.n_mels), "n_mels: must be within 1..=1024"),
             (self.f_min_hz >= 0.0 && self.f_min_hz < self.f_max(), "f_min_hz: must be at least 0 and below f_max_hz"),

@@ -35,9 +35,8 @@ pub const MODELS: &str = "audio.models";
 /// The largest record that a topic or client accepts, bytes (8 MiB).
 pub const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 
-/// How many partitions each topic gets where nobody says otherwise: that many workers of a kind can share the load, and
-/// twelve divides evenly among two, three, four and six.
-pub const DEFAULT_PARTITIONS: i32 = 12;
+/// How many partitions each topic gets where nobody says otherwise: that many workers of a kind can share the load.
+pub const DEFAULT_PARTITIONS: i32 = 8;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 

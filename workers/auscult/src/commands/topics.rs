@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 use auscult_runtime::kafka::topics::{self, Created};
-use auscult_schemas::topics::ALL;
+use auscult_schemas::topics::{ALL, DEFAULT_PARTITIONS};
 use clap::{Args, Subcommand};
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
@@ -20,7 +20,7 @@ enum TopicsCommand {
     /// Make the topics that are missing
     Create {
         /// Partitions of each topic: the most workers that can share the work
-        #[arg(long, value_name = "N", default_value_t = 8)]
+        #[arg(long, value_name = "N", default_value_t = DEFAULT_PARTITIONS)]
         partitions: i32,
         /// Copies of each partition; -1 is the broker's default, 3 is right for production
         #[arg(long, value_name = "N", default_value_t = -1, allow_hyphen_values = true)]
