@@ -44,7 +44,8 @@ impl Journey {
         self.len() == 0
     }
 
-    /// Exactly one score a chunk, and each machine's in the order of its chunks.
+    /// Exactly one score a chunk, and each machine's in the order of its chunks on each partition. (A gateway with another
+    /// partitioner may put a machine's chunks on another partition; between partitions there is no order to keep.)
     ///
     /// # Errors
     /// Naming the machine and the chunk.
@@ -52,9 +53,11 @@ impl Journey {
         for (machine, expected) in chunks {
             let scores = self.scores.get(machine).map_or(&[][..], Vec::as_slice);
             ensure!(scores.len() == *expected, "{machine}: {expected} chunks, {} scores", scores.len());
-            for pair in scores.windows(2) {
-                let (earlier, later) = (pair[0].0.chunk.offset, pair[1].0.chunk.offset);
-                ensure!(earlier < later, "{machine}: the score of offset {later} follows that of {earlier}");
+            let mut latest: BTreeMap<i32, i64> = BTreeMap::new();
+            for (score, _) in scores {
+                let (partition, offset) = (score.chunk.partition, score.chunk.offset);
+                let earlier = latest.insert(partition, offset).unwrap_or(-1);
+                ensure!(earlier < offset, "{machine}: the score of offset {offset} follows that of {earlier}");
             }
         }
         Ok(())

@@ -34,7 +34,8 @@ impl Plant {
         let folder = tempfile::Builder::new().prefix("auscult-plant-").tempdir()?;
         std::fs::create_dir(folder.path().join("models"))?;
         let plant = Self { workers: Vec::new(), cluster, folder };
-        let made = plant.auscult(&["topics", "create", "--partitions", &partitions.to_string(), "--replication", "1"])?;
+        let made =
+            plant.auscult(&["topics", "create", "--partitions", &partitions.to_string(), "--replication", "1"])?;
         ensure!(made.contains("all 9 topics are as they must be"), "{made}");
         Ok(plant)
     }

@@ -1,5 +1,7 @@
 //! The whole way of a chunk in one process: both workers on the in-memory log, from bytes to a judged state.
 
+#![allow(clippy::unwrap_used, reason = "in a test, a failed unwrap is the report")]
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -70,7 +72,7 @@ struct Results {
 
 fn read(pipeline: &Pipeline) -> Results {
     let mut results = Results::default();
-    for record in ResultReader::new(pipeline.log()).next() {
+    for record in ResultReader::new(pipeline.log()).take_new() {
         let value = record.value.as_deref().unwrap_or_default();
         match record.coordinates.topic.as_str() {
             SCORES => {

@@ -155,9 +155,8 @@ fn check_prometheus(prometheus: &mut Prometheus) -> Result<()> {
         assert!((count - 1.0).abs() < 1e-9, "{reason}: {count}");
     }
     for stage in ["fetch", "decode", "log_mel", "process", "forward", "decide", "commit", "end_to_end"] {
-        let p99 = format!(
-            "histogram_quantile(0.99, sum by (le) (auscult_stage_seconds_bucket{{stage=\"{stage}\"}})) > 0"
-        );
+        let p99 =
+            format!("histogram_quantile(0.99, sum by (le) (auscult_stage_seconds_bucket{{stage=\"{stage}\"}})) > 0");
         sum(&p99)?;
     }
     sum("sum(auscult_batch_records_count) > 0")?;

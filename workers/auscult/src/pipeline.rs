@@ -229,7 +229,7 @@ impl ResultReader {
     }
 
     /// What has been committed since the last call.
-    pub fn next(&mut self) -> Vec<Record> {
+    pub fn take_new(&mut self) -> Vec<Record> {
         let mut found = Vec::new();
         for (topic, partition, position) in &mut self.positions {
             let (records, next) = self.log.read(topic, *partition, *position, usize::MAX);

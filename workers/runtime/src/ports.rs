@@ -149,8 +149,11 @@ pub trait LogClients: Send + 'static {
     ///
     /// # Errors
     /// [`Failure::Fatal`] with what to do about it.
-    fn connect(&mut self) -> Result<Clients<Self::Consumer, Self::Producer, Self::Restorer>, Failure>;
+    fn connect(&mut self) -> Result<ClientsOf<Self>, Failure>;
 }
+
+/// The clients that `L` makes.
+pub type ClientsOf<L> = Clients<<L as LogClients>::Consumer, <L as LogClients>::Producer, <L as LogClients>::Restorer>;
 
 /// One worker's clients.
 pub struct Clients<C, P, R> {

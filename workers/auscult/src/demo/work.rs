@@ -157,7 +157,7 @@ fn stream(
     let mut results = ResultReader::new(pipeline.log());
     let mut answered = 0_u64;
     let mut report = |results: &mut ResultReader| -> anyhow::Result<u64> {
-        for record in results.next() {
+        for record in results.take_new() {
             let value = record.value.as_deref().unwrap_or_default();
             match record.coordinates.topic.as_str() {
                 SCORES => {

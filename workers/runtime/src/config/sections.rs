@@ -19,13 +19,13 @@ pub struct BatchConfig {
     pub max_bytes: usize,
     /// Input records in one batch. Default: 256.
     pub max_records: usize,
-    /// Age of a batch's first record. Unit: milliseconds. Default: 200.
+    /// Age of a batch's first record. Unit: milliseconds. Default: 50.
     pub max_age_ms: u64,
 }
 
 impl Default for BatchConfig {
     fn default() -> Self {
-        Self { max_bytes: 32 * MIB, max_records: 256, max_age_ms: 200 }
+        Self { max_bytes: 32 * MIB, max_records: 256, max_age_ms: 50 }
     }
 }
 

@@ -60,7 +60,9 @@ pub(super) fn member(config: &KafkaConfig, identity: &WorkerIdentity) -> ClientC
     match config.group_protocol {
         GroupProtocol::Classic => client
             .set("partition.assignment.strategy", "cooperative-sticky")
-            .set("session.timeout.ms", config.session_timeout_ms.to_string()),
+            .set("session.timeout.ms", config.session_timeout_ms.to_string())
+            // How soon a member hears of a rebalance, which takes two rounds.
+            .set("heartbeat.interval.ms", (config.session_timeout_ms / 10).clamp(100, 1_000).to_string()),
         GroupProtocol::Consumer => client.set("group.protocol", "consumer"),
     };
     client

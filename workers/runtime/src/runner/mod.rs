@@ -76,6 +76,8 @@ type RecordAction = Action<Record, OutputRecord, Restore>;
 const BUSY_POLL: Duration = Duration::from_millis(1);
 /// Poll no longer than this when nothing is, so that a stop is seen soon.
 const IDLE_POLL: Duration = Duration::from_millis(50);
+/// A worker that has been given no partition for this long is one too many, and ready all the same.
+const SURPLUS: Duration = Duration::from_secs(15);
 /// Records taken in one turn before completions are looked at again.
 const RECORDS_A_TURN: usize = 256;
 
@@ -100,6 +102,8 @@ pub fn run<C: LogClients, P: Processor>(
         started: Instant::now(),
         session: None,
         last_lag: Instant::now(),
+        connected: Instant::now(),
+        is_settled: false,
         config,
         clients,
         metrics,
@@ -120,6 +124,10 @@ struct Runner<C: LogClients> {
     tracking: Tracking,
     started: Instant,
     last_lag: Instant,
+    /// When the present clients joined the group.
+    connected: Instant,
+    /// Whether the group has given them their part of the work, be it none.
+    is_settled: bool,
     metrics: Arc<Metrics>,
     health: Health,
     stop: StopSignal,
@@ -199,6 +207,7 @@ impl<C: LogClients> Runner<C> {
             ConsumerEvent::Assigned(partitions) => {
                 tracing::info!(?partitions, "partitions assigned");
                 self.metrics.add_rebalance(RebalanceKind::Assigned);
+                self.settle();
                 self.handle(Event::Assigned(partitions))
             }
             ConsumerEvent::Revoked(partitions) => {
@@ -341,8 +350,8 @@ impl<C: LogClients> Runner<C> {
                 Ok(clients) => {
                     let changelog = self.config.compute.changelog;
                     self.session = Some(Session::start(clients, changelog, &self.completed)?);
-                    self.health.clear(UnreadyReason::Starting);
-                    self.health.clear(UnreadyReason::Reconnecting);
+                    self.connected = Instant::now();
+                    self.is_settled = false;
                     return Ok(Turn::GoOn);
                 }
                 Err(failure) => {
@@ -357,7 +366,19 @@ impl<C: LogClients> Runner<C> {
         }
     }
 
+    fn settle(&mut self) {
+        if !self.is_settled {
+            self.is_settled = true;
+            self.health.clear(UnreadyReason::Starting);
+            self.health.clear(UnreadyReason::Reconnecting);
+        }
+    }
+
     fn publish_state(&mut self) {
+        // A group that has more workers than partitions may never say a word to one of them.
+        if self.session.is_some() && self.connected.elapsed() >= SURPLUS {
+            self.settle();
+        }
         let (mut owned, mut restoring) = (0, 0);
         for (_, is_active) in self.core.partitions() {
             owned += 1;

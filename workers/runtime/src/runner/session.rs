@@ -3,21 +3,21 @@
 use crossbeam_channel::Sender;
 
 use super::RunnerError;
-use super::threads::{self, Completion};
+use super::threads::{self, Commits, Completion};
 use crate::core::{BatchId, Epoch};
-use crate::ports::{Clients, LogClients, Transaction};
+use crate::ports::{ClientsOf, LogClients, Transaction};
 
 /// Clients in use. Dropping it closes the consumer; the threads end as soon as their present call returns. A
 /// commit that hangs there is fenced by the producer that comes after it.
 pub(super) struct Session<C: LogClients> {
     pub consumer: C::Consumer,
-    transactions: Sender<(BatchId, Transaction<C::Membership>)>,
+    transactions: Commits<C::Membership>,
     restores: Sender<(i32, Epoch)>,
 }
 
 impl<C: LogClients> Session<C> {
     pub fn start(
-        clients: Clients<C::Consumer, C::Producer, C::Restorer>,
+        clients: ClientsOf<C>,
         changelog: Option<&'static str>,
         completed: &Sender<Completion>,
     ) -> Result<Self, RunnerError> {

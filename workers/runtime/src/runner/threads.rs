@@ -15,6 +15,9 @@ use crate::processor::Processor;
 use crate::record::Record;
 use crate::telemetry::{Metrics, stage};
 
+/// Where batches go to be committed.
+pub(super) type Commits<M> = Sender<(BatchId, Transaction<M>)>;
+
 /// What the compute thread is asked for, in order.
 pub(super) enum ComputeCommand {
     Install { partition: i32, entries: HashMap<Bytes, Bytes> },
@@ -94,7 +97,7 @@ pub(super) fn spawn_compute<P: Processor>(
 pub(super) fn spawn_transactions<P: LogProducer>(
     mut producer: P,
     completed: Sender<Completion>,
-) -> Result<Sender<(BatchId, Transaction<P::Membership>)>, RunnerError> {
+) -> Result<Commits<P::Membership>, RunnerError> {
     let (transactions, received) = crossbeam_channel::unbounded::<(BatchId, Transaction<P::Membership>)>();
     spawn("transactions", completed, move |completed| {
         for (batch, transaction) in received {

@@ -3,6 +3,8 @@
 //!
 //! `PROPTEST_CASES=100000` runs it longer.
 
+#![allow(clippy::unwrap_used, reason = "in a test, a failed unwrap is the report")]
+
 mod chain;
 mod world;
 
