@@ -1,5 +1,7 @@
 //! The simulator against the real feature extraction and a real model.
 
+#![allow(clippy::unwrap_used, reason = "in a test, a failed unwrap is the report")]
+
 use std::ops::ControlFlow;
 
 use auscult::simulator::{Condition, Fault, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
