@@ -5,8 +5,8 @@
 demo:
 	cargo run --release -- demo
 
-## test: everything that CI checks, on real Kafka and Prometheus (run `make setup` once before)
-test:
+## test: everything that CI checks, on real Kafka and Prometheus (gets what it needs first)
+test: setup
 	tests/run.sh
 
 ## setup: get what the tests need beside Rust

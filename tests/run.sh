@@ -15,11 +15,28 @@ cargo fmt --all --check
 step "lints"
 cargo clippy --locked --release --workspace --all-targets -- -D warnings
 
+step "dependencies: licences, bans, sources"
+.work/cargo-deny/bin/cargo-deny check licenses bans sources
+
 step "tests"
 # The workers are processes of the release binary: it must be there, and new, before a test starts one.
 cargo build --locked --release --package auscult
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+# One broker for the suite of the Kafka adapter; the end-to-end suites start their own.
+read -r KAFKA_PORT KAFKA_CONTROLLER_PORT < <(python3 -c 'import socket
+sockets = [socket.socket() for _ in range(2)]
+for each in sockets: each.bind(("127.0.0.1", 0))
+print(*[each.getsockname()[1] for each in sockets])')
+export KAFKA_PORT KAFKA_CONTROLLER_PORT
+tests/kafka/start.sh --fresh >.work/kafka/broker.log 2>&1 &
+broker=$!
+trap 'kill "$broker" 2>/dev/null || true; rm -f "$log"' EXIT
+export AUSCULT_TEST_KAFKA=127.0.0.1:$KAFKA_PORT
+for _ in $(seq 60); do
+    kcat -L -b "$AUSCULT_TEST_KAFKA" -m 1 >/dev/null 2>&1 && break
+    kill -0 "$broker" || { cat .work/kafka/broker.log >&2; exit 1; }
+    sleep 1
+done
 cargo test --locked --release --workspace 2>&1 | tee "$log"
 
 step "cross-checks"

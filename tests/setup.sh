@@ -5,6 +5,7 @@
 #   java 17, maven             run Kafka, fetch its jars                        Debian packages
 #   Apache Kafka's jars        tests/kafka/fetch.sh                             .work/kafka/libs
 #   prometheus, promtool       from Debian's package, unpacked, no service      .work/prometheus
+#   cargo-deny                 licences, bans, sources of dependencies          .work/cargo-deny
 #   pyarrow, numpy             cross-check the Arrow contract                   .work/venv
 set -euo pipefail
 
@@ -63,5 +64,11 @@ if ! "$venv/bin/python" -c 'import numpy, pyarrow' 2>/dev/null; then
     python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check numpy pyarrow ||
         fail "pip could not install pyarrow and numpy; the lines above say why"
+fi
+deny=$work/cargo-deny
+if ! [[ -x $deny/bin/cargo-deny ]]; then
+    note "building cargo-deny (two minutes, once)"
+    cargo install --quiet --locked --version 0.20.2 --root "$deny" --target-dir "$deny/target" cargo-deny
+    rm -rf "$deny/target"
 fi
 note "all there"
