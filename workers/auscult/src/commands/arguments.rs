@@ -124,11 +124,11 @@ macro_rules! data_dir_help {
     () => {
         "\
 DATA_DIR, at any level, with .wav and .flac files:
-  train/normal  test/normal  test/abnormal/[FAULT/]       split folders
-  <snr>_<machine>/<machine>/id_XX/{normal,abnormal}       MIMII's own tree; it has no split, so the first normal
-                                                          clips, as many as there are abnormal ones, are the test
-  {train,test}/{normal,anomaly}_id_XX_*.wav               DCASE Task 2, 2020
-  {train,test}/section_XX_{source,target}_*.wav           DCASE Task 2, 2021 and later"
+  train/normal  test/normal  test/abnormal/[FAULT/]    split folders
+  <snr>_<machine>/<machine>/id_XX/{normal,abnormal}    MIMII's own tree
+  {train,test}/{normal,anomaly}_id_XX_*.wav            DCASE Task 2, 2020
+  {train,test}/section_XX_{source,target}_*.wav        DCASE Task 2, 2021 and later
+MIMII has no split: its test is all abnormal clips and as many normal ones, the first by name."
     };
 }
 pub(super) use data_dir_help;
