@@ -43,9 +43,9 @@ Examples:
   auscult evaluate compressor.safetensors recordings/ --plot scores.png
   auscult evaluate fan.safetensors mimii/6_dB_fan --machine id_00 --json | jq .auc
 
---json prints one object: auc, pauc (false-positive rate up to 0.1), threshold, n_normal, n_abnormal, and with the
-abnormal class positive precision, recall, f1, accuracy; the same four with the normal class positive lie under
-normal_positive.
+--json prints one object: auc, pauc (false-positive rate up to 0.1), threshold, n_normal, n_abnormal;
+with the abnormal class positive precision, recall, f1, accuracy; the same four with the normal
+class positive under normal_positive.
 
 ",
     data_dir_help!()

@@ -39,9 +39,10 @@ Examples:
   auscult score compressor.safetensors today/*.wav
   auscult score compressor.safetensors today/*.wav --json | jq 'select(.anomalous) | .file'
 
-Each JSON line has file, verdict (normal or anomalous), anomalous, score, threshold, p_value (the probability that normal
-sound scores this high or higher), health_index (100 as in training, 50 at the threshold, 0 far beyond), channel_scores,
-bands (hz_low, hz_high, share of the error), quality and model. A file that cannot be judged has file and error.";
+Each JSON line has file, verdict (normal or anomalous), anomalous, score, threshold, p_value (the
+probability that normal sound scores this high or higher), health_index (100 as in training, 50 at
+the threshold, 0 far beyond), channel_scores, bands (hz_low, hz_high, share of the error), quality
+and model. A file that cannot be judged has file and error.";
 
 /// Judges and prints.
 ///
