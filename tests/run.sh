@@ -45,5 +45,5 @@ step "cross-checks"
 step "what the test runner said"
 grep -E '^test result' "$log"
 awk '/^test result/ { passed += $4; failed += $6; ignored += $8 }
-    END { printf "%d passed, %d failed, %d ignored", passed, failed, ignored }' "$log"
-echo ", in $((SECONDS - started)) s"
+    END { printf "%d passed, %d failed, %d skipped\n", passed, failed, ignored }' "$log"
+echo "all of it took $((SECONDS - started)) s"

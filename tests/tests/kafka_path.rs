@@ -230,3 +230,50 @@ fn real_recordings_are_judged_once_a_chunk_and_in_order_on_kafka() -> Result<()>
     journey.scores.get_mut("compressor-1").expect("checked just above").drain(..before - 14);
     report("real recordings, 12 a second", &journey, &plant)
 }
+
+#[test]
+fn killed_workers_lose_and_double_no_chunk() -> Result<()> {
+    const CHUNKS: u64 = 60;
+    let settings = [("AUSCULT__KAFKA__SESSION_TIMEOUT_MS", "6000"), ("AUSCULT__LIMITS__DRAIN_DEADLINE_MS", "3000")];
+    let mut plant = Plant::with_topics(PARTITIONS)?;
+    let machines = ["fan-1", "fan-2", "fan-3", "fan-4"];
+    let data = simulate(plant.folder(), MachineKind::Fan, "fan-1", Fault::Imbalance, CHUNKS)?;
+    for id in machines {
+        train(&plant, &data, id)?;
+    }
+    plant.start_workers(&settings)?;
+    let stream = data.join("stream");
+    let models = plant.models().display().to_string();
+    let brokers = plant.cluster.bootstrap();
+    let folder = plant.folder().to_owned();
+    let mut workers = std::mem::take(&mut plant.workers);
+    std::thread::scope(|scope| -> Result<()> {
+        let senders = machines.map(|id| scope.spawn(|| send(&plant, id, &stream, Some("12"))));
+        for round in 0..3 {
+            std::thread::sleep(Duration::from_millis(900 + 300 * round));
+            // SIGKILL: whatever transaction was open stays open until its successor fences it.
+            workers[1].process().kill()?;
+            workers[3].process().kill()?;
+            let scoring = ["scoring-worker", "--models", &models, "--device", "cpu"];
+            workers[1] = auscult_tests::Worker::start("features-1", &["feature-worker"], &brokers, &settings, &folder)?;
+            workers[3] = auscult_tests::Worker::start("scoring-1", &scoring, &brokers, &settings, &folder)?;
+        }
+        for sender in senders {
+            sender.join().expect("sending does not panic")?;
+        }
+        Ok(())
+    })?;
+    plant.workers = workers;
+    let (journey, dead_letters) = plant.await_results(Duration::from_secs(120))?;
+    assert!(dead_letters.is_empty(), "{dead_letters:?}");
+    let chunks: BTreeMap<String, usize> =
+        machines.map(|id| (id.to_owned(), usize::try_from(CHUNKS).expect("60 fits"))).into();
+    journey.ensure_once_and_in_order(&chunks)?;
+    // State is restored, too: whoever took over knew how many chunks had been heard before.
+    let mut latest = BTreeMap::new();
+    for record in plant.cluster.kcat().consume(auscult_schemas::topics::SCORER_STATE)? {
+        latest.insert(record.key.clone().unwrap_or_default(), record.json()?["chunks"].as_u64().unwrap_or(0));
+    }
+    assert_eq!(latest, machines.map(|id| (id.to_owned(), CHUNKS)).into());
+    Ok(())
+}
