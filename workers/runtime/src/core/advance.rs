@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::partition::Partition;
 use super::{Action, Batch, Core, Epoch, InFlight, Phase, Share, Waiting};
 
 impl<R, O, S> Core<R, O, S> {
