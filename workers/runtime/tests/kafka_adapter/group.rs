@@ -133,6 +133,11 @@ fn a_second_member_gets_half_only_after_the_first_released_it() {
         for partition in &taken {
             assert_eq!(second.restorer.restore(*partition, None).unwrap().position, 10);
         }
+        // A commit is answered when it is decided; its markers, and so its records, become visible a little later.
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while read_all(&config, &results).is_empty() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(100));
+        }
         assert_eq!(read_all(&config, &results).len(), 1);
     });
 }
