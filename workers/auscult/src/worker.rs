@@ -42,6 +42,9 @@ pub struct Sections<'a> {
     pub log: &'a LogConfig,
 }
 
+/// How long the log thread may be silent and count as alive: longer than it may take to connect to brokers that do not answer.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 /// The runner's settings that follow from a configuration.
 #[must_use]
 pub fn runner_config(kind: WorkerKind, worker: &str, batch: &BatchConfig, limits: &LimitsConfig) -> RunnerConfig {
@@ -76,7 +79,7 @@ pub fn run<P: Processor>(
     let identity = WorkerIdentity::of(sections.kafka, kind.name, kind.input, instance_port(sections.http.listen));
     let worker = identity.instance_id.clone();
     let metrics = Arc::new(Metrics::new(&worker)?);
-    let health = Health::default();
+    let health = Health::new(PATIENCE);
     let server = HttpServer::start(sections.http.listen, health.clone(), Arc::clone(&metrics))?;
     tracing::info!(worker, address = %server.address(), "health and metrics are served");
 

@@ -85,3 +85,23 @@ impl ScoringMetrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use auscult_detection::{DeviceChoice, open_device};
+
+    use super::*;
+
+    #[test]
+    fn a_fallback_to_the_cpu_is_a_metric_and_the_cpu_asked_for_is_none() {
+        let registry = Registry::new();
+        let metrics = ScoringMetrics::register(&registry).unwrap();
+        let mut device = open_device(DeviceChoice::Cpu).unwrap();
+        metrics.set_device(&device);
+        assert_eq!(metrics.device_fallback.get(), 0);
+        device.fallback = Some("no driver".to_owned());
+        metrics.set_device(&device);
+        assert_eq!(metrics.device_fallback.get(), 1);
+        assert_eq!(metrics.device.with_label_values(&["cpu"]).get(), 1);
+    }
+}
