@@ -1,5 +1,8 @@
 //! The command line: every command's place in it. What a command takes, says in its help and does is in [`crate::commands`].
 
+use std::io;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
@@ -69,6 +72,25 @@ impl Cli {
             Command::Config(args) => config::run(&args),
         }
     }
+}
+
+/// What the `auscult` program does. Exit status: 0 done, 1 failed, 2 wrong usage (clap's own).
+#[must_use]
+pub fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The reader has had enough (`auscult … | head`): nothing went wrong.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 pub mod compute;
 pub mod config;
 pub mod core;
+mod fault_injection;
 pub mod kafka;
 pub mod memory_log;
 pub mod ports;

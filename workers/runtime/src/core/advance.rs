@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Action, Batch, Core, Epoch, InFlight, Phase, Share, Waiting};
+use crate::fault_injection::{Mutation, is_mutated};
 
 impl<R, O, S> Core<R, O, S> {
     /// Does whatever has become possible.
@@ -39,6 +40,9 @@ impl<R, O, S> Core<R, O, S> {
 
     /// Rule 3: results of an old epoch are dropped before they are sent.
     fn drop_stale(&mut self) {
+        if is_mutated(Mutation::KeepStale) {
+            return;
+        }
         let Some(mut waiting) = self.waiting.take() else { return };
         let partitions = &self.partitions;
         waiting

@@ -35,6 +35,7 @@ pub use event::Event;
 pub use partition::Epoch;
 use partition::{Partition, Status};
 
+use crate::fault_injection::{Mutation, is_mutated};
 use crate::ports::Failure;
 
 /// When a batch closes, when intake pauses, how long a drain may take.
@@ -328,6 +329,9 @@ impl<R, O, S> Core<R, O, S> {
             .collect();
         if !draining.is_empty() {
             self.release(&draining);
+        }
+        if is_mutated(Mutation::NoSeek) {
+            return;
         }
         let mut positions = BTreeMap::new();
         let active: Vec<i32> = self.active();

@@ -1,22 +1,16 @@
 //! Makes a worker's clients.
 
-use std::time::{Duration, Instant};
-
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
-use rdkafka::producer::{BaseProducer, Producer};
 
 use super::consumer::{KafkaConsumer, KafkaMembership};
-use super::context::{DeliveryContext, MemberContext, PlainContext};
-use super::error::{Verdict, explain, verdict};
+use super::context::{MemberContext, PlainContext};
+use super::fencing::new_producer;
 use super::producer::KafkaProducer;
 use super::restorer::KafkaRestorer;
 use super::settings;
 use crate::config::{Delivery, KafkaConfig};
 use crate::ports::{Clients, Failure, LogClients};
-
-/// How long the brokers may take to answer a worker that starts.
-const CONNECTING: Duration = Duration::from_secs(30);
 
 /// Who a worker is to Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,30 +69,9 @@ impl KafkaClients {
     pub fn identity(&self) -> &WorkerIdentity {
         &self.identity
     }
-
-    fn fence(&self, producer: &BaseProducer<DeliveryContext>) -> Result<(), Failure> {
-        let transactional_id = self.identity.transactional_id();
-        let deadline = Instant::now() + CONNECTING;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
-            let Err(error) = producer.init_transactions(left) else { return Ok(()) };
-            let words = explain(&error, &transactional_id);
-            if verdict(&error) != Verdict::Retry {
-                return Err(Failure::Fatal(format!("cannot begin as {transactional_id}: {words}")));
-            }
-            if Instant::now() >= deadline {
-                let brokers = &self.config.brokers;
-                return Err(Failure::Fatal(format!(
-                    "cannot reach the transaction coordinator through {brokers}: {words}; is kafka.brokers right?"
-                )));
-            }
-            tracing::warn!(reason = words, "the transaction coordinator is not ready, asking again");
-            std::thread::sleep(Duration::from_millis(200));
-        }
-    }
 }
 
-fn cannot_create(error: KafkaError) -> Failure {
+pub(super) fn cannot_create(error: KafkaError) -> Failure {
     Failure::Fatal(format!("cannot make a kafka client: {error}; see kafka.properties"))
 }
 
@@ -109,12 +82,7 @@ impl LogClients for KafkaClients {
     type Restorer = KafkaRestorer;
 
     fn connect(&mut self) -> Result<Clients<KafkaConsumer, KafkaProducer, KafkaRestorer>, Failure> {
-        let producer: BaseProducer<DeliveryContext> = settings::worker_producer(&self.config, &self.identity)
-            .create_with_context(DeliveryContext::default())
-            .map_err(cannot_create)?;
-        if self.config.delivery == Delivery::ExactlyOnce {
-            self.fence(&producer)?;
-        }
+        let producer = new_producer(&self.config, &self.identity)?;
         let restorer = KafkaRestorer::new(&self.config, &self.identity).map_err(cannot_create)?;
 
         let topic = &self.identity.input_topic;
@@ -123,8 +91,10 @@ impl LogClients for KafkaClients {
             .map_err(cannot_create)?;
         let consumer = KafkaConsumer::subscribed(member, topic).map_err(cannot_create)?;
         let producer = match self.config.delivery {
-            Delivery::ExactlyOnce => KafkaProducer::transactional(producer, &self.identity),
-            Delivery::AtLeastOnce => KafkaProducer::at_least_once(producer, consumer.downgrade(), &self.identity),
+            Delivery::ExactlyOnce => KafkaProducer::transactional(producer, &self.config, &self.identity),
+            Delivery::AtLeastOnce => {
+                KafkaProducer::at_least_once(producer, consumer.downgrade(), &self.config, &self.identity)
+            }
         };
         tracing::info!(
             group = self.identity.group_id,

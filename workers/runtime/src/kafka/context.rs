@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{NoCustomPartitioner, ProducerContext};
 use rdkafka::statistics::Statistics;
@@ -204,6 +204,7 @@ pub(super) fn partition_list(topic: &str, offsets: impl IntoIterator<Item = (i32
 pub(super) struct DeliveryContext {
     outstanding: AtomicU64,
     delivered: AtomicU64,
+    lost_connections: AtomicU64,
     failed: Mutex<Option<(KafkaError, String)>>,
 }
 
@@ -223,6 +224,11 @@ impl DeliveryContext {
         self.delivered.load(Ordering::SeqCst)
     }
 
+    /// How often an established connection was lost or a request on it timed out.
+    pub fn lost_connections(&self) -> u64 {
+        self.lost_connections.load(Ordering::SeqCst)
+    }
+
     /// The first record that was not taken since this was last asked: why, and its topic.
     pub fn take_failed(&self) -> Option<(KafkaError, String)> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -235,6 +241,14 @@ impl ClientContext for DeliveryContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        let is_of_a_connection = matches!(
+            error.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::OperationTimedOut)
+        );
+        // Where none could be made, no request can be under way.
+        if is_of_a_connection && !reason.contains("Connect to") {
+            self.lost_connections.fetch_add(1, Ordering::SeqCst);
+        }
         log_error(&error, reason);
     }
 }

@@ -21,13 +21,15 @@
 //! `incremental_unassign`. For the same reason nothing but [`KafkaConsumer`]'s `release` may call that function: called
 //! at any other time it would count as the answer to a revoke that is still in the queue. That is why a rewind seeks.
 //!
-//! One limit is Kafka's own: before KIP-890 a delayed `EndTxn` can tear a transaction, and librdkafka 2.12 does not
-//! speak KIP-890's second part yet. No transactional call here has a time limit of its own, so none is left in doubt.
+//! One limit is Kafka's own: before KIP-890 a delayed `EndTxn` can end a later transaction, and librdkafka 2.12 does not
+//! speak KIP-890's second part yet. No transactional call here has a time limit of its own, so none is left in doubt; and a producer
+//! that has lost a connection is not used for another transaction (`KafkaProducer::renew_if_in_doubt`).
 
 mod clients;
 mod consumer;
 mod context;
 mod error;
+mod fencing;
 mod gateway;
 mod producer;
 mod reader;

@@ -14,7 +14,10 @@ use super::WorkerIdentity;
 use super::consumer::KafkaMembership;
 use super::context::{DeliveryContext, MemberContext, partition_list};
 use super::error::{Verdict, code, explain, verdict};
+use super::fencing::new_producer;
 use super::record::sent;
+use crate::config::KafkaConfig;
+use crate::fault_injection::{self, Injected, Mutation, Step, is_mutated};
 use crate::ports::{Failure, LogProducer, Transaction};
 use crate::record::OutputRecord;
 
@@ -27,7 +30,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub struct KafkaProducer {
     producer: BaseProducer<DeliveryContext>,
     offsets: OffsetCommit,
-    input_topic: String,
+    config: KafkaConfig,
+    identity: WorkerIdentity,
     transactional_id: String,
 }
 
@@ -40,39 +44,84 @@ enum OffsetCommit {
 }
 
 impl KafkaProducer {
-    pub(super) fn transactional(producer: BaseProducer<DeliveryContext>, identity: &WorkerIdentity) -> Self {
-        Self::new(producer, OffsetCommit::Transaction, identity)
+    pub(super) fn transactional(
+        producer: BaseProducer<DeliveryContext>,
+        config: &KafkaConfig,
+        identity: &WorkerIdentity,
+    ) -> Self {
+        Self::new(producer, OffsetCommit::Transaction, config, identity)
     }
 
     pub(super) fn at_least_once(
         producer: BaseProducer<DeliveryContext>,
         consumer: Weak<BaseConsumer<MemberContext>>,
+        config: &KafkaConfig,
         identity: &WorkerIdentity,
     ) -> Self {
-        Self::new(producer, OffsetCommit::Consumer(consumer), identity)
+        Self::new(producer, OffsetCommit::Consumer(consumer), config, identity)
     }
 
-    fn new(producer: BaseProducer<DeliveryContext>, offsets: OffsetCommit, identity: &WorkerIdentity) -> Self {
-        Self {
-            producer,
-            offsets,
-            input_topic: identity.input_topic.clone(),
-            transactional_id: identity.transactional_id(),
-        }
+    fn new(
+        producer: BaseProducer<DeliveryContext>,
+        offsets: OffsetCommit,
+        config: &KafkaConfig,
+        identity: &WorkerIdentity,
+    ) -> Self {
+        let transactional_id = identity.transactional_id();
+        Self { producer, offsets, config: config.clone(), identity: identity.clone(), transactional_id }
     }
 
     /// One transaction, as [`LogProducer::commit`] describes it.
     fn commit_transaction(
         &self,
         outputs: &[OutputRecord],
-        offsets: &TopicPartitionList,
-        membership: &KafkaMembership,
+        offsets: Option<(&TopicPartitionList, &KafkaMembership)>,
     ) -> Result<(), Failure> {
         self.call("begin a transaction", || self.producer.begin_transaction())?;
+        self.abort_if_injected(Step::BeforeSend)?;
         self.deliver(outputs)?;
-        self.call("send offsets", || self.producer.send_offsets_to_transaction(offsets, membership, Timeout::Never))?;
+        self.abort_if_injected(Step::AfterSend)?;
+        if let Some((offsets, membership)) = offsets {
+            let send = || self.producer.send_offsets_to_transaction(offsets, membership, Timeout::Never);
+            self.call("send offsets", send)?;
+        }
+        self.abort_if_injected(Step::AfterOffsets)?;
         // All deliveries are known, so that the flush within finds nothing to wait for.
-        self.call("commit", || self.producer.commit_transaction(Timeout::Never))
+        self.call("commit", || self.producer.commit_transaction(Timeout::Never))?;
+        fault_injection::reach(Step::AfterCommit);
+        Ok(())
+    }
+
+    fn abort_if_injected(&self, step: Step) -> Result<(), Failure> {
+        match fault_injection::reach(step) {
+            Some(Injected::Abort) => Err(self.abort("a test wants it".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// When a connection is lost, librdkafka repeats the requests that were under way, and the first copy of one
+    /// may reach the broker much later. Of an `EndTxn` that would commit or abort the *next* transaction of the same producer (KIP-890 ends
+    /// that, and librdkafka does not speak it yet). A new producer has a new epoch, under which the late copy is refused.
+    fn renew_if_in_doubt(&mut self) -> Result<(), Failure> {
+        if !matches!(self.offsets, OffsetCommit::Transaction) || is_mutated(Mutation::NoRenewal) {
+            return Ok(());
+        }
+        // Whatever has happened to the connections since is told by this.
+        self.producer.poll(Duration::ZERO);
+        if self.producer.context().lost_connections() == 0 {
+            return Ok(());
+        }
+        tracing::info!(
+            "a connection was lost: going on with a new producer, so that no late request can touch the next transaction"
+        );
+        let renewed = new_producer(&self.config, &self.identity)?;
+        let retired = std::mem::replace(&mut self.producer, renewed);
+        // librdkafka takes its time for a farewell, which nobody has to wait for.
+        let spawned = std::thread::Builder::new().name("retire-producer".to_owned()).spawn(move || drop(retired));
+        if let Err(error) = spawned {
+            tracing::warn!(%error, "no thread to close the old producer on");
+        }
+        Ok(())
     }
 
     /// Calls until the answer is not "again"; what asks for an abort is aborted.
@@ -231,11 +280,19 @@ impl LogProducer for KafkaProducer {
     type Membership = KafkaMembership;
 
     fn commit(&mut self, transaction: Transaction<KafkaMembership>) -> Result<(), Failure> {
+        self.renew_if_in_doubt()?;
         let Transaction { outputs, offsets, membership } = transaction;
         let offsets: BTreeMap<i32, i64> = offsets;
-        let list = partition_list(&self.input_topic, offsets.iter().map(|(number, offset)| (*number, Some(*offset))));
+        let input_topic = &self.identity.input_topic;
+        let list = partition_list(input_topic, offsets.iter().map(|(number, offset)| (*number, Some(*offset))));
         match &self.offsets {
-            OffsetCommit::Transaction => self.commit_transaction(&outputs, &list, &membership),
+            OffsetCommit::Transaction if is_mutated(Mutation::StateApart) => {
+                let (state, results): (Vec<_>, Vec<_>) =
+                    outputs.into_iter().partition(|output| output.topic == auscult_schemas::topics::SCORER_STATE);
+                self.commit_transaction(&results, Some((&list, &membership)))?;
+                self.commit_transaction(&state, None)
+            }
+            OffsetCommit::Transaction => self.commit_transaction(&outputs, Some((&list, &membership))),
             OffsetCommit::Consumer(consumer) => {
                 self.deliver(&outputs)?;
                 Self::commit_offsets(consumer, &list)

@@ -1,0 +1,7 @@
+//! The `auscult` command with faults to be injected by the environment (`auscult_runtime::fault_injection`): for `tests/faults.sh`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    auscult::cli::main()
+}

@@ -1,0 +1,55 @@
+//! New producers. A transactional one has fenced whoever had its id before: requests of an earlier producer that still
+//! are under way somewhere are refused from here on.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::producer::{BaseProducer, Producer};
+
+use super::WorkerIdentity;
+use super::clients::cannot_create;
+use super::context::DeliveryContext;
+use super::error::{Verdict, explain, verdict};
+use super::settings;
+use crate::config::{Delivery, KafkaConfig};
+use crate::ports::Failure;
+
+/// How long the brokers may take to answer a worker that starts.
+const CONNECTING: Duration = Duration::from_secs(30);
+
+/// A producer that can be used at once.
+pub(super) fn new_producer(
+    config: &KafkaConfig,
+    identity: &WorkerIdentity,
+) -> Result<BaseProducer<DeliveryContext>, Failure> {
+    let producer: BaseProducer<DeliveryContext> = settings::worker_producer(config, identity)
+        .create_with_context(DeliveryContext::default())
+        .map_err(cannot_create)?;
+    if config.delivery == Delivery::ExactlyOnce {
+        fence(&producer, config, &identity.transactional_id())?;
+    }
+    Ok(producer)
+}
+
+fn fence(
+    producer: &BaseProducer<DeliveryContext>,
+    config: &KafkaConfig,
+    transactional_id: &str,
+) -> Result<(), Failure> {
+    let deadline = Instant::now() + CONNECTING;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
+        let Err(error) = producer.init_transactions(left) else { return Ok(()) };
+        let words = explain(&error, transactional_id);
+        if verdict(&error) != Verdict::Retry {
+            return Err(Failure::Fatal(format!("cannot begin as {transactional_id}: {words}")));
+        }
+        if Instant::now() >= deadline {
+            let brokers = &config.brokers;
+            return Err(Failure::Fatal(format!(
+                "cannot reach the transaction coordinator through {brokers}: {words}; is kafka.brokers right?"
+            )));
+        }
+        tracing::warn!(reason = words, "the transaction coordinator is not ready, asking again");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
