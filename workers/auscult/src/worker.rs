@@ -10,7 +10,7 @@ use auscult_runtime::config::{BatchConfig, HttpConfig, KafkaConfig, LimitsConfig
 use auscult_runtime::core::CoreConfig;
 use auscult_runtime::kafka::{KafkaAccessError, KafkaClients, WorkerIdentity, topics};
 use auscult_runtime::processor::Processor;
-use auscult_runtime::runner::{self, RunnerConfig, StopSignal};
+use auscult_runtime::runner::{self, RunnerConfig, StopSignal, WatchdogConfig};
 use auscult_runtime::telemetry::{Health, HttpServer, Metrics, init_logs};
 use auscult_schemas::topics::{ALL, Topic};
 
@@ -63,7 +63,19 @@ pub fn runner_config(kind: WorkerKind, worker: &str, batch: &BatchConfig, limits
             max_value_bytes: limits.max_chunk_bytes,
         },
         backoff: Duration::from_millis(500),
+        watchdog: WatchdogConfig {
+            unready_after: Duration::from_millis(limits.stall_unready_ms),
+            exit_after: Duration::from_millis(limits.stall_exit_ms),
+            exit: Arc::new(give_up),
+        },
     }
+}
+
+/// Whoever runs the worker starts it anew; what it had begun is aborted by its successor and done again.
+fn give_up(reason: &str) {
+    const STATUS_STALLED: i32 = 3;
+    tracing::error!(reason, "the worker stands still and ends, to be started anew; nothing is lost");
+    std::process::exit(STATUS_STALLED);
 }
 
 /// Runs a worker until it is told to stop.

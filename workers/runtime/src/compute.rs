@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::core::Batch;
 use crate::processor::{Memory, Output, Processor, Rejection, StateKey};
-use crate::record::{OutputRecord, Record};
+use crate::record::{NEXT_OFFSET_HEADER, OutputRecord, Record};
 use crate::states::States;
 
 /// Room left in a dead letter for the key and the headers that are added, bytes.
@@ -110,7 +110,7 @@ impl<P: Processor> Compute<P> {
             }
         }
         if let Some(changelog) = self.config.changelog {
-            append_changelog(&mut computed.outputs, changelog, &written);
+            append_changelog(&mut computed.outputs, changelog, &written, &next_offsets(&batch.records));
         }
         computed.bytes = computed.outputs.values().flatten().map(OutputRecord::bytes).sum();
         self.states.stage(batch.id, written);
@@ -204,10 +204,17 @@ fn routed(output: Output, partition: i32) -> OutputRecord {
     }
 }
 
+/// The offset to go on from in each partition, after a batch.
+fn next_offsets(records: &[Record]) -> BTreeMap<i32, i64> {
+    // Those of one partition stand in their order: the last one counts.
+    records.iter().map(|record| (record.coordinates.partition, record.coordinates.offset + 1)).collect()
+}
+
 fn append_changelog<S: serde::Serialize>(
     outputs: &mut BTreeMap<i32, Vec<OutputRecord>>,
     changelog: &str,
     written: &HashMap<StateKey, S>,
+    next_offsets: &BTreeMap<i32, i64>,
 ) {
     // Sorted, so that the same batch always gives the same records.
     let mut keys: Vec<&StateKey> = written.keys().collect();
@@ -215,12 +222,16 @@ fn append_changelog<S: serde::Serialize>(
     for state_key in keys {
         let value =
             serde_json::to_vec(&written[state_key]).expect("a state serialises: its fields are numbers and names");
+        let mut headers = Headers::default();
+        if let Some(next_offset) = next_offsets.get(&state_key.0) {
+            headers.push(NEXT_OFFSET_HEADER, next_offset.to_string());
+        }
         outputs.entry(state_key.0).or_default().push(OutputRecord {
             topic: changelog.to_owned(),
             partition: state_key.0,
             key: Some(state_key.1.clone()),
             value: Some(Bytes::from(value)),
-            headers: Headers::default(),
+            headers,
             timestamp_ms: None,
         });
     }

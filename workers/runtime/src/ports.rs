@@ -83,8 +83,33 @@ pub trait LogConsumer {
     /// Records between each started partition's position and its end, as last heard. Does not block.
     fn lag(&self) -> BTreeMap<i32, i64>;
 
+    /// When each started partition last gave a sign of life. Empty where nothing is to be watched.
+    fn heard(&self) -> BTreeMap<i32, Heard> {
+        BTreeMap::new()
+    }
+
     /// Leaves the group, so that others take over at once.
     fn close(self);
+}
+
+/// A partition's last sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// The offset to be delivered next.
+    pub position: i64,
+    /// When a record was delivered, or the end of the partition was reported.
+    pub at: std::time::Instant,
+    /// Whether it was the end of the partition.
+    pub is_caught_up: bool,
+}
+
+/// Looks at the input from outside, independently of the consumer. Used by the watchdog's thread, and may block.
+pub trait LogProbe: Send {
+    /// The offset after the last committed record or marker of each of these partitions.
+    ///
+    /// # Errors
+    /// [`Failure`] when nobody answers.
+    fn ends(&mut self, partitions: &[i32]) -> Result<BTreeMap<i32, i64>, Failure>;
 }
 
 /// What one transaction covers.
@@ -119,6 +144,8 @@ pub struct Restored {
     pub entries: HashMap<Bytes, Bytes>,
     /// Changelog bytes read.
     pub bytes_read: u64,
+    /// Input offsets that were deleted by retention before anybody had read them.
+    pub expired_offsets: u64,
 }
 
 /// Reads what was committed of a partition, by whoever had it before.
@@ -150,6 +177,14 @@ pub trait LogClients: Send + 'static {
     /// # Errors
     /// [`Failure::Fatal`] with what to do about it.
     fn connect(&mut self) -> Result<ClientsOf<Self>, Failure>;
+
+    /// Eyes for the watchdog; `None` where the log cannot stall.
+    ///
+    /// # Errors
+    /// [`Failure::Fatal`] with what to do about it.
+    fn probe(&self) -> Result<Option<Box<dyn LogProbe>>, Failure> {
+        Ok(None)
+    }
 }
 
 /// The clients that `L` makes.

@@ -32,6 +32,10 @@ fn cost(key: Option<&Bytes>, value: Option<&Bytes>, headers: &Headers) -> usize 
     STRUCT + key.map_or(0, Bytes::len) + value.map_or(0, Bytes::len) + headers
 }
 
+/// Header of a changelog record: the input offset to go on from once its transaction is committed. It outlives the group's
+/// own offsets, which Kafka forgets when a group has been away for long (`offsets.retention.minutes`).
+pub const NEXT_OFFSET_HEADER: &str = "auscult_next_offset";
+
 /// A record to be sent, to the same partition number as the record that it answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputRecord {

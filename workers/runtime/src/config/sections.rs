@@ -55,11 +55,22 @@ pub struct LimitsConfig {
     /// How long batches in flight may take to commit when a partition is revoked or the worker is told to stop.
     /// At most half of `kafka.session_timeout_ms`. Unit: milliseconds. Default: 10000.
     pub drain_deadline_ms: u64,
+    /// With work to do and nothing done for so long, `/readyz` says no. Unit: milliseconds. Default: 60000.
+    pub stall_unready_ms: u64,
+    /// With work to do and nothing done for so long, the worker ends with the reason, to be started anew. Must be longer
+    /// than any batch takes. Unit: milliseconds. Default: 300000.
+    pub stall_exit_ms: u64,
 }
 
 impl Default for LimitsConfig {
     fn default() -> Self {
-        Self { max_buffer_bytes: 128 * MIB, max_chunk_bytes: MAX_MESSAGE_BYTES, drain_deadline_ms: 10_000 }
+        Self {
+            max_buffer_bytes: 128 * MIB,
+            max_chunk_bytes: MAX_MESSAGE_BYTES,
+            drain_deadline_ms: 10_000,
+            stall_unready_ms: 60_000,
+            stall_exit_ms: 300_000,
+        }
     }
 }
 
@@ -71,6 +82,16 @@ impl Validate for LimitsConfig {
             format!("is {}, must be from 1 to {MAX_MESSAGE_BYTES}, what topics accept", self.max_chunk_bytes),
         );
         problems.require(self.drain_deadline_ms > 0, "drain_deadline_ms", "must be at least 1");
+        problems.require(
+            self.stall_unready_ms >= 1_000,
+            "stall_unready_ms",
+            format!("is {}, must be at least 1000", self.stall_unready_ms),
+        );
+        problems.require(
+            self.stall_exit_ms > self.stall_unready_ms,
+            "stall_exit_ms",
+            format!("is {}, must be more than stall_unready_ms, {}", self.stall_exit_ms, self.stall_unready_ms),
+        );
     }
 }
 

@@ -1,6 +1,9 @@
 //! Makes a worker's clients.
 
-use rdkafka::consumer::BaseConsumer;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 
 use super::consumer::{KafkaConsumer, KafkaMembership};
@@ -10,7 +13,7 @@ use super::producer::KafkaProducer;
 use super::restorer::KafkaRestorer;
 use super::settings;
 use crate::config::{Delivery, KafkaConfig};
-use crate::ports::{Clients, Failure, LogClients};
+use crate::ports::{Clients, Failure, LogClients, LogProbe};
 
 /// Who a worker is to Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +107,33 @@ impl LogClients for KafkaClients {
             "joining the group"
         );
         Ok(Clients { consumer, producer, restorer })
+    }
+
+    fn probe(&self) -> Result<Option<Box<dyn LogProbe>>, Failure> {
+        let client_id = format!("{}-watchdog", self.identity.instance_id);
+        let reader = plain_reader(&self.config, &self.identity.group_id, &client_id).map_err(cannot_create)?;
+        Ok(Some(Box::new(KafkaProbe { reader, topic: self.identity.input_topic.clone() })))
+    }
+}
+
+/// Asks for the ends of the input over a connection of its own.
+struct KafkaProbe {
+    reader: BaseConsumer<PlainContext>,
+    topic: String,
+}
+
+impl LogProbe for KafkaProbe {
+    fn ends(&mut self, partitions: &[i32]) -> Result<BTreeMap<i32, i64>, Failure> {
+        const ASKING: Duration = Duration::from_secs(5);
+        let mut ends = BTreeMap::new();
+        for &partition in partitions {
+            let (_, end) = self
+                .reader
+                .fetch_watermarks(&self.topic, partition, ASKING)
+                .map_err(|error| Failure::Aborted(error.to_string()))?;
+            ends.insert(partition, end);
+        }
+        Ok(ends)
     }
 }
 

@@ -11,7 +11,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use super::context::{GroupEvent, MemberContext, partition_list};
 use super::error::{explain, remedy};
 use super::record::received;
-use crate::ports::{ConsumerEvent, Failure, LogConsumer};
+use crate::fault_injection::{self, Injected, Step};
+use crate::ports::{ConsumerEvent, Failure, Heard, LogConsumer};
 
 /// Member id and generation, as the group coordinator wants to see them.
 pub type KafkaMembership = Arc<ConsumerGroupMetadata>;
@@ -35,6 +36,10 @@ pub struct KafkaConsumer {
     asked_back: BTreeSet<i32>,
     /// Positions at which librdkafka said that there is no more.
     caught_up: BTreeMap<i32, i64>,
+    /// When each started partition last delivered a record or said that there is no more.
+    heard: BTreeMap<i32, Instant>,
+    /// A test wants nothing to be delivered any more.
+    is_deaf: bool,
 }
 
 impl KafkaConsumer {
@@ -48,6 +53,8 @@ impl KafkaConsumer {
             paused: BTreeSet::new(),
             asked_back: BTreeSet::new(),
             caught_up: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            is_deaf: false,
         })
     }
 
@@ -79,6 +86,7 @@ impl KafkaConsumer {
     fn note_end(&mut self, partition: i32) {
         if let Some(position) = self.positions.get(&partition) {
             self.caught_up.insert(partition, *position);
+            self.heard.insert(partition, Instant::now());
         }
     }
 
@@ -178,12 +186,18 @@ impl LogConsumer for KafkaConsumer {
                     let record = received(&message);
                     let (partition, offset) = (record.coordinates.partition, record.coordinates.offset);
                     // Released, but not yet given back because others of the same revoke still drain.
-                    if let Some(position) = self.positions.get_mut(&partition) {
+                    self.is_deaf |= fault_injection::reach(Step::Poll) == Some(Injected::Deaf);
+                    if let Some(position) = self.positions.get_mut(&partition).filter(|_| !self.is_deaf) {
                         *position = offset + 1;
+                        self.heard.insert(partition, Instant::now());
                         return Some(ConsumerEvent::Record(record));
                     }
                 }
-                Some(Err(KafkaError::PartitionEOF(partition))) => self.note_end(partition),
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    if !self.is_deaf {
+                        self.note_end(partition);
+                    }
+                }
                 Some(Err(error)) => {
                     if let Some(event) = self.failed(&error) {
                         return Some(event);
@@ -220,6 +234,7 @@ impl LogConsumer for KafkaConsumer {
             self.fetched.insert(partition);
             self.positions.insert(partition, offset);
             self.caught_up.remove(&partition);
+            self.heard.insert(partition, Instant::now());
         }
         Ok(())
     }
@@ -231,6 +246,7 @@ impl LogConsumer for KafkaConsumer {
         for partition in partitions {
             self.positions.remove(partition);
             self.caught_up.remove(partition);
+            self.heard.remove(partition);
             was_asked |= self.asked_back.remove(partition);
         }
         let is_answer = was_asked && self.asked_back.is_empty();
@@ -289,6 +305,15 @@ impl LogConsumer for KafkaConsumer {
             lag.insert(*partition, if is_caught_up { 0 } else { (known.end - position).max(0) });
         }
         lag
+    }
+
+    fn heard(&self) -> BTreeMap<i32, Heard> {
+        let heard = self.heard.iter().filter_map(|(partition, at)| {
+            let position = *self.positions.get(partition)?;
+            let is_caught_up = self.caught_up.get(partition) == Some(&position);
+            Some((*partition, Heard { position, at: *at, is_caught_up }))
+        });
+        heard.collect()
     }
 
     fn close(self) {}

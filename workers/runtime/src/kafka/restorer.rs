@@ -1,11 +1,11 @@
 //! Reads what was committed of a partition before this worker had it.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::WorkerIdentity;
@@ -13,8 +13,9 @@ use super::clients::plain_reader;
 use super::context::{PlainContext, partition_list};
 use super::error::explain;
 use super::settings;
-use crate::config::KafkaConfig;
+use crate::config::{Delivery, KafkaConfig};
 use crate::ports::{Failure, LogRestorer, Restored};
+use crate::record::NEXT_OFFSET_HEADER;
 
 /// One request.
 const ASKING: Duration = Duration::from_secs(10);
@@ -30,6 +31,15 @@ pub struct KafkaRestorer {
     /// Sees the end of a partition even where a transaction is open.
     uncommitted: BaseConsumer<PlainContext>,
     input_topic: String,
+    delivery: Delivery,
+}
+
+/// What the broker says of where to go on.
+struct Position {
+    /// The group's committed offset.
+    committed: Option<i64>,
+    /// The partition's first offset.
+    first: i64,
 }
 
 impl KafkaRestorer {
@@ -39,12 +49,13 @@ impl KafkaRestorer {
             committed: plain_reader(config, &identity.group_id, &client_id)?,
             uncommitted: settings::uncommitted_ends(config, &client_id).create_with_context(PlainContext)?,
             input_topic: identity.input_topic.clone(),
+            delivery: config.delivery,
         })
     }
 
     /// The offset to go on from. The broker does not tell it while a transaction that holds offsets of the partition is open
     /// (`UNSTABLE_OFFSET_COMMIT`, KIP-447), and librdkafka asks again then.
-    fn position(&self, partition: i32) -> Result<i64, Failure> {
+    fn position(&self, partition: i32) -> Result<Position, Failure> {
         let list = partition_list(&self.input_topic, [(partition, None)]);
         let committed = patiently("ask for committed offsets", || {
             let answer = self.committed.committed_offsets(list.clone(), ASKING)?;
@@ -56,19 +67,32 @@ impl KafkaRestorer {
         })?;
         let (first, _) = self.ends(&self.committed, &self.input_topic, partition)?;
         let offset = committed.elements_for_topic(&self.input_topic).first().map(|element| element.offset());
-        match offset {
-            Some(Offset::Offset(offset)) if offset >= first => Ok(offset),
-            Some(Offset::Offset(offset)) => {
-                let lost = first - offset;
-                tracing::error!(
-                    partition,
-                    offset,
-                    first,
-                    "{lost} offsets were deleted by retention before they were read"
-                );
-                Ok(first)
-            }
-            _ => Ok(first),
+        let committed = match offset {
+            Some(Offset::Offset(offset)) => Some(offset),
+            _ => None,
+        };
+        Ok(Position { committed, first })
+    }
+
+    /// Where to go on, and how many records are gone that nobody has read. A group that was away for long has no offsets left; the
+    /// changelog, written in the same transactions, knows them still. A stage that keeps no state begins at the beginning then.
+    fn conclude(&self, partition: i32, position: &Position, in_changelog: Option<i64>, restored: &mut Restored) {
+        let Position { committed, first } = *position;
+        let known = committed.or(in_changelog.filter(|_| self.delivery == Delivery::ExactlyOnce));
+        if committed.is_none()
+            && let Some(offset) = known
+        {
+            tracing::warn!(
+                partition,
+                offset,
+                "the group has no offset of this partition any more; going on where the changelog ends"
+            );
+        }
+        restored.position = known.unwrap_or(first).max(first);
+        restored.expired_offsets = known.map_or(0, |known| u64::try_from(first - known).unwrap_or(0));
+        if restored.expired_offsets > 0 {
+            let lost = restored.expired_offsets;
+            tracing::error!(partition, first, "{lost} offsets were deleted by retention before they were read");
         }
     }
 
@@ -96,7 +120,9 @@ impl KafkaRestorer {
         }
     }
 
-    fn read_to_end(&self, topic: &str, partition: i32, restored: &mut Restored) -> Result<(), Failure> {
+    /// Gives the input offset to go on from, where the changelog names one.
+    fn read_to_end(&self, topic: &str, partition: i32, restored: &mut Restored) -> Result<Option<i64>, Failure> {
+        let mut next_offset = None;
         let mut deadline = Instant::now() + PATIENCE;
         loop {
             match self.committed.poll(PAUSE) {
@@ -105,12 +131,13 @@ impl KafkaRestorer {
                     restored.bytes_read += (message.key_len() + message.payload_len()) as u64;
                     // Without a key there is no saying whose state it is, and compaction refuses such records anyway.
                     let Some(key) = message.key().map(Bytes::copy_from_slice) else { continue };
+                    next_offset = next_offset.max(next_offset_of(&message));
                     match message.payload() {
                         Some(value) => restored.entries.insert(key, Bytes::copy_from_slice(value)),
                         None => restored.entries.remove(&key),
                     };
                 }
-                Some(Err(KafkaError::PartitionEOF(ended))) if ended == partition => return Ok(()),
+                Some(Err(KafkaError::PartitionEOF(ended))) if ended == partition => return Ok(next_offset),
                 Some(Err(error)) if is_final(&error) => return Err(failed("read the changelog", &error)),
                 Some(Err(error)) => tracing::warn!(%error, topic, partition, "reading the changelog is held up"),
                 None => {}
@@ -126,8 +153,11 @@ impl KafkaRestorer {
 impl LogRestorer for KafkaRestorer {
     fn restore(&mut self, partition: i32, changelog: Option<&str>) -> Result<Restored, Failure> {
         let position = self.position(partition)?;
-        let mut restored = Restored { position, entries: HashMap::new(), bytes_read: 0 };
-        let Some(topic) = changelog else { return Ok(restored) };
+        let mut restored = Restored::default();
+        let Some(topic) = changelog else {
+            self.conclude(partition, &position, None, &mut restored);
+            return Ok(restored);
+        };
         self.wait_until_settled(topic, partition)?;
 
         let mut list = TopicPartitionList::new();
@@ -135,8 +165,15 @@ impl LogRestorer for KafkaRestorer {
         beginning.and_then(|()| self.committed.assign(&list)).map_err(|error| failed("read the changelog", &error))?;
         let read = self.read_to_end(topic, partition, &mut restored);
         self.committed.unassign().map_err(|error| failed("leave the changelog", &error))?;
-        read.map(|()| restored)
+        self.conclude(partition, &position, read?, &mut restored);
+        Ok(restored)
     }
+}
+
+fn next_offset_of(message: &BorrowedMessage<'_>) -> Option<i64> {
+    let headers = message.headers()?;
+    let header = headers.iter().find(|header| header.key == NEXT_OFFSET_HEADER)?;
+    std::str::from_utf8(header.value?).ok()?.parse().ok()
 }
 
 /// Asks until there is an answer, or none is to be hoped for.

@@ -1,6 +1,5 @@
 //! Reads a partition's committed position and its changelog.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::{Fault, Inner, MemoryLog, MemoryWorker, Step};
@@ -39,7 +38,7 @@ impl MemoryRestorer {
         }
         let committed = inner.groups.get(&self.worker.group).and_then(|group| group.committed(partition));
         let first = inner.partition(&self.worker.topic, partition).first_offset();
-        let mut restored = Restored { position: committed.unwrap_or(first), entries: HashMap::new(), bytes_read: 0 };
+        let mut restored = Restored { position: committed.unwrap_or(first), ..Restored::default() };
         let Some(changelog) = changelog else { return Ok(Some(restored)) };
         let log = inner.partition(changelog, partition);
         let mut position = log.first_offset();

@@ -16,6 +16,7 @@ mod session;
 mod stop;
 mod threads;
 mod tracking;
+mod watchdog;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +27,8 @@ use session::Session;
 pub use stop::StopSignal;
 use threads::{Completion, ComputeCommand};
 use tracking::Tracking;
+use watchdog::VitalSigns;
+pub use watchdog::WatchdogConfig;
 
 use crate::compute::{Compute, ComputeConfig};
 use crate::core::{Action, Core, CoreConfig, Event};
@@ -45,6 +48,8 @@ pub struct RunnerConfig {
     pub compute: ComputeConfig,
     /// How long to wait before clients are replaced, at first; doubled up to [`RunnerConfig::MAX_BACKOFF`].
     pub backoff: Duration,
+    /// How long a worker may stand still.
+    pub watchdog: WatchdogConfig,
 }
 
 impl RunnerConfig {
@@ -63,6 +68,9 @@ pub enum RunnerError {
         /// Why.
         source: std::io::Error,
     },
+    /// A client could not be made.
+    #[error(transparent)]
+    Client(#[from] crate::ports::Failure),
     /// A thread ended that should not have.
     #[error("the {0} thread ended by itself: this is a bug, please report it with the log above")]
     ThreadEnded(&'static str),
@@ -93,12 +101,16 @@ pub fn run<C: LogClients, P: Processor>(
     health: Health,
     stop: StopSignal,
 ) -> Result<(), RunnerError> {
+    let signs = VitalSigns::new(Instant::now());
+    let probe = clients.probe()?;
+    let _watchdog = watchdog::start(&config, signs.clone(), probe, health.clone(), Arc::clone(&metrics))?;
     let (completed, completions) = crossbeam_channel::unbounded();
     let compute = Compute::new(config.compute.clone(), processor);
     let commands = threads::spawn_compute(compute, completed.clone(), Arc::clone(&metrics))?;
     let mut runner = Runner {
         core: Core::new(config.core),
         tracking: Tracking::new(Arc::clone(&metrics)),
+        signs,
         started: Instant::now(),
         session: None,
         last_lag: Instant::now(),
@@ -122,6 +134,7 @@ struct Runner<C: LogClients> {
     session: Option<Session<C>>,
     core: RecordCore,
     tracking: Tracking,
+    signs: VitalSigns,
     started: Instant,
     last_lag: Instant,
     /// When the present clients joined the group.
@@ -181,6 +194,7 @@ impl<C: LogClients> Runner<C> {
                 return Ok(Turn::Exit);
             }
         }
+        self.signs.turned(self.tracking.is_busy(), self.core.is_paused());
         self.publish_state();
         self.report_lag();
         self.handle(Event::Tick)
@@ -225,6 +239,7 @@ impl<C: LogClients> Runner<C> {
     }
 
     fn complete(&mut self, completion: Completion) -> Result<Turn, RunnerError> {
+        self.signs.finished();
         let event = match completion {
             Completion::Computed { batch, computed } => {
                 self.tracking.computed(batch, &computed);
@@ -232,6 +247,7 @@ impl<C: LogClients> Runner<C> {
             }
             Completion::Committed { batch } => {
                 self.tracking.committed(batch);
+                self.signs.committed();
                 Event::Committed { batch }
             }
             Completion::CommitFailed { batch, failure } => {
@@ -273,9 +289,13 @@ impl<C: LogClients> Runner<C> {
                 Action::ReplaceClients { reason } => {
                     tracing::error!(reason, "replacing the kafka clients");
                     self.metrics.client_replacements.inc();
+                    let in_a_row = self.signs.replacing(&reason);
                     self.health.unready(UnreadyReason::Reconnecting, reason);
                     self.session = None;
                     self.tracking.reset();
+                    if self.wait_before_replacing(in_a_row) == Turn::Exit {
+                        return Ok(Turn::Exit);
+                    }
                     if self.connect()? == Turn::Exit {
                         return Ok(Turn::Exit);
                     }
@@ -342,6 +362,17 @@ impl<C: LogClients> Runner<C> {
         }
     }
 
+    /// The first time clients are replaced at once. What fails again and again (a topic that is not there, a right that is
+    /// missing) is tried less and less often.
+    fn wait_before_replacing(&self, in_a_row: u32) -> Turn {
+        if in_a_row <= 1 {
+            return Turn::GoOn;
+        }
+        let doublings = in_a_row.min(10) - 2;
+        let wait = (self.config.backoff * 2_u32.pow(doublings)).min(RunnerConfig::MAX_BACKOFF);
+        if self.stop.wait(wait) { Turn::Exit } else { Turn::GoOn }
+    }
+
     fn connect(&mut self) -> Result<Turn, RunnerError> {
         let mut backoff = self.config.backoff;
         loop {
@@ -398,6 +429,7 @@ impl<C: LogClients> Runner<C> {
         self.last_lag = Instant::now();
         if let Some(session) = &self.session {
             self.metrics.set_lag(&self.config.topic, &session.consumer.lag());
+            self.signs.heard(session.consumer.heard());
         }
     }
 }

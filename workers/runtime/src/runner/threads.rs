@@ -10,6 +10,7 @@ use crossbeam_channel::Sender;
 use super::RunnerError;
 use crate::compute::{Compute, Computed};
 use crate::core::{Batch, BatchId, Epoch};
+use crate::fault_injection::{self, Step};
 use crate::ports::{Failure, LogProducer, LogRestorer, Restored, Transaction};
 use crate::processor::Processor;
 use crate::record::Record;
@@ -79,12 +80,16 @@ pub(super) fn spawn_compute<P: Processor>(
                     compute.install(partition, entries);
                 }
                 ComputeCommand::Process(batch) => {
+                    fault_injection::reach(Step::Process);
                     let begun = Instant::now();
                     let computed = compute.process(&batch);
                     metrics.observe_stage(stage::PROCESS, begun.elapsed());
                     let _ = completed.send(Completion::Computed { batch: batch.id, computed });
                 }
-                ComputeCommand::Swap { batch } => compute.states().swap(batch),
+                ComputeCommand::Swap { batch } => {
+                    compute.states().swap(batch);
+                    fault_injection::reach(Step::AfterSwap);
+                }
                 ComputeCommand::Drop { batch } => compute.states().drop_batch(batch),
                 ComputeCommand::Discard => compute.states().discard(),
                 ComputeCommand::Forget { partition } => compute.states().forget(partition),

@@ -105,6 +105,7 @@ impl Tracking {
 
     pub fn restored(&self, restored: &Restored, took: Duration) {
         self.metrics.restore_seconds.observe(took.as_secs_f64());
+        self.metrics.expired_offsets.inc_by(restored.expired_offsets);
         self.metrics.restore_bytes.inc_by(restored.bytes_read);
         self.metrics.restored_keys.inc_by(u64::try_from(restored.entries.len()).unwrap_or(u64::MAX));
     }

@@ -29,6 +29,8 @@ pub enum UnreadyReason {
     Restoring,
     /// Its Kafka clients are being replaced.
     Reconnecting,
+    /// There is work, and nothing gets done.
+    Stalled,
     /// It finishes what it has begun and goes.
     Draining,
     /// It has given up.
@@ -43,6 +45,7 @@ impl UnreadyReason {
             Self::Starting => "starting",
             Self::Restoring => "restoring",
             Self::Reconnecting => "reconnecting",
+            Self::Stalled => "stalled",
             Self::Draining => "draining",
             Self::Fatal => "fatal",
         }

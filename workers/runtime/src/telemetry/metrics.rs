@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use auscult_schemas::DeadLetterCode;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
 };
 
@@ -76,10 +76,14 @@ pub struct Metrics {
     pub restore_bytes: IntCounter,
     /// Machines whose state was read back.
     pub restored_keys: IntCounter,
+    /// Input offsets deleted by retention before they were read.
+    pub expired_offsets: IntCounter,
     /// Bytes held between consumer and commit.
     pub buffered_bytes: IntGauge,
     /// 1 while intake is paused because too much is held.
     pub paused: IntGauge,
+    /// How long the worker has stood still with work to do.
+    pub stalled_seconds: Gauge,
     /// 1 when `/readyz` says yes.
     pub ready: IntGauge,
     output_records: IntCounterVec,
@@ -124,8 +128,14 @@ impl Metrics {
             )?,
             restore_bytes: make.counter("auscult_restore_bytes_total", "bytes of changelog read")?,
             restored_keys: make.counter("auscult_restored_keys_total", "machines whose state was read back")?,
+            expired_offsets: make
+                .counter("auscult_expired_offsets_total", "input offsets deleted by retention before they were read")?,
             buffered_bytes: make.gauge("auscult_buffered_bytes", "bytes held between consumer and commit")?,
             paused: make.gauge("auscult_paused", "1 while intake is paused because too much is held")?,
+            stalled_seconds: make.registered(Gauge::new(
+                "auscult_stalled_seconds",
+                "how long the worker has stood still with work to do",
+            )?)?,
             ready: make.gauge("auscult_ready", "1 when the worker is ready")?,
             output_records: make.counters(
                 "auscult_output_records_total",
