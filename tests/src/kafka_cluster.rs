@@ -43,21 +43,21 @@ impl KafkaCluster {
     /// When Java, kcat or Kafka's jars are missing, with the command that gets them; when a broker does not start, with
     /// what it wrote last.
     pub fn start(brokers: usize) -> Result<Self> {
-        ensure!(brokers == 1 || brokers == 3, "a test cluster has one broker or three, not {brokers}");
+        ClusterPlan::new(brokers)?.start()
+    }
+
+    fn start_on(ports: &[BrokerPorts]) -> Result<Self> {
+        let brokers = ports.len();
         let class_path = kafka_class_path()?;
         program("java")?;
         program("kcat")?;
         let folder = tempfile::Builder::new().prefix("auscult-kafka-").tempdir()?;
-        let ports: Vec<BrokerPorts> = free_ports(2 * brokers)?
-            .chunks(2)
-            .map(|pair| BrokerPorts { client: pair[0], controller: pair[1] })
-            .collect();
         let mut cluster = Self { brokers: Vec::new(), class_path, folder };
         for id in 1..=brokers {
             let home = cluster.folder.path().join(format!("broker-{id}"));
             std::fs::create_dir(&home)?;
             let file = home.join("server.properties");
-            std::fs::write(&file, properties(id, &ports, &home.join("log"))?)?;
+            std::fs::write(&file, properties(id, ports, &home.join("log"))?)?;
             let log = home.join("output.txt");
             cluster.brokers.push(Broker { ports: ports[id - 1], properties: file, log, process: None });
         }
@@ -75,6 +75,38 @@ impl KafkaCluster {
         let addresses: Vec<String> =
             self.brokers.iter().map(|broker| format!("127.0.0.1:{}", broker.ports.client)).collect();
         addresses.join(",")
+    }
+
+    /// The proxies' addresses, for workers that reach the brokers through them.
+    #[must_use]
+    pub fn proxied_bootstrap(&self) -> String {
+        let proxies = self.brokers.iter().filter_map(|broker| broker.ports.proxied);
+        let addresses: Vec<String> = proxies.map(|(_, proxy)| format!("127.0.0.1:{proxy}")).collect();
+        addresses.join(",")
+    }
+
+    /// The broker that leads a partition.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub fn leader(&self, topic: &str, partition: i32) -> Result<usize> {
+        self.kcat().leader(topic, partition)
+    }
+
+    /// The broker that coordinates the transactions of this id.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub fn transaction_coordinator(&self, transactional_id: &str) -> Result<usize> {
+        self.leader("__transaction_state", internal_partition(transactional_id))
+    }
+
+    /// The broker that coordinates this group.
+    ///
+    /// # Errors
+    /// When the cluster does not answer.
+    pub fn group_coordinator(&self, group: &str) -> Result<usize> {
+        self.leader("__consumer_offsets", internal_partition(group))
     }
 
     /// A client that knows nothing of Auscult.
@@ -202,6 +234,56 @@ impl KafkaCluster {
             Ok(kcat.brokers().ok().filter(|known| *known == expected))
         })?;
         Ok(())
+    }
+}
+
+/// Where Kafka keeps what belongs to a name: Java's `String.hashCode`, without its sign, over the partitions of the internal topic.
+fn internal_partition(name: &str) -> i32 {
+    /// `offsets.topic.num.partitions` and `transaction.state.log.num.partitions` of `server.properties`.
+    const PARTITIONS: i32 = 4;
+    let hash = name.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
+    (hash & i32::MAX) % PARTITIONS
+}
+
+/// A cluster that is not started yet: its ports are known, so that proxies can be put before them.
+#[derive(Debug)]
+pub struct ClusterPlan {
+    ports: Vec<BrokerPorts>,
+    /// For the listeners behind the proxies.
+    spare: Vec<u16>,
+}
+
+impl ClusterPlan {
+    /// A plan of one broker or three.
+    ///
+    /// # Errors
+    /// When there are no ports left.
+    pub fn new(brokers: usize) -> Result<Self> {
+        ensure!(brokers == 1 || brokers == 3, "a test cluster has one broker or three, not {brokers}");
+        let free = free_ports(3 * brokers)?;
+        let ports = free.chunks(3).map(|own| BrokerPorts { client: own[0], controller: own[1], proxied: None });
+        Ok(Self { ports: ports.collect(), spare: free.chunks(3).map(|own| own[2]).collect() })
+    }
+
+    /// What the proxies have to connect to, one a broker.
+    #[must_use]
+    pub fn proxied_ports(&self) -> Vec<u16> {
+        self.spare.clone()
+    }
+
+    /// Has each broker listen behind its proxy, too.
+    pub fn advertise(&mut self, proxies: &[u16]) {
+        for ((ports, port), proxy) in self.ports.iter_mut().zip(&self.spare).zip(proxies) {
+            ports.proxied = Some((*port, *proxy));
+        }
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// As [`KafkaCluster::start`].
+    pub fn start(self) -> Result<KafkaCluster> {
+        KafkaCluster::start_on(&self.ports)
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) struct BrokerPorts {
     pub client: u16,
     /// For the Raft quorum.
     pub controller: u16,
+    /// A second listener for clients behind a proxy, and the proxy's port, under which it is advertised.
+    pub proxied: Option<(u16, u16)>,
 }
 
 /// The properties of broker `id` (from 1) in a cluster of `ports.len()`.
@@ -32,8 +34,8 @@ pub(crate) fn properties(id: usize, ports: &[BrokerPorts], log_dir: &Path) -> Re
         "{common}
 node.id={id}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{client}
+listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}{proxied}
+advertised.listeners=PLAINTEXT://127.0.0.1:{client}{advertised}
 log.dirs={log_dir}
 default.replication.factor={replicas}
 min.insync.replicas={in_sync}
@@ -44,6 +46,8 @@ share.coordinator.state.topic.replication.factor={replicas}
 share.coordinator.state.topic.min.isr={in_sync}
 ",
         voters = voters.join(","),
+        proxied = own.proxied.map(|(port, _)| format!(",PROXIED://127.0.0.1:{port}")).unwrap_or_default(),
+        advertised = own.proxied.map(|(_, proxy)| format!(",PROXIED://127.0.0.1:{proxy}")).unwrap_or_default(),
         client = own.client,
         controller = own.controller,
         log_dir = log_dir.display(),

@@ -1,11 +1,13 @@
 //! kcat: the outside world's view of the topics.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::installation::program;
+use crate::verifier::Offsets;
 
 /// kcat, pointed at a cluster.
 #[derive(Debug, Clone)]
@@ -70,13 +72,7 @@ impl Kcat {
     /// # Errors
     /// When no broker answers.
     pub fn brokers(&self) -> Result<usize> {
-        #[derive(Deserialize)]
-        struct Listing {
-            brokers: Vec<serde_json::Value>,
-        }
-        let output = run(self.command("-L")?.args(["-J", "-m", "3"]))?;
-        let listing: Listing = serde_json::from_str(&output).context("reading kcat -L -J")?;
-        Ok(listing.brokers.len())
+        Ok(self.listing()?.brokers.len())
     }
 
     /// Sends one record and waits until every in-sync replica has it.
@@ -122,6 +118,87 @@ impl Kcat {
         self.consume_with(topic, &["-X", "isolation.level=read_uncommitted"])
     }
 
+    /// How many partitions each topic has.
+    ///
+    /// # Errors
+    /// When no broker answers.
+    pub fn partitions(&self) -> Result<BTreeMap<String, i32>> {
+        let listing = self.listing()?;
+        let counted = listing.topics.into_iter().map(|topic| {
+            let count = i32::try_from(topic.partitions.len()).context("more partitions than there can be")?;
+            Ok((topic.topic, count))
+        });
+        counted.collect()
+    }
+
+    /// The broker that leads a partition.
+    ///
+    /// # Errors
+    /// When no broker answers, or there is no such partition.
+    pub fn leader(&self, topic: &str, partition: i32) -> Result<usize> {
+        let listing = self.listing()?;
+        let topic = listing.topics.into_iter().find(|listed| listed.topic == topic).context("no such topic")?;
+        let found =
+            topic.partitions.iter().find(|listed| listed.partition == partition).context("no such partition")?;
+        usize::try_from(found.leader).context("the partition has no leader at present")
+    }
+
+    fn listing(&self) -> Result<Listing> {
+        serde_json::from_str(&run(self.command("-L")?.args(["-J", "-m", "5"]))?).context("reading kcat -L -J")
+    }
+
+    /// The offset after the last record or marker of each of these partitions.
+    ///
+    /// # Errors
+    /// When no broker answers.
+    pub fn ends(&self, places: &[(String, i32)]) -> Result<BTreeMap<(String, i32), i64>> {
+        const LATEST: i32 = -1;
+        let mut command = self.command("-Q")?;
+        for (topic, partition) in places {
+            command.args(["-t", &format!("{topic}:{partition}:{LATEST}")]);
+        }
+        // topic [partition] offset N
+        let output = run(&mut command)?;
+        let parsed = output.lines().map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let &[topic, partition, "offset", offset] = words.as_slice() else { bail!("kcat -Q: {line}") };
+            let partition = partition.trim_matches(['[', ']']).parse().with_context(|| format!("kcat -Q: {line}"))?;
+            Ok(((topic.to_owned(), partition), offset.parse().with_context(|| format!("kcat -Q: {line}"))?))
+        });
+        parsed.collect()
+    }
+
+    /// How many committed records a topic has got since.
+    ///
+    /// # Errors
+    /// When the topic cannot be read.
+    pub fn count_since(&self, topic: &str, since: &Offsets) -> Result<usize> {
+        let partitions = self.partitions()?.get(topic).copied().with_context(|| format!("no topic {topic}"))?;
+        let mut count = 0;
+        for partition in 0..partitions {
+            count += self.consume_raw(topic, partition, since.of(topic, partition), ".")?.len();
+        }
+        Ok(count)
+    }
+
+    /// The committed records of a partition from an offset on, as kcat writes them in this format.
+    ///
+    /// # Errors
+    /// When the partition cannot be read.
+    pub fn consume_raw(&self, topic: &str, partition: i32, offset: i64, format: &str) -> Result<Vec<u8>> {
+        let (partition, offset) = (partition.to_string(), offset.to_string());
+        let mut command = self.command("-C")?;
+        command.args(["-t", topic, "-p", &partition, "-o", &offset, "-e", "-f", format]).args([
+            "-X",
+            "isolation.level=read_committed",
+            "-X",
+            "fetch.message.max.bytes=8388608",
+            "-X",
+            "fetch.wait.max.ms=50",
+        ]);
+        run_raw(&mut command)
+    }
+
     fn consume_with(&self, topic: &str, options: &[&str]) -> Result<Vec<KcatRecord>> {
         let mut command = self.command("-C")?;
         let output = run(command.args(["-t", topic, "-o", "beginning", "-e", "-J"]).args(options))?;
@@ -130,9 +207,31 @@ impl Kcat {
     }
 }
 
+#[derive(Deserialize)]
+struct Listing {
+    brokers: Vec<serde_json::Value>,
+    topics: Vec<ListedTopic>,
+}
+
+#[derive(Deserialize)]
+struct ListedTopic {
+    topic: String,
+    partitions: Vec<ListedPartition>,
+}
+
+#[derive(Deserialize)]
+struct ListedPartition {
+    partition: i32,
+    leader: i32,
+}
+
 fn run(command: &mut Command) -> Result<String> {
+    Ok(String::from_utf8_lossy(&run_raw(command)?).into_owned())
+}
+
+fn run_raw(command: &mut Command) -> Result<Vec<u8>> {
     let output = command.output().with_context(|| format!("running {command:?}"))?;
     let errors = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command:?}: {}\n{errors}", output.status);
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    Ok(output.stdout)
 }

@@ -8,33 +8,42 @@
 //!   Prometheus     Debian's, scraping the workers                   a PromQL query
 //!   Plant          the three of them together, with topics and models
 //!   Journey        what came out: once a chunk, in order, how fast
+//!   TcpProxy       between a worker and a broker                     delay, cut, half close, hold one kind of request
+//!   load           twenty machines and some poison, seeded
+//!   verifier       a serial replay through the pure crates, against all topics
+//!   faults         the fault suite: catalogue, supervisor, table, measurements
 //! ```
 //!
 //! `tests/setup.sh` gets what these need; a fixture that misses something says so.
 
+pub mod faults;
 mod http;
 mod installation;
 mod journey;
 mod kafka_cluster;
 mod kafka_properties;
 mod kcat;
+pub mod load;
 mod metrics;
 mod plant;
 mod ports;
 mod process;
 mod prometheus;
+mod tcp_proxy;
+pub mod verifier;
 mod wait;
 mod worker;
 
 pub use http::get;
 pub use installation::{auscult_binary, repository};
 pub use journey::{Journey, quantile};
-pub use kafka_cluster::KafkaCluster;
+pub use kafka_cluster::{ClusterPlan, KafkaCluster};
 pub use kcat::{Kcat, KcatRecord};
 pub use metrics::Metrics;
-pub use plant::Plant;
+pub use plant::{Plant, run_auscult};
 pub use ports::free_ports;
 pub use process::Process;
 pub use prometheus::{Prometheus, PrometheusSample};
+pub use tcp_proxy::TcpProxy;
 pub use wait::until;
 pub use worker::Worker;

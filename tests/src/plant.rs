@@ -13,6 +13,23 @@ use crate::{Journey, KafkaCluster, KcatRecord, Worker, auscult_binary, until};
 /// How long a worker may take to be ready.
 const READY: Duration = Duration::from_secs(60);
 
+/// Runs an `auscult` command against these brokers, and gives what it printed.
+///
+/// # Errors
+/// When it fails, with all it wrote.
+pub fn run_auscult(brokers: &str, arguments: &[&str]) -> Result<String> {
+    let output = auscult_output(brokers, arguments)?;
+    let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    ensure!(output.status.success(), "auscult {}: {}\n{printed}{errors}", arguments.join(" "), output.status);
+    Ok(printed.into_owned())
+}
+
+fn auscult_output(brokers: &str, arguments: &[&str]) -> Result<std::process::Output> {
+    let mut command = Command::new(auscult_binary()?);
+    command.args(arguments).env("AUSCULT__KAFKA__BROKERS", brokers);
+    command.output().with_context(|| format!("running auscult {}", arguments.join(" ")))
+}
+
 /// Kafka and the workers on it.
 #[derive(Debug)]
 pub struct Plant {
@@ -45,10 +62,7 @@ impl Plant {
     /// # Errors
     /// When it fails, with all it wrote.
     pub fn auscult(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.auscult_output(arguments)?;
-        let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        ensure!(output.status.success(), "auscult {}: {}\n{printed}{errors}", arguments.join(" "), output.status);
-        Ok(printed.into_owned())
+        run_auscult(&self.cluster.bootstrap(), arguments)
     }
 
     /// As [`Plant::auscult`], whatever comes of it.
@@ -56,9 +70,7 @@ impl Plant {
     /// # Errors
     /// When the binary does not start.
     pub fn auscult_output(&self, arguments: &[&str]) -> Result<std::process::Output> {
-        let mut command = Command::new(auscult_binary()?);
-        command.args(arguments).env("AUSCULT__KAFKA__BROKERS", self.cluster.bootstrap());
-        command.output().with_context(|| format!("running auscult {}", arguments.join(" ")))
+        auscult_output(&self.cluster.bootstrap(), arguments)
     }
 
     /// Where a machine's model package belongs.

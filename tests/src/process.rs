@@ -49,6 +49,14 @@ impl Process {
         Ok(())
     }
 
+    /// How the process has ended; `None` while it runs.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// SIGKILL: no chance to tidy up.
     ///
     /// # Errors

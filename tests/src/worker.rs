@@ -69,6 +69,11 @@ impl Worker {
             .map_err(|error| error.context(format!("/readyz said last: {last:?}; log:\n{}", self.process.log_tail(30))))
     }
 
+    /// Whether `/readyz` says yes at this moment.
+    pub fn is_ready(&mut self) -> bool {
+        matches!(get(self.address, "/readyz"), Ok((200, _)))
+    }
+
     /// Where `/livez`, `/readyz` and `/metrics` are.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

@@ -46,6 +46,7 @@ pub(crate) enum Mutation {
 
 /// What the code that has reached a step must do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "fault-injection"), expect(dead_code, reason = "nothing is injected in such a build"))]
 pub(crate) enum Injected {
     Abort,
     Deaf,

@@ -1,0 +1,79 @@
+//! What came out against what should have: nothing lost, doubled, reordered or wrong.
+//!
+//! The verifier knows nothing of the runner. It reads the topics through kcat, `read_committed`, and replays the input serially
+//! through the pure crates.
+//!
+//! ```text
+//!   audio.chunks ──extract──► expected features │ code   ═?═  audio.features, audio.dead-letters
+//!   audio.features ──judge, observe──► expected score, alert, drift │ code   ═?═  audio.scores, …, audio.dead-letters
+//!                            └──► each machine's final state   ═?═  the changelog's last record of it
+//! ```
+
+mod alike;
+mod judge;
+mod read;
+mod replay;
+mod verdict;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use auscult_schemas::topics::{DEAD_LETTERS, SCORES};
+
+pub use read::{Offsets, TopicRecord, Topics};
+pub use replay::Replay;
+pub use verdict::{Finding, Verdict};
+
+use crate::Kcat;
+
+/// Reads and judges what one cluster holds.
+#[derive(Debug)]
+pub struct Verifier {
+    kcat: Kcat,
+    models: Vec<PathBuf>,
+    max_chunk_bytes: usize,
+}
+
+impl Verifier {
+    /// `models` are those that may have judged; `max_chunk_bytes` is the workers' bound.
+    #[must_use]
+    pub fn new(kcat: Kcat, models: &[PathBuf], max_chunk_bytes: usize) -> Self {
+        Self { kcat, models: models.to_vec(), max_chunk_bytes }
+    }
+
+    /// Waits until there are as many scores and dead letters as there were records sent.
+    ///
+    /// # Errors
+    /// When there are not within `limit`, or `meanwhile` fails.
+    pub fn await_settled(
+        &self,
+        since: &Offsets,
+        expected: usize,
+        limit: Duration,
+        meanwhile: impl Fn() -> Result<()>,
+    ) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            meanwhile()?;
+            let results = self.kcat.count_since(SCORES, since)? + self.kcat.count_since(DEAD_LETTERS, since)?;
+            if results >= expected {
+                return Ok(());
+            }
+            if begun.elapsed() > limit {
+                bail!("{results} of {expected} results {limit:?} after the last record was sent");
+            }
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+
+    /// Reads everything that was written since and judges it.
+    ///
+    /// # Errors
+    /// When a topic cannot be read, or a model.
+    pub fn verify(&self, since: &Offsets) -> Result<Verdict> {
+        let topics = Topics::read(&self.kcat, since)?;
+        let mut replay = Replay::of(&self.models, self.max_chunk_bytes)?;
+        judge::judge(&topics, &mut replay)
+    }
+}

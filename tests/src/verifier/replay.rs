@@ -1,0 +1,144 @@
+//! The way of a chunk, serially and by the pure crates alone.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use auscult_detection::{ClipView, Heard, Model, ModelPackage, Observation, WatchPolicy, observe_chunk};
+use auscult_features::{ChunkExtractor, Extraction};
+use auscult_schemas::{DeadLetterCode, Envelope, Features, ModelRef, Score, ScorerState, StageTimings};
+use bytes::Bytes;
+
+use super::TopicRecord;
+
+/// What a good features message comes to.
+pub struct Judged {
+    /// The score.
+    pub score: Score,
+    /// State, alert and drift.
+    pub observation: Observation,
+}
+
+/// Extractor, models, and what is remembered of each machine of each partition.
+pub struct Replay {
+    extractor: ChunkExtractor,
+    models: Vec<Model>,
+    max_chunk_bytes: usize,
+    states: HashMap<(i32, Bytes), ScorerState>,
+}
+
+impl Replay {
+    /// A replay that has heard nothing yet.
+    ///
+    /// # Errors
+    /// When a model cannot be read.
+    pub fn of(models: &[PathBuf], max_chunk_bytes: usize) -> Result<Self> {
+        let device = auscult_detection::open_device(auscult_detection::DeviceChoice::Cpu)?.device;
+        let load = |path: &PathBuf| -> Result<Model> {
+            let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+            Ok(Model::load(&ModelPackage::from_bytes(&bytes)?, &device)?)
+        };
+        let models: Vec<Model> = models.iter().map(load).collect::<Result<_>>()?;
+        let spec = models.first().context("at least one model is needed")?.manifest().feature_spec.clone();
+        Ok(Self { extractor: ChunkExtractor::new(spec)?, models, max_chunk_bytes, states: HashMap::new() })
+    }
+
+    /// What a chunk comes to: its envelope and features, or the code of its dead letter.
+    pub fn extract(&mut self, chunk: &TopicRecord) -> Result<(Envelope, Extraction), DeadLetterCode> {
+        let value = chunk.value.as_deref().unwrap_or_default();
+        if value.is_empty() {
+            return Err(DeadLetterCode::Empty);
+        }
+        if value.len() > self.max_chunk_bytes {
+            return Err(DeadLetterCode::TooLarge);
+        }
+        let envelope = envelope(chunk, Envelope::CHUNK)?;
+        let extraction = self.extractor.extract(&envelope.content_type, value).map_err(|error| error.code())?;
+        Ok((envelope, extraction))
+    }
+
+    /// A features message as a scoring worker reads it, or the code of its dead letter.
+    pub fn read(&self, record: &TopicRecord) -> Result<(Envelope, Features), DeadLetterCode> {
+        let value = record.value.as_deref().unwrap_or_default();
+        if value.is_empty() {
+            return Err(DeadLetterCode::Empty);
+        }
+        let envelope = envelope(record, Envelope::FEATURES)?;
+        let features = Features::decode(value).map_err(|_| DeadLetterCode::InvalidFeatures)?;
+        if features.metadata.feature_spec != self.models[0].spec_hash() {
+            return Err(DeadLetterCode::FeatureSpecMismatch);
+        }
+        Ok((envelope, features))
+    }
+
+    /// Whether a score may name this model.
+    #[must_use]
+    pub fn knows(&self, model: &ModelRef) -> bool {
+        self.models.iter().any(|known| known.model_ref() == model)
+    }
+
+    /// Judges one message under a model (the first where it is not known) and remembers what follows.
+    ///
+    /// # Errors
+    /// [`DeadLetterCode::InvalidFeatures`] when the model cannot judge it.
+    pub fn judge(
+        &mut self,
+        record: &TopicRecord,
+        envelope: &Envelope,
+        features: &Features,
+        under: Option<&ModelRef>,
+    ) -> Result<Judged, DeadLetterCode> {
+        let named = under.and_then(|under| self.models.iter().find(|model| model.model_ref() == under));
+        let model = named.unwrap_or(&self.models[0]);
+        let Features { channels, frames, mels, values, metadata } = features;
+        let view = ClipView { channels: *channels, frames: *frames, mels: *mels, values };
+        let mut judgements = model.judge(&[view]).map_err(|_| DeadLetterCode::InvalidFeatures)?;
+        let judgement = judgements.pop().ok_or(DeadLetterCode::Internal)?;
+
+        let id = Score::deterministic_id(&envelope.machine, &metadata.chunk, model.model_ref());
+        let heard = Heard {
+            id: &id,
+            machine: &envelope.machine,
+            chunk_id: &envelope.id,
+            time: envelope.time,
+            judgement: &judgement,
+            model: model.model_ref(),
+            manifest: model.manifest(),
+        };
+        let place = (record.coordinates.partition, Bytes::from(envelope.machine.as_str().to_owned()));
+        let observation = observe_chunk(self.states.get(&place), &heard, &WatchPolicy::default());
+        self.states.insert(place, observation.state.clone());
+        let score = Score {
+            machine: envelope.machine.clone(),
+            chunk_id: envelope.id.clone(),
+            chunk: metadata.chunk.clone(),
+            time: envelope.time,
+            score: judgement.score,
+            p_value: judgement.p_value,
+            health_index: judgement.health_index,
+            threshold: judgement.threshold,
+            anomalous: judgement.anomalous,
+            state: observation.state.alert.state,
+            previous_state: observation.previous_state,
+            quality: metadata.quality.clone(),
+            model: model.model_ref().clone(),
+            feature_spec: metadata.feature_spec,
+            timings: StageTimings::default(),
+            channel_scores: judgement.channel_scores,
+            bands: judgement.bands,
+            id,
+        };
+        Ok(Judged { score, observation })
+    }
+
+    /// What is remembered at the end.
+    #[must_use]
+    pub fn states(&self) -> &HashMap<(i32, Bytes), ScorerState> {
+        &self.states
+    }
+}
+
+fn envelope(record: &TopicRecord, default_type: &str) -> Result<Envelope, DeadLetterCode> {
+    Envelope::read(&record.headers, record.key.as_deref(), &record.coordinates, Some(record.timestamp_ms), default_type)
+        .map_err(|_| DeadLetterCode::InvalidEnvelope)
+}
