@@ -1,13 +1,13 @@
-//! `auscult topics create|check`.
+//! `auscult topics create|check|grow`.
 
 use anyhow::bail;
-use auscult_runtime::kafka::topics::{self, Created};
-use auscult_schemas::topics::{ALL, DEFAULT_PARTITIONS};
+use auscult_runtime::kafka::topics::{self, Created, Grown};
+use auscult_schemas::topics::{ALL, CHUNKS, DEFAULT_PARTITIONS, FEATURES, Topic};
 use clap::{Args, Subcommand};
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 
-/// Make the topics, or see whether they are as they must be
+/// Make the topics, see whether they are as they must be, or add partitions
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TopicsArgs {
@@ -28,6 +28,17 @@ enum TopicsCommand {
         #[command(flatten)]
         config: ConfigArgs,
     },
+    /// Add partitions to every topic, while workers run
+    ///
+    /// Results first, input last, so that no result is ever without a partition to go to. Keys move: a machine whose chunks come to another
+    /// partition is heard there as if for the first time, and its chunks are in order within each partition only. Running it again is harmless.
+    Grow {
+        /// Partitions that each topic shall have; Kafka cannot take any away
+        #[arg(long, value_name = "N")]
+        partitions: usize,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
     /// See whether all topics exist, with equal partition counts, sizes and clean-up as they must be
     Check {
         #[command(flatten)]
@@ -38,9 +49,10 @@ enum TopicsCommand {
 const EXAMPLES: &str = "\
 Examples:
   auscult topics create --brokers localhost:9092 --partitions 8 --replication 3
+  auscult topics grow --brokers localhost:9092 --partitions 16
   auscult topics check --config worker.yaml";
 
-/// Makes or checks.
+/// Makes, checks or grows.
 ///
 /// # Errors
 /// When the brokers cannot be reached, a topic cannot be made, or one is not as it must be.
@@ -67,8 +79,27 @@ pub fn run(args: &TopicsArgs) -> anyhow::Result<()> {
             }
             check(&config)
         }
+        TopicsCommand::Grow { partitions, config } => {
+            let config: KafkaOnly = config.load(&[])?;
+            topics::grow(&config.kafka, &results_first(), *partitions, |topic, grown| match grown {
+                Grown::From(before) => println!("grown    {topic}: {before} to {partitions} partitions"),
+                Grown::Enough(present) => println!("left     {topic}: it has {present}"),
+            })?;
+            check(&config)
+        }
         TopicsCommand::Check { config } => check(&config.load(&[])?),
     }
+}
+
+/// A worker writes to the number of the partition that it reads: that must be there before anything can be read from it.
+fn results_first() -> Vec<Topic> {
+    let mut topics = ALL.to_vec();
+    topics.sort_by_key(|topic| match topic.name {
+        CHUNKS => 2,
+        FEATURES => 1,
+        _ => 0,
+    });
+    topics
 }
 
 fn check(config: &KafkaOnly) -> anyhow::Result<()> {

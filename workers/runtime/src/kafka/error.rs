@@ -21,6 +21,14 @@ pub enum KafkaAccessError {
     /// The topic is not there.
     #[error("topic {0} does not exist; `auscult topics create` makes all topics")]
     NoSuchTopic(String),
+    /// A topic got no more partitions.
+    #[error("topic {topic} cannot be given more partitions: {reason}")]
+    NotGrown {
+        /// Topic.
+        topic: String,
+        /// Why, with the remedy.
+        reason: String,
+    },
     /// A record was not taken.
     #[error("a record for topic {topic} was not taken: {reason}")]
     NotSent {
@@ -80,7 +88,7 @@ pub(super) fn remedy(code: RDKafkaErrorCode, transactional_id: &str) -> Option<S
             ));
         }
         Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
-            "`auscult topics check` tells which topic is missing or has too few partitions"
+            "`auscult topics check` tells which topic is missing or has too few partitions, `auscult topics grow` adds them"
         }
         Code::MessageSizeTooLarge | Code::InvalidMessageSize => {
             "`auscult topics check` tells which topic takes less than 8 MiB"

@@ -26,6 +26,8 @@ pub(super) fn common(config: &KafkaConfig, client_id: &str) -> ClientConfig {
     // A broker that is back after a second should be used after another, not after ten.
     set_default(&mut client, config, "reconnect.backoff.max.ms", "1000");
     set_default(&mut client, config, "socket.nagle.disable", "true");
+    // How soon partitions that were added are seen; the default is five minutes.
+    set_default(&mut client, config, "topic.metadata.refresh.interval.ms", "30000");
     client.set("bootstrap.servers", &config.brokers);
     client
 }

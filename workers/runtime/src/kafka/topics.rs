@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use auscult_schemas::topics::{MAX_MESSAGE_BYTES, Topic};
-use rdkafka::admin::{AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::context::PlainContext;
@@ -24,6 +26,15 @@ pub enum Created {
     Existed,
     /// It could not be made, and why.
     Refused(String),
+}
+
+/// What came of adding partitions to one topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Grown {
+    /// It had so many, and has as many as were wanted now.
+    From(usize),
+    /// It had as many, or more.
+    Enough(usize),
 }
 
 /// What is wrong with a topic, and what to do about it.
@@ -80,6 +91,44 @@ pub fn create(
     Ok(answers.into_iter().map(told).collect())
 }
 
+/// Adds partitions, topic by topic in the given order, so that each has at least so many; each answer is told as it comes. The first that
+/// cannot be grown ends it: what comes later in the order must never have more than what comes before.
+///
+/// # Errors
+/// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`], [`KafkaAccessError::NoSuchTopic`], [`KafkaAccessError::NotGrown`].
+pub fn grow(
+    config: &KafkaConfig,
+    topics: &[Topic],
+    partitions: usize,
+    mut tell: impl FnMut(&str, Grown),
+) -> Result<(), KafkaAccessError> {
+    let admin = admin(config)?;
+    let options = AdminOptions::new().request_timeout(Some(ASKING)).operation_timeout(Some(ASKING));
+    for topic in topics {
+        let metadata =
+            admin.inner().fetch_metadata(Some(topic.name), ASKING).map_err(unreachable(config, "ask for a topic"))?;
+        let present = metadata.topics().first().map_or(0, |found| found.partitions().len());
+        if present == 0 {
+            return Err(KafkaAccessError::NoSuchTopic(topic.name.to_owned()));
+        }
+        if present >= partitions {
+            tell(topic.name, Grown::Enough(present));
+            continue;
+        }
+        let wanted = [NewPartitions::new(topic.name, partitions)];
+        let answers = answered(config, "add partitions", admin.create_partitions(&wanted, &options))?;
+        for answer in answers {
+            answer.map_err(|(topic, code)| {
+                let words = code.to_string();
+                let reason = remedy(code, "").map_or_else(|| words.clone(), |remedy| format!("{words}; {remedy}"));
+                KafkaAccessError::NotGrown { topic, reason }
+            })?;
+        }
+        tell(topic.name, Grown::From(present));
+    }
+    Ok(())
+}
+
 /// Everything that is wrong with the topics: missing ones, partition counts that differ, too small a largest message,
 /// a changelog that is not compacted. Empty when all is well.
 ///
@@ -131,7 +180,7 @@ fn uneven(topics: &[Topic], partitions: &BTreeMap<&str, usize>) -> Vec<TopicProb
             problem(
                 name,
                 format!("it has {count} partitions where another of the topics has {largest}"),
-                format!("add partitions: `kafka-topics.sh --alter --topic {name} --partitions {largest}`"),
+                format!("add partitions: `auscult topics grow --partitions {largest}`"),
             )
         })
         .collect()
