@@ -43,7 +43,7 @@ impl ScoringWorkerConfig {
 }
 
 /// Which models serve which machines.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
 pub struct ModelsConfig {
@@ -52,6 +52,16 @@ pub struct ModelsConfig {
     pub dir: Option<PathBuf>,
     /// Package that serves every machine without one of its own. Default: none; their chunks go to the dead letters.
     pub default: Option<PathBuf>,
+    /// How often the files are looked at for new, changed and removed models; 0: never, only at the start. A broken file changes
+    /// nothing: the model it was to replace goes on serving. When a file has been gone for two looks, its machine is served by
+    /// `default`, or not at all. Unit: seconds. Default: 10.
+    pub reload_secs: u64,
+}
+
+impl Default for ModelsConfig {
+    fn default() -> Self {
+        Self { dir: None, default: None, reload_secs: 10 }
+    }
 }
 
 impl Validate for ScoringWorkerConfig {

@@ -13,10 +13,9 @@ use crate::Shelf;
 /// Judgements of one batch under one model, or why there are none.
 pub(crate) type Judged = Result<Vec<Judgement>, DetectionError>;
 
-struct Request {
-    shelf: Shelf,
-    clips: Vec<Arc<Features>>,
-    answer: Sender<Judged>,
+enum Request {
+    Judge { shelf: Shelf, clips: Vec<Arc<Features>>, answer: Sender<Judged> },
+    Load { shelf: Shelf, package: Arc<ModelPackage>, answer: Sender<Result<(), DetectionError>> },
 }
 
 /// A handle to the thread. It ends when the handle is dropped.
@@ -42,7 +41,7 @@ impl DeviceThread {
             match models {
                 Ok(models) => {
                     let _ = loaded.send(Ok(()));
-                    serve(&models, &received);
+                    serve(models, &device, &received);
                 }
                 Err(error) => {
                     let _ = loaded.send(Err(error));
@@ -59,7 +58,24 @@ impl DeviceThread {
     /// When the thread has ended, which only a bug in a model can bring about; the runner then refuses the record at fault.
     pub(crate) fn judge(&self, shelf: Shelf, clips: Vec<Arc<Features>>) -> Judged {
         let (answer, answered) = crossbeam_channel::bounded(1);
-        self.requests.send(Request { shelf, clips, answer }).expect("the device thread lives as long as its handle");
+        self.requests
+            .send(Request::Judge { shelf, clips, answer })
+            .expect("the device thread lives as long as its handle");
+        answered.recv().expect("the device thread answers every request")
+    }
+
+    /// Loads a model onto a shelf, in place of the one that may be there. When it does not load, that one stays.
+    ///
+    /// # Errors
+    /// Why it does not load.
+    ///
+    /// # Panics
+    /// As [`DeviceThread::judge`].
+    pub(crate) fn load(&self, shelf: Shelf, package: Arc<ModelPackage>) -> Result<(), DetectionError> {
+        let (answer, answered) = crossbeam_channel::bounded(1);
+        self.requests
+            .send(Request::Load { shelf, package, answer })
+            .expect("the device thread lives as long as its handle");
         answered.recv().expect("the device thread answers every request")
     }
 }
@@ -78,8 +94,21 @@ pub enum StartError {
     Ended,
 }
 
-fn serve(models: &[Option<Model>], requests: &Receiver<Request>) {
-    for Request { shelf, clips, answer } in requests {
+fn serve(mut models: Vec<Option<Model>>, device: &OpenedDevice, requests: &Receiver<Request>) {
+    for request in requests {
+        let (shelf, clips, answer) = match request {
+            Request::Judge { shelf, clips, answer } => (shelf, clips, answer),
+            Request::Load { shelf, package, answer } => {
+                let loaded = Model::load(&package, &device.device).map(|model| {
+                    if models.len() <= shelf.0 {
+                        models.resize_with(shelf.0 + 1, || None);
+                    }
+                    models[shelf.0] = Some(model);
+                });
+                let _ = answer.send(loaded);
+                continue;
+            }
+        };
         let model = models[shelf.0].as_ref().expect("the library only finds shelves that hold a package");
         let views: Vec<ClipView<'_>> = clips
             .iter()

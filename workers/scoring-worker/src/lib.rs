@@ -7,12 +7,15 @@
 //!                                             │      └──────────── judgements ─────────────────┘
 //!                                             └─► alert state, drift ─► audio.scores, audio.alerts, audio.drift
 //! ```
+//!
+//! Model files may change meanwhile (`reload`): a sound one is swapped in between two batches.
 
 mod config;
 mod device_thread;
 mod library;
 mod metrics;
 mod processor;
+mod reload;
 mod stage;
 
 pub use config::{ModelsConfig, ScoringWorkerConfig};
@@ -20,4 +23,5 @@ pub use device_thread::{DeviceThread, StartError};
 pub use library::{LibraryError, ModelLibrary, ModelSource, Shelf};
 pub use metrics::ScoringMetrics;
 pub use processor::ScoringProcessor;
+pub use reload::Reload;
 pub use stage::{ScoredChunk, ScoringStage};

@@ -1,4 +1,4 @@
-//! Which model serves which machine, read once from files. A file that cannot be read is kept as that: the chunks of its
+//! Which model serves which machine, read from files. A file that cannot be read is kept as that: the chunks of its
 //! machines go to the dead letters with the reason, and all other machines are served.
 
 use std::collections::BTreeMap;
@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use auscult_detection::ModelPackage;
 use auscult_schemas::{DeadLetterCode, MachineId};
 
-use crate::ModelsConfig;
+use crate::reload::{Owner, Print};
+use crate::{ModelsConfig, Reload};
 
 /// Why no library could be set up.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,8 @@ pub struct ModelLibrary {
     sources: Vec<ModelSource>,
     by_machine: BTreeMap<String, Shelf>,
     default: Option<Shelf>,
+    /// The files as they were when they were read.
+    prints: BTreeMap<Owner, Print>,
 }
 
 impl ModelLibrary {
@@ -55,12 +58,13 @@ impl ModelLibrary {
         let mut library = Self::default();
         if let Some(dir) = &config.dir {
             for path in packages_in(dir)? {
-                let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+                library.print(Owner::Machine(stem_of(&path)), &path);
                 let shelf = library.add(read(&path));
-                library.by_machine.insert(stem, shelf);
+                library.by_machine.insert(stem_of(&path), shelf);
             }
         }
         if let Some(path) = &config.default {
+            library.print(Owner::Everyone, path);
             let shelf = library.add(read(path));
             library.default = Some(shelf);
         }
@@ -95,6 +99,51 @@ impl ModelLibrary {
             library.by_machine.insert(file_stem(&machine), shelf);
         }
         library
+    }
+
+    /// Noted before the file is read: what changes in between is noticed at the first look.
+    fn print(&mut self, owner: Owner, path: &Path) {
+        self.prints.extend(Print::of(path).map(|print| (owner, print)));
+    }
+
+    /// Watches the files from now on.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn watch(&self, config: &ModelsConfig) -> std::io::Result<Option<Reload>> {
+        Reload::start(config, self.prints.clone())
+    }
+
+    /// The shelf that is this owner's.
+    pub(crate) fn shelf_of(&self, owner: &Owner) -> Option<Shelf> {
+        match owner {
+            Owner::Machine(stem) => self.by_machine.get(stem).copied(),
+            Owner::Everyone => self.default,
+        }
+    }
+
+    /// Puts a model, or what is wrong with it, on the owner's shelf: the one that it has, or a new one.
+    pub(crate) fn put(&mut self, owner: &Owner, source: ModelSource) -> Shelf {
+        if let Some(shelf) = self.shelf_of(owner) {
+            self.sources[shelf.0] = source;
+            return shelf;
+        }
+        let shelf = self.add(source);
+        match owner {
+            Owner::Machine(stem) => {
+                self.by_machine.insert(stem.clone(), shelf);
+            }
+            Owner::Everyone => self.default = Some(shelf),
+        }
+        shelf
+    }
+
+    /// The owner has no model any more. Gives the shelf that is empty now.
+    pub(crate) fn remove(&mut self, owner: &Owner) -> Option<Shelf> {
+        match owner {
+            Owner::Machine(stem) => self.by_machine.remove(stem),
+            Owner::Everyone => self.default.take(),
+        }
     }
 
     fn add(&mut self, source: ModelSource) -> Shelf {
@@ -132,7 +181,7 @@ impl ModelLibrary {
     }
 }
 
-fn packages_in(dir: &Path) -> Result<Vec<PathBuf>, LibraryError> {
+pub(crate) fn packages_in(dir: &Path) -> Result<Vec<PathBuf>, LibraryError> {
     let unreadable = |source| LibraryError::Folder { path: dir.to_owned(), source };
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
@@ -150,6 +199,11 @@ fn read(path: &Path) -> ModelSource {
         .map_err(|error| error.to_string())
         .and_then(|bytes| ModelPackage::from_bytes(&bytes).map_err(|error| error.to_string()));
     ModelSource { name: path.display().to_string(), package }
+}
+
+/// The file's name without its ending: a machine's id.
+pub(crate) fn stem_of(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// A machine's id as a file name without its ending.
@@ -180,7 +234,7 @@ mod tests {
     fn a_corrupt_package_among_others_is_named_and_a_folder_of_nothing_else_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("fan.safetensors"), b"not a package").unwrap();
-        let config = ModelsConfig { dir: Some(dir.path().to_owned()), default: None };
+        let config = ModelsConfig { dir: Some(dir.path().to_owned()), ..ModelsConfig::default() };
         let error = ModelLibrary::open(&config).unwrap_err().to_string();
         assert!(error.contains("fan.safetensors") && error.contains("auscult train"), "{error}");
     }

@@ -20,6 +20,10 @@ pub struct ScoringMetrics {
     pub models: IntGauge,
     /// Model files that are unusable.
     pub unusable_models: IntGauge,
+    /// Models that were swapped in while running.
+    pub model_reloads: IntCounter,
+    /// Changed model files that could not be used.
+    pub model_reload_failures: IntCounter,
     /// 1 for the device in use.
     pub device: IntGaugeVec,
     /// 1 when `device: auto` found no GPU and took the CPU.
@@ -53,6 +57,11 @@ impl ScoringMetrics {
             )?,
             models: IntGauge::new("auscult_models", "models that are loaded")?,
             unusable_models: IntGauge::new("auscult_unusable_models", "model files that cannot be used")?,
+            model_reloads: IntCounter::new("auscult_model_reloads_total", "models swapped in while running")?,
+            model_reload_failures: IntCounter::new(
+                "auscult_model_reload_failures_total",
+                "changed model files that could not be used",
+            )?,
             device: IntGaugeVec::new(Opts::new("auscult_device_info", "1 for the device in use"), &["device"])?,
             device_fallback: IntGauge::new(
                 "auscult_device_fallback",
@@ -66,6 +75,8 @@ impl ScoringMetrics {
         registry.register(Box::new(metrics.last_drift_psi.clone()))?;
         registry.register(Box::new(metrics.models.clone()))?;
         registry.register(Box::new(metrics.unusable_models.clone()))?;
+        registry.register(Box::new(metrics.model_reloads.clone()))?;
+        registry.register(Box::new(metrics.model_reload_failures.clone()))?;
         registry.register(Box::new(metrics.device.clone()))?;
         registry.register(Box::new(metrics.device_fallback.clone()))?;
         for state in ["healthy", "alarm"] {

@@ -16,7 +16,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::device_thread::StartError;
-use crate::{DeviceThread, ModelLibrary, ScoringMetrics, Shelf};
+use crate::reload::{Change, Owner};
+use crate::{DeviceThread, ModelLibrary, ModelSource, Reload, ScoringMetrics, Shelf};
 
 /// A chunk on its way to its score: its envelope and features, or why it has none.
 pub type ScoredChunk = Result<(Envelope, Features), Rejection>;
@@ -33,6 +34,12 @@ struct Loaded {
     manifest: Manifest,
 }
 
+impl Loaded {
+    fn of(package: &ModelPackage) -> Self {
+        Self { model: package.model_ref(), manifest: package.manifest().clone() }
+    }
+}
+
 /// Judges batches on the device thread, and keeps each machine's alert state and drift window.
 pub struct ScoringStage {
     library: ModelLibrary,
@@ -41,6 +48,7 @@ pub struct ScoringStage {
     policy: WatchPolicy,
     metrics: Arc<Metrics>,
     scoring_metrics: ScoringMetrics,
+    reload: Option<Reload>,
 }
 
 impl ScoringStage {
@@ -58,23 +66,96 @@ impl ScoringStage {
         scoring_metrics.set_device(&device);
         let packages: Vec<Option<ModelPackage>> =
             library.sources().iter().map(|source| source.package.as_ref().ok().cloned()).collect();
-        let load = |package: &ModelPackage| Loaded { model: package.model_ref(), manifest: package.manifest().clone() };
-        let loaded: Vec<Option<Loaded>> = packages.iter().map(|package| package.as_ref().map(load)).collect();
-        let usable = loaded.iter().flatten().count();
-        scoring_metrics.models.set(i64::try_from(usable).unwrap_or(i64::MAX));
-        scoring_metrics.unusable_models.set(i64::try_from(loaded.len() - usable).unwrap_or(i64::MAX));
+        let loaded: Vec<Option<Loaded>> = packages.iter().map(|package| package.as_ref().map(Loaded::of)).collect();
         let device = DeviceThread::start(device, packages)?;
-        Ok(Self { library, loaded, device, policy, metrics, scoring_metrics })
+        let stage = Self { library, loaded, device, policy, metrics, scoring_metrics, reload: None };
+        stage.count_models();
+        Ok(stage)
+    }
+
+    /// Takes over what changes among the model files from now on.
+    pub fn follow(&mut self, reload: Option<Reload>) {
+        self.reload = reload;
+    }
+
+    fn count_models(&self) {
+        let usable = self.loaded.iter().flatten().count();
+        let unusable = self.library.sources().iter().filter(|source| source.package.is_err()).count();
+        self.scoring_metrics.models.set(i64::try_from(usable).unwrap_or(i64::MAX));
+        self.scoring_metrics.unusable_models.set(i64::try_from(unusable).unwrap_or(i64::MAX));
+    }
+
+    /// Between two batches: no batch is judged by two versions of one model.
+    fn take_changes_over(&mut self) {
+        let changes: Vec<Change> = self.reload.iter().flat_map(|reload| reload.changes.try_iter()).collect();
+        let is_changed = !changes.is_empty();
+        for change in changes {
+            match change {
+                Change::Sound(owner, name, package) => self.swap_in(&owner, name, package),
+                Change::Broken(owner, source) => {
+                    self.scoring_metrics.model_reload_failures.inc();
+                    let reason = source.package.as_ref().err().cloned().unwrap_or_default();
+                    let serving = self.library.shelf_of(&owner).and_then(|shelf| self.loaded[shelf.0].as_ref());
+                    match serving {
+                        Some(loaded) => tracing::error!(
+                            file = source.name,
+                            reason,
+                            serving = loaded.model.version,
+                            "the changed model file is unusable; the model before it goes on serving"
+                        ),
+                        None => {
+                            tracing::error!(file = source.name, reason, "the model file is unusable");
+                            let shelf = self.library.put(&owner, source);
+                            self.loaded.resize_with(self.loaded.len().max(shelf.0 + 1), || None);
+                        }
+                    }
+                }
+                Change::Gone(owner) => {
+                    tracing::warn!(
+                        ?owner,
+                        "the model file is gone; its machines are served by the default model, if there is one"
+                    );
+                    if let Some(shelf) = self.library.remove(&owner) {
+                        self.loaded[shelf.0] = None;
+                    }
+                }
+            }
+        }
+        if is_changed {
+            self.count_models();
+        }
+    }
+
+    fn swap_in(&mut self, owner: &Owner, name: String, package: Arc<ModelPackage>) {
+        let present = self.library.shelf_of(owner);
+        let shelf = present.unwrap_or(Shelf(self.library.sources().len()));
+        let loaded = Loaded::of(&package);
+        let is_same =
+            present.and_then(|shelf| self.loaded[shelf.0].as_ref()).is_some_and(|old| old.model == loaded.model);
+        if is_same {
+            return;
+        }
+        if let Err(error) = self.device.load(shelf, Arc::clone(&package)) {
+            self.scoring_metrics.model_reload_failures.inc();
+            tracing::error!(file = name, %error, "the changed model does not load onto the device; the model before it goes on serving");
+            return;
+        }
+        tracing::info!(file = name, model = %loaded.model.id.0, version = loaded.model.version, "a new model serves from here on");
+        self.scoring_metrics.model_reloads.inc();
+        let shelf = self.library.put(owner, ModelSource { name, package: Ok(Arc::unwrap_or_clone(package)) });
+        self.loaded.resize_with(self.loaded.len().max(shelf.0 + 1), || None);
+        self.loaded[shelf.0] = Some(loaded);
     }
 
     /// Scores chunks, in their order; `records` are those that they came from.
     #[must_use]
     pub fn score(
-        &self,
+        &mut self,
         records: &[Record],
         chunks: Vec<ScoredChunk>,
         memory: &mut Memory<'_, ScorerState>,
     ) -> Vec<Result<Vec<Output>, Rejection>> {
+        self.take_changes_over();
         let mut results: Vec<Result<Vec<Output>, Rejection>> = chunks.iter().map(|_| Ok(Vec::new())).collect();
         let mut candidates = Vec::new();
         for (index, chunk) in chunks.into_iter().enumerate() {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Context;
 use auscult_detection::open_device;
 use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::topics::{ALERTS, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
@@ -83,6 +84,8 @@ pub(super) fn stage(config: &ScoringWorkerConfig, metrics: &Arc<Metrics>) -> any
     let library = ModelLibrary::open(&config.models)?;
     let device = open_device(config.device)?;
     let scoring_metrics = ScoringMetrics::register(metrics.registry())?;
-    let stage = ScoringStage::start(library, device, config.watch_policy(), Arc::clone(metrics), scoring_metrics)?;
+    let reload = library.watch(&config.models).context("cannot start the thread that looks after the models")?;
+    let mut stage = ScoringStage::start(library, device, config.watch_policy(), Arc::clone(metrics), scoring_metrics)?;
+    stage.follow(reload);
     Ok(stage)
 }
