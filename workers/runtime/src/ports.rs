@@ -127,7 +127,7 @@ pub trait LogProducer: Send + 'static {
     /// What [`LogConsumer::membership`] gives.
     type Membership: Send + 'static;
 
-    /// Begin, send, await every delivery report, send offsets, commit with no time limit. Retriable errors are
+    /// Begin, send, await every delivery report, send offsets, commit. Retriable errors are
     /// answered by the same call again; an abortable one by aborting before [`Failure::Aborted`] is returned.
     ///
     /// # Errors

@@ -9,9 +9,10 @@
 //!      (answered at once with nothing)               send each output to its partition
 //!    start(positions)                                poll until every delivery is reported
 //!      first time:  incremental_assign at offset     send_offsets_to_transaction(offsets, membership)
-//!      again:       seek, which drops what is queued  commit, with no time limit
+//!      again:       seek, which drops what is queued  commit
 //!    revoke from the group ──► Revoked or Lost          retriable ─► the same call again
 //!    release ──► incremental_unassign, the answer       abortable ─► abort ─► Failure::Aborted
+//!                                                       no answer ─► fenced off; of a commit: Failure::Fatal
 //!                                                       else      ─► Failure::Fatal, never used again
 //!  restorer, restore thread
 //!    committed offset (stable) ─► changelog: wait until no transaction is open in it ─► read to end of partition
@@ -22,8 +23,8 @@
 //! at any other time it would count as the answer to a revoke that is still in the queue. That is why a rewind seeks.
 //!
 //! One limit is Kafka's own: before KIP-890 a delayed `EndTxn` can end a later transaction, and librdkafka 2.12 does not
-//! speak KIP-890's second part yet. No transactional call here has a time limit of its own, so none is left in doubt; and a producer
-//! that has lost a connection is not used for another transaction (`KafkaProducer::renew_if_in_doubt`).
+//! speak KIP-890's second part yet. A producer that has lost a connection is therefore not used for another transaction, nor is
+//! one whose call has timed out (`KafkaProducer::renew_if_in_doubt`, `fence_off`); its successor's epoch has late requests refused.
 
 mod clients;
 mod consumer;

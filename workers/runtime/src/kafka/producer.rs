@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Weak;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -33,6 +33,16 @@ pub struct KafkaProducer {
     config: KafkaConfig,
     identity: WorkerIdentity,
     transactional_id: String,
+}
+
+/// Why a transactional call did not do what it was to do.
+enum Trouble {
+    /// The transaction must be aborted; the producer is sound.
+    Abort(String),
+    /// Nobody has answered.
+    TimedOut(String),
+    /// Never use the producer again.
+    Fatal(String),
 }
 
 /// How the offsets of a batch are committed.
@@ -73,26 +83,52 @@ impl KafkaProducer {
 
     /// One transaction, as [`LogProducer::commit`] describes it.
     fn commit_transaction(
-        &self,
+        &mut self,
         outputs: &[OutputRecord],
         offsets: Option<(&TopicPartitionList, &KafkaMembership)>,
     ) -> Result<(), Failure> {
-        self.call("begin a transaction", || self.producer.begin_transaction())?;
+        let limit = self.limit();
+        match self.retried("begin a transaction", limit, |producer, _| producer.begin_transaction()) {
+            Ok(()) => {}
+            Err(Trouble::Abort(words)) => return Err(self.abort(words)),
+            Err(Trouble::TimedOut(words) | Trouble::Fatal(words)) => return Err(Failure::Fatal(words)),
+        }
         self.abort_if_injected(Step::BeforeSend)?;
         self.deliver(outputs)?;
         self.abort_if_injected(Step::AfterSend)?;
         if let Some((offsets, membership)) = offsets {
-            let send = || self.producer.send_offsets_to_transaction(offsets, membership, Timeout::Never);
-            self.call("send offsets", send)?;
+            let send = |producer: &BaseProducer<DeliveryContext>, left| {
+                producer.send_offsets_to_transaction(offsets, membership, left)
+            };
+            match self.retried("send offsets", limit, send) {
+                Ok(()) => {}
+                Err(Trouble::Abort(words)) => return Err(self.abort(words)),
+                // Nothing is committed yet: whoever fences this producer aborts its transaction.
+                Err(Trouble::TimedOut(words)) => return Err(self.fence_off(words)),
+                Err(Trouble::Fatal(words)) => return Err(Failure::Fatal(words)),
+            }
         }
         self.abort_if_injected(Step::AfterOffsets)?;
         // All deliveries are known, so that the flush within finds nothing to wait for.
-        self.call("commit", || self.producer.commit_transaction(Timeout::Never))?;
+        let commit = |producer: &BaseProducer<DeliveryContext>, left| producer.commit_transaction(left);
+        match self.retried("commit", limit * 2, commit) {
+            Ok(()) => {}
+            Err(Trouble::Abort(words)) => return Err(self.abort(words)),
+            // It may be committed or not. Only the broker knows, and is asked by the clients that come next.
+            Err(Trouble::TimedOut(words) | Trouble::Fatal(words)) => return Err(Failure::Fatal(words)),
+        }
         fault_injection::reach(Step::AfterCommit);
         Ok(())
     }
 
-    fn abort_if_injected(&self, step: Step) -> Result<(), Failure> {
+    /// How long a transactional call may take: by then the broker has aborted the transaction by itself. librdkafka's calls know
+    /// "no limit", but not all of them return then: `send_offsets_to_transaction` was seen to wait for ever after the
+    /// group's coordinator had died (tests/faults.sh, "3 brokers: group coordinator lost").
+    fn limit(&self) -> Duration {
+        Duration::from_millis(u64::from(self.config.transaction_timeout_ms))
+    }
+
+    fn abort_if_injected(&mut self, step: Step) -> Result<(), Failure> {
         match fault_injection::reach(step) {
             Some(Injected::Abort) => Err(self.abort("a test wants it".to_owned())),
             _ => Ok(()),
@@ -100,8 +136,8 @@ impl KafkaProducer {
     }
 
     /// When a connection is lost, librdkafka repeats the requests that were under way, and the first copy of one
-    /// may reach the broker much later. Of an `EndTxn` that would commit or abort the *next* transaction of the same producer (KIP-890 ends
-    /// that, and librdkafka does not speak it yet). A new producer has a new epoch, under which the late copy is refused.
+    /// may reach the broker much later. Of an `EndTxn` that would commit or abort the *next* transaction of the same producer (KIP-890
+    /// ends that, and librdkafka does not speak it yet). A new producer has a new epoch, under which the late copy is refused.
     fn renew_if_in_doubt(&mut self) -> Result<(), Failure> {
         if !matches!(self.offsets, OffsetCommit::Transaction) || is_mutated(Mutation::NoRenewal) {
             return Ok(());
@@ -114,6 +150,11 @@ impl KafkaProducer {
         tracing::info!(
             "a connection was lost: going on with a new producer, so that no late request can touch the next transaction"
         );
+        self.renew()
+    }
+
+    /// Goes on with a new producer. The one before is fenced, and its open transaction aborted by the broker.
+    fn renew(&mut self) -> Result<(), Failure> {
         let renewed = new_producer(&self.config, &self.identity)?;
         let retired = std::mem::replace(&mut self.producer, renewed);
         // librdkafka takes its time for a farewell, which nobody has to wait for.
@@ -124,45 +165,59 @@ impl KafkaProducer {
         Ok(())
     }
 
-    /// Calls until the answer is not "again"; what asks for an abort is aborted.
-    fn call(&self, doing: &'static str, call: impl Fn() -> Result<(), KafkaError>) -> Result<(), Failure> {
-        match self.retried(doing, call) {
-            Ok(()) => Ok(()),
-            Err((Verdict::Abort, words)) => Err(self.abort(words)),
-            Err((_, words)) => Err(Failure::Fatal(words)),
+    /// Rule 5: after a transactional call timed out, its producer is never used again. Says what the outcome is for the worker.
+    fn fence_off(&mut self, reason: String) -> Failure {
+        tracing::warn!(reason, "fencing this producer off with a new one");
+        match self.renew() {
+            Ok(()) => Failure::Aborted(reason),
+            Err(failure) => failure,
         }
     }
 
-    fn retried(&self, doing: &'static str, call: impl Fn() -> Result<(), KafkaError>) -> Result<(), (Verdict, String)> {
+    /// Calls until the answer is not "again", or the time is over.
+    fn retried(
+        &self,
+        doing: &'static str,
+        limit: Duration,
+        call: impl Fn(&BaseProducer<DeliveryContext>, Timeout) -> Result<(), KafkaError>,
+    ) -> Result<(), Trouble> {
+        let deadline = Instant::now() + limit;
         let mut pause = FIRST_PAUSE;
         loop {
-            let Err(error) = call() else { return Ok(()) };
+            let left = deadline.saturating_duration_since(Instant::now()).max(LONGEST_PAUSE);
+            let Err(error) = call(&self.producer, Timeout::After(left)) else { return Ok(()) };
             let words = format!("cannot {doing}: {}", explain(&error, &self.transactional_id));
             match verdict(&error) {
-                Verdict::Retry => {
+                Verdict::Retry if Instant::now() < deadline => {
                     tracing::warn!(reason = words, "trying the same again");
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
-                verdict => return Err((verdict, words)),
+                Verdict::Retry => return Err(Trouble::TimedOut(words)),
+                Verdict::Abort => return Err(Trouble::Abort(words)),
+                Verdict::Fatal => return Err(Trouble::Fatal(words)),
             }
         }
     }
 
     /// Aborts, and says what the outcome is for the worker.
-    fn abort(&self, reason: String) -> Failure {
+    fn abort(&mut self, reason: String) -> Failure {
         // librdkafka's abort waits until every delivery report is taken, which only this thread does.
         self.producer.purge(PurgeConfig::default().queue());
         self.await_deliveries();
         self.producer.context().take_failed();
-        match self.retried("abort a transaction", || self.producer.abort_transaction(Timeout::Never)) {
+        let abort = |producer: &BaseProducer<DeliveryContext>, left| producer.abort_transaction(left);
+        match self.retried("abort a transaction", self.limit(), abort) {
             Ok(()) => Failure::Aborted(reason),
-            Err((_, words)) => Failure::Fatal(format!("{words}; it was to be aborted because: {reason}")),
+            Err(Trouble::TimedOut(words)) => self.fence_off(format!("{reason}; {words}")),
+            Err(Trouble::Abort(words) | Trouble::Fatal(words)) => {
+                Failure::Fatal(format!("{words}; it was to be aborted because: {reason}"))
+            }
         }
     }
 
     /// Sends all and awaits every report.
-    fn deliver(&self, outputs: &[OutputRecord]) -> Result<(), Failure> {
+    fn deliver(&mut self, outputs: &[OutputRecord]) -> Result<(), Failure> {
         for output in outputs {
             self.enqueue(output)?;
         }
@@ -173,7 +228,7 @@ impl KafkaProducer {
         }
     }
 
-    fn enqueue(&self, output: &OutputRecord) -> Result<(), Failure> {
+    fn enqueue(&mut self, output: &OutputRecord) -> Result<(), Failure> {
         let mut record = sent(output);
         loop {
             let Err((error, unsent)) = self.producer.send(record) else {
@@ -198,7 +253,7 @@ impl KafkaProducer {
     }
 
     /// A record was not taken. What would be the same the next time is fatal; everything else is worth another try.
-    fn undelivered(&self, error: &KafkaError, topic: &str) -> Failure {
+    fn undelivered(&mut self, error: &KafkaError, topic: &str) -> Failure {
         use RDKafkaErrorCode as Code;
         let words = format!("a record for topic {topic} was not taken: {}", explain(error, &self.transactional_id));
         if let Some((fatal, reason)) = self.producer.client().fatal_error() {
@@ -294,8 +349,9 @@ impl LogProducer for KafkaProducer {
             }
             OffsetCommit::Transaction => self.commit_transaction(&outputs, Some((&list, &membership))),
             OffsetCommit::Consumer(consumer) => {
+                let consumer = Weak::clone(consumer);
                 self.deliver(&outputs)?;
-                Self::commit_offsets(consumer, &list)
+                Self::commit_offsets(&consumer, &list)
             }
         }
     }
