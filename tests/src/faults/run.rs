@@ -163,7 +163,6 @@ impl Stage {
             ("AUSCULT__KAFKA__TRANSACTION_TIMEOUT_MS", "10000"),
             ("AUSCULT__KAFKA__PROPERTIES__TOPIC_METADATA_REFRESH_INTERVAL_MS", "2000"),
             ("AUSCULT__LIMITS__DRAIN_DEADLINE_MS", "3000"),
-            ("AUSCULT__MODELS__RELOAD_SECS", "1"),
             ("AUSCULT__LIMITS__MAX_CHUNK_BYTES", "131072"),
         ]
         .into_iter()

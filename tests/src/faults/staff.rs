@@ -321,6 +321,9 @@ impl Post {
         let mut settings: Vec<(&str, &str)> =
             terms.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         settings.push(("AUSCULT_FAULTS", &faults));
+        if self.role == Role::Scoring {
+            settings.push(("AUSCULT__MODELS__RELOAD_SECS", "1"));
+        }
         self.worker = Some(Worker::start(&self.name, arguments, &terms.brokers, &settings, &terms.folder)?);
         self.died = None;
         Ok(())

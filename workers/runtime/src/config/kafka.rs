@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Problems, Validate};
+use super::{Problems, SecurityConfig, Validate};
 
 /// How a worker reaches Kafka, and what it promises.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -39,8 +39,10 @@ pub struct KafkaConfig {
     /// How many bytes of input librdkafka fetches ahead, of all partitions together.
     /// Unit: bytes. Default: 16777216 (16 MiB).
     pub prefetch_bytes: usize,
-    /// Any other property of librdkafka, such as `security.protocol` or `sasl.username`. In environment variables `_`
-    /// stands for the dot: `AUSCULT__KAFKA__PROPERTIES__SECURITY_PROTOCOL`. What the worker's promises depend on cannot
+    /// Who the client is, and that nobody listens in.
+    pub security: SecurityConfig,
+    /// Any other property of librdkafka, such as `client.rack`. In environment variables `_`
+    /// stands for the dot: `AUSCULT__KAFKA__PROPERTIES__CLIENT_RACK`. What the worker's promises depend on cannot
     /// be set here. Default: none.
     #[serde(deserialize_with = "properties", serialize_with = "without_secrets")]
     pub properties: BTreeMap<String, String>,
@@ -58,6 +60,7 @@ impl Default for KafkaConfig {
             transaction_timeout_ms: 15_000,
             compression: Compression::None,
             prefetch_bytes: 16 * 1024 * 1024,
+            security: SecurityConfig::default(),
             properties: BTreeMap::new(),
         }
     }
@@ -135,6 +138,17 @@ const OWNED: &[(&str, Option<&str>)] = &[
     ("compression.type", Some("kafka.compression")),
     ("compression.codec", Some("kafka.compression")),
     ("queued.max.messages.kbytes", Some("kafka.prefetch_bytes")),
+    ("security.protocol", Some("kafka.security.protocol")),
+    ("sasl.mechanism", Some("kafka.security.sasl.mechanism")),
+    ("sasl.mechanisms", Some("kafka.security.sasl.mechanism")),
+    ("sasl.username", Some("kafka.security.sasl.username")),
+    ("sasl.password", Some("kafka.security.sasl.password_file")),
+    ("sasl.oauthbearer.config", Some("kafka.security.sasl.token_file")),
+    ("ssl.ca.location", Some("kafka.security.tls.ca_file")),
+    ("ssl.certificate.location", Some("kafka.security.tls.cert_file")),
+    ("ssl.key.location", Some("kafka.security.tls.key_file")),
+    ("ssl.key.password", Some("kafka.security.tls.key_password_file")),
+    ("ssl.endpoint.identification.algorithm", Some("kafka.security.tls.verify_hostname")),
     ("enable.auto.commit", None),
     ("enable.auto.offset.store", None),
     ("enable.idempotence", None),
@@ -177,6 +191,7 @@ impl Validate for KafkaConfig {
             "prefetch_bytes",
             format!("is {}, must be at least 1048576", self.prefetch_bytes),
         );
+        problems.section("security", &self.security);
         for (name, own) in OWNED {
             if self.properties.contains_key(*name) {
                 let path = format!("properties.{name}");

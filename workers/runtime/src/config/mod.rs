@@ -17,9 +17,11 @@ mod load;
 mod problems;
 mod secret;
 mod sections;
+mod security;
 
 pub use kafka::{Compression, Delivery, GroupProtocol, KafkaConfig};
 pub use load::{load, schema};
 pub use problems::{ConfigError, Problem, Problems, Validate};
 pub use secret::Secret;
 pub use sections::{BatchConfig, HttpConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, validate_together};
+pub use security::{SaslConfig, SaslMechanism, SecurityConfig, SecurityProtocol, TlsConfig};

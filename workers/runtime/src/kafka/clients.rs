@@ -125,6 +125,7 @@ struct KafkaProbe {
 impl LogProbe for KafkaProbe {
     fn ends(&mut self, partitions: &[i32]) -> Result<BTreeMap<i32, i64>, Failure> {
         const ASKING: Duration = Duration::from_secs(5);
+        fetch_token(&self.reader);
         let mut ends = BTreeMap::new();
         for &partition in partitions {
             let (_, end) = self
@@ -137,11 +138,20 @@ impl LogProbe for KafkaProbe {
     }
 }
 
+/// A client asks for its token where it is polled, and one that is only asked questions never is.
+pub(super) fn fetch_token(reader: &BaseConsumer<PlainContext>) {
+    // Nothing is assigned: what could come are records of nobody's.
+    let _ = reader.poll(Duration::ZERO);
+}
+
 /// A reader that is handed its partitions.
 pub(super) fn plain_reader(
     config: &KafkaConfig,
     group_id: &str,
     client_id: &str,
 ) -> Result<BaseConsumer<PlainContext>, KafkaError> {
-    settings::reader(config, group_id, client_id).create_with_context(PlainContext)
+    let reader: BaseConsumer<PlainContext> =
+        settings::reader(config, group_id, client_id).create_with_context(PlainContext)?;
+    fetch_token(&reader);
+    Ok(reader)
 }

@@ -35,6 +35,8 @@ fn fence(
     config: &KafkaConfig,
     transactional_id: &str,
 ) -> Result<(), Failure> {
+    // The token of `oauthbearer` is asked for where the client is polled.
+    producer.poll(Duration::from_millis(10));
     let deadline = Instant::now() + CONNECTING;
     loop {
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
@@ -50,6 +52,6 @@ fn fence(
             )));
         }
         tracing::warn!(reason = words, "the transaction coordinator is not ready, asking again");
-        std::thread::sleep(Duration::from_millis(200));
+        producer.poll(Duration::from_millis(200));
     }
 }

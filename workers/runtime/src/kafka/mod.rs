@@ -37,6 +37,7 @@ mod reader;
 mod record;
 mod restorer;
 mod settings;
+mod token;
 pub mod topics;
 
 pub use clients::{KafkaClients, WorkerIdentity};

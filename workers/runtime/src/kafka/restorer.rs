@@ -9,7 +9,7 @@ use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::WorkerIdentity;
-use super::clients::plain_reader;
+use super::clients::{fetch_token, plain_reader};
 use super::context::{PlainContext, partition_list};
 use super::error::explain;
 use super::settings;
@@ -45,9 +45,11 @@ struct Position {
 impl KafkaRestorer {
     pub(super) fn new(config: &KafkaConfig, identity: &WorkerIdentity) -> Result<Self, KafkaError> {
         let client_id = format!("{}-restore", identity.instance_id);
+        let uncommitted = settings::uncommitted_ends(config, &client_id).create_with_context(PlainContext)?;
+        fetch_token(&uncommitted);
         Ok(Self {
             committed: plain_reader(config, &identity.group_id, &client_id)?,
-            uncommitted: settings::uncommitted_ends(config, &client_id).create_with_context(PlainContext)?,
+            uncommitted,
             input_topic: identity.input_topic.clone(),
             delivery: config.delivery,
         })
@@ -152,6 +154,8 @@ impl KafkaRestorer {
 
 impl LogRestorer for KafkaRestorer {
     fn restore(&mut self, partition: i32, changelog: Option<&str>) -> Result<Restored, Failure> {
+        fetch_token(&self.committed);
+        fetch_token(&self.uncommitted);
         let position = self.position(partition)?;
         let mut restored = Restored::default();
         let Some(topic) = changelog else {

@@ -5,7 +5,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
 use super::WorkerIdentity;
-use crate::config::{Delivery, GroupProtocol, KafkaConfig};
+use crate::config::{Delivery, GroupProtocol, KafkaConfig, SaslMechanism, Secret, SecurityConfig, SecurityProtocol};
 
 /// What is left of the largest message for the framing of a record batch.
 const FRAMING: usize = 512;
@@ -29,7 +29,51 @@ pub(super) fn common(config: &KafkaConfig, client_id: &str) -> ClientConfig {
     // How soon partitions that were added are seen; the default is five minutes.
     set_default(&mut client, config, "topic.metadata.refresh.interval.ms", "30000");
     client.set("bootstrap.servers", &config.brokers);
+    secure(&mut client, &config.security);
     client
+}
+
+/// Passwords are read here, whenever clients are made: one that was changed meanwhile is found by those that come next.
+fn secure(client: &mut ClientConfig, security: &SecurityConfig) {
+    let SecurityConfig { protocol, tls, sasl } = security;
+    client.set("security.protocol", protocol.as_str());
+    let files = [
+        ("ssl.ca.location", &tls.ca_file),
+        ("ssl.certificate.location", &tls.cert_file),
+        ("ssl.key.location", &tls.key_file),
+    ];
+    if matches!(protocol, SecurityProtocol::Tls | SecurityProtocol::SaslTls) {
+        for (name, file) in files {
+            if let Some(file) = file {
+                client.set(name, file.display().to_string());
+            }
+        }
+        set_secret(client, "ssl.key.password", tls.key_password());
+        client.set("ssl.endpoint.identification.algorithm", if tls.verify_hostname { "https" } else { "none" });
+    }
+    if protocol.has_sasl() {
+        client.set("sasl.mechanisms", sasl.mechanism.as_str());
+        match (sasl.mechanism, &sasl.token_file) {
+            (SaslMechanism::Oauthbearer, Some(file)) => {
+                client.set("sasl.oauthbearer.config", file.display().to_string());
+            }
+            _ => {
+                client.set("sasl.username", sasl.username.clone().unwrap_or_default());
+                set_secret(client, "sasl.password", sasl.password());
+            }
+        }
+    }
+}
+
+fn set_secret(client: &mut ClientConfig, name: &str, secret: Result<Option<Secret>, String>) {
+    match secret {
+        Ok(Some(secret)) => {
+            client.set(name, secret.reveal());
+        }
+        Ok(None) => {}
+        // It could be read at the start. The broker will refuse the client, which is tried again later.
+        Err(reason) => tracing::error!(property = name, reason, "a secret cannot be read"),
+    }
 }
 
 fn set_default(client: &mut ClientConfig, config: &KafkaConfig, name: &str, value: &str) {
@@ -74,6 +118,8 @@ pub(super) fn member(config: &KafkaConfig, identity: &WorkerIdentity) -> ClientC
 pub(super) fn reader(config: &KafkaConfig, group_id: &str, client_id: &str) -> ClientConfig {
     let mut client = reading(config, client_id);
     client.set("group.id", group_id);
+    // How long a broker waits for more before it says that there is no more: each restored partition waits as long.
+    set_default(&mut client, config, "fetch.wait.max.ms", "10");
     without_session(&mut client, config);
     client
 }

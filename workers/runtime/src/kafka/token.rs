@@ -1,0 +1,82 @@
+//! The token of `oauthbearer`: a JWT in a file, read whenever librdkafka asks for a fresh one.
+
+use std::error::Error;
+use std::path::Path;
+
+use rdkafka::client::OAuthToken;
+
+/// Reads the token; `config` is `sasl.oauthbearer.config`, in which the settings put the file's path. Who it is (`sub`) and until
+/// when (`exp`) stand in the token itself (RFC 7519).
+pub(super) fn from_file(config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+    let path = Path::new(config.ok_or("kafka.security.sasl.token_file is not set")?);
+    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    parse(text.trim()).map_err(|reason| {
+        let path = path.display();
+        tracing::error!(%path, reason, "the token is of no use");
+        format!("{path}: {reason}").into()
+    })
+}
+
+fn parse(token: &str) -> Result<OAuthToken, String> {
+    #[derive(serde::Deserialize)]
+    struct Claims {
+        sub: Option<String>,
+        exp: Option<f64>,
+    }
+    let mut parts = token.split('.');
+    let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return Err("it is no JWT: three parts with dots between them were expected".to_owned());
+    };
+    let json = base64url(payload).ok_or("its second part is not base64url")?;
+    let claims: Claims =
+        serde_json::from_slice(&json).map_err(|error| format!("its claims are no JSON object: {error}"))?;
+    let expires_s = claims.exp.ok_or("it has no claim `exp`: it must expire")?;
+    let lifetime_ms = (expires_s * 1e3) as i64;
+    if lifetime_ms <= jiff::Timestamp::now().as_millisecond() {
+        return Err("it has expired: whoever puts it there must renew it".to_owned());
+    }
+    Ok(OAuthToken { token: token.to_owned(), principal_name: claims.sub.unwrap_or_default(), lifetime_ms })
+}
+
+/// Base64 in its alphabet for addresses, without padding (RFC 4648, section 5).
+fn base64url(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
+    let (mut bits, mut count) = (0_u32, 0_u32);
+    for letter in text.trim_end_matches('=').bytes() {
+        let value = match letter {
+            b'A'..=b'Z' => letter - b'A',
+            b'a'..=b'z' => letter - b'a' + 26,
+            b'0'..=b'9' => letter - b'0' + 52,
+            b'-' => 62,
+            b'_' => 63,
+            _ => return None,
+        };
+        bits = (bits << 6) | u32::from(value);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_says_who_it_is_and_until_when() {
+        // {"alg":"none"} . {"sub":"scoring","exp":4102444800}
+        let token = parse("eyJhbGciOiJub25lIn0.eyJzdWIiOiJzY29yaW5nIiwiZXhwIjo0MTAyNDQ0ODAwfQ.").unwrap();
+        assert_eq!((token.principal_name.as_str(), token.lifetime_ms), ("scoring", 4_102_444_800_000));
+    }
+
+    #[test]
+    fn what_is_no_token_or_an_old_one_is_told_apart() {
+        assert!(parse("hello").err().unwrap().contains("no JWT"));
+        assert!(parse("a.!.c").err().unwrap().contains("base64url"));
+        // {"sub":"scoring","exp":1}
+        assert!(parse("a.eyJzdWIiOiJzY29yaW5nIiwiZXhwIjoxfQ.c").err().unwrap().contains("expired"));
+    }
+}
