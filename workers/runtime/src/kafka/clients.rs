@@ -92,7 +92,7 @@ impl LogClients for KafkaClients {
         let member: BaseConsumer<MemberContext> = settings::member(&self.config, &self.identity)
             .create_with_context(MemberContext::new(topic))
             .map_err(cannot_create)?;
-        let consumer = KafkaConsumer::subscribed(member, topic).map_err(cannot_create)?;
+        let consumer = KafkaConsumer::subscribed(member, topic, &self.identity.group_id).map_err(cannot_create)?;
         let producer = match self.config.delivery {
             Delivery::ExactlyOnce => KafkaProducer::transactional(producer, &self.config, &self.identity),
             Delivery::AtLeastOnce => {

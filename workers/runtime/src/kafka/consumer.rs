@@ -9,7 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::context::{GroupEvent, MemberContext, partition_list};
-use super::error::{explain, remedy};
+use super::error::{About, explain, remedy};
 use super::record::received;
 use crate::fault_injection::{self, Injected, Step};
 use crate::ports::{ConsumerEvent, Failure, Heard, LogConsumer};
@@ -25,6 +25,7 @@ const SEEKING: Duration = Duration::from_secs(30);
 /// The member of the worker's group. Leaves the group when dropped.
 pub struct KafkaConsumer {
     topic: String,
+    group: String,
     /// `None` only while it is being dropped.
     consumer: Option<Arc<BaseConsumer<MemberContext>>>,
     /// The next offset to be delivered of each started partition.
@@ -43,10 +44,15 @@ pub struct KafkaConsumer {
 }
 
 impl KafkaConsumer {
-    pub(super) fn subscribed(consumer: BaseConsumer<MemberContext>, topic: &str) -> Result<Self, KafkaError> {
+    pub(super) fn subscribed(
+        consumer: BaseConsumer<MemberContext>,
+        topic: &str,
+        group: &str,
+    ) -> Result<Self, KafkaError> {
         consumer.subscribe(&[topic])?;
         Ok(Self {
             topic: topic.to_owned(),
+            group: group.to_owned(),
             consumer: Some(Arc::new(consumer)),
             positions: BTreeMap::new(),
             fetched: BTreeSet::new(),
@@ -65,6 +71,10 @@ impl KafkaConsumer {
 
     fn client(&self) -> &BaseConsumer<MemberContext> {
         self.consumer.as_ref().expect("it is taken out only by drop")
+    }
+
+    fn about(&self) -> About<'_> {
+        About::Input { group: &self.group, topic: &self.topic }
     }
 
     fn group_event(&mut self) -> Option<ConsumerEvent> {
@@ -111,7 +121,7 @@ impl KafkaConsumer {
             )
         );
         if is_refusal || matches!(error, KafkaError::MessageConsumptionFatal(_)) {
-            return Some(ConsumerEvent::Failed(Failure::Fatal(explain(error, ""))));
+            return Some(ConsumerEvent::Failed(Failure::Fatal(explain(error, self.about()))));
         }
         // Everything else librdkafka gets over by itself: brokers away, elections, topics that are not there yet. Lost
         // connections it logs too, and more sparingly.
@@ -123,7 +133,7 @@ impl KafkaConsumer {
             tracing::debug!(%error, "consuming is held up");
             return None;
         }
-        let advice = code.and_then(|code| remedy(code, "")).unwrap_or_default();
+        let advice = code.and_then(|code| remedy(code, self.about())).unwrap_or_default();
         tracing::warn!(%error, advice, "consuming is held up");
         None
     }

@@ -65,47 +65,84 @@ pub(super) fn verdict(error: &KafkaError) -> Verdict {
     }
 }
 
+/// What a call was about, for the remedy of its error.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum About<'a> {
+    /// Nothing in particular.
+    Cluster,
+    /// A topic, and what was being done to it: an operation of Kafka's access control lists.
+    Topic(&'a str, &'static str),
+    /// The worker's group and its input, which it reads.
+    Input { group: &'a str, topic: &'a str },
+    /// The transactions of this id, for that group.
+    Transactions { id: &'a str, group: &'a str },
+}
+
 /// The error's words, with the remedy where there is one that the user can take.
-pub(super) fn explain(error: &KafkaError, transactional_id: &str) -> String {
+pub(super) fn explain(error: &KafkaError, about: About<'_>) -> String {
     let words = match error {
         KafkaError::Transaction(error) => format!("{} ({})", error.string(), error.name()),
         other => other.to_string(),
     };
-    match code(error).and_then(|code| remedy(code, transactional_id)) {
+    match code(error).and_then(|code| remedy(code, about)) {
         Some(remedy) => format!("{words}; {remedy}"),
         None => words,
     }
 }
 
+/// A right that is missing, and the command that grants it.
+fn missing(operation: &str, kind: &str, name: &str) -> String {
+    let flag = match kind {
+        "topic" => "--topic",
+        "group" => "--group",
+        _ => "--transactional-id",
+    };
+    format!(
+        "this worker's principal lacks the right to {operation} {kind} {name}: \
+         `kafka-acls.sh --bootstrap-server … --add --allow-principal User:… --operation {operation} {flag} {name}`"
+    )
+}
+
 /// The remedy that the user can take, where there is one.
-pub(super) fn remedy(code: RDKafkaErrorCode, transactional_id: &str) -> Option<String> {
+pub(super) fn remedy(code: RDKafkaErrorCode, about: About<'_>) -> Option<String> {
     use RDKafkaErrorCode as Code;
-    let text = match code {
-        Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch => {
+    let text = match (code, about) {
+        (Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch, About::Transactions { id, .. }) => {
             return Some(format!(
-                "another worker uses transactional.id {transactional_id} (give each worker its own kafka.instance_id), \
+                "another worker uses transactional.id {id} (give each worker its own kafka.instance_id), \
                  or the broker ended the transaction because it took longer than kafka.transaction_timeout_ms"
             ));
         }
-        Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
+        (Code::TopicAuthorizationFailed, About::Topic(topic, operation)) => {
+            return Some(missing(operation, "topic", topic));
+        }
+        (Code::TopicAuthorizationFailed, About::Input { topic, .. }) => return Some(missing("Read", "topic", topic)),
+        (Code::GroupAuthorizationFailed, About::Input { group, .. } | About::Transactions { group, .. }) => {
+            return Some(missing("Read", "group", group));
+        }
+        (Code::TransactionalIdAuthorizationFailed, About::Transactions { id, .. }) => {
+            return Some(missing("Write", "transactional id", id));
+        }
+        (Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition, _) => {
             "`auscult topics check` tells which topic is missing or has too few partitions, `auscult topics grow` adds them"
         }
-        Code::MessageSizeTooLarge | Code::InvalidMessageSize => {
+        (Code::MessageSizeTooLarge | Code::InvalidMessageSize, _) => {
             "`auscult topics check` tells which topic takes less than 8 MiB"
         }
-        Code::TopicAuthorizationFailed => "the principal may not use the topic: it needs Read or Write on it",
-        Code::GroupAuthorizationFailed => "the principal may not use the group: it needs Read on kafka.group_id",
-        Code::TransactionalIdAuthorizationFailed => {
-            "the principal may not use the transactional id: it needs Write on the prefix kafka.group_id"
+        (Code::TopicAuthorizationFailed, _) => "the principal lacks Read or Write on a topic",
+        (Code::GroupAuthorizationFailed, _) => "the principal lacks Read on its group, kafka.group_id",
+        (Code::TransactionalIdAuthorizationFailed, _) => "the principal lacks Write on its transactional id",
+        (Code::ClusterAuthorizationFailed, _) => "the principal lacks IdempotentWrite on the cluster",
+        (Code::Authentication | Code::SaslAuthenticationFailed, _) => {
+            "the broker does not accept the credentials in kafka.security.sasl"
         }
-        Code::ClusterAuthorizationFailed => "the principal needs IdempotentWrite on the cluster",
-        Code::Authentication | Code::SaslAuthenticationFailed => {
-            "the broker does not accept the credentials in kafka.properties"
+        (Code::SSL, _) => {
+            "see kafka.security.tls: is the broker's authority in ca_file, and its name the one connected to?"
         }
-        Code::InvalidTransactionTimeout => {
+        (Code::InvalidTransactionTimeout, _) => {
             "kafka.transaction_timeout_ms is above the broker's transaction.max.timeout.ms"
         }
-        Code::UnsupportedFeature => "the broker is too old, or is none",
+        (Code::UnsupportedFeature, _) => "the broker is too old, or is none",
         _ => return None,
     };
     Some(text.to_owned())

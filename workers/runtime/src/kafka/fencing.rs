@@ -8,7 +8,7 @@ use rdkafka::producer::{BaseProducer, Producer};
 use super::WorkerIdentity;
 use super::clients::cannot_create;
 use super::context::DeliveryContext;
-use super::error::{Verdict, explain, verdict};
+use super::error::{About, Verdict, explain, verdict};
 use super::settings;
 use crate::config::{Delivery, KafkaConfig};
 use crate::ports::Failure;
@@ -25,7 +25,7 @@ pub(super) fn new_producer(
         .create_with_context(DeliveryContext::default())
         .map_err(cannot_create)?;
     if config.delivery == Delivery::ExactlyOnce {
-        fence(&producer, config, &identity.transactional_id())?;
+        fence(&producer, config, identity)?;
     }
     Ok(producer)
 }
@@ -33,15 +33,17 @@ pub(super) fn new_producer(
 fn fence(
     producer: &BaseProducer<DeliveryContext>,
     config: &KafkaConfig,
-    transactional_id: &str,
+    identity: &WorkerIdentity,
 ) -> Result<(), Failure> {
+    let transactional_id = identity.transactional_id();
+    let about = About::Transactions { id: &transactional_id, group: &identity.group_id };
     // The token of `oauthbearer` is asked for where the client is polled.
     producer.poll(Duration::from_millis(10));
     let deadline = Instant::now() + CONNECTING;
     loop {
         let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
         let Err(error) = producer.init_transactions(left) else { return Ok(()) };
-        let words = explain(&error, transactional_id);
+        let words = explain(&error, about);
         if verdict(&error) != Verdict::Retry {
             return Err(Failure::Fatal(format!("cannot begin as {transactional_id}: {words}")));
         }

@@ -8,7 +8,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::context::DeliveryContext;
-use super::error::{KafkaAccessError, explain};
+use super::error::{About, KafkaAccessError, explain};
 use super::record::native_headers;
 use super::settings;
 use crate::config::KafkaConfig;
@@ -66,7 +66,7 @@ impl GatewayProducer {
                 return self.report();
             };
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                let reason = explain(&error, "");
+                let reason = explain(&error, About::Topic(&record.topic, "Write"));
                 return Err(KafkaAccessError::NotSent { topic: record.topic.clone(), reason });
             }
             self.producer.poll(Duration::from_millis(1));
@@ -103,7 +103,10 @@ impl GatewayProducer {
 
     fn report(&self) -> Result<(), KafkaAccessError> {
         match self.producer.context().take_failed() {
-            Some((error, topic)) => Err(KafkaAccessError::NotSent { topic, reason: explain(&error, "") }),
+            Some((error, topic)) => {
+                let reason = explain(&error, About::Topic(&topic, "Write"));
+                Err(KafkaAccessError::NotSent { topic, reason })
+            }
             None => Ok(()),
         }
     }

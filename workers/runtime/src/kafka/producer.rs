@@ -13,7 +13,7 @@ use rdkafka::util::Timeout;
 use super::WorkerIdentity;
 use super::consumer::KafkaMembership;
 use super::context::{DeliveryContext, MemberContext, partition_list};
-use super::error::{Verdict, code, explain, verdict};
+use super::error::{About, Verdict, code, explain, verdict};
 use super::fencing::new_producer;
 use super::record::sent;
 use crate::config::KafkaConfig;
@@ -128,6 +128,10 @@ impl KafkaProducer {
         Duration::from_millis(u64::from(self.config.transaction_timeout_ms))
     }
 
+    fn about(&self) -> About<'_> {
+        About::Transactions { id: &self.transactional_id, group: &self.identity.group_id }
+    }
+
     fn abort_if_injected(&mut self, step: Step) -> Result<(), Failure> {
         match fault_injection::reach(step) {
             Some(Injected::Abort) => Err(self.abort("a test wants it".to_owned())),
@@ -186,7 +190,7 @@ impl KafkaProducer {
         loop {
             let left = deadline.saturating_duration_since(Instant::now()).max(LONGEST_PAUSE);
             let Err(error) = call(&self.producer, Timeout::After(left)) else { return Ok(()) };
-            let words = format!("cannot {doing}: {}", explain(&error, &self.transactional_id));
+            let words = format!("cannot {doing}: {}", explain(&error, self.about()));
             match verdict(&error) {
                 Verdict::Retry if Instant::now() < deadline => {
                     tracing::warn!(reason = words, "trying the same again");
@@ -255,9 +259,10 @@ impl KafkaProducer {
     /// A record was not taken. What would be the same the next time is fatal; everything else is worth another try.
     fn undelivered(&mut self, error: &KafkaError, topic: &str) -> Failure {
         use RDKafkaErrorCode as Code;
-        let words = format!("a record for topic {topic} was not taken: {}", explain(error, &self.transactional_id));
+        let words =
+            format!("a record for topic {topic} was not taken: {}", explain(error, About::Topic(topic, "Write")));
         if let Some((fatal, reason)) = self.producer.client().fatal_error() {
-            let cause = explain(&KafkaError::Global(fatal), &self.transactional_id);
+            let cause = explain(&KafkaError::Global(fatal), self.about());
             return Failure::Fatal(format!("{words}: {reason} ({cause})"));
         }
         let is_hopeless = matches!(
@@ -300,7 +305,7 @@ impl KafkaProducer {
                 return Err(Failure::Fatal("the consumer is closed".to_owned()));
             };
             let Err(error) = consumer.commit(offsets, CommitMode::Sync) else { return Ok(()) };
-            let words = format!("cannot commit offsets: {}", explain(&error, ""));
+            let words = format!("cannot commit offsets: {}", explain(&error, About::Cluster));
             match code(&error) {
                 Some(
                     Code::CoordinatorLoadInProgress

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::clients::plain_reader;
 use super::context::PlainContext;
-use super::error::{KafkaAccessError, explain};
+use super::error::{About, KafkaAccessError, explain};
 use super::record::received;
 use crate::config::KafkaConfig;
 use crate::record::Record;
@@ -39,6 +39,7 @@ pub struct TopicReader {
 
 /// One topic with a client of its own: librdkafka tells of an ended partition only its number.
 struct OpenTopic {
+    topic: String,
     consumer: BaseConsumer<PlainContext>,
     /// Partitions whose end has not been reached.
     unread: BTreeSet<i32>,
@@ -115,7 +116,11 @@ impl OpenTopic {
             .map_err(|error| KafkaAccessError::Client(error.to_string()))?;
         let unreachable = |doing: &'static str| {
             let brokers = config.brokers.clone();
-            move |error: KafkaError| KafkaAccessError::Unreachable { doing, brokers, reason: explain(&error, "") }
+            move |error: KafkaError| KafkaAccessError::Unreachable {
+                doing,
+                brokers,
+                reason: explain(&error, About::Cluster),
+            }
         };
         let unreadable = |error: KafkaError| KafkaAccessError::Read(format!("topic {topic}: {error}"));
 
@@ -123,7 +128,14 @@ impl OpenTopic {
             consumer.fetch_metadata(Some(topic), ASKING).map_err(unreachable("ask for the topic's partitions"))?;
         let partitions = metadata.topics().first().map(|found| found.partitions()).unwrap_or_default();
         if partitions.is_empty() {
-            return Err(KafkaAccessError::NoSuchTopic(topic.to_owned()));
+            let error = metadata.topics().first().and_then(|found| found.error()).map(RDKafkaErrorCode::from);
+            return Err(match error {
+                Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                    let error = KafkaError::Global(RDKafkaErrorCode::TopicAuthorizationFailed);
+                    KafkaAccessError::Read(explain(&error, About::Topic(topic, "Read")))
+                }
+                _ => KafkaAccessError::NoSuchTopic(topic.to_owned()),
+            });
         }
         let unread: BTreeSet<i32> = partitions.iter().map(|partition| partition.id()).collect();
 
@@ -145,7 +157,7 @@ impl OpenTopic {
             list = consumer.offsets_for_times(list, ASKING).map_err(unreachable("ask for offsets by time"))?;
         }
         consumer.assign(&list).map_err(unreadable)?;
-        Ok(Self { consumer, unread })
+        Ok(Self { topic: topic.to_owned(), consumer, unread })
     }
 
     fn next(&mut self, timeout: Duration) -> Result<Option<Record>, KafkaAccessError> {
@@ -153,6 +165,10 @@ impl OpenTopic {
             Some(Ok(message)) => return Ok(Some(received(&message))),
             Some(Err(KafkaError::PartitionEOF(partition))) => {
                 self.unread.remove(&partition);
+            }
+            Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                let reason = explain(&error, About::Topic(&self.topic, "Read"));
+                return Err(KafkaAccessError::Read(reason));
             }
             Some(Err(error)) => {
                 if let Some((_, reason)) = self.consumer.client().fatal_error() {

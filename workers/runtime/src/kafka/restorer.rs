@@ -11,7 +11,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 use super::WorkerIdentity;
 use super::clients::{fetch_token, plain_reader};
 use super::context::{PlainContext, partition_list};
-use super::error::explain;
+use super::error::{About, explain};
 use super::settings;
 use crate::config::{Delivery, KafkaConfig};
 use crate::ports::{Failure, LogRestorer, Restored};
@@ -31,6 +31,7 @@ pub struct KafkaRestorer {
     /// Sees the end of a partition even where a transaction is open.
     uncommitted: BaseConsumer<PlainContext>,
     input_topic: String,
+    group: String,
     delivery: Delivery,
 }
 
@@ -51,6 +52,7 @@ impl KafkaRestorer {
             committed: plain_reader(config, &identity.group_id, &client_id)?,
             uncommitted,
             input_topic: identity.input_topic.clone(),
+            group: identity.group_id.clone(),
             delivery: config.delivery,
         })
     }
@@ -58,8 +60,9 @@ impl KafkaRestorer {
     /// The offset to go on from. The broker does not tell it while a transaction that holds offsets of the partition is open
     /// (`UNSTABLE_OFFSET_COMMIT`, KIP-447), and librdkafka asks again then.
     fn position(&self, partition: i32) -> Result<Position, Failure> {
+        let input = About::Input { group: &self.group, topic: &self.input_topic };
         let list = partition_list(&self.input_topic, [(partition, None)]);
-        let committed = patiently("ask for committed offsets", || {
+        let committed = patiently("ask for committed offsets", input, || {
             let answer = self.committed.committed_offsets(list.clone(), ASKING)?;
             // An error of the partition alone stands beside it.
             for element in answer.elements() {
@@ -99,7 +102,9 @@ impl KafkaRestorer {
     }
 
     fn ends(&self, client: &BaseConsumer<PlainContext>, topic: &str, partition: i32) -> Result<(i64, i64), Failure> {
-        patiently("ask for the ends of a partition", || client.fetch_watermarks(topic, partition, ASKING))
+        patiently("ask for the ends of a partition", About::Topic(topic, "Read"), || {
+            client.fetch_watermarks(topic, partition, ASKING)
+        })
     }
 
     /// Waits until everything that is in the partition now is committed or aborted. Behind an open transaction (one
@@ -140,7 +145,9 @@ impl KafkaRestorer {
                     };
                 }
                 Some(Err(KafkaError::PartitionEOF(ended))) if ended == partition => return Ok(next_offset),
-                Some(Err(error)) if is_final(&error) => return Err(failed("read the changelog", &error)),
+                Some(Err(error)) if is_final(&error) => {
+                    return Err(failed("read the changelog", &error, About::Topic(topic, "Read")));
+                }
                 Some(Err(error)) => tracing::warn!(%error, topic, partition, "reading the changelog is held up"),
                 None => {}
             }
@@ -166,9 +173,13 @@ impl LogRestorer for KafkaRestorer {
 
         let mut list = TopicPartitionList::new();
         let beginning = list.add_partition_offset(topic, partition, Offset::Beginning);
-        beginning.and_then(|()| self.committed.assign(&list)).map_err(|error| failed("read the changelog", &error))?;
+        beginning
+            .and_then(|()| self.committed.assign(&list))
+            .map_err(|error| failed("read the changelog", &error, About::Topic(topic, "Read")))?;
         let read = self.read_to_end(topic, partition, &mut restored);
-        self.committed.unassign().map_err(|error| failed("leave the changelog", &error))?;
+        self.committed
+            .unassign()
+            .map_err(|error| failed("leave the changelog", &error, About::Topic(topic, "Read")))?;
         self.conclude(partition, &position, read?, &mut restored);
         Ok(restored)
     }
@@ -181,12 +192,12 @@ fn next_offset_of(message: &BorrowedMessage<'_>) -> Option<i64> {
 }
 
 /// Asks until there is an answer, or none is to be hoped for.
-fn patiently<T>(doing: &'static str, ask: impl Fn() -> Result<T, KafkaError>) -> Result<T, Failure> {
+fn patiently<T>(doing: &'static str, about: About<'_>, ask: impl Fn() -> Result<T, KafkaError>) -> Result<T, Failure> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         match ask() {
             Ok(answer) => return Ok(answer),
-            Err(error) if is_final(&error) || Instant::now() >= deadline => return Err(failed(doing, &error)),
+            Err(error) if is_final(&error) || Instant::now() >= deadline => return Err(failed(doing, &error, about)),
             Err(error) => {
                 tracing::warn!(%error, "cannot {doing} yet, asking again");
                 std::thread::sleep(PAUSE);
@@ -212,6 +223,6 @@ fn is_final(error: &KafkaError) -> bool {
     is_refusal || matches!(error, KafkaError::MessageConsumptionFatal(_))
 }
 
-fn failed(doing: &'static str, error: &KafkaError) -> Failure {
-    Failure::Fatal(format!("cannot {doing}: {}", explain(error, "")))
+fn failed(doing: &'static str, error: &KafkaError, about: About<'_>) -> Failure {
+    Failure::Fatal(format!("cannot {doing}: {}", explain(error, about)))
 }

@@ -7,12 +7,14 @@ use auscult_schemas::topics::{MAX_MESSAGE_BYTES, Topic};
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
 };
+use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::clients::plain_reader;
 use super::context::PlainContext;
-use super::error::{KafkaAccessError, explain, remedy};
+use super::error::{About, KafkaAccessError, explain, remedy};
 use super::settings;
-use crate::config::KafkaConfig;
+use crate::config::{KafkaConfig, SaslMechanism};
 
 const ASKING: Duration = Duration::from_secs(15);
 const CLIENT_ID: &str = "auscult-topics";
@@ -84,7 +86,8 @@ pub fn create(
         Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => (name, Created::Existed),
         Err((name, code)) => {
             let words = code.to_string();
-            let refused = remedy(code, "").map_or_else(|| words.clone(), |remedy| format!("{words}; {remedy}"));
+            let refused =
+                remedy(code, About::Cluster).map_or_else(|| words.clone(), |remedy| format!("{words}; {remedy}"));
             (name, Created::Refused(refused))
         }
     };
@@ -120,7 +123,8 @@ pub fn grow(
         for answer in answers {
             answer.map_err(|(topic, code)| {
                 let words = code.to_string();
-                let reason = remedy(code, "").map_or_else(|| words.clone(), |remedy| format!("{words}; {remedy}"));
+                let reason =
+                    remedy(code, About::Cluster).map_or_else(|| words.clone(), |remedy| format!("{words}; {remedy}"));
                 KafkaAccessError::NotGrown { topic, reason }
             })?;
         }
@@ -135,13 +139,33 @@ pub fn grow(
 /// # Errors
 /// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`].
 pub fn check(config: &KafkaConfig, topics: &[Topic]) -> Result<Vec<TopicProblem>, KafkaAccessError> {
-    let admin = admin(config)?;
-    let metadata = admin.inner().fetch_metadata(None, ASKING).map_err(unreachable(config, "ask for the topics"))?;
-    let partitions: BTreeMap<&str, usize> =
-        metadata.topics().iter().map(|topic| (topic.name(), topic.partitions().len())).collect();
-
-    let mut problems = missing(topics, &partitions);
-    problems.extend(uneven(topics, &partitions));
+    let reader =
+        plain_reader(config, CLIENT_ID, CLIENT_ID).map_err(|error| KafkaAccessError::Client(error.to_string()))?;
+    let mut partitions: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for topic in topics {
+        // One by one and by name: in a list of all, a topic that may not be seen is missing like one that does not exist.
+        let metadata =
+            reader.fetch_metadata(Some(topic.name), ASKING).map_err(unreachable(config, "ask for the topics"))?;
+        let Some(found) = metadata.topics().first() else { continue };
+        let error = found.error().map(RDKafkaErrorCode::from);
+        if error == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
+            let remedy = remedy(RDKafkaErrorCode::TopicAuthorizationFailed, About::Topic(topic.name, "Describe"));
+            problems.push(problem(topic.name, "it cannot be seen", remedy.unwrap_or_default()));
+        } else if !found.partitions().is_empty() {
+            partitions.insert(topic.name, found.partitions().len());
+        }
+    }
+    let unseen: Vec<String> = problems.iter().map(|problem: &TopicProblem| problem.topic.clone()).collect();
+    let seen: Vec<Topic> =
+        topics.iter().filter(|topic| !unseen.iter().any(|name| name == topic.name)).copied().collect();
+    problems.extend(missing(&seen, &partitions));
+    problems.extend(uneven(&seen, &partitions));
+    if config.security.protocol.has_sasl() && config.security.sasl.mechanism == SaslMechanism::Oauthbearer {
+        // rdkafka's admin client never asks for a token.
+        tracing::info!("the topics' settings are not checked: an admin client cannot use a token");
+        return Ok(problems);
+    }
 
     let existing: Vec<&Topic> = topics.iter().filter(|topic| partitions.contains_key(topic.name)).collect();
     let asked: Vec<ResourceSpecifier<'_>> = existing.iter().map(|topic| ResourceSpecifier::Topic(topic.name)).collect();
@@ -149,16 +173,16 @@ pub fn check(config: &KafkaConfig, topics: &[Topic]) -> Result<Vec<TopicProblem>
     let answers = if asked.is_empty() {
         Vec::new()
     } else {
-        answered(config, "ask for the topics' settings", admin.describe_configs(&asked, &options))?
+        answered(config, "ask for the topics' settings", admin(config)?.describe_configs(&asked, &options))?
     };
     for (topic, answer) in existing.iter().zip(answers) {
         match answer {
             Ok(settings) => problems.extend(unfit(topic, &settings)),
-            Err(code) => problems.push(problem(
-                topic.name,
-                format!("its settings cannot be read: {code}"),
-                "the principal needs DescribeConfigs on it",
-            )),
+            // Whoever may read and write a topic need not know its settings.
+            Err(code) => {
+                let advice = remedy(code, About::Topic(topic.name, "DescribeConfigs")).unwrap_or_default();
+                tracing::warn!(topic = topic.name, %code, advice, "the topic's settings cannot be read, and are not checked");
+            }
         }
     }
     Ok(problems)
@@ -226,13 +250,23 @@ fn cleanup_policy(topic: &Topic) -> &'static str {
 }
 
 fn admin(config: &KafkaConfig) -> Result<AdminClient<PlainContext>, KafkaAccessError> {
+    if config.security.protocol.has_sasl() && config.security.sasl.mechanism == SaslMechanism::Oauthbearer {
+        return Err(KafkaAccessError::Client(
+            "topics cannot be made with a token (rdkafka's admin client never asks for one): use kafka-topics.sh, or another sasl.mechanism"
+                .to_owned(),
+        ));
+    }
     let created = settings::common(config, CLIENT_ID).create_with_context(PlainContext);
     created.map_err(|error| KafkaAccessError::Client(error.to_string()))
 }
 
 fn unreachable(config: &KafkaConfig, doing: &'static str) -> impl Fn(KafkaError) -> KafkaAccessError {
     let brokers = config.brokers.clone();
-    move |error| KafkaAccessError::Unreachable { doing, brokers: brokers.clone(), reason: explain(&error, "") }
+    move |error| KafkaAccessError::Unreachable {
+        doing,
+        brokers: brokers.clone(),
+        reason: explain(&error, About::Cluster),
+    }
 }
 
 /// Waits for an answer of the admin client, which has threads of its own and needs none of ours.
