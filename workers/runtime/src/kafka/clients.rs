@@ -94,9 +94,9 @@ impl LogClients for KafkaClients {
             .map_err(cannot_create)?;
         let consumer = KafkaConsumer::subscribed(member, topic, &self.identity.group_id).map_err(cannot_create)?;
         let producer = match self.config.delivery {
-            Delivery::ExactlyOnce => KafkaProducer::transactional(producer, &self.config, &self.identity),
+            Delivery::ExactlyOnce => KafkaProducer::transactional(producer, &self.config, &self.identity)?,
             Delivery::AtLeastOnce => {
-                KafkaProducer::at_least_once(producer, consumer.downgrade(), &self.config, &self.identity)
+                KafkaProducer::at_least_once(producer, consumer.downgrade(), &self.config, &self.identity)?
             }
         };
         tracing::info!(

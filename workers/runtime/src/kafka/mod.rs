@@ -39,6 +39,7 @@ mod restorer;
 mod settings;
 mod token;
 pub mod topics;
+mod transactional_calls;
 
 pub use clients::{KafkaClients, WorkerIdentity};
 pub use consumer::{KafkaConsumer, KafkaMembership};

@@ -1,14 +1,13 @@
 //! The worker's producer: one transaction a batch, or, under `at_least_once`, delivery and then a commit of offsets.
 
 use std::collections::BTreeMap;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer, PurgeConfig};
-use rdkafka::util::Timeout;
 
 use super::WorkerIdentity;
 use super::consumer::KafkaMembership;
@@ -16,6 +15,7 @@ use super::context::{DeliveryContext, MemberContext, partition_list};
 use super::error::{About, Verdict, code, explain, verdict};
 use super::fencing::new_producer;
 use super::record::sent;
+use super::transactional_calls::{Call, TransactionalCalls};
 use crate::config::KafkaConfig;
 use crate::fault_injection::{self, Injected, Mutation, Step, is_mutated};
 use crate::ports::{Failure, LogProducer, Transaction};
@@ -28,7 +28,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The worker's producer, on the transaction thread.
 pub struct KafkaProducer {
-    producer: BaseProducer<DeliveryContext>,
+    producer: Arc<BaseProducer<DeliveryContext>>,
+    calls: TransactionalCalls,
     offsets: OffsetCommit,
     config: KafkaConfig,
     identity: WorkerIdentity,
@@ -39,8 +40,8 @@ pub struct KafkaProducer {
 enum Trouble {
     /// The transaction must be aborted; the producer is sound.
     Abort(String),
-    /// Nobody has answered.
-    TimedOut(String),
+    /// Nobody has answered in time.
+    Unanswered(String),
     /// Never use the producer again.
     Fatal(String),
 }
@@ -58,7 +59,7 @@ impl KafkaProducer {
         producer: BaseProducer<DeliveryContext>,
         config: &KafkaConfig,
         identity: &WorkerIdentity,
-    ) -> Self {
+    ) -> Result<Self, Failure> {
         Self::new(producer, OffsetCommit::Transaction, config, identity)
     }
 
@@ -67,7 +68,7 @@ impl KafkaProducer {
         consumer: Weak<BaseConsumer<MemberContext>>,
         config: &KafkaConfig,
         identity: &WorkerIdentity,
-    ) -> Self {
+    ) -> Result<Self, Failure> {
         Self::new(producer, OffsetCommit::Consumer(consumer), config, identity)
     }
 
@@ -76,9 +77,11 @@ impl KafkaProducer {
         offsets: OffsetCommit,
         config: &KafkaConfig,
         identity: &WorkerIdentity,
-    ) -> Self {
+    ) -> Result<Self, Failure> {
         let transactional_id = identity.transactional_id();
-        Self { producer, offsets, config: config.clone(), identity: identity.clone(), transactional_id }
+        let producer = Arc::new(producer);
+        let calls = TransactionalCalls::of(&producer)?;
+        Ok(Self { producer, calls, offsets, config: config.clone(), identity: identity.clone(), transactional_id })
     }
 
     /// One transaction, as [`LogProducer::commit`] describes it.
@@ -88,44 +91,44 @@ impl KafkaProducer {
         offsets: Option<(&TopicPartitionList, &KafkaMembership)>,
     ) -> Result<(), Failure> {
         let limit = self.limit();
-        match self.retried("begin a transaction", limit, |producer, _| producer.begin_transaction()) {
+        match self.retried(Call::Begin, limit) {
             Ok(()) => {}
             Err(Trouble::Abort(words)) => return Err(self.abort(words)),
-            Err(Trouble::TimedOut(words) | Trouble::Fatal(words)) => return Err(Failure::Fatal(words)),
+            Err(Trouble::Unanswered(words) | Trouble::Fatal(words)) => return Err(Failure::Fatal(words)),
         }
         self.abort_if_injected(Step::BeforeSend)?;
         self.deliver(outputs)?;
         self.abort_if_injected(Step::AfterSend)?;
         if let Some((offsets, membership)) = offsets {
-            let send = |producer: &BaseProducer<DeliveryContext>, left| {
-                producer.send_offsets_to_transaction(offsets, membership, left)
-            };
-            match self.retried("send offsets", limit, send) {
+            match self.retried(Call::SendOffsets(offsets.clone(), Arc::clone(membership)), limit) {
                 Ok(()) => {}
                 Err(Trouble::Abort(words)) => return Err(self.abort(words)),
                 // Nothing is committed yet: whoever fences this producer aborts its transaction.
-                Err(Trouble::TimedOut(words)) => return Err(self.fence_off(words)),
+                Err(Trouble::Unanswered(words)) => return Err(self.fence_off(words)),
                 Err(Trouble::Fatal(words)) => return Err(Failure::Fatal(words)),
             }
         }
         self.abort_if_injected(Step::AfterOffsets)?;
         // All deliveries are known, so that the flush within finds nothing to wait for.
-        let commit = |producer: &BaseProducer<DeliveryContext>, left| producer.commit_transaction(left);
-        match self.retried("commit", limit * 2, commit) {
+        match self.retried(Call::Commit, self.commit_limit()) {
             Ok(()) => {}
             Err(Trouble::Abort(words)) => return Err(self.abort(words)),
             // It may be committed or not. Only the broker knows, and is asked by the clients that come next.
-            Err(Trouble::TimedOut(words) | Trouble::Fatal(words)) => return Err(Failure::Fatal(words)),
+            Err(Trouble::Unanswered(words) | Trouble::Fatal(words)) => return Err(Failure::Fatal(words)),
         }
         fault_injection::reach(Step::AfterCommit);
         Ok(())
     }
 
-    /// How long a transactional call may take: by then the broker has aborted the transaction by itself. librdkafka's calls know
-    /// "no limit", but not all of them return then: `send_offsets_to_transaction` was seen to wait for ever after the
-    /// group's coordinator had died (tests/faults.sh, "3 brokers: group coordinator lost").
+    /// How long a call may take whose transaction can still be given up: there is time left then to do it again before the broker
+    /// aborts the transaction by itself.
     fn limit(&self) -> Duration {
-        Duration::from_millis(u64::from(self.config.transaction_timeout_ms))
+        Duration::from_millis(u64::from(self.config.transaction_timeout_ms / 2))
+    }
+
+    /// A commit that is given up costs a new membership, since nobody here knows its outcome. By this time the broker has decided.
+    fn commit_limit(&self) -> Duration {
+        Duration::from_millis(u64::from(self.config.transaction_timeout_ms)) * 2
     }
 
     fn about(&self) -> About<'_> {
@@ -159,9 +162,10 @@ impl KafkaProducer {
 
     /// Goes on with a new producer. The one before is fenced, and its open transaction aborted by the broker.
     fn renew(&mut self) -> Result<(), Failure> {
-        let renewed = new_producer(&self.config, &self.identity)?;
+        let renewed = Arc::new(new_producer(&self.config, &self.identity)?);
+        self.calls = TransactionalCalls::of(&renewed)?;
         let retired = std::mem::replace(&mut self.producer, renewed);
-        // librdkafka takes its time for a farewell, which nobody has to wait for.
+        // librdkafka takes its time for a farewell, which nobody has to wait for; and a call that hangs holds on to its producer.
         let spawned = std::thread::Builder::new().name("retire-producer".to_owned()).spawn(move || drop(retired));
         if let Err(error) = spawned {
             tracing::warn!(%error, "no thread to close the old producer on");
@@ -179,17 +183,17 @@ impl KafkaProducer {
     }
 
     /// Calls until the answer is not "again", or the time is over.
-    fn retried(
-        &self,
-        doing: &'static str,
-        limit: Duration,
-        call: impl Fn(&BaseProducer<DeliveryContext>, Timeout) -> Result<(), KafkaError>,
-    ) -> Result<(), Trouble> {
+    fn retried(&self, call: Call, limit: Duration) -> Result<(), Trouble> {
+        let doing = call.doing();
         let deadline = Instant::now() + limit;
         let mut pause = FIRST_PAUSE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now()).max(LONGEST_PAUSE);
-            let Err(error) = call(&self.producer, Timeout::After(left)) else { return Ok(()) };
+            let error = match self.calls.make(call.clone(), left) {
+                Some(Ok(())) => return Ok(()),
+                Some(Err(error)) => error,
+                None => return Err(Trouble::Unanswered(format!("cannot {doing}: no answer within {left:?}"))),
+            };
             let words = format!("cannot {doing}: {}", explain(&error, self.about()));
             match verdict(&error) {
                 Verdict::Retry if Instant::now() < deadline => {
@@ -197,7 +201,7 @@ impl KafkaProducer {
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }
-                Verdict::Retry => return Err(Trouble::TimedOut(words)),
+                Verdict::Retry => return Err(Trouble::Unanswered(words)),
                 Verdict::Abort => return Err(Trouble::Abort(words)),
                 Verdict::Fatal => return Err(Trouble::Fatal(words)),
             }
@@ -210,14 +214,22 @@ impl KafkaProducer {
         self.producer.purge(PurgeConfig::default().queue());
         self.await_deliveries();
         self.producer.context().take_failed();
-        let abort = |producer: &BaseProducer<DeliveryContext>, left| producer.abort_transaction(left);
-        match self.retried("abort a transaction", self.limit(), abort) {
+        match self.retried(Call::Abort, self.limit()) {
             Ok(()) => Failure::Aborted(reason),
-            Err(Trouble::TimedOut(words)) => self.fence_off(format!("{reason}; {words}")),
-            Err(Trouble::Abort(words) | Trouble::Fatal(words)) => {
+            // Whoever has fenced this producer has a reason: another worker of the same name, to which the worker's log must point.
+            Err(Trouble::Fatal(words)) if self.is_fenced() => {
                 Failure::Fatal(format!("{words}; it was to be aborted because: {reason}"))
             }
+            Err(Trouble::Unanswered(words) | Trouble::Abort(words) | Trouble::Fatal(words)) => {
+                self.fence_off(format!("{reason}; {words}"))
+            }
         }
+    }
+
+    fn is_fenced(&self) -> bool {
+        use RDKafkaErrorCode as Code;
+        let fatal = self.producer.client().fatal_error().map(|(code, _)| code);
+        matches!(fatal, Some(Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch))
     }
 
     /// Sends all and awaits every report.

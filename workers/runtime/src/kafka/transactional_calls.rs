@@ -1,0 +1,89 @@
+//! Transactional calls, each on a thread that may be left behind.
+//!
+//! librdkafka's calls block, and not all of them keep the time limit that they are given: `send_offsets_to_transaction` was seen to wait for ever
+//! when a broker that coordinates died in the middle of it (tests/faults.sh, "3 brokers: …"; librdkafka 2.12.1). Such a call cannot be
+//! called back. It is left behind with its producer, which the next one fences.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{RecvTimeoutError, Sender};
+use rdkafka::TopicPartitionList;
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseProducer, Producer};
+use rdkafka::util::Timeout;
+
+use super::consumer::KafkaMembership;
+use super::context::DeliveryContext;
+use crate::ports::Failure;
+
+/// How much longer than its own limit a call may take before it is left behind.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// One call.
+#[derive(Clone)]
+pub(super) enum Call {
+    Begin,
+    SendOffsets(TopicPartitionList, KafkaMembership),
+    Commit,
+    Abort,
+}
+
+impl Call {
+    /// As it stands in errors.
+    pub fn doing(&self) -> &'static str {
+        match self {
+            Self::Begin => "begin a transaction",
+            Self::SendOffsets(..) => "send offsets",
+            Self::Commit => "commit",
+            Self::Abort => "abort a transaction",
+        }
+    }
+
+    fn make(&self, producer: &BaseProducer<DeliveryContext>, limit: Timeout) -> Result<(), KafkaError> {
+        match self {
+            Self::Begin => producer.begin_transaction(),
+            Self::SendOffsets(offsets, membership) => producer.send_offsets_to_transaction(offsets, membership, limit),
+            Self::Commit => producer.commit_transaction(limit),
+            Self::Abort => producer.abort_transaction(limit),
+        }
+    }
+}
+
+struct Request {
+    call: Call,
+    limit: Duration,
+    answer: Sender<Result<(), KafkaError>>,
+}
+
+/// A producer, and the thread that makes its transactional calls. The thread ends when this is dropped, or when the call
+/// that it hangs in returns after all.
+pub(super) struct TransactionalCalls {
+    requests: Sender<Request>,
+}
+
+impl TransactionalCalls {
+    pub fn of(producer: &Arc<BaseProducer<DeliveryContext>>) -> Result<Self, Failure> {
+        let (requests, received) = crossbeam_channel::unbounded::<Request>();
+        let producer = Arc::clone(producer);
+        let serve = move || {
+            for Request { call, limit, answer } in received {
+                // Whoever asked may have given up meanwhile.
+                let _ = answer.send(call.make(&producer, Timeout::After(limit)));
+            }
+        };
+        let spawned = std::thread::Builder::new().name("transactional".to_owned()).spawn(serve);
+        spawned.map_err(|error| Failure::Fatal(format!("cannot start a thread for transactions: {error}")))?;
+        Ok(Self { requests })
+    }
+
+    /// Makes the call; `None` when there is no answer in time.
+    pub fn make(&self, call: Call, limit: Duration) -> Option<Result<(), KafkaError>> {
+        let (answer, answered) = crossbeam_channel::bounded(1);
+        self.requests.send(Request { call, limit, answer }).ok()?;
+        match answered.recv_timeout(limit + MARGIN) {
+            Ok(result) => Some(result),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+}
