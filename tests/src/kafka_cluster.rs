@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::installation::{kafka_class_path, program};
 use crate::kafka_properties::{BrokerPorts, properties};
+use crate::secured_cluster::SecuredListeners;
 use crate::{Kcat, Process, free_ports, repository, until};
 
 /// 16 bytes in base64url. Must not begin with a dash: the formatter would take it for an option.
@@ -46,7 +47,7 @@ impl KafkaCluster {
         ClusterPlan::new(brokers)?.start()
     }
 
-    fn start_on(ports: &[BrokerPorts]) -> Result<Self> {
+    fn start_on(ports: &[BrokerPorts], secured: Option<&SecuredListeners>) -> Result<Self> {
         let brokers = ports.len();
         let class_path = kafka_class_path()?;
         program("java")?;
@@ -57,7 +58,7 @@ impl KafkaCluster {
             let home = cluster.folder.path().join(format!("broker-{id}"));
             std::fs::create_dir(&home)?;
             let file = home.join("server.properties");
-            std::fs::write(&file, properties(id, ports, &home.join("log"))?)?;
+            std::fs::write(&file, properties(id, ports, &home.join("log"), secured)?)?;
             let log = home.join("output.txt");
             cluster.brokers.push(Broker { ports: ports[id - 1], properties: file, log, process: None });
         }
@@ -251,6 +252,7 @@ pub struct ClusterPlan {
     ports: Vec<BrokerPorts>,
     /// For the listeners behind the proxies.
     spare: Vec<u16>,
+    secured: Option<SecuredListeners>,
 }
 
 impl ClusterPlan {
@@ -262,7 +264,7 @@ impl ClusterPlan {
         ensure!(brokers == 1 || brokers == 3, "a test cluster has one broker or three, not {brokers}");
         let free = free_ports(3 * brokers)?;
         let ports = free.chunks(3).map(|own| BrokerPorts { client: own[0], controller: own[1], proxied: None });
-        Ok(Self { ports: ports.collect(), spare: free.chunks(3).map(|own| own[2]).collect() })
+        Ok(Self { ports: ports.collect(), spare: free.chunks(3).map(|own| own[2]).collect(), secured: None })
     }
 
     /// What the proxies have to connect to, one a broker.
@@ -278,12 +280,17 @@ impl ClusterPlan {
         }
     }
 
+    /// Has the broker listen for clients that prove who they are, too, and turns access control on.
+    pub(crate) fn secure(&mut self, listeners: SecuredListeners) {
+        self.secured = Some(listeners);
+    }
+
     /// Starts it.
     ///
     /// # Errors
     /// As [`KafkaCluster::start`].
     pub fn start(self) -> Result<KafkaCluster> {
-        KafkaCluster::start_on(&self.ports)
+        KafkaCluster::start_on(&self.ports, self.secured.as_ref())
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::repository;
+use crate::secured_cluster::SecuredListeners;
 
 /// Which ports a broker listens on.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +19,12 @@ pub(crate) struct BrokerPorts {
 }
 
 /// The properties of broker `id` (from 1) in a cluster of `ports.len()`.
-pub(crate) fn properties(id: usize, ports: &[BrokerPorts], log_dir: &Path) -> Result<String> {
+pub(crate) fn properties(
+    id: usize,
+    ports: &[BrokerPorts],
+    log_dir: &Path,
+    secured: Option<&SecuredListeners>,
+) -> Result<String> {
     let common = repository().join("tests/kafka/server.properties");
     let common = std::fs::read_to_string(&common).with_context(|| common.display().to_string())?;
     let own = ports[id - 1];
@@ -34,8 +40,8 @@ pub(crate) fn properties(id: usize, ports: &[BrokerPorts], log_dir: &Path) -> Re
         "{common}
 node.id={id}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}{proxied}
-advertised.listeners=PLAINTEXT://127.0.0.1:{client}{advertised}
+listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}{proxied}{secured}
+advertised.listeners=PLAINTEXT://127.0.0.1:{client}{advertised}{secured}
 log.dirs={log_dir}
 default.replication.factor={replicas}
 min.insync.replicas={in_sync}
@@ -44,8 +50,10 @@ transaction.state.log.replication.factor={replicas}
 transaction.state.log.min.isr={in_sync}
 share.coordinator.state.topic.replication.factor={replicas}
 share.coordinator.state.topic.min.isr={in_sync}
-",
+{secured_properties}",
         voters = voters.join(","),
+        secured = secured.map(SecuredListeners::listeners).unwrap_or_default(),
+        secured_properties = secured.map(SecuredListeners::properties).unwrap_or_default(),
         proxied = own.proxied.map(|(port, _)| format!(",PROXIED://127.0.0.1:{port}")).unwrap_or_default(),
         advertised = own.proxied.map(|(_, proxy)| format!(",PROXIED://127.0.0.1:{proxy}")).unwrap_or_default(),
         client = own.client,

@@ -8,6 +8,7 @@
 //!   Prometheus     Debian's, scraping the workers                   a PromQL query
 //!   Plant          the three of them together, with topics and models
 //!   Journey        what came out: once a chunk, in order, how fast
+//!   SecuredCluster one broker with TLS, SASL and access control lists
 //!   TcpProxy       between a worker and a broker                     delay, cut, half close, hold one kind of request
 //!   load           twenty machines and some poison, seeded
 //!   verifier       a serial replay through the pure crates, against all topics
@@ -29,6 +30,7 @@ mod plant;
 mod ports;
 mod process;
 mod prometheus;
+mod secured_cluster;
 mod tcp_proxy;
 pub mod verifier;
 mod wait;
@@ -44,6 +46,7 @@ pub use plant::{Plant, run_auscult};
 pub use ports::free_ports;
 pub use process::Process;
 pub use prometheus::{Prometheus, PrometheusSample};
+pub use secured_cluster::SecuredCluster;
 pub use tcp_proxy::TcpProxy;
 pub use wait::until;
 pub use worker::Worker;

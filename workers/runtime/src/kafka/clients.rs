@@ -151,7 +151,7 @@ pub(super) fn plain_reader(
     client_id: &str,
 ) -> Result<BaseConsumer<PlainContext>, KafkaError> {
     let reader: BaseConsumer<PlainContext> =
-        settings::reader(config, group_id, client_id).create_with_context(PlainContext)?;
+        settings::reader(config, group_id, client_id).create_with_context(PlainContext::default())?;
     fetch_token(&reader);
     Ok(reader)
 }

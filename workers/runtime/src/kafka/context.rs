@@ -43,13 +43,25 @@ fn log_error(error: &KafkaError, reason: &str) {
 
 /// Logs, and nothing else.
 #[derive(Debug, Default)]
-pub(super) struct PlainContext;
+pub(super) struct PlainContext {
+    /// Why the connection is not there, as far as it was told.
+    trouble: Mutex<Option<String>>,
+}
+
+impl PlainContext {
+    /// What keeps the client from its brokers; a question that is not answered says nothing of it.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 impl ClientContext for PlainContext {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        token::from_file(config)
+        token::from_file(config).inspect_err(|error| {
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        })
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -57,6 +69,11 @@ impl ClientContext for PlainContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        use RDKafkaErrorCode as Code;
+        let is_telling = !matches!(error.rdkafka_error_code(), Some(Code::AllBrokersDown));
+        if is_telling {
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        }
         log_error(&error, reason);
     }
 }
@@ -219,6 +236,9 @@ pub(super) struct DeliveryContext {
     outstanding: AtomicU64,
     delivered: AtomicU64,
     lost_connections: AtomicU64,
+    /// A topic that the broker did not let into the transaction. Its records are reported as purged, without the reason, which is
+    /// told in the log alone.
+    refused_topic: Mutex<Option<String>>,
     failed: Mutex<Option<(KafkaError, String)>>,
 }
 
@@ -243,6 +263,11 @@ impl DeliveryContext {
         self.lost_connections.load(Ordering::SeqCst)
     }
 
+    /// The topic that may not be written to, if one was refused since this was last asked.
+    pub fn take_refused_topic(&self) -> Option<String> {
+        self.refused_topic.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     /// The first record that was not taken since this was last asked: why, and its topic.
     pub fn take_failed(&self) -> Option<(KafkaError, String)> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -257,6 +282,10 @@ impl ClientContext for DeliveryContext {
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        if facility == "ADDPARTS" && message.contains("Topic authorization failed") {
+            let topic = message.split('"').nth(1).map(str::to_owned);
+            *self.refused_topic.lock().unwrap_or_else(PoisonError::into_inner) = topic;
+        }
         log(level, facility, message);
     }
 

@@ -46,7 +46,7 @@ struct Position {
 impl KafkaRestorer {
     pub(super) fn new(config: &KafkaConfig, identity: &WorkerIdentity) -> Result<Self, KafkaError> {
         let client_id = format!("{}-restore", identity.instance_id);
-        let uncommitted = settings::uncommitted_ends(config, &client_id).create_with_context(PlainContext)?;
+        let uncommitted = settings::uncommitted_ends(config, &client_id).create_with_context(PlainContext::default())?;
         fetch_token(&uncommitted);
         Ok(Self {
             committed: plain_reader(config, &identity.group_id, &client_id)?,

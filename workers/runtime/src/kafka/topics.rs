@@ -145,8 +145,13 @@ pub fn check(config: &KafkaConfig, topics: &[Topic]) -> Result<Vec<TopicProblem>
     let mut problems = Vec::new();
     for topic in topics {
         // One by one and by name: in a list of all, a topic that may not be seen is missing like one that does not exist.
-        let metadata =
-            reader.fetch_metadata(Some(topic.name), ASKING).map_err(unreachable(config, "ask for the topics"))?;
+        let metadata = reader.fetch_metadata(Some(topic.name), ASKING).map_err(|error| {
+            // What keeps it is told where the client is polled.
+            while reader.poll(Duration::from_millis(50)).is_some() {}
+            let trouble = reader.context().trouble().unwrap_or_default();
+            let reason = format!("{} {trouble}", explain(&error, About::Cluster));
+            KafkaAccessError::Unreachable { doing: "ask for the topics", brokers: config.brokers.clone(), reason }
+        })?;
         let Some(found) = metadata.topics().first() else { continue };
         let error = found.error().map(RDKafkaErrorCode::from);
         if error == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
@@ -256,7 +261,7 @@ fn admin(config: &KafkaConfig) -> Result<AdminClient<PlainContext>, KafkaAccessE
                 .to_owned(),
         ));
     }
-    let created = settings::common(config, CLIENT_ID).create_with_context(PlainContext);
+    let created = settings::common(config, CLIENT_ID).create_with_context(PlainContext::default());
     created.map_err(|error| KafkaAccessError::Client(error.to_string()))
 }
 

@@ -1,0 +1,226 @@
+//! One broker that wants to know who its clients are: TLS with certificates made for the occasion, every SASL mechanism, and
+//! access control lists.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
+
+use crate::{ClusterPlan, KafkaCluster, free_ports};
+
+/// The listeners that are secured, and what they need.
+#[derive(Debug, Clone)]
+pub(crate) struct SecuredListeners {
+    /// TLS and SASL.
+    sasl: u16,
+    /// TLS with client certificates.
+    mutual: u16,
+    certificates: PathBuf,
+    users: Vec<(String, String)>,
+}
+
+impl SecuredListeners {
+    /// To be added to `listeners` and `advertised.listeners`.
+    pub fn listeners(&self) -> String {
+        format!(",SASL://127.0.0.1:{},MUTUAL://127.0.0.1:{}", self.sasl, self.mutual)
+    }
+
+    /// To be added to the properties. The plain listener stays, for the test itself: whoever comes by it is a super user.
+    pub fn properties(&self) -> String {
+        let certificates = self.certificates.display();
+        let users: String = self.users.iter().map(|(user, password)| format!(" user_{user}=\"{password}\"")).collect();
+        let modules = "org.apache.kafka.common.security";
+        format!(
+            "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL:SASL_SSL,MUTUAL:SSL
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+ssl.keystore.type=PEM
+ssl.keystore.location={certificates}/broker-keystore.pem
+ssl.truststore.type=PEM
+ssl.truststore.location={certificates}/ca.pem
+ssl.principal.mapping.rules=RULE:^CN=([^,]+).*$/$1/,DEFAULT
+listener.name.mutual.ssl.client.auth=required
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
+listener.name.sasl.plain.sasl.jaas.config={modules}.plain.PlainLoginModule required{users};
+listener.name.sasl.scram-sha-256.sasl.jaas.config={modules}.scram.ScramLoginModule required;
+listener.name.sasl.scram-sha-512.sasl.jaas.config={modules}.scram.ScramLoginModule required;
+listener.name.sasl.oauthbearer.sasl.jaas.config={modules}.oauthbearer.OAuthBearerLoginModule required \
+    unsecuredLoginStringClaim_sub=\"broker\";
+"
+        )
+    }
+}
+
+/// The broker, its certificates and its users.
+#[derive(Debug)]
+pub struct SecuredCluster {
+    // Before the folder: the broker reads its certificates from it.
+    cluster: KafkaCluster,
+    listeners: SecuredListeners,
+    folder: TempDir,
+}
+
+impl SecuredCluster {
+    /// Starts a broker that knows these users and passwords.
+    ///
+    /// # Errors
+    /// When openssl is missing or the broker does not start.
+    pub fn start(users: &[(&str, &str)]) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("auscult-secured-").tempdir()?;
+        make_certificates(folder.path())?;
+        let ports = free_ports(2)?;
+        let users = users.iter().map(|(user, password)| ((*user).to_owned(), (*password).to_owned())).collect();
+        let listeners =
+            SecuredListeners { sasl: ports[0], mutual: ports[1], certificates: folder.path().to_owned(), users };
+        let mut plan = ClusterPlan::new(1)?;
+        plan.secure(listeners.clone());
+        Ok(Self { cluster: plan.start()?, listeners, folder })
+    }
+
+    /// The broker, and the way in for a super user.
+    #[must_use]
+    pub fn cluster(&self) -> &KafkaCluster {
+        &self.cluster
+    }
+
+    /// Where clients of SASL over TLS connect to.
+    #[must_use]
+    pub fn sasl(&self) -> String {
+        format!("127.0.0.1:{}", self.listeners.sasl)
+    }
+
+    /// Where clients with certificates connect to.
+    #[must_use]
+    pub fn mutual(&self) -> String {
+        format!("127.0.0.1:{}", self.listeners.mutual)
+    }
+
+    /// A file of the certificates: `ca.pem`, `client.pem`, `client-key.pem` (of the principal `edge`), and `other-ca.pem`, which has
+    /// signed nothing.
+    #[must_use]
+    pub fn certificate(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// Writes a token without a signature, which Kafka's default validator takes, and gives its file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn token_file(&self, principal: &str, expires_in_s: i64) -> Result<String> {
+        let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
+        let claims = format!("{{\"sub\":\"{principal}\",\"iat\":{},\"exp\":{}}}", now - 60, now + expires_in_s);
+        let token = format!("{}.{}.", base64url(b"{\"alg\":\"none\"}"), base64url(claims.as_bytes()));
+        let file = self.folder.path().join(format!("{principal}-{expires_in_s}.jwt"));
+        std::fs::write(&file, token)?;
+        Ok(file.display().to_string())
+    }
+
+    /// Gives a user a SCRAM password.
+    ///
+    /// # Errors
+    /// What the tool says.
+    pub fn add_scram_user(&self, user: &str, password: &str) -> Result<()> {
+        let config = format!("SCRAM-SHA-256=[password={password}],SCRAM-SHA-512=[password={password}]");
+        let arguments = ["--alter", "--add-config", &config, "--entity-type", "users", "--entity-name", user];
+        self.cluster.tool("kafka.admin.ConfigCommand", &arguments)?;
+        Ok(())
+    }
+
+    /// Changes the access control lists; `arguments` are those of `kafka-acls.sh --add`.
+    ///
+    /// # Errors
+    /// What the tool says.
+    pub fn add_acl(&self, arguments: &[&str]) -> Result<()> {
+        self.cluster.tool("org.apache.kafka.tools.AclCommand", &[&["--add"], arguments].concat())?;
+        Ok(())
+    }
+}
+
+fn base64url(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for chunk in bytes.chunks(3) {
+        let bits = chunk.iter().fold(0_u32, |bits, byte| (bits << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for sextet in 0..=chunk.len() {
+            text.push(char::from(ALPHABET[(bits >> (18 - 6 * sextet)) as usize & 63]));
+        }
+    }
+    text
+}
+
+/// An authority, a broker of the address 127.0.0.1 (and of no name), a client, and another authority.
+fn make_certificates(folder: &Path) -> Result<()> {
+    for ca in ["ca", "other-ca"] {
+        let (key, certificate) = (format!("{ca}-key.pem"), format!("{ca}.pem"));
+        openssl(
+            folder,
+            &[
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                &format!("/CN={ca}"),
+                "-keyout",
+                &key,
+                "-out",
+                &certificate,
+            ],
+        )?;
+    }
+    for (name, common_name, alternative) in [("broker", "broker", "IP:127.0.0.1"), ("client", "edge", "DNS:edge")] {
+        let (key, request, certificate) = (format!("{name}-key.pem"), format!("{name}.csr"), format!("{name}.pem"));
+        openssl(
+            folder,
+            &[
+                "req",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-subj",
+                &format!("/CN={common_name}"),
+                "-keyout",
+                &key,
+                "-out",
+                &request,
+            ],
+        )?;
+        let extensions = format!("{name}.ext");
+        std::fs::write(folder.join(&extensions), format!("subjectAltName={alternative}\n"))?;
+        openssl(
+            folder,
+            &[
+                "x509",
+                "-req",
+                "-in",
+                &request,
+                "-CA",
+                "ca.pem",
+                "-CAkey",
+                "ca-key.pem",
+                "-CAcreateserial",
+                "-days",
+                "2",
+                "-extfile",
+                &extensions,
+                "-out",
+                &certificate,
+            ],
+        )?;
+    }
+    let keystore =
+        std::fs::read_to_string(folder.join("broker-key.pem"))? + &std::fs::read_to_string(folder.join("broker.pem"))?;
+    std::fs::write(folder.join("broker-keystore.pem"), keystore)?;
+    Ok(())
+}
+
+fn openssl(folder: &Path, arguments: &[&str]) -> Result<()> {
+    let output = Command::new("openssl").args(arguments).current_dir(folder).output().context("running openssl")?;
+    ensure!(output.status.success(), "openssl {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
