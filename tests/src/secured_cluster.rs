@@ -122,9 +122,12 @@ impl SecuredCluster {
     /// # Errors
     /// What the tool says.
     pub fn add_scram_user(&self, user: &str, password: &str) -> Result<()> {
-        let config = format!("SCRAM-SHA-256=[password={password}],SCRAM-SHA-512=[password={password}]");
-        let arguments = ["--alter", "--add-config", &config, "--entity-type", "users", "--entity-name", user];
-        self.cluster.tool("kafka.admin.ConfigCommand", &arguments)?;
+        // Kafka takes one mechanism at a time.
+        for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+            let config = format!("{mechanism}=[password={password}]");
+            let arguments = ["--alter", "--add-config", &config, "--entity-type", "users", "--entity-name", user];
+            self.cluster.tool("kafka.admin.ConfigCommand", &arguments)?;
+        }
         Ok(())
     }
 

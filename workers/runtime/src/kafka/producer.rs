@@ -271,6 +271,11 @@ impl KafkaProducer {
     /// A record was not taken. What would be the same the next time is fatal; everything else is worth another try.
     fn undelivered(&mut self, error: &KafkaError, topic: &str) -> Failure {
         use RDKafkaErrorCode as Code;
+        // Log lines are called back where the producer is polled.
+        self.producer.poll(GLANCE);
+        let refused = self.producer.context().take_refused_topic();
+        let denied = KafkaError::MessageProduction(Code::TopicAuthorizationFailed);
+        let (error, topic) = refused.as_deref().map_or((error, topic), |refused| (&denied, refused));
         let words =
             format!("a record for topic {topic} was not taken: {}", explain(error, About::Topic(topic, "Write")));
         if let Some((fatal, reason)) = self.producer.client().fatal_error() {
