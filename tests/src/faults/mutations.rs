@@ -43,6 +43,13 @@ pub const MUTATIONS: &[Mutation] = &[
         shows: |verdict| verdict.state_mismatches.len() + verdict.wrong.len(),
         as_what: "wrong or state mismatches",
     },
+    Mutation {
+        name: "no-renewal",
+        rule: "a producer that lost a connection is not used for another transaction",
+        fault: "EndTxn twice, the first one late",
+        shows: |verdict| verdict.doubled.len() + verdict.lost.len(),
+        as_what: "doubled or lost",
+    },
 ];
 
 impl Mutation {

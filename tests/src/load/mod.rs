@@ -93,7 +93,9 @@ impl Load {
     /// # Errors
     /// When a record is not delivered after all, or `stop` was set before the last one.
     pub fn send(&self, brokers: &str, stop: &AtomicBool) -> Result<()> {
-        let config = KafkaConfig { brokers: brokers.to_owned(), ..KafkaConfig::default() };
+        let mut config = KafkaConfig { brokers: brokers.to_owned(), ..KafkaConfig::default() };
+        // Partitions that are added meanwhile get their share soon.
+        config.properties.insert("topic.metadata.refresh.interval.ms".to_owned(), "1000".to_owned());
         let producer = GatewayProducer::new(&config, "auscult-load")?;
         let begun = Instant::now();
         let mut rng = SmallRng::seed_from_u64(self.spec.seed ^ 0x5eed);

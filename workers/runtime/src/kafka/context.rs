@@ -282,6 +282,12 @@ impl ClientContext for DeliveryContext {
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        // librdkafka repeats by itself what was under way on a lost connection or was not answered in time, and raises no error:
+        // it says so in its log alone. Where no connection could be made, nothing was under way.
+        let is_lost = facility == "REQTMOUT" || (facility == "FAIL" && !message.contains("Connect to"));
+        if is_lost {
+            self.lost_connections.fetch_add(1, Ordering::SeqCst);
+        }
         if facility == "ADDPARTS" && message.contains("Topic authorization failed") {
             let topic = message.split('"').nth(1).map(str::to_owned);
             *self.refused_topic.lock().unwrap_or_else(PoisonError::into_inner) = topic;
@@ -290,14 +296,6 @@ impl ClientContext for DeliveryContext {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let is_of_a_connection = matches!(
-            error.rdkafka_error_code(),
-            Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::OperationTimedOut)
-        );
-        // Where none could be made, no request can be under way.
-        if is_of_a_connection && !reason.contains("Connect to") {
-            self.lost_connections.fetch_add(1, Ordering::SeqCst);
-        }
         log_error(&error, reason);
     }
 }

@@ -149,8 +149,12 @@ impl KafkaProducer {
         if !matches!(self.offsets, OffsetCommit::Transaction) || is_mutated(Mutation::NoRenewal) {
             return Ok(());
         }
+        /// `BaseProducer::poll` serves one event at a time when it may not wait.
+        const EVENTS_A_GLANCE: usize = 32;
         // Whatever has happened to the connections since is told by this.
-        self.producer.poll(Duration::ZERO);
+        for _ in 0..EVENTS_A_GLANCE {
+            self.producer.poll(Duration::ZERO);
+        }
         if self.producer.context().lost_connections() == 0 {
             return Ok(());
         }
