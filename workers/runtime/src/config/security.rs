@@ -115,9 +115,11 @@ pub enum SaslMechanism {
     /// User and password, as they are: only over TLS.
     Plain,
     /// Salted challenge and response, SHA-256.
+    #[serde(rename = "scram_sha_256")]
     ScramSha256,
     /// Salted challenge and response, SHA-512.
     #[default]
+    #[serde(rename = "scram_sha_512")]
     ScramSha512,
     /// A signed token.
     Oauthbearer,
