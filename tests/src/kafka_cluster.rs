@@ -110,6 +110,16 @@ impl KafkaCluster {
         self.leader("__consumer_offsets", internal_partition(group))
     }
 
+    /// The brokers whose processes run, paused ones among them.
+    pub fn running(&mut self) -> Vec<usize> {
+        let numbered = (1..).zip(&mut self.brokers);
+        let running = numbered.filter_map(|(id, broker)| {
+            let ended = broker.process.as_mut()?.ended();
+            matches!(ended, Ok(None)).then_some(id)
+        });
+        running.collect()
+    }
+
     /// A client that knows nothing of Auscult.
     #[must_use]
     pub fn kcat(&self) -> Kcat {
@@ -299,4 +309,16 @@ fn run(command: &mut Command) -> Result<String> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command:?}: {}\n{text}", output.status);
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_s_partition_is_the_one_that_java_finds() {
+        // "abc".hashCode() == 96354; "polygenelubricants".hashCode() == Integer.MIN_VALUE, which has no absolute value.
+        assert_eq!(internal_partition("abc"), 96_354 % 4);
+        assert_eq!(internal_partition("polygenelubricants"), 0);
+    }
 }

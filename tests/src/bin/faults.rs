@@ -76,6 +76,9 @@ struct RunArgs {
     /// Faults at once, each on a cluster of its own
     #[arg(long, default_value_t = 2)]
     jobs: usize,
+    /// Keep what the workers wrote
+    #[arg(long)]
+    keep: bool,
     /// Print the names and end
     #[arg(long)]
     list: bool,
@@ -134,6 +137,7 @@ fn faults(args: &RunArgs) -> Result<bool> {
         repeats: if args.long { 2 } else { 1 },
         seed: args.seed,
         stretch: if args.long { 2.0 } else { 1.0 },
+        keeps_logs: args.keep,
     };
     // The longest first, so that none is left alone at the end.
     wanted.sort_by(|(a, _), (b, _)| b.brokers.cmp(&a.brokers).then(b.load_secs.total_cmp(&a.load_secs)));
@@ -193,7 +197,7 @@ fn one(fault: &Fault, protocol: Protocol, scale: Scale, found: &Mutex<(Table, Ve
 }
 
 fn mutations(seed: u64) -> Result<bool> {
-    let scale = Scale { runs: 1, chunks: 2_000, repeats: 1, seed, stretch: 1.0 };
+    let scale = Scale { runs: 1, chunks: 2_000, repeats: 1, seed, stretch: 1.0, keeps_logs: false };
     let mut is_sharp = true;
     println!("each rule switched off in the workers; the suite must notice");
     for mutation in MUTATIONS {

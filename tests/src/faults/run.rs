@@ -55,6 +55,8 @@ pub struct Scale {
     pub seed: u64,
     /// How much longer the load lasts than in the short form.
     pub stretch: f64,
+    /// Whether what the workers wrote is kept even where nothing was found.
+    pub keeps_logs: bool,
 }
 
 /// What came of one fault in one protocol.
@@ -110,6 +112,8 @@ pub fn run(fault: &Fault, protocol: Protocol, scale: Scale, mutation: Option<&st
     if !outcome.failures.is_empty() {
         let kept = folder.keep();
         outcome.failures.push(format!("what the workers wrote is in {}", kept.display()));
+    } else if scale.keeps_logs {
+        println!("{}: what the workers wrote is in {}", fault.name, folder.keep().display());
     }
     Ok(outcome)
 }

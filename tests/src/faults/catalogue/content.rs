@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use auscult_schemas::topics::CHUNKS;
 
 use crate::faults::{Fault, Scene};
@@ -22,14 +22,26 @@ pub(super) const FAULTS: &[Fault] = &[
 
 fn grow(scene: &mut Scene<'_>) -> Result<()> {
     scene.pass(Duration::from_secs(4));
-    crate::run_auscult(&scene.cluster.bootstrap(), &["topics", "grow", "--partitions", "6"])?;
+    grow_to(scene, two_more(scene)?)
+}
+
+fn two_more(scene: &Scene<'_>) -> Result<String> {
+    let partitions = scene.cluster.kcat().partitions()?;
+    Ok((partitions.get(CHUNKS).context("there is no topic of chunks")? + 2).to_string())
+}
+
+fn grow_to(scene: &Scene<'_>, partitions: String) -> Result<()> {
+    crate::run_auscult(&scene.cluster.bootstrap(), &["topics", "grow", "--partitions", &partitions])?;
     Ok(())
 }
 
 /// The mistake: results have nowhere to go. Workers say so and wait; when the other topics are grown, everything is there.
 fn grow_the_input_alone(scene: &mut Scene<'_>) -> Result<()> {
     scene.pass(Duration::from_secs(3));
-    scene.cluster.tool("org.apache.kafka.tools.TopicCommand", &["--alter", "--topic", CHUNKS, "--partitions", "6"])?;
+    let partitions = two_more(scene)?;
+    scene
+        .cluster
+        .tool("org.apache.kafka.tools.TopicCommand", &["--alter", "--topic", CHUNKS, "--partitions", &partitions])?;
     until("a worker to say that a topic is short of partitions", Duration::from_secs(40), || {
         let mut reasons = String::new();
         for name in ["features-0", "features-1"] {
@@ -37,8 +49,7 @@ fn grow_the_input_alone(scene: &mut Scene<'_>) -> Result<()> {
         }
         Ok(reasons.contains("topics").then_some(()))
     })?;
-    crate::run_auscult(&scene.cluster.bootstrap(), &["topics", "grow", "--partitions", "6"])?;
-    Ok(())
+    grow_to(scene, partitions)
 }
 
 fn swap_the_model(scene: &mut Scene<'_>) -> Result<()> {

@@ -52,6 +52,10 @@ Examples:
   auscult topics grow --brokers localhost:9092 --partitions 16
   auscult topics check --config worker.yaml";
 
+const KEYS_MOVE: &str = "\
+note: gateways now send most machines' chunks to other partitions. There a machine is heard as if for the first time (its state stays
+behind), and its new chunks may be judged before its last old ones: order holds within a partition.";
+
 /// Makes, checks or grows.
 ///
 /// # Errors
@@ -81,10 +85,17 @@ pub fn run(args: &TopicsArgs) -> anyhow::Result<()> {
         }
         TopicsCommand::Grow { partitions, config } => {
             let config: KafkaOnly = config.load(&[])?;
+            let mut has_moved = false;
             topics::grow(&config.kafka, &results_first(), *partitions, |topic, grown| match grown {
-                Grown::From(before) => println!("grown    {topic}: {before} to {partitions} partitions"),
+                Grown::From(before) => {
+                    has_moved |= topic == CHUNKS;
+                    println!("grown    {topic}: {before} to {partitions} partitions");
+                }
                 Grown::Enough(present) => println!("left     {topic}: it has {present}"),
             })?;
+            if has_moved {
+                println!("{KEYS_MOVE}");
+            }
             check(&config)
         }
         TopicsCommand::Check { config } => check(&config.load(&[])?),
@@ -112,4 +123,16 @@ fn check(config: &KafkaOnly) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!("{} topics are not as they must be", problems.len());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_is_grown_before_the_one_that_its_records_come_from() {
+        let names: Vec<&str> = results_first().iter().map(|topic| topic.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        assert_eq!(names[names.len() - 2..], [FEATURES, CHUNKS]);
+    }
 }

@@ -132,7 +132,10 @@ pub(super) fn remedy(code: RDKafkaErrorCode, about: About<'_>) -> Option<String>
         (Code::TopicAuthorizationFailed, _) => "the principal lacks Read or Write on a topic",
         (Code::GroupAuthorizationFailed, _) => "the principal lacks Read on its group, kafka.group_id",
         (Code::TransactionalIdAuthorizationFailed, _) => "the principal lacks Write on its transactional id",
-        (Code::ClusterAuthorizationFailed, _) => "the principal lacks IdempotentWrite on the cluster",
+        (Code::ClusterAuthorizationFailed, _) => {
+            "this worker's principal lacks the right to IdempotentWrite cluster: `kafka-acls.sh --bootstrap-server … --add \
+             --allow-principal User:… --operation IdempotentWrite --cluster`"
+        }
         (Code::Authentication | Code::SaslAuthenticationFailed, _) => {
             "the broker does not accept the credentials in kafka.security.sasl"
         }

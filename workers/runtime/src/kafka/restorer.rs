@@ -23,6 +23,7 @@ const ASKING: Duration = Duration::from_secs(10);
 /// aborted by the broker after `transaction.timeout.ms`.
 const PATIENCE: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Reads a partition's committed offset and changelog.
 pub struct KafkaRestorer {
@@ -148,7 +149,8 @@ impl KafkaRestorer {
                 Some(Err(error)) if is_final(&error) => {
                     return Err(failed("read the changelog", &error, About::Topic(topic, "Read")));
                 }
-                Some(Err(error)) => tracing::warn!(%error, topic, partition, "reading the changelog is held up"),
+                // One for each connection that is lost, and librdkafka logs those, too.
+                Some(Err(error)) => tracing::debug!(%error, topic, partition, "reading the changelog is held up"),
                 None => {}
             }
             if Instant::now() >= deadline {
@@ -194,13 +196,15 @@ fn next_offset_of(message: &BorrowedMessage<'_>) -> Option<i64> {
 /// Asks until there is an answer, or none is to be hoped for.
 fn patiently<T>(doing: &'static str, about: About<'_>, ask: impl Fn() -> Result<T, KafkaError>) -> Result<T, Failure> {
     let deadline = Instant::now() + PATIENCE;
+    let mut pause = PAUSE;
     loop {
         match ask() {
             Ok(answer) => return Ok(answer),
             Err(error) if is_final(&error) || Instant::now() >= deadline => return Err(failed(doing, &error, about)),
             Err(error) => {
                 tracing::warn!(%error, "cannot {doing} yet, asking again");
-                std::thread::sleep(PAUSE);
+                std::thread::sleep(pause);
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
     }

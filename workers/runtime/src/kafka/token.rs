@@ -9,12 +9,18 @@ use rdkafka::client::OAuthToken;
 /// when (`exp`) stand in the token itself (RFC 7519).
 pub(super) fn from_file(config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
     let path = Path::new(config.ok_or("kafka.security.sasl.token_file is not set")?);
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    parse(text.trim()).map_err(|reason| {
+    read(path).map_err(|reason| {
         let path = path.display();
-        tracing::error!(%path, reason, "the token is of no use");
+        // librdkafka only goes on without a connection, and asks again in ten seconds.
+        tracing::error!(%path, reason, "there is no token to show to the brokers");
         format!("{path}: {reason}").into()
     })
+}
+
+/// Reads the token without complaining.
+pub(super) fn read(path: &Path) -> Result<OAuthToken, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("it cannot be read: {error}"))?;
+    parse(text.trim())
 }
 
 fn parse(token: &str) -> Result<OAuthToken, String> {
@@ -70,6 +76,12 @@ mod tests {
         // {"alg":"none"} . {"sub":"scoring","exp":4102444800}
         let token = parse("eyJhbGciOiJub25lIn0.eyJzdWIiOiJzY29yaW5nIiwiZXhwIjo0MTAyNDQ0ODAwfQ.").unwrap();
         assert_eq!((token.principal_name.as_str(), token.lifetime_ms), ("scoring", 4_102_444_800_000));
+    }
+
+    #[test]
+    fn a_token_that_is_not_there_is_told_with_its_file() {
+        let error = from_file(Some("/no/such/token")).err().unwrap().to_string();
+        assert!(error.starts_with("/no/such/token: it cannot be read"), "{error}");
     }
 
     #[test]

@@ -85,10 +85,8 @@ pub fn create(
         Ok(name) => (name, Created::Made),
         Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => (name, Created::Existed),
         Err((name, code)) => {
-            let words = code.to_string();
-            let refused =
-                remedy(code, About::Cluster).map_or_else(|| words.clone(), |remedy| format!("{words}; {remedy}"));
-            (name, Created::Refused(refused))
+            let reason = refusal(code, &name, "Create");
+            (name, Created::Refused(reason))
         }
     };
     Ok(answers.into_iter().map(told).collect())
@@ -110,7 +108,13 @@ pub fn grow(
     for topic in topics {
         let metadata =
             admin.inner().fetch_metadata(Some(topic.name), ASKING).map_err(unreachable(config, "ask for a topic"))?;
-        let present = metadata.topics().first().map_or(0, |found| found.partitions().len());
+        let found = metadata.topics().first();
+        let error = found.and_then(|found| found.error()).map(RDKafkaErrorCode::from);
+        if let Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) = error {
+            let reason = refusal(code, topic.name, "Describe");
+            return Err(KafkaAccessError::NotGrown { topic: topic.name.to_owned(), reason });
+        }
+        let present = found.map_or(0, |found| found.partitions().len());
         if present == 0 {
             return Err(KafkaAccessError::NoSuchTopic(topic.name.to_owned()));
         }
@@ -122,9 +126,7 @@ pub fn grow(
         let answers = answered(config, "add partitions", admin.create_partitions(&wanted, &options))?;
         for answer in answers {
             answer.map_err(|(topic, code)| {
-                let words = code.to_string();
-                let reason =
-                    remedy(code, About::Cluster).map_or_else(|| words.clone(), |remedy| format!("{words}; {remedy}"));
+                let reason = refusal(code, &topic, "Alter");
                 KafkaAccessError::NotGrown { topic, reason }
             })?;
         }
@@ -263,6 +265,14 @@ fn admin(config: &KafkaConfig) -> Result<AdminClient<PlainContext>, KafkaAccessE
     }
     let created = settings::common(config, CLIENT_ID).create_with_context(PlainContext::default());
     created.map_err(|error| KafkaAccessError::Client(error.to_string()))
+}
+
+/// Why a topic was not made or changed, with the right that was missing where it was that.
+fn refusal(code: RDKafkaErrorCode, topic: &str, operation: &'static str) -> String {
+    match remedy(code, About::Topic(topic, operation)) {
+        Some(remedy) => format!("{code}; {remedy}"),
+        None => code.to_string(),
+    }
 }
 
 fn unreachable(config: &KafkaConfig, doing: &'static str) -> impl Fn(KafkaError) -> KafkaAccessError {
