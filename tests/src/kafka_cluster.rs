@@ -248,12 +248,13 @@ impl KafkaCluster {
     }
 }
 
-/// Where Kafka keeps what belongs to a name: Java's `String.hashCode`, without its sign, over the partitions of the internal topic.
+/// Where Kafka keeps what belongs to a name: Java's `String.hashCode` over the partitions of the internal topic, its sign taken off as by
+/// Kafka's `Utils.abs` (and not by masking it, as a producer does with its keys: that is another partition).
 fn internal_partition(name: &str) -> i32 {
     /// `offsets.topic.num.partitions` and `transaction.state.log.num.partitions` of `server.properties`.
     const PARTITIONS: i32 = 4;
     let hash = name.encode_utf16().fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));
-    (hash & i32::MAX) % PARTITIONS
+    hash.checked_abs().unwrap_or(0) % PARTITIONS
 }
 
 /// A cluster that is not started yet: its ports are known, so that proxies can be put before them.
@@ -317,8 +318,9 @@ mod tests {
 
     #[test]
     fn a_group_s_partition_is_the_one_that_java_finds() {
-        // "abc".hashCode() == 96354; "polygenelubricants".hashCode() == Integer.MIN_VALUE, which has no absolute value.
+        // Their hash codes: 96354, -647575367, and Integer.MIN_VALUE, which has no absolute value.
         assert_eq!(internal_partition("abc"), 96_354 % 4);
+        assert_eq!(internal_partition("auscult"), 647_575_367 % 4);
         assert_eq!(internal_partition("polygenelubricants"), 0);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use auscult_schemas::topics::{MAX_MESSAGE_BYTES, Topic};
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication,
+    TopicResult,
 };
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -81,7 +82,7 @@ pub fn create(
         .collect();
     let options = AdminOptions::new().request_timeout(Some(ASKING)).operation_timeout(Some(ASKING));
     let answers = answered(config, "create topics", admin.create_topics(&wanted, &options))?;
-    let told = |answer| match answer {
+    let told = |answer: TopicResult| match answer {
         Ok(name) => (name, Created::Made),
         Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => (name, Created::Existed),
         Err((name, code)) => {
