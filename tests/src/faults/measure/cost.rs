@@ -9,7 +9,7 @@ use auscult_schemas::Score;
 use auscult_schemas::topics::SCORES;
 use jiff::Timestamp;
 
-use super::{Bench, chunk, median, ten_seconds};
+use super::{Bench, chunk, median, sound};
 use crate::faults::{Role, Staff};
 use crate::quantile;
 
@@ -32,7 +32,8 @@ struct Round {
 pub fn cost(rounds: usize) -> Result<()> {
     let bench = Bench::set_up("4")?;
     println!(
-        "10 s chunks of 320 kB, {BACKLOG} in a backlog, then {PACED} at {PACE_PER_S} a second; {rounds} rounds of each in turn"
+        "chunks of {} kB, {BACKLOG} in a backlog, then {PACED} at {PACE_PER_S} a second; {rounds} rounds of each in turn",
+        sound(0).len() / 1000
     );
     let deliveries = ["exactly_once", "at_least_once"];
     let mut measured: [Vec<Round>; 2] = Default::default();
@@ -64,7 +65,7 @@ pub fn cost(rounds: usize) -> Result<()> {
 
 fn measure(bench: &Bench, delivery: &str) -> Result<Round> {
     let gateway = bench.gateway()?;
-    let sounds: Vec<_> = (0..10).map(ten_seconds).collect();
+    let sounds: Vec<_> = (0..10).map(sound).collect();
     for number in 0..BACKLOG {
         gateway.send(&chunk(number, &sounds[(number % 10) as usize])?)?;
     }

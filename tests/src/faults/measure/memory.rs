@@ -7,7 +7,7 @@ use auscult_runtime::kafka::{GatewayRecord, ReadFrom, TopicReader};
 use auscult_schemas::topics::FEATURES;
 use bytes::Bytes;
 
-use super::{Bench, MACHINES, chunk, ten_seconds};
+use super::{Bench, MACHINES, chunk, sound};
 use crate::faults::{Role, Staff};
 use crate::until;
 
@@ -85,7 +85,7 @@ pub fn memory() -> Result<bool> {
 /// What a feature worker makes of real chunks.
 fn real_features(bench: &Bench) -> Result<Vec<GatewayRecord>> {
     let gateway = bench.gateway()?;
-    let sound = ten_seconds(0);
+    let sound = sound(0);
     for number in 0..MACHINES {
         gateway.send(&chunk(number, &sound)?)?;
     }

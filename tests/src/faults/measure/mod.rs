@@ -75,8 +75,8 @@ impl Bench {
     }
 }
 
-/// Ten seconds of a fan, 320 kB.
-fn ten_seconds(number: u64) -> Bytes {
+/// A chunk of a fan's sound.
+fn sound(number: u64) -> Bytes {
     let machine = Machine::new(MachineKind::Fan, "fan", 11);
     Bytes::from(wav_bytes(&machine.chunk(10_000 + number, Condition::NORMAL), SAMPLE_RATE_HZ))
 }
