@@ -3,6 +3,8 @@
 #
 #   kcat                       a Kafka client that knows nothing of Auscult     Debian package
 #   java 17, maven             run Kafka, fetch its jars                        Debian packages
+#   libssl-dev, pkg-config     build librdkafka with TLS                        Debian packages
+#   openssl                    certificates for a secured broker                Debian package
 #   Apache Kafka's jars        tests/kafka/fetch.sh                             .work/kafka/libs
 #   prometheus, promtool       from Debian's package, unpacked, no service      .work/prometheus
 #   cargo-deny                 licences, bans, sources of dependencies          .work/cargo-deny
@@ -27,6 +29,9 @@ packages=()
 command -v kcat >/dev/null || packages+=(kcat)
 command -v java >/dev/null || packages+=(openjdk-17-jre-headless)
 command -v mvn >/dev/null || packages+=(maven)
+command -v openssl >/dev/null || packages+=(openssl)
+command -v pkg-config >/dev/null || packages+=(pkg-config)
+pkg-config --exists openssl 2>/dev/null || packages+=(libssl-dev)
 python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 if ((${#packages[@]})); then
     command -v apt-get >/dev/null || fail "install these by your system's means: ${packages[*]}"

@@ -11,7 +11,7 @@ use auscult_runtime::core::CoreConfig;
 use auscult_runtime::kafka::{KafkaAccessError, KafkaClients, WorkerIdentity, topics};
 use auscult_runtime::processor::Processor;
 use auscult_runtime::runner::{self, RunnerConfig, StopSignal, WatchdogConfig};
-use auscult_runtime::telemetry::{Health, HttpServer, Metrics, init_logs};
+use auscult_runtime::telemetry::{Health, HttpServer, Metrics, UnreadyReason, init_logs};
 use auscult_schemas::topics::{ALL, Topic};
 
 /// What distinguishes one kind of worker from another.
@@ -148,13 +148,19 @@ fn await_topics(kind: WorkerKind, kafka: &KafkaConfig, health: &Health, stop: &S
     loop {
         health.beat();
         match topics::check(kafka, &touched) {
-            Ok(problems) if problems.is_empty() => return Ok(true),
+            Ok(problems) if problems.is_empty() => {
+                health.unready(UnreadyReason::Starting, "joining the group");
+                return Ok(true);
+            }
             Ok(problems) => {
                 let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
                 bail!("the topics are not as they must be:\n  {}", lines.join("\n  "));
             }
             Err(KafkaAccessError::Client(error)) => bail!(error),
-            Err(error) => tracing::warn!(%error, "waiting for the brokers"),
+            Err(error) => {
+                tracing::warn!(%error, "waiting for the brokers");
+                health.unready(UnreadyReason::Starting, error.to_string());
+            }
         }
         if stop.wait(Duration::from_secs(2)) {
             return Ok(false);

@@ -85,6 +85,9 @@ impl LogClients for KafkaClients {
     type Restorer = KafkaRestorer;
 
     fn connect(&mut self) -> Result<Clients<KafkaConsumer, KafkaProducer, KafkaRestorer>, Failure> {
+        // Whoever has to grant a right wants to know to whom.
+        let principal = settings::principal(&self.config.security);
+        tracing::info!(principal, brokers = self.config.brokers, "connecting");
         let producer = new_producer(&self.config, &self.identity)?;
         let restorer = KafkaRestorer::new(&self.config, &self.identity).map_err(cannot_create)?;
 

@@ -4,7 +4,7 @@ use auscult_schemas::topics::MAX_MESSAGE_BYTES;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use super::WorkerIdentity;
+use super::{WorkerIdentity, token};
 use crate::config::{Delivery, GroupProtocol, KafkaConfig, SaslMechanism, Secret, SecurityConfig, SecurityProtocol};
 
 /// What is left of the largest message for the framing of a record batch.
@@ -63,6 +63,18 @@ fn secure(client: &mut ClientConfig, security: &SecurityConfig) {
             }
         }
     }
+}
+
+/// Whom the broker takes the client for, where that can be told from here: of a certificate it makes a name by rules of its own.
+pub(super) fn principal(security: &SecurityConfig) -> Option<String> {
+    let SecurityConfig { protocol, sasl, .. } = security;
+    let name = match (protocol, sasl.mechanism) {
+        (SecurityProtocol::Plaintext, _) => "ANONYMOUS".to_owned(),
+        (SecurityProtocol::Tls, _) => return None,
+        (_, SaslMechanism::Oauthbearer) => token::read(sasl.token_file.as_deref()?).ok()?.principal_name,
+        (_, _) => sasl.username.clone()?,
+    };
+    Some(format!("User:{name}"))
 }
 
 fn set_secret(client: &mut ClientConfig, name: &str, secret: Result<Option<Secret>, String>) {

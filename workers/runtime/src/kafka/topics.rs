@@ -40,6 +40,15 @@ pub enum Grown {
     Enough(usize),
 }
 
+/// What a look at the topics found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examined {
+    /// What is wrong.
+    pub problems: Vec<TopicProblem>,
+    /// What could not be looked at, and why. It need not be wrong.
+    pub unchecked: Vec<String>,
+}
+
 /// What is wrong with a topic, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicProblem {
@@ -137,11 +146,23 @@ pub fn grow(
 }
 
 /// Everything that is wrong with the topics: missing ones, partition counts that differ, too small a largest message,
-/// a changelog that is not compacted. Empty when all is well.
+/// a changelog that is not compacted. Empty when all is well; of what could not be looked at the log warns.
+///
+/// # Errors
+/// As [`examine`].
+pub fn check(config: &KafkaConfig, topics: &[Topic]) -> Result<Vec<TopicProblem>, KafkaAccessError> {
+    let Examined { problems, unchecked } = examine(config, topics)?;
+    for reason in unchecked {
+        tracing::warn!(reason, "a topic's settings are not checked");
+    }
+    Ok(problems)
+}
+
+/// Looks the topics over.
 ///
 /// # Errors
 /// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`].
-pub fn check(config: &KafkaConfig, topics: &[Topic]) -> Result<Vec<TopicProblem>, KafkaAccessError> {
+pub fn examine(config: &KafkaConfig, topics: &[Topic]) -> Result<Examined, KafkaAccessError> {
     let reader =
         plain_reader(config, CLIENT_ID, CLIENT_ID).map_err(|error| KafkaAccessError::Client(error.to_string()))?;
     let mut partitions: BTreeMap<&str, usize> = BTreeMap::new();
@@ -171,8 +192,8 @@ pub fn check(config: &KafkaConfig, topics: &[Topic]) -> Result<Vec<TopicProblem>
     problems.extend(uneven(&seen, &partitions));
     if config.security.protocol.has_sasl() && config.security.sasl.mechanism == SaslMechanism::Oauthbearer {
         // rdkafka's admin client never asks for a token.
-        tracing::info!("the topics' settings are not checked: an admin client cannot use a token");
-        return Ok(problems);
+        let unchecked = vec!["any topic: rdkafka's admin client cannot use a token".to_owned()];
+        return Ok(Examined { problems, unchecked });
     }
 
     let existing: Vec<&Topic> = topics.iter().filter(|topic| partitions.contains_key(topic.name)).collect();
@@ -183,17 +204,17 @@ pub fn check(config: &KafkaConfig, topics: &[Topic]) -> Result<Vec<TopicProblem>
     } else {
         answered(config, "ask for the topics' settings", admin(config)?.describe_configs(&asked, &options))?
     };
+    let mut unchecked = Vec::new();
     for (topic, answer) in existing.iter().zip(answers) {
         match answer {
             Ok(settings) => problems.extend(unfit(topic, &settings)),
             // Whoever may read and write a topic need not know its settings.
             Err(code) => {
-                let advice = remedy(code, About::Topic(topic.name, "DescribeConfigs")).unwrap_or_default();
-                tracing::warn!(topic = topic.name, %code, advice, "the topic's settings cannot be read, and are not checked");
+                unchecked.push(format!("topic {}: {}", topic.name, refusal(code, topic.name, "DescribeConfigs")))
             }
         }
     }
-    Ok(problems)
+    Ok(Examined { problems, unchecked })
 }
 
 fn missing(topics: &[Topic], partitions: &BTreeMap<&str, usize>) -> Vec<TopicProblem> {

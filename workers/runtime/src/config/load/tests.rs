@@ -82,16 +82,16 @@ fn a_name_of_digits_is_still_a_name() {
 
 #[test]
 fn librdkafka_properties_merge_by_name_however_they_are_written() {
-    let yaml = "kafka:\n  properties:\n    sasl.username: file\n    socket.keepalive.enable: true\n    socket.nagle.disable: false\n";
-    let environment = [("AUSCULT__KAFKA__PROPERTIES__SASL_USERNAME", "env")];
+    let yaml = "kafka:\n  properties:\n    broker.address.family: any\n    socket.keepalive.enable: true\n    socket.nagle.disable: false\n";
+    let environment = [("AUSCULT__KAFKA__PROPERTIES__BROKER_ADDRESS_FAMILY", "v4")];
     let config = loaded(yaml, &environment, &[("kafka.properties.client.rack", "r1")]).unwrap();
     let properties: Vec<(&str, &str)> =
         config.kafka.properties.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(
         properties,
         [
+            ("broker.address.family", "v4"),
             ("client.rack", "r1"),
-            ("sasl.username", "env"),
             ("socket.keepalive.enable", "true"),
             ("socket.nagle.disable", "false")
         ]
@@ -161,13 +161,39 @@ fn a_file_that_is_not_there_is_named() {
 
 #[test]
 fn a_printed_configuration_hides_passwords_and_reads_back() {
-    let yaml = "kafka:\n  delivery: at_least_once\n  properties:\n    sasl.password: tiger\n    sasl.username: u\n";
+    let yaml = "kafka:\n  delivery: at_least_once\n  security: {sasl: {password: tiger, username: u}}\n  properties:\n    ssl.keystore.password: tiger\n";
     let config = loaded(yaml, &[], &[]).unwrap();
     let printed = serde_json::to_string(&config).unwrap();
     assert!(!printed.contains("tiger") && !format!("{config:?}").contains("tiger"), "{printed}");
     let back: WorkerConfig = serde_json::from_str(&printed).unwrap();
     assert_eq!(back.kafka.delivery, Delivery::AtLeastOnce);
-    assert_eq!(back.kafka.properties.get("sasl.username").map(String::as_str), Some("u"));
+    assert_eq!(back.kafka.security.sasl.username.as_deref(), Some("u"));
+}
+
+#[test]
+fn a_password_of_digits_is_a_password_and_a_misplaced_one_is_not_repeated() {
+    let digits = [("AUSCULT__KAFKA__SECURITY__SASL__PASSWORD", "4711")];
+    let config = loaded("", &digits, &[]).unwrap();
+    assert_eq!(config.kafka.security.sasl.password.map(|password| password.reveal().to_owned()), Some("4711".into()));
+    for yaml in [
+        "kafka: {security: {sasl: {password: {is: tiger}}}}",
+        "kafka: {security: {sasl: {password: [tiger]}}}",
+        "kafka: {security: {sasl: {pasword: tiger}}}",
+        "kafka: {security: {sasl: {password: tiger, password_file: /no/such/file}, protocol: sasl_plaintext}}",
+    ] {
+        let told = format!("{:?}", loaded(yaml, &[], &[]).unwrap_err());
+        assert!(!told.contains("tiger"), "{told}");
+    }
+}
+
+#[test]
+fn what_the_section_sets_cannot_be_set_beside_it() {
+    let yaml =
+        "kafka:\n  properties:\n    sasl.password: tiger\n    security.protocol: ssl\n    ssl.crl.location: /crl\n";
+    let problems = loaded(yaml, &[], &[]).unwrap_err();
+    assert_eq!(paths(&problems), ["kafka.properties.sasl.password", "kafka.properties.security.protocol"]);
+    let told = format!("{problems:?}");
+    assert!(told.contains("kafka.security.sasl.password_file") && !told.contains("tiger"), "{told}");
 }
 
 #[test]
