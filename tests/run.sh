@@ -19,8 +19,9 @@ step "dependencies: licences, bans, sources"
 .work/cargo-deny/bin/cargo-deny check licenses bans sources
 
 step "tests"
-# The workers are processes of the release binary: it must be there, and new, before a test starts one.
-cargo build --locked --release --package auscult
+# The workers are processes of the release binary: it must be there, and new, before a test starts one. Built together with the tests, so
+# that both have the same features (TLS) and nothing is built twice.
+cargo build --locked --release --workspace --bins --tests
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 cargo test --locked --release --workspace 2>&1 | tee "$log"
@@ -50,6 +51,13 @@ if ! adapter 2>&1 | tee "$log.adapter"; then
 fi
 cat "$log.adapter" >>"$log"
 rm -f "$log.adapter"
+
+step "faults under load on Kafka: every one of them once"
+# Builds the workers once more, with steps at which they can be killed.
+tests/faults.sh
+
+step "can the fault suite fail? each rule of delivery switched off in turn"
+tests/faults.sh mutations
 
 step "cross-checks"
 .work/venv/bin/python schemas/tests/cross-check/read_features.py
