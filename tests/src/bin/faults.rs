@@ -109,7 +109,7 @@ fn protocols(args: &RunArgs, index: usize) -> Result<Vec<Protocol>> {
         Some("both") => vec![Protocol::Classic, Protocol::Consumer],
         Some(other) => anyhow::bail!("--protocol {other}: it is classic, consumer or both"),
         None if args.long => vec![Protocol::Classic, Protocol::Consumer],
-        None if (index as u64 + args.seed) % 2 == 0 => vec![Protocol::Consumer],
+        None if (index as u64 + args.seed).is_multiple_of(2) => vec![Protocol::Consumer],
         None => vec![Protocol::Classic],
     })
 }

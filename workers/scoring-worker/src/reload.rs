@@ -13,8 +13,8 @@ use std::time::{Duration, SystemTime};
 use auscult_detection::{ClipView, DeviceChoice, Model, ModelPackage, open_device};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
+use crate::ModelsConfig;
 use crate::library::{packages_in, stem_of};
-use crate::{ModelSource, ModelsConfig};
 
 /// Whom a model file serves.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,8 +45,8 @@ impl Print {
 pub(crate) enum Change {
     /// A package that has passed its test.
     Sound(Owner, String, Arc<ModelPackage>),
-    /// A file that cannot be used.
-    Broken(Owner, ModelSource),
+    /// A file that cannot be used: its name, and why.
+    Broken(Owner, String, String),
     /// The file has been gone for longer than it takes to put another in its place.
     Gone(Owner),
 }
@@ -118,7 +118,7 @@ impl Looker {
             let name = path.display().to_string();
             changes.push(match read_and_test(path) {
                 Ok(package) => Change::Sound(owner.clone(), name, Arc::new(package)),
-                Err(reason) => Change::Broken(owner.clone(), ModelSource { name, package: Err(reason) }),
+                Err(reason) => Change::Broken(owner.clone(), name, reason),
             });
         }
         self.forget_gone(&present, &mut changes);

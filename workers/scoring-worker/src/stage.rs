@@ -92,19 +92,19 @@ impl ScoringStage {
         for change in changes {
             match change {
                 Change::Sound(owner, name, package) => self.swap_in(&owner, name, package),
-                Change::Broken(owner, source) => {
+                Change::Broken(owner, name, reason) => {
                     self.scoring_metrics.model_reload_failures.inc();
-                    let reason = source.package.as_ref().err().cloned().unwrap_or_default();
                     let serving = self.library.shelf_of(&owner).and_then(|shelf| self.loaded[shelf.0].as_ref());
                     match serving {
                         Some(loaded) => tracing::error!(
-                            file = source.name,
+                            file = name,
                             reason,
                             serving = loaded.model.version,
                             "the changed model file is unusable; the model before it goes on serving"
                         ),
                         None => {
-                            tracing::error!(file = source.name, reason, "the model file is unusable");
+                            tracing::error!(file = name, reason, "the model file is unusable");
+                            let source = ModelSource { name, package: Err(reason) };
                             let shelf = self.library.put(&owner, source);
                             self.loaded.resize_with(self.loaded.len().max(shelf.0 + 1), || None);
                         }

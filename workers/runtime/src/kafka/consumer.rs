@@ -203,11 +203,8 @@ impl LogConsumer for KafkaConsumer {
                         return Some(ConsumerEvent::Record(record));
                     }
                 }
-                Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    if !self.is_deaf {
-                        self.note_end(partition);
-                    }
-                }
+                Some(Err(KafkaError::PartitionEOF(_))) if self.is_deaf => {}
+                Some(Err(KafkaError::PartitionEOF(partition))) => self.note_end(partition),
                 Some(Err(error)) => {
                     if let Some(event) = self.failed(&error) {
                         return Some(event);

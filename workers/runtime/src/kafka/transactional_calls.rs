@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::{RecvTimeoutError, Sender};
+use crossbeam_channel::Sender;
 use rdkafka::TopicPartitionList;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, Producer};
@@ -81,9 +81,6 @@ impl TransactionalCalls {
     pub fn make(&self, call: Call, limit: Duration) -> Option<Result<(), KafkaError>> {
         let (answer, answered) = crossbeam_channel::bounded(1);
         self.requests.send(Request { call, limit, answer }).ok()?;
-        match answered.recv_timeout(limit + MARGIN) {
-            Ok(result) => Some(result),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        answered.recv_timeout(limit + MARGIN).ok()
     }
 }
