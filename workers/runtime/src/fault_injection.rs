@@ -155,7 +155,7 @@ mod active {
             let is_due = match fault.when {
                 When::Once(number) => time == number,
                 When::From(number) => time >= number,
-                When::Every(number) => time % number == 0,
+                When::Every(number) => time.is_multiple_of(number),
             };
             if !is_due {
                 continue;
