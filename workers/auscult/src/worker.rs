@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use auscult_runtime::compute::ComputeConfig;
-use auscult_runtime::config::{BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig};
+use auscult_runtime::config::{BatchConfig, KafkaConfig, LimitsConfig, Sections};
 use auscult_runtime::core::CoreConfig;
 use auscult_runtime::kafka::{KafkaAccessError, KafkaClients, WorkerIdentity, topics};
 use auscult_runtime::processor::Processor;
@@ -25,21 +25,6 @@ pub struct WorkerKind {
     pub changelog: Option<&'static str>,
     /// All topics it touches.
     pub touches: &'static [&'static str],
-}
-
-/// The sections that every worker's configuration has.
-#[derive(Debug, Clone, Copy)]
-pub struct Sections<'a> {
-    /// Kafka.
-    pub kafka: &'a KafkaConfig,
-    /// Batches.
-    pub batch: &'a BatchConfig,
-    /// Bounds.
-    pub limits: &'a LimitsConfig,
-    /// Health and metrics.
-    pub http: &'a HttpConfig,
-    /// Logs.
-    pub log: &'a LogConfig,
 }
 
 /// How long the log thread may be silent and count as alive: longer than it may take to connect to brokers that do not answer.

@@ -1,7 +1,7 @@
 //! What a feature worker is told.
 
 use auscult_runtime::config::{
-    BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, Validate, validate_together,
+    BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, Sections, Validate,
 };
 use auscult_schemas::FeatureSpec;
 use schemars::JsonSchema;
@@ -28,13 +28,18 @@ pub struct FeatureWorkerConfig {
     pub threads: usize,
 }
 
+impl FeatureWorkerConfig {
+    /// What it has in common with every worker.
+    #[must_use]
+    pub fn sections(&self) -> Sections<'_> {
+        let Self { kafka, batch, limits, http, log, .. } = self;
+        Sections { kafka, batch, limits, http, log }
+    }
+}
+
 impl Validate for FeatureWorkerConfig {
     fn validate(&self, problems: &mut Problems) {
-        problems.section("kafka", &self.kafka);
-        problems.section("batch", &self.batch);
-        problems.section("limits", &self.limits);
-        problems.section("http", &self.http);
-        validate_together(&self.kafka, &self.batch, &self.limits, problems);
+        self.sections().validate(problems);
         if let Err(error) = self.features.validate() {
             problems.require(false, "features", error.to_string());
         }

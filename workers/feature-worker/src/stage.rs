@@ -4,12 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use auscult_features::{ChunkExtractor, FeatureError};
-use auscult_runtime::processor::Rejection;
+use auscult_runtime::processor::{Rejection, envelope_of};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
-use auscult_schemas::{
-    DeadLetterCode, Envelope, FeatureSpec, FeatureSpecHash, Features, FeaturesMetadata, StageTimings,
-};
+use auscult_schemas::{Envelope, FeatureSpec, FeatureSpecHash, Features, FeaturesMetadata, StageTimings};
 use rayon::prelude::*;
 
 /// What a chunk came to: its envelope and its features.
@@ -63,14 +61,7 @@ impl FeatureStage {
     }
 
     fn extract_one(&self, record: &Record) -> ExtractedChunk {
-        let envelope = Envelope::read(
-            &record.headers,
-            record.key.as_deref(),
-            &record.coordinates,
-            record.timestamp_ms,
-            Envelope::CHUNK,
-        )
-        .map_err(|error| Rejection { code: DeadLetterCode::InvalidEnvelope, detail: error.to_string() })?;
+        let envelope = envelope_of(record, Envelope::CHUNK)?;
         let thread = rayon::current_thread_index().expect("extract runs on the stage's own pool");
         // An extractor that panicked is whole again with its next chunk: every buffer is filled before it is read.
         let mut extractor = self.extractors[thread].lock().unwrap_or_else(PoisonError::into_inner);

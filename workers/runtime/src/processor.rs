@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use auscult_schemas::{DeadLetterCode, Headers};
+use auscult_schemas::{DeadLetterCode, Envelope, Headers};
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -45,6 +45,16 @@ pub struct Rejection {
     pub code: DeadLetterCode,
     /// Why, in words, with the remedy.
     pub detail: String,
+}
+
+/// What a record's headers and key say of it; `event_type` is taken where they name none.
+///
+/// # Errors
+/// [`DeadLetterCode::InvalidEnvelope`] with what is wrong.
+pub fn envelope_of(record: &Record, event_type: &str) -> Result<Envelope, Rejection> {
+    let Record { coordinates, key, headers, timestamp_ms, .. } = record;
+    Envelope::read(headers, key.as_deref(), coordinates, *timestamp_ms, event_type)
+        .map_err(|error| Rejection { code: DeadLetterCode::InvalidEnvelope, detail: error.to_string() })
 }
 
 /// Key of a machine's state: its partition and the record key.

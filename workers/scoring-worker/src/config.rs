@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use auscult_detection::{AlertPolicy, DeviceChoice, DriftPolicy, WatchPolicy};
 use auscult_runtime::config::{
-    BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, Validate, validate_together,
+    BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, Sections, Validate,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,13 @@ pub struct ScoringWorkerConfig {
 }
 
 impl ScoringWorkerConfig {
+    /// What it has in common with every worker.
+    #[must_use]
+    pub fn sections(&self) -> Sections<'_> {
+        let Self { kafka, batch, limits, http, log, .. } = self;
+        Sections { kafka, batch, limits, http, log }
+    }
+
     /// Alert and drift policy together.
     #[must_use]
     pub fn watch_policy(&self) -> WatchPolicy {
@@ -66,11 +73,7 @@ impl Default for ModelsConfig {
 
 impl Validate for ScoringWorkerConfig {
     fn validate(&self, problems: &mut Problems) {
-        problems.section("kafka", &self.kafka);
-        problems.section("batch", &self.batch);
-        problems.section("limits", &self.limits);
-        problems.section("http", &self.http);
-        validate_together(&self.kafka, &self.batch, &self.limits, problems);
+        self.sections().validate(problems);
         let has_model = self.models.dir.is_some() || self.models.default.is_some();
         problems.require(
             has_model,

@@ -1,6 +1,6 @@
 //! The scoring stage behind the runner.
 
-use auscult_runtime::processor::{Memory, Output, Processor, Rejection};
+use auscult_runtime::processor::{Memory, Output, Processor, Rejection, envelope_of};
 use auscult_runtime::record::Record;
 use auscult_schemas::{DeadLetterCode, Envelope, Features, ScorerState};
 
@@ -33,14 +33,7 @@ impl Processor for ScoringProcessor {
 }
 
 fn read(record: &Record) -> ScoredChunk {
-    let envelope = Envelope::read(
-        &record.headers,
-        record.key.as_deref(),
-        &record.coordinates,
-        record.timestamp_ms,
-        Envelope::FEATURES,
-    )
-    .map_err(|error| Rejection { code: DeadLetterCode::InvalidEnvelope, detail: error.to_string() })?;
+    let envelope = envelope_of(record, Envelope::FEATURES)?;
     let message = record.value.as_deref().unwrap_or_default();
     let features = Features::decode(message)
         .map_err(|error| Rejection { code: DeadLetterCode::InvalidFeatures, detail: error.to_string() })?;

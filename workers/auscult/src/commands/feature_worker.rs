@@ -8,7 +8,7 @@ use auscult_schemas::topics::{CHUNKS, DEAD_LETTERS, FEATURES};
 use clap::Args;
 
 use super::worker_arguments::WorkerArgs;
-use crate::worker::{self, Sections, WorkerKind};
+use crate::worker::{self, WorkerKind};
 
 pub(crate) const KIND: WorkerKind = WorkerKind {
     name: "auscult-feature-worker",
@@ -40,14 +40,7 @@ Examples:
 /// When the worker cannot start or go on.
 pub fn run(args: &FeatureWorkerArgs) -> anyhow::Result<()> {
     let config: FeatureWorkerConfig = args.worker.config.load(&args.worker.overrides())?;
-    let sections = Sections {
-        kafka: &config.kafka,
-        batch: &config.batch,
-        limits: &config.limits,
-        http: &config.http,
-        log: &config.log,
-    };
-    worker::run(KIND, sections, |metrics: &Arc<Metrics>| {
+    worker::run(KIND, config.sections(), |metrics: &Arc<Metrics>| {
         let stage = FeatureStage::new(&config.features, config.threads, Arc::clone(metrics))?;
         Ok(FeatureProcessor::new(stage))
     })

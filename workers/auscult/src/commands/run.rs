@@ -11,7 +11,7 @@ use clap::Args;
 use super::scoring_worker::{ModelArgs, stage};
 use super::worker_arguments::WorkerArgs;
 use crate::fused::{FusedConfig, FusedProcessor};
-use crate::worker::{self, Sections, WorkerKind};
+use crate::worker::{self, WorkerKind};
 
 pub(super) const KIND: WorkerKind = WorkerKind {
     name: "auscult-fused-worker",
@@ -52,15 +52,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     }
     let own = [args.worker.overrides().as_slice(), args.models.overrides().as_slice()].concat();
     let config: FusedConfig = args.worker.config.load(&own)?;
-    let sections = Sections {
-        kafka: &config.kafka,
-        batch: &config.batch,
-        limits: &config.limits,
-        http: &config.http,
-        log: &config.log,
-    };
-    worker::run(KIND, sections, |metrics: &Arc<Metrics>| {
+    let scoring = config.scoring();
+    worker::run(KIND, scoring.sections(), |metrics: &Arc<Metrics>| {
         let features = FeatureStage::new(&config.features, config.threads, Arc::clone(metrics))?;
-        Ok(FusedProcessor::new(features, stage(&config.scoring(), metrics)?))
+        Ok(FusedProcessor::new(features, stage(&scoring, metrics)?))
     })
 }

@@ -10,7 +10,7 @@ use auscult_scoring_worker::{ModelLibrary, ScoringMetrics, ScoringProcessor, Sco
 use clap::Args;
 
 use super::worker_arguments::WorkerArgs;
-use crate::worker::{self, Sections, WorkerKind};
+use crate::worker::{self, WorkerKind};
 
 pub(crate) const KIND: WorkerKind = WorkerKind {
     name: "auscult-scoring-worker",
@@ -69,14 +69,7 @@ Examples:
 pub fn run(args: &ScoringWorkerArgs) -> anyhow::Result<()> {
     let own = [args.worker.overrides().as_slice(), args.models.overrides().as_slice()].concat();
     let config: ScoringWorkerConfig = args.worker.config.load(&own)?;
-    let sections = Sections {
-        kafka: &config.kafka,
-        batch: &config.batch,
-        limits: &config.limits,
-        http: &config.http,
-        log: &config.log,
-    };
-    worker::run(KIND, sections, |metrics: &Arc<Metrics>| Ok(ScoringProcessor::new(stage(&config, metrics)?)))
+    worker::run(KIND, config.sections(), |metrics: &Arc<Metrics>| Ok(ScoringProcessor::new(stage(&config, metrics)?)))
 }
 
 /// The scoring stage that a configuration asks for.

@@ -23,5 +23,5 @@ pub use kafka::{Compression, Delivery, GroupProtocol, KafkaConfig};
 pub use load::{load, schema};
 pub use problems::{ConfigError, Problem, Problems, Validate};
 pub use secret::Secret;
-pub use sections::{BatchConfig, HttpConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, validate_together};
+pub use sections::{BatchConfig, HttpConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, Sections};
 pub use security::{SaslConfig, SaslMechanism, SecurityConfig, SecurityProtocol, TlsConfig};

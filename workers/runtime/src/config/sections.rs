@@ -95,8 +95,34 @@ impl Validate for LimitsConfig {
     }
 }
 
-/// The bounds of different sections must fit each other; a worker calls this from its own [`Validate`].
-pub fn validate_together(kafka: &KafkaConfig, batch: &BatchConfig, limits: &LimitsConfig, problems: &mut Problems) {
+/// The sections that every worker's configuration has. A worker's own [`Validate`] begins with that of these.
+#[derive(Debug, Clone, Copy)]
+pub struct Sections<'a> {
+    /// Kafka.
+    pub kafka: &'a KafkaConfig,
+    /// Batches.
+    pub batch: &'a BatchConfig,
+    /// Bounds.
+    pub limits: &'a LimitsConfig,
+    /// Health and metrics.
+    pub http: &'a HttpConfig,
+    /// Logs.
+    pub log: &'a LogConfig,
+}
+
+impl Validate for Sections<'_> {
+    fn validate(&self, problems: &mut Problems) {
+        problems.section("kafka", self.kafka);
+        problems.section("batch", self.batch);
+        problems.section("limits", self.limits);
+        problems.section("http", self.http);
+        problems.section("log", self.log);
+        validate_together(self.kafka, self.batch, self.limits, problems);
+    }
+}
+
+/// The bounds of different sections must fit each other.
+fn validate_together(kafka: &KafkaConfig, batch: &BatchConfig, limits: &LimitsConfig, problems: &mut Problems) {
     let longest_drain_ms = u64::from(kafka.session_timeout_ms / 2);
     problems.require(
         limits.drain_deadline_ms <= longest_drain_ms,

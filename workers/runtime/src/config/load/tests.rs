@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::config::{BatchConfig, Delivery, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, validate_together};
+use crate::config::{BatchConfig, Delivery, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Sections};
 
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -17,10 +17,8 @@ struct WorkerConfig {
 
 impl Validate for WorkerConfig {
     fn validate(&self, problems: &mut Problems) {
-        problems.section("kafka", &self.kafka);
-        problems.section("batch", &self.batch);
-        problems.section("limits", &self.limits);
-        validate_together(&self.kafka, &self.batch, &self.limits, problems);
+        let Self { kafka, batch, limits, http, log, .. } = self;
+        Sections { kafka, batch, limits, http, log }.validate(problems);
     }
 }
 
