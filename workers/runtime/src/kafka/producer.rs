@@ -150,7 +150,7 @@ impl KafkaProducer {
             return Ok(());
         }
         /// `BaseProducer::poll` serves one event at a time when it may not wait.
-        const EVENTS_A_GLANCE: usize = 32;
+        const EVENTS_A_GLANCE: usize = 256;
         // Whatever has happened to the connections since is told by this.
         for _ in 0..EVENTS_A_GLANCE {
             self.producer.poll(Duration::ZERO);
