@@ -89,6 +89,6 @@ impl Processor for FusedProcessor {
         records: &[Record],
         memory: &mut Memory<'_, ScorerState>,
     ) -> Vec<Result<Vec<Output>, Rejection>> {
-        self.scoring.score(records, self.features.extract(records), memory)
+        self.scoring.score(records, |records| self.features.extract(records), memory)
     }
 }

@@ -61,7 +61,7 @@ pub struct ModelsConfig {
     pub default: Option<PathBuf>,
     /// How often the files are looked at for new, changed and removed models; 0: never, only at the start. A broken file changes
     /// nothing: the model it was to replace goes on serving. When a file has been gone for two looks, its machine is served by
-    /// `default`, or not at all. Unit: seconds. Default: 10.
+    /// `default`; without one its chunks go to the dead letters. At most 86400. Unit: seconds. Default: 10.
     pub reload_secs: u64,
 }
 
@@ -79,6 +79,11 @@ impl Validate for ScoringWorkerConfig {
             has_model,
             "models",
             "names no model: set models.dir or models.default to what `auscult train` wrote",
+        );
+        problems.require(
+            self.models.reload_secs <= 86_400,
+            "models.reload_secs",
+            format!("is {}, must be at most 86400, a day; 0 is never", self.models.reload_secs),
         );
         problems.require(self.alert.raise_after >= 1, "alert.raise_after", "must be at least 1");
         problems.require(self.alert.clear_after >= 1, "alert.clear_after", "must be at least 1");

@@ -1,47 +1,57 @@
 //! One operating system thread that owns a device and the models on it.
 //!
 //! A CUDA context belongs to the thread that made it; handing work to whichever thread is free is how such contexts break.
+//! What others hold are [`Shelf`]s: a model never changes on its shelf, a new one gets a shelf of its own. So whoever goes on
+//! asking for the same shelf goes on getting the same model.
 
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use auscult_detection::{ClipView, DetectionError, Judgement, Model, ModelPackage, OpenedDevice};
 use auscult_schemas::Features;
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::Shelf;
+use crate::self_test::self_test;
+
+/// Place of a model on the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Shelf(pub u64);
 
 /// Judgements of one batch under one model, or why there are none.
 pub(crate) type Judged = Result<Vec<Judgement>, DetectionError>;
 
 enum Request {
     Judge { shelf: Shelf, clips: Vec<Arc<Features>>, answer: Sender<Judged> },
-    Load { shelf: Shelf, package: Arc<ModelPackage>, answer: Sender<Result<(), DetectionError>> },
+    Add { package: Box<ModelPackage>, answer: Sender<Result<Shelf, String>> },
+    Discard(Shelf),
 }
 
-/// A handle to the thread. It ends when the handle is dropped.
-#[derive(Debug)]
-pub struct DeviceThread {
+/// A handle to the thread. It ends when the last handle is dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct DeviceThread {
     requests: Sender<Request>,
 }
 
 impl DeviceThread {
-    /// Starts the thread and loads the models on it. One entry a shelf; `None` where there is no package.
+    /// Starts the thread and loads the models on it, onto shelves 0, 1, 2 and so on.
     ///
     /// # Errors
-    /// [`DetectionError`] when the device cannot hold a model; an IO error in it when there can be no more threads.
-    pub fn start(device: OpenedDevice, packages: Vec<Option<ModelPackage>>) -> Result<Self, StartError> {
+    /// [`StartError`].
+    pub(crate) fn start(device: OpenedDevice, packages: Vec<ModelPackage>) -> Result<Self, StartError> {
         let (requests, received) = crossbeam_channel::bounded::<Request>(1);
         let (loaded, is_loaded) = crossbeam_channel::bounded(1);
         let name = format!("device-{}", device.name.replace(':', "-"));
         std::thread::Builder::new().name(name).spawn(move || {
-            let models: Result<Vec<Option<Model>>, DetectionError> = packages
-                .iter()
-                .map(|package| package.as_ref().map(|package| Model::load(package, &device.device)).transpose())
+            let models: Result<BTreeMap<Shelf, Model>, DetectionError> = (0..)
+                .map(Shelf)
+                .zip(packages)
+                .map(|(shelf, package)| Ok((shelf, Model::load(&package, &device.device)?)))
                 .collect();
             match models {
                 Ok(models) => {
                     let _ = loaded.send(Ok(()));
-                    serve(models, &device, &received);
+                    Shelves { models, device }.serve(&received);
                 }
                 Err(error) => {
                     let _ = loaded.send(Err(error));
@@ -64,19 +74,21 @@ impl DeviceThread {
         answered.recv().expect("the device thread answers every request")
     }
 
-    /// Loads a model onto a shelf, in place of the one that may be there. When it does not load, that one stays.
+    /// Loads a model onto a new shelf and tries it out there. Batches wait for no longer than that takes.
     ///
     /// # Errors
-    /// Why it does not load.
-    ///
-    /// # Panics
-    /// As [`DeviceThread::judge`].
-    pub(crate) fn load(&self, shelf: Shelf, package: Arc<ModelPackage>) -> Result<(), DetectionError> {
+    /// Why it does not load, or what its test came to.
+    pub(crate) fn add(&self, package: ModelPackage) -> Result<Shelf, String> {
         let (answer, answered) = crossbeam_channel::bounded(1);
-        self.requests
-            .send(Request::Load { shelf, package, answer })
-            .expect("the device thread lives as long as its handle");
-        answered.recv().expect("the device thread answers every request")
+        let _ = self.requests.send(Request::Add { package: Box::new(package), answer });
+        answered
+            .recv()
+            .unwrap_or_else(|_| Err("loading it panicked: please report it together with the file".to_owned()))
+    }
+
+    /// Lets a model go; nobody may ask for its shelf again.
+    pub(crate) fn discard(&self, shelf: Shelf) {
+        let _ = self.requests.send(Request::Discard(shelf));
     }
 }
 
@@ -94,22 +106,40 @@ pub enum StartError {
     Ended,
 }
 
-fn serve(mut models: Vec<Option<Model>>, device: &OpenedDevice, requests: &Receiver<Request>) {
-    for request in requests {
-        let (shelf, clips, answer) = match request {
-            Request::Judge { shelf, clips, answer } => (shelf, clips, answer),
-            Request::Load { shelf, package, answer } => {
-                let loaded = Model::load(&package, &device.device).map(|model| {
-                    if models.len() <= shelf.0 {
-                        models.resize_with(shelf.0 + 1, || None);
+struct Shelves {
+    models: BTreeMap<Shelf, Model>,
+    device: OpenedDevice,
+}
+
+impl Shelves {
+    /// A panic is the request's, not the thread's: whoever asked sees the channel close.
+    fn serve(mut self, requests: &Receiver<Request>) {
+        let mut next = self.models.keys().last().map_or(0, |shelf| shelf.0 + 1);
+        for request in requests {
+            match request {
+                Request::Judge { shelf, clips, answer } => {
+                    if let Ok(judged) = catch_unwind(AssertUnwindSafe(|| self.judge(shelf, &clips))) {
+                        let _ = answer.send(judged);
                     }
-                    models[shelf.0] = Some(model);
-                });
-                let _ = answer.send(loaded);
-                continue;
+                }
+                Request::Add { package, answer } => {
+                    let Ok(loaded) = catch_unwind(AssertUnwindSafe(|| self.load(&package))) else { continue };
+                    let added = loaded.map(|model| {
+                        let shelf = Shelf(next);
+                        next += 1;
+                        self.models.insert(shelf, model);
+                        shelf
+                    });
+                    let _ = answer.send(added);
+                }
+                Request::Discard(shelf) => {
+                    self.models.remove(&shelf);
+                }
             }
-        };
-        let model = models[shelf.0].as_ref().expect("the library only finds shelves that hold a package");
+        }
+    }
+
+    fn judge(&self, shelf: Shelf, clips: &[Arc<Features>]) -> Judged {
         let views: Vec<ClipView<'_>> = clips
             .iter()
             .map(|clip| ClipView {
@@ -119,10 +149,12 @@ fn serve(mut models: Vec<Option<Model>>, device: &OpenedDevice, requests: &Recei
                 values: &clip.values,
             })
             .collect();
-        // A panic here is the request's, not the thread's: the asker sees its channel close and panics in turn.
-        let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| model.judge(&views)));
-        if let Ok(judged) = judged {
-            let _ = answer.send(judged);
-        }
+        self.models.get(&shelf).expect("a shelf that is asked for holds a model").judge(&views)
+    }
+
+    fn load(&self, package: &ModelPackage) -> Result<Model, String> {
+        let model = Model::load(package, &self.device.device).map_err(|error| error.to_string())?;
+        self_test(&model)?;
+        Ok(model)
     }
 }

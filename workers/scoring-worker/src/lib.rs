@@ -8,7 +8,8 @@
 //!                                             └─► alert state, drift ─► audio.scores, audio.alerts, audio.drift
 //! ```
 //!
-//! Model files may change meanwhile (`reload`): a sound one is swapped in between two batches.
+//! Model files may change meanwhile (`reload`): a new model is loaded onto a shelf of its own, tried out there, and serves from
+//! the next batch on.
 
 mod config;
 mod device_thread;
@@ -16,12 +17,12 @@ mod library;
 mod metrics;
 mod processor;
 mod reload;
+mod self_test;
 mod stage;
 
 pub use config::{ModelsConfig, ScoringWorkerConfig};
-pub use device_thread::{DeviceThread, StartError};
-pub use library::{LibraryError, ModelLibrary, ModelSource, Shelf};
+pub use device_thread::StartError;
+pub use library::{LibraryError, ModelLibrary};
 pub use metrics::ScoringMetrics;
 pub use processor::ScoringProcessor;
-pub use reload::Reload;
 pub use stage::{ScoredChunk, ScoringStage};

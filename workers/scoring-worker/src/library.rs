@@ -2,13 +2,17 @@
 //! machines go to the dead letters with the reason, and all other machines are served.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use auscult_detection::ModelPackage;
-use auscult_schemas::{DeadLetterCode, MachineId};
+use auscult_detection::{Manifest, ModelPackage};
+use auscult_schemas::{DeadLetterCode, MachineId, ModelRef};
 
-use crate::reload::{Owner, Print};
-use crate::{ModelsConfig, Reload};
+use crate::ModelsConfig;
+use crate::device_thread::Shelf;
+use crate::reload::Print;
 
 /// Why no library could be set up.
 #[derive(Debug, thiserror::Error)]
@@ -26,25 +30,56 @@ pub enum LibraryError {
     NoModel(String),
 }
 
-/// Place of a model among the loaded ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Shelf(pub usize);
+/// Whom a model file serves.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Owner {
+    /// The machine whose id, as a file name, is this.
+    Machine(String),
+    /// Every machine without a file of its own.
+    Everyone,
+}
 
-/// A model package, or why there is none.
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Machine(stem) => f.write_str(stem),
+            Self::Everyone => f.write_str("every machine without a model of its own"),
+        }
+    }
+}
+
+/// What a model on the device is.
 #[derive(Debug)]
-pub struct ModelSource {
-    /// The file, or another name where it comes from elsewhere.
+pub(crate) struct ShelvedModel {
+    /// Where it is.
+    pub shelf: Shelf,
+    /// Its name and version.
+    pub model: ModelRef,
+    /// What it says of itself.
+    pub manifest: Manifest,
+}
+
+impl ShelvedModel {
+    pub(crate) fn of(package: &ModelPackage, shelf: Shelf) -> Arc<Self> {
+        Arc::new(Self { shelf, model: package.model_ref(), manifest: package.manifest().clone() })
+    }
+}
+
+/// A model file, and its model or why there is none.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// The file, or another name where the model comes from elsewhere.
     pub name: String,
-    /// The package, or what is wrong with the file.
-    pub package: Result<ModelPackage, String>,
+    /// The model, or what is wrong with the file.
+    pub model: Result<Arc<ShelvedModel>, String>,
 }
 
 /// All models at hand, and whom they serve.
 #[derive(Debug, Default)]
 pub struct ModelLibrary {
-    sources: Vec<ModelSource>,
-    by_machine: BTreeMap<String, Shelf>,
-    default: Option<Shelf>,
+    by_owner: BTreeMap<Owner, Entry>,
+    /// What is to be loaded onto the first shelves, in their order.
+    packages: Vec<ModelPackage>,
     /// The files as they were when they were read.
     prints: BTreeMap<Owner, Print>,
 }
@@ -56,34 +91,27 @@ impl ModelLibrary {
     /// [`LibraryError`] when the folder cannot be read or not one package is usable.
     pub fn open(config: &ModelsConfig) -> Result<Self, LibraryError> {
         let mut library = Self::default();
-        if let Some(dir) = &config.dir {
-            for path in packages_in(dir)? {
-                library.print(Owner::Machine(stem_of(&path)), &path);
-                let shelf = library.add(read(&path));
-                library.by_machine.insert(stem_of(&path), shelf);
-            }
-        }
-        if let Some(path) = &config.default {
-            library.print(Owner::Everyone, path);
-            let shelf = library.add(read(path));
-            library.default = Some(shelf);
-        }
-        for source in &library.sources {
-            if let Err(reason) = &source.package {
+        for (owner, path) in model_files(config)? {
+            // Taken before the file is read: what changes in between is noticed at the first look.
+            library.prints.extend(Print::of(&path).ok().flatten().map(|print| (owner.clone(), print)));
+            let name = path.display().to_string();
+            let package = read_package(&path).map_err(|failure| failure.reason());
+            if let Err(reason) = &package {
                 tracing::error!(
-                    model = source.name,
+                    model = name,
                     reason,
                     "model is unusable; chunks of its machines go to the dead letters"
                 );
             }
+            library.add(owner, name, package);
         }
-        if library.sources.iter().any(|source| source.package.is_ok()) {
+        if !library.packages.is_empty() {
             return Ok(library);
         }
         let reasons: Vec<String> = library
-            .sources
-            .iter()
-            .filter_map(|source| source.package.as_ref().err().map(|reason| format!("{}: {reason}", source.name)))
+            .by_owner
+            .values()
+            .filter_map(|entry| entry.model.as_ref().err().map(|reason| format!("{}: {reason}", entry.name)))
             .collect();
         let reason =
             if reasons.is_empty() { "models.dir holds no .safetensors file".to_owned() } else { reasons.join("; ") };
@@ -95,114 +123,111 @@ impl ModelLibrary {
     pub fn of(packages: impl IntoIterator<Item = (MachineId, ModelPackage)>) -> Self {
         let mut library = Self::default();
         for (machine, package) in packages {
-            let shelf = library.add(ModelSource { name: machine.to_string(), package: Ok(package) });
-            library.by_machine.insert(file_stem(&machine), shelf);
+            library.add(Owner::Machine(file_stem(&machine)), machine.to_string(), Ok(package));
         }
         library
     }
 
-    /// Noted before the file is read: what changes in between is noticed at the first look.
-    fn print(&mut self, owner: Owner, path: &Path) {
-        self.prints.extend(Print::of(path).map(|print| (owner, print)));
+    fn add(&mut self, owner: Owner, name: String, package: Result<ModelPackage, String>) {
+        let model = package.map(|package| {
+            let shelf = Shelf(self.packages.len() as u64);
+            let shelved = ShelvedModel::of(&package, shelf);
+            self.packages.push(package);
+            shelved
+        });
+        self.by_owner.insert(owner, Entry { name, model });
     }
 
-    /// Watches the files from now on.
-    ///
-    /// # Errors
-    /// When no thread can be started.
-    pub fn watch(&self, config: &ModelsConfig) -> std::io::Result<Option<Reload>> {
-        Reload::start(config, self.prints.clone())
+    /// The packages that are to be loaded; they are let go of here, since the device holds them from then on.
+    pub(crate) fn take_packages(&mut self) -> Vec<ModelPackage> {
+        std::mem::take(&mut self.packages)
     }
 
-    /// The shelf that is this owner's.
-    pub(crate) fn shelf_of(&self, owner: &Owner) -> Option<Shelf> {
-        match owner {
-            Owner::Machine(stem) => self.by_machine.get(stem).copied(),
-            Owner::Everyone => self.default,
-        }
+    /// The files as they were when they were read.
+    pub(crate) fn prints(&self) -> &BTreeMap<Owner, Print> {
+        &self.prints
     }
 
-    /// Puts a model, or what is wrong with it, on the owner's shelf: the one that it has, or a new one.
-    pub(crate) fn put(&mut self, owner: &Owner, source: ModelSource) -> Shelf {
-        if let Some(shelf) = self.shelf_of(owner) {
-            self.sources[shelf.0] = source;
-            return shelf;
-        }
-        let shelf = self.add(source);
-        match owner {
-            Owner::Machine(stem) => {
-                self.by_machine.insert(stem.clone(), shelf);
-            }
-            Owner::Everyone => self.default = Some(shelf),
-        }
-        shelf
+    /// Every file, usable or not.
+    pub(crate) fn entries(&self) -> &BTreeMap<Owner, Entry> {
+        &self.by_owner
     }
 
-    /// The owner has no model any more. Gives the shelf that is empty now.
-    pub(crate) fn remove(&mut self, owner: &Owner) -> Option<Shelf> {
-        match owner {
-            Owner::Machine(stem) => self.by_machine.remove(stem),
-            Owner::Everyone => self.default.take(),
-        }
+    /// Serves an owner with this from now on. Gives the model that did so before.
+    pub(crate) fn put(&mut self, owner: Owner, entry: Entry) -> Option<Arc<ShelvedModel>> {
+        self.by_owner.insert(owner, entry).and_then(|before| before.model.ok())
     }
 
-    fn add(&mut self, source: ModelSource) -> Shelf {
-        self.sources.push(source);
-        Shelf(self.sources.len() - 1)
+    /// The owner has no file any more. Gives the model that served it.
+    pub(crate) fn remove(&mut self, owner: &Owner) -> Option<Arc<ShelvedModel>> {
+        self.by_owner.remove(owner).and_then(|before| before.model.ok())
     }
 
-    /// Every model, in the order of their shelves.
-    #[must_use]
-    pub fn sources(&self) -> &[ModelSource] {
-        &self.sources
-    }
-
-    /// The shelf of the model that serves a machine.
+    /// The model that serves a machine.
     ///
     /// # Errors
     /// Why there is none, as a dead letter's code and detail.
-    pub fn find(&self, machine: &MachineId) -> Result<Shelf, (DeadLetterCode, String)> {
-        let own = self.by_machine.get(&file_stem(machine)).copied();
-        let shelf = own.or(self.default).ok_or_else(|| {
+    pub(crate) fn find(&self, machine: &MachineId) -> Result<&Arc<ShelvedModel>, (DeadLetterCode, String)> {
+        let own = self.by_owner.get(&Owner::Machine(file_stem(machine)));
+        let entry = own.or_else(|| self.by_owner.get(&Owner::Everyone)).ok_or_else(|| {
             let detail = format!(
                 "no model serves machine {machine}: put {}.safetensors into models.dir, or set models.default",
                 file_stem(machine)
             );
             (DeadLetterCode::UnknownMachine, detail)
         })?;
-        let source = &self.sources[shelf.0];
-        match &source.package {
-            Ok(_) => Ok(shelf),
-            Err(reason) => {
-                let detail = format!("the model file {} is unusable: {reason}", source.name);
-                Err((DeadLetterCode::ModelUnavailable, detail))
+        entry.model.as_ref().map_err(|reason| {
+            let detail = format!("the model file {} is unusable: {reason}", entry.name);
+            (DeadLetterCode::ModelUnavailable, detail)
+        })
+    }
+}
+
+/// Every file that the configuration asks for, whether it is there or not.
+pub(crate) fn model_files(config: &ModelsConfig) -> Result<BTreeMap<Owner, PathBuf>, LibraryError> {
+    let mut files = BTreeMap::new();
+    if let Some(dir) = &config.dir {
+        let unreadable = |source| LibraryError::Folder { path: dir.clone(), source };
+        for entry in std::fs::read_dir(dir).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            if path.extension().is_some_and(|extension| extension == "safetensors") {
+                files.insert(Owner::Machine(stem_of(&path)), path);
             }
         }
     }
+    files.extend(config.default.clone().map(|path| (Owner::Everyone, path)));
+    Ok(files)
 }
 
-pub(crate) fn packages_in(dir: &Path) -> Result<Vec<PathBuf>, LibraryError> {
-    let unreadable = |source| LibraryError::Folder { path: dir.to_owned(), source };
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "safetensors") {
-            paths.push(path);
+/// Why a file gives no package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ReadFailure {
+    /// It is not there.
+    Missing(String),
+    /// It cannot be read; the next attempt may come to something else.
+    Unreadable(String),
+    /// What is in it is no sound package, and will not be until the file changes.
+    Unsound(String),
+}
+
+impl ReadFailure {
+    pub(crate) fn reason(self) -> String {
+        match self {
+            Self::Missing(reason) | Self::Unreadable(reason) | Self::Unsound(reason) => reason,
         }
     }
-    paths.sort();
-    Ok(paths)
 }
 
-fn read(path: &Path) -> ModelSource {
-    let package = std::fs::read(path)
-        .map_err(|error| error.to_string())
-        .and_then(|bytes| ModelPackage::from_bytes(&bytes).map_err(|error| error.to_string()));
-    ModelSource { name: path.display().to_string(), package }
+pub(crate) fn read_package(path: &Path) -> Result<ModelPackage, ReadFailure> {
+    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => ReadFailure::Missing(error.to_string()),
+        _ => ReadFailure::Unreadable(error.to_string()),
+    })?;
+    ModelPackage::from_bytes(&bytes).map_err(|error| ReadFailure::Unsound(error.to_string()))
 }
 
 /// The file's name without its ending: a machine's id.
-pub(crate) fn stem_of(path: &Path) -> String {
+fn stem_of(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 

@@ -20,9 +20,9 @@ pub struct ScoringMetrics {
     pub models: IntGauge,
     /// Model files that are unusable.
     pub unusable_models: IntGauge,
-    /// Models that were swapped in while running.
+    /// Models that came into service while running.
     pub model_reloads: IntCounter,
-    /// Changed model files that could not be used.
+    /// Changes of a model file after which it could not be used.
     pub model_reload_failures: IntCounter,
     /// 1 for the device in use.
     pub device: IntGaugeVec,
@@ -57,10 +57,13 @@ impl ScoringMetrics {
             )?,
             models: IntGauge::new("auscult_models", "models that are loaded")?,
             unusable_models: IntGauge::new("auscult_unusable_models", "model files that cannot be used")?,
-            model_reloads: IntCounter::new("auscult_model_reloads_total", "models swapped in while running")?,
+            model_reloads: IntCounter::new(
+                "auscult_model_reloads_total",
+                "models that came into service while running",
+            )?,
             model_reload_failures: IntCounter::new(
                 "auscult_model_reload_failures_total",
-                "changed model files that could not be used",
+                "changes of a model file after which it could not be used",
             )?,
             device: IntGaugeVec::new(Opts::new("auscult_device_info", "1 for the device in use"), &["device"])?,
             device_fallback: IntGauge::new(

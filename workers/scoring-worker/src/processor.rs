@@ -17,6 +17,11 @@ impl ScoringProcessor {
     pub fn new(stage: ScoringStage) -> Self {
         Self { stage }
     }
+
+    #[cfg(test)]
+    pub(crate) fn stage(&mut self) -> &mut ScoringStage {
+        &mut self.stage
+    }
 }
 
 impl Processor for ScoringProcessor {
@@ -27,8 +32,7 @@ impl Processor for ScoringProcessor {
         records: &[Record],
         memory: &mut Memory<'_, ScorerState>,
     ) -> Vec<Result<Vec<Output>, Rejection>> {
-        let chunks = records.iter().map(read).collect();
-        self.stage.score(records, chunks, memory)
+        self.stage.score(records, |records| records.iter().map(read).collect(), memory)
     }
 }
 

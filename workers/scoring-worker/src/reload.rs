@@ -1,29 +1,26 @@
-//! Models that change while the worker runs: a thread looks at their files, and what is sound is swapped in between two batches.
+//! Models that change while the worker runs: a thread looks at their files, tries out what is new, and hands over what is
+//! sound; the stage takes it over between two batches.
 //!
 //! ```text
-//!   files ──every reload_secs──► changed? ──► parse, self-test ──sound──► Change ──► ScoringStage, at a batch boundary
-//!                                                └── broken: the old model goes on, an error, a metric
+//!   files ──every reload_secs──► changed? ──► parse ──► load and test on the device, on a shelf of its own
+//!                                               │                 │
+//!                                   broken: an error, a metric;   └─sound──► Change ──► ScoringStage, at a batch boundary
+//!                                   the old model goes on
 //! ```
+//!
+//! A file that is deleted and put there anew is missing for a moment; only one that is missing in two looks is gone.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use auscult_detection::{ClipView, DeviceChoice, Model, ModelPackage, open_device};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
-use crate::ModelsConfig;
-use crate::library::{packages_in, stem_of};
-
-/// Whom a model file serves.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Owner {
-    /// The machine whose id, as a file name, is this.
-    Machine(String),
-    /// Every machine without a file of its own.
-    Everyone,
-}
+use crate::device_thread::DeviceThread;
+use crate::library::{ModelLibrary, Owner, ReadFailure, ShelvedModel, model_files, read_package};
+use crate::{ModelsConfig, ScoringMetrics};
 
 /// What tells one version of a file from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,43 +31,42 @@ pub(crate) struct Print {
 
 impl Print {
     /// `None` where there is no file.
-    pub fn of(path: &Path) -> Option<Self> {
-        let metadata = std::fs::metadata(path).ok()?;
-        Some(Self { modified: metadata.modified().ok(), bytes: metadata.len() })
+    pub(crate) fn of(path: &Path) -> std::io::Result<Option<Self>> {
+        match std::fs::metadata(path) {
+            Ok(metadata) => Ok(Some(Self { modified: metadata.modified().ok(), bytes: metadata.len() })),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }
 
-/// What is to be done about a file.
+/// What the stage has to do about a file.
 #[derive(Debug)]
 pub(crate) enum Change {
-    /// A package that has passed its test.
-    Sound(Owner, String, Arc<ModelPackage>),
-    /// A file that cannot be used: its name, and why.
-    Broken(Owner, String, String),
-    /// The file has been gone for longer than it takes to put another in its place.
+    /// A model that has passed its test is on the device.
+    Sound { owner: Owner, name: String, model: Arc<ShelvedModel> },
+    /// A file cannot be used, and its owner has no model from before.
+    Broken { owner: Owner, name: String, reason: String },
+    /// The file is gone.
     Gone(Owner),
 }
 
 /// The thread that looks. It ends when this is dropped.
 #[derive(Debug)]
-pub struct Reload {
-    pub(crate) changes: Receiver<Change>,
+pub(crate) struct Reload {
+    /// What has been found, in its order.
+    pub changes: Receiver<Change>,
     _end: Sender<()>,
 }
 
 impl Reload {
-    /// Looks from now on; `prints` are those of the files as they were read. `None` where `models.reload_secs` is 0.
+    /// Starts to look every so often.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(crate) fn start(config: &ModelsConfig, prints: BTreeMap<Owner, Print>) -> std::io::Result<Option<Self>> {
-        if config.reload_secs == 0 {
-            return Ok(None);
-        }
+    pub(crate) fn start(mut looker: Looker, every: Duration) -> std::io::Result<Self> {
         let (found, changes) = crossbeam_channel::unbounded();
         let (end, ended) = crossbeam_channel::bounded::<()>(0);
-        let every = Duration::from_secs(config.reload_secs);
-        let mut looker = Looker::new(config, prints);
         std::thread::Builder::new().name("model-reload".to_owned()).spawn(move || {
             while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 for change in looker.look() {
@@ -78,69 +74,162 @@ impl Reload {
                 }
             }
         })?;
-        Ok(Some(Self { changes, _end: end }))
+        Ok(Self { changes, _end: end })
     }
 }
 
+/// What is known of a file.
+#[derive(Default)]
 struct Known {
+    /// As it was when it was last read. `None`: it has never been there.
     print: Option<Print>,
+    /// It is to be read again even if it does not change.
+    is_pending: bool,
+    /// Looks in a row in which it was missing.
     missed: u32,
+    /// Version of the owner's model. It may be older than the file.
+    serving: Option<String>,
+    /// What is wrong with the file.
+    complaint: Option<String>,
 }
 
-struct Looker {
+/// Looks at the model files, and remembers what it saw.
+pub(crate) struct Looker {
     config: ModelsConfig,
+    device: DeviceThread,
+    metrics: ScoringMetrics,
     known: BTreeMap<Owner, Known>,
+    /// The folder could not be read at the last look.
+    is_blind: bool,
 }
 
 impl Looker {
-    fn new(config: &ModelsConfig, prints: BTreeMap<Owner, Print>) -> Self {
-        let known = prints.into_iter().map(|(owner, print)| (owner, Known { print: Some(print), missed: 0 }));
-        Self { config: config.clone(), known: known.collect() }
+    /// Goes on from what the library holds.
+    pub(crate) fn new(
+        config: &ModelsConfig,
+        library: &ModelLibrary,
+        device: DeviceThread,
+        metrics: ScoringMetrics,
+    ) -> Self {
+        let mut known = BTreeMap::new();
+        for (owner, entry) in library.entries() {
+            let print = library.prints().get(owner).copied();
+            let complaint = entry.model.as_ref().err().cloned();
+            let serving = entry.model.as_ref().ok().map(|model| model.model.version.clone());
+            let is_pending = complaint.is_some();
+            known.insert(owner.clone(), Known { print, is_pending, missed: 0, serving, complaint });
+        }
+        Self { config: config.clone(), device, metrics, known, is_blind: false }
     }
 
-    fn look(&mut self) -> Vec<Change> {
-        let mut changes = Vec::new();
-        let present = match self.files() {
+    /// Looks once.
+    pub(crate) fn look(&mut self) -> Vec<Change> {
+        let present = match self.present() {
             Ok(present) => present,
-            Err(error) => {
-                tracing::warn!(%error, "the models cannot be looked at; those that are loaded go on serving");
-                return changes;
+            Err(reason) => {
+                if !self.is_blind {
+                    tracing::error!(
+                        reason,
+                        "the model files cannot be looked at; the models that are loaded go on serving"
+                    );
+                }
+                self.is_blind = true;
+                return Vec::new();
             }
         };
-        for (owner, path) in &present {
-            let Some(print) = Print::of(path) else { continue };
-            let known = self.known.entry(owner.clone()).or_insert(Known { print: None, missed: 0 });
-            known.missed = 0;
-            if known.print == Some(print) {
-                continue;
-            }
-            known.print = Some(print);
-            let name = path.display().to_string();
-            changes.push(match read_and_test(path) {
-                Ok(package) => Change::Sound(owner.clone(), name, Arc::new(package)),
-                Err(reason) => Change::Broken(owner.clone(), name, reason),
-            });
+        self.is_blind = false;
+        let mut changes = Vec::new();
+        for (owner, (path, print)) in &present {
+            changes.extend(self.look_at(owner, path, *print));
         }
         self.forget_gone(&present, &mut changes);
+        let unusable = self.known.values().filter(|known| known.complaint.is_some()).count();
+        self.metrics.unusable_models.set(i64::try_from(unusable).unwrap_or(i64::MAX));
         changes
     }
 
-    fn files(&self) -> Result<BTreeMap<Owner, PathBuf>, crate::LibraryError> {
-        let mut files = BTreeMap::new();
-        if let Some(dir) = &self.config.dir {
-            files.extend(packages_in(dir)?.into_iter().map(|path| (Owner::Machine(stem_of(&path)), path)));
+    fn present(&self) -> Result<BTreeMap<Owner, (PathBuf, Print)>, String> {
+        let mut present = BTreeMap::new();
+        for (owner, path) in model_files(&self.config).map_err(|error| error.to_string())? {
+            let print = Print::of(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            present.extend(print.map(|print| (owner, (path, print))));
         }
-        if let Some(path) = self.config.default.as_ref().filter(|path| path.exists()) {
-            files.insert(Owner::Everyone, path.clone());
-        }
-        Ok(files)
+        Ok(present)
     }
 
-    /// A file that is deleted and put there anew is missing for a moment; only one that is missing twice is gone.
-    fn forget_gone(&mut self, present: &BTreeMap<Owner, PathBuf>, changes: &mut Vec<Change>) {
+    fn look_at(&mut self, owner: &Owner, path: &Path, print: Print) -> Option<Change> {
+        let known = self.known.entry(owner.clone()).or_default();
+        known.missed = 0;
+        let is_changed = known.print != Some(print);
+        if !is_changed && !known.is_pending {
+            return None;
+        }
+        known.print = Some(print);
+        known.is_pending = false;
+        let package = match read_package(path) {
+            Ok(package) => package,
+            Err(ReadFailure::Missing(_)) => {
+                // Being replaced this very moment.
+                known.is_pending = true;
+                return None;
+            }
+            Err(failure) => {
+                known.is_pending = matches!(failure, ReadFailure::Unreadable(_));
+                return self.complain(owner, path, is_changed, failure.reason());
+            }
+        };
+        let version = package.model_ref().version;
+        if known.serving.as_ref() == Some(&version) {
+            known.complaint = None;
+            return None;
+        }
+        match self.device.add(package.clone()) {
+            Ok(shelf) => {
+                known.serving = Some(version);
+                known.complaint = None;
+                let model = ShelvedModel::of(&package, shelf);
+                Some(Change::Sound { owner: owner.clone(), name: path.display().to_string(), model })
+            }
+            Err(reason) => {
+                // It may be for want of memory, which comes and goes.
+                known.is_pending = true;
+                self.complain(owner, path, is_changed, reason)
+            }
+        }
+    }
+
+    /// Once for every change of the file, and where the reason is another than before.
+    fn complain(&mut self, owner: &Owner, path: &Path, is_changed: bool, reason: String) -> Option<Change> {
+        let known = self.known.entry(owner.clone()).or_default();
+        let is_said = !is_changed && known.complaint.as_ref() == Some(&reason);
+        if is_said {
+            return None;
+        }
+        self.metrics.model_reload_failures.inc();
+        let name = path.display().to_string();
+        known.complaint = Some(reason.clone());
+        match &known.serving {
+            Some(serving) => {
+                tracing::error!(
+                    file = name,
+                    reason,
+                    serving,
+                    "the model file is unusable; the model before it goes on serving"
+                );
+                None
+            }
+            None => {
+                tracing::error!(file = name, reason, "the model file is unusable, and there is no model before it");
+                Some(Change::Broken { owner: owner.clone(), name, reason })
+            }
+        }
+    }
+
+    fn forget_gone(&mut self, present: &BTreeMap<Owner, (PathBuf, Print)>, changes: &mut Vec<Change>) {
         const LOOKS: u32 = 2;
         self.known.retain(|owner, known| {
-            if present.contains_key(owner) {
+            // One that has never been there stays what it was at the start: asked for, and missing.
+            if present.contains_key(owner) || known.print.is_none() {
                 return true;
             }
             known.missed += 1;
@@ -153,98 +242,5 @@ impl Looker {
     }
 }
 
-fn read_and_test(path: &Path) -> Result<ModelPackage, String> {
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
-    let package = ModelPackage::from_bytes(&bytes).map_err(|error| error.to_string())?;
-    self_test(&package)?;
-    Ok(package)
-}
-
-/// A model that cannot judge half a second of noise shall not judge a machine.
-fn self_test(package: &ModelPackage) -> Result<(), String> {
-    let device = open_device(DeviceChoice::Cpu).map_err(|error| error.to_string())?;
-    let model = Model::load(package, &device.device).map_err(|error| error.to_string())?;
-    let spec = &package.manifest().feature_spec;
-    let frames = spec.frames + 15;
-    // Something between -60 and -20 dB in every place; what exactly does not matter.
-    let values: Vec<f32> = (0..frames * spec.n_mels).map(|index| -20.0 - ((index * 37) % 41) as f32).collect();
-    let view = ClipView { channels: 1, frames, mels: spec.n_mels, values: &values };
-    let judged = model.judge(&[view]).map_err(|error| error.to_string())?;
-    let is_finite = judged.iter().all(|judgement| judgement.score.is_finite() && judgement.p_value.is_finite());
-    if is_finite {
-        Ok(())
-    } else {
-        Err("it judges noise as neither normal nor anomalous: its score is no number".to_owned())
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use auscult_detection::{HoldOut, TrainingClip, TrainingOptions, train};
-    use auscult_schemas::ModelId;
-    use ndarray::Array2;
-
-    use super::*;
-
-    fn package_bytes(seed: u64) -> Vec<u8> {
-        let options = TrainingOptions {
-            model_id: ModelId(format!("model-{seed}")),
-            epochs: 1,
-            seed,
-            hold_out: HoldOut::Folds(2),
-            ..TrainingOptions::default()
-        };
-        let clip = |number: usize| TrainingClip {
-            name: number.to_string(),
-            channels: vec![Array2::from_shape_fn((20, 64), |(frame, mel)| {
-                -30.0 - ((frame * 7 + mel * 3 + number * 5) % 11) as f32
-            })],
-        };
-        let clips: Vec<TrainingClip> = (0..10).map(clip).collect();
-        train(&clips, &options, &mut |_| std::ops::ControlFlow::Continue(())).unwrap().to_bytes().unwrap()
-    }
-
-    fn looker(dir: &Path) -> Looker {
-        let config = ModelsConfig { dir: Some(dir.to_owned()), ..ModelsConfig::default() };
-        Looker::new(&config, BTreeMap::new())
-    }
-
-    #[test]
-    fn a_new_file_is_sound_once_and_then_nothing_happens_until_it_changes() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut looker = looker(dir.path());
-        let file = dir.path().join("fan.safetensors");
-        std::fs::write(&file, package_bytes(1)).unwrap();
-        let changes = looker.look();
-        assert!(matches!(&changes[..], [Change::Sound(Owner::Machine(stem), ..)] if stem == "fan"), "{changes:?}");
-        assert!(looker.look().is_empty());
-        std::fs::write(&file, package_bytes(2)).unwrap();
-        assert!(matches!(&looker.look()[..], [Change::Sound(..)]));
-    }
-
-    #[test]
-    fn a_half_written_file_is_broken_and_sound_when_it_is_whole() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut looker = looker(dir.path());
-        let file = dir.path().join("fan.safetensors");
-        let whole = package_bytes(1);
-        std::fs::write(&file, &whole[..whole.len() / 2]).unwrap();
-        assert!(matches!(&looker.look()[..], [Change::Broken(..)]));
-        assert!(looker.look().is_empty(), "said once");
-        std::fs::write(&file, &whole).unwrap();
-        assert!(matches!(&looker.look()[..], [Change::Sound(..)]));
-    }
-
-    #[test]
-    fn a_file_that_is_missing_once_is_being_replaced_and_gone_when_it_is_missing_twice() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut looker = looker(dir.path());
-        let file = dir.path().join("fan.safetensors");
-        std::fs::write(&file, package_bytes(1)).unwrap();
-        looker.look();
-        std::fs::remove_file(&file).unwrap();
-        assert!(looker.look().is_empty());
-        assert!(matches!(&looker.look()[..], [Change::Gone(_)]));
-        assert!(looker.look().is_empty());
-    }
-}
+mod tests;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use auscult_detection::{Heard, Judgement, Manifest, ModelPackage, OpenedDevice, WatchPolicy, observe_chunk};
+use auscult_detection::{Heard, Judgement, OpenedDevice, WatchPolicy, observe_chunk};
 use auscult_runtime::processor::{Memory, Output, Rejection};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
@@ -15,9 +15,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::device_thread::StartError;
-use crate::reload::{Change, Owner};
-use crate::{DeviceThread, ModelLibrary, ModelSource, Reload, ScoringMetrics, Shelf};
+use crate::device_thread::{DeviceThread, Shelf, StartError};
+use crate::library::{Entry, Owner, ShelvedModel};
+use crate::reload::{Change, Looker, Reload};
+use crate::{ModelLibrary, ModelsConfig, ScoringMetrics};
 
 /// A chunk on its way to its score: its envelope and features, or why it has none.
 pub type ScoredChunk = Result<(Envelope, Features), Rejection>;
@@ -26,29 +27,20 @@ struct Candidate {
     index: usize,
     envelope: Envelope,
     features: Arc<Features>,
-    shelf: Shelf,
-}
-
-struct Loaded {
-    model: ModelRef,
-    manifest: Manifest,
-}
-
-impl Loaded {
-    fn of(package: &ModelPackage) -> Self {
-        Self { model: package.model_ref(), manifest: package.manifest().clone() }
-    }
+    model: Arc<ShelvedModel>,
 }
 
 /// Judges batches on the device thread, and keeps each machine's alert state and drift window.
 pub struct ScoringStage {
     library: ModelLibrary,
-    loaded: Vec<Option<Loaded>>,
     device: DeviceThread,
     policy: WatchPolicy,
     metrics: Arc<Metrics>,
     scoring_metrics: ScoringMetrics,
-    reload: Option<Reload>,
+    pub(crate) reload: Option<Reload>,
+    /// Partition and offset of the records of a batch that has not come to its end: empty but while one is at work, or after
+    /// one has panicked.
+    unfinished: Vec<(i32, i64)>,
 }
 
 impl ScoringStage {
@@ -57,105 +49,111 @@ impl ScoringStage {
     /// # Errors
     /// [`StartError`].
     pub fn start(
-        library: ModelLibrary,
+        mut library: ModelLibrary,
         device: OpenedDevice,
         policy: WatchPolicy,
         metrics: Arc<Metrics>,
         scoring_metrics: ScoringMetrics,
     ) -> Result<Self, StartError> {
         scoring_metrics.set_device(&device);
-        let packages: Vec<Option<ModelPackage>> =
-            library.sources().iter().map(|source| source.package.as_ref().ok().cloned()).collect();
-        let loaded: Vec<Option<Loaded>> = packages.iter().map(|package| package.as_ref().map(Loaded::of)).collect();
-        let device = DeviceThread::start(device, packages)?;
-        let stage = Self { library, loaded, device, policy, metrics, scoring_metrics, reload: None };
+        let device = DeviceThread::start(device, library.take_packages())?;
+        let unusable = library.entries().values().filter(|entry| entry.model.is_err()).count();
+        scoring_metrics.unusable_models.set(i64::try_from(unusable).unwrap_or(i64::MAX));
+        let stage = Self { library, device, policy, metrics, scoring_metrics, reload: None, unfinished: Vec::new() };
         stage.count_models();
         Ok(stage)
     }
 
-    /// Takes over what changes among the model files from now on.
-    pub fn follow(&mut self, reload: Option<Reload>) {
-        self.reload = reload;
+    /// Takes over what changes among the model files from now on, looking every `models.reload_secs`; never where that is 0.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn follow(&mut self, config: &ModelsConfig) -> std::io::Result<()> {
+        if config.reload_secs > 0 {
+            self.reload = Some(Reload::start(self.looker(config), Duration::from_secs(config.reload_secs))?);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn looker(&self, config: &ModelsConfig) -> Looker {
+        Looker::new(config, &self.library, self.device.clone(), self.scoring_metrics.clone())
     }
 
     fn count_models(&self) {
-        let usable = self.loaded.iter().flatten().count();
-        let unusable = self.library.sources().iter().filter(|source| source.package.is_err()).count();
+        let usable = self.library.entries().values().filter(|entry| entry.model.is_ok()).count();
         self.scoring_metrics.models.set(i64::try_from(usable).unwrap_or(i64::MAX));
-        self.scoring_metrics.unusable_models.set(i64::try_from(unusable).unwrap_or(i64::MAX));
     }
 
-    /// Between two batches: no batch is judged by two versions of one model.
-    fn take_changes_over(&mut self) {
-        let changes: Vec<Change> = self.reload.iter().flat_map(|reload| reload.changes.try_iter()).collect();
-        let is_changed = !changes.is_empty();
-        for change in changes {
-            match change {
-                Change::Sound(owner, name, package) => self.swap_in(&owner, name, package),
-                Change::Broken(owner, name, reason) => {
-                    self.scoring_metrics.model_reload_failures.inc();
-                    let serving = self.library.shelf_of(&owner).and_then(|shelf| self.loaded[shelf.0].as_ref());
-                    match serving {
-                        Some(loaded) => tracing::error!(
-                            file = name,
-                            reason,
-                            serving = loaded.model.version,
-                            "the changed model file is unusable; the model before it goes on serving"
-                        ),
-                        None => {
-                            tracing::error!(file = name, reason, "the model file is unusable");
-                            let source = ModelSource { name, package: Err(reason) };
-                            let shelf = self.library.put(&owner, source);
-                            self.loaded.resize_with(self.loaded.len().max(shelf.0 + 1), || None);
-                        }
-                    }
-                }
-                Change::Gone(owner) => {
-                    tracing::warn!(
-                        ?owner,
-                        "the model file is gone; its machines are served by the default model, if there is one"
-                    );
-                    if let Some(shelf) = self.library.remove(&owner) {
-                        self.loaded[shelf.0] = None;
-                    }
-                }
-            }
+    /// Changes are taken over here and nowhere else, so that no batch is judged by two versions of one model. After a panic
+    /// the runner offers the records of a batch one by one: they are still that batch.
+    fn begin_batch(&mut self, records: &[Record]) {
+        let place = |record: &Record| (record.coordinates.partition, record.coordinates.offset);
+        let goes_on =
+            !self.unfinished.is_empty() && records.iter().all(|record| self.unfinished.contains(&place(record)));
+        if goes_on {
+            return;
         }
-        if is_changed {
+        self.unfinished.clear();
+        self.unfinished.extend(records.iter().map(place));
+        let changes: Vec<Change> = self.reload.iter().flat_map(|reload| reload.changes.try_iter()).collect();
+        if !changes.is_empty() {
+            changes.into_iter().for_each(|change| self.take_over(change));
             self.count_models();
         }
     }
 
-    fn swap_in(&mut self, owner: &Owner, name: String, package: Arc<ModelPackage>) {
-        let present = self.library.shelf_of(owner);
-        let shelf = present.unwrap_or(Shelf(self.library.sources().len()));
-        let loaded = Loaded::of(&package);
-        let is_same =
-            present.and_then(|shelf| self.loaded[shelf.0].as_ref()).is_some_and(|old| old.model == loaded.model);
-        if is_same {
-            return;
+    fn take_over(&mut self, change: Change) {
+        let replaced = match change {
+            Change::Sound { owner, name, model } => {
+                let ModelRef { id, version } = &model.model;
+                tracing::info!(file = name, model = %id, version, serves = %owner, "a new model serves from here on");
+                self.scoring_metrics.model_reloads.inc();
+                self.library.put(owner, Entry { name, model: Ok(model) })
+            }
+            Change::Broken { owner, name, reason } => self.put_broken(owner, Entry { name, model: Err(reason) }),
+            Change::Gone(owner) => {
+                tracing::warn!(
+                    served = %owner,
+                    "the model file is gone: the default model serves in its place, or without one chunks go to the dead letters"
+                );
+                self.library.remove(&owner)
+            }
+        };
+        if let Some(replaced) = replaced {
+            self.device.discard(replaced.shelf);
         }
-        if let Err(error) = self.device.load(shelf, Arc::clone(&package)) {
-            self.scoring_metrics.model_reload_failures.inc();
-            tracing::error!(file = name, %error, "the changed model does not load onto the device; the model before it goes on serving");
-            return;
-        }
-        tracing::info!(file = name, model = %loaded.model.id.0, version = loaded.model.version, "a new model serves from here on");
-        self.scoring_metrics.model_reloads.inc();
-        let shelf = self.library.put(owner, ModelSource { name, package: Ok(Arc::unwrap_or_clone(package)) });
-        self.loaded.resize_with(self.loaded.len().max(shelf.0 + 1), || None);
-        self.loaded[shelf.0] = Some(loaded);
     }
 
-    /// Scores chunks, in their order; `records` are those that they came from.
+    /// A machine that the default model serves keeps it until its own file is sound; it may be half written.
+    fn put_broken(&mut self, owner: Owner, entry: Entry) -> Option<Arc<ShelvedModel>> {
+        let default = self.library.entries().get(&Owner::Everyone);
+        let is_served =
+            !self.library.entries().contains_key(&owner) && default.is_some_and(|entry| entry.model.is_ok());
+        if is_served { None } else { self.library.put(owner, entry) }
+    }
+
+    /// Scores records, in their order; `read` makes chunks of them.
     #[must_use]
     pub fn score(
         &mut self,
         records: &[Record],
+        read: impl FnOnce(&[Record]) -> Vec<ScoredChunk>,
+        memory: &mut Memory<'_, ScorerState>,
+    ) -> Vec<Result<Vec<Output>, Rejection>> {
+        self.begin_batch(records);
+        let results = self.score_chunks(records, read(records), memory);
+        if self.unfinished.len() == records.len() {
+            self.unfinished.clear();
+        }
+        results
+    }
+
+    fn score_chunks(
+        &self,
+        records: &[Record],
         chunks: Vec<ScoredChunk>,
         memory: &mut Memory<'_, ScorerState>,
     ) -> Vec<Result<Vec<Output>, Rejection>> {
-        self.take_changes_over();
         let mut results: Vec<Result<Vec<Output>, Rejection>> = chunks.iter().map(|_| Ok(Vec::new())).collect();
         let mut candidates = Vec::new();
         for (index, chunk) in chunks.into_iter().enumerate() {
@@ -175,21 +173,17 @@ impl ScoringStage {
     }
 
     fn admit(&self, index: usize, envelope: Envelope, features: Features) -> Result<Candidate, Rejection> {
-        let shelf = self.library.find(&envelope.machine).map_err(|(code, detail)| Rejection { code, detail })?;
-        let expected = self.loaded(shelf).manifest.feature_spec_hash;
+        let model = self.library.find(&envelope.machine).map_err(|(code, detail)| Rejection { code, detail })?;
+        let expected = model.manifest.feature_spec_hash;
         let found = features.metadata.feature_spec;
         if found != expected {
             let detail = format!(
                 "the features follow spec {found}, model {} was trained on {expected}; give the feature worker the model's spec",
-                self.loaded(shelf).model.id
+                model.model.id
             );
             return Err(Rejection { code: DeadLetterCode::FeatureSpecMismatch, detail });
         }
-        Ok(Candidate { index, envelope, features: Arc::new(features), shelf })
-    }
-
-    fn loaded(&self, shelf: Shelf) -> &Loaded {
-        self.loaded[shelf.0].as_ref().expect("the library only finds shelves that hold a package")
+        Ok(Candidate { index, envelope, features: Arc::new(features), model: Arc::clone(model) })
     }
 
     /// One forward pass a model. Should one fail, its clips are tried singly, so that only the one at fault is refused.
@@ -197,7 +191,7 @@ impl ScoringStage {
         let begun = Instant::now();
         let mut by_shelf: BTreeMap<Shelf, Vec<usize>> = BTreeMap::new();
         for (position, candidate) in candidates.iter().enumerate() {
-            by_shelf.entry(candidate.shelf).or_default().push(position);
+            by_shelf.entry(candidate.model.shelf).or_default().push(position);
         }
         let mut judged: Vec<Option<Result<Judgement, Rejection>>> = candidates.iter().map(|_| None).collect();
         for (shelf, positions) in by_shelf {
@@ -240,9 +234,8 @@ impl ScoringStage {
         memory: &mut Memory<'_, ScorerState>,
     ) -> Result<Vec<Output>, Rejection> {
         let begun = Instant::now();
-        let Candidate { envelope, features, shelf, .. } = candidate;
-        let loaded = self.loaded(*shelf);
-        let id = Score::deterministic_id(&envelope.machine, &features.metadata.chunk, &loaded.model);
+        let Candidate { envelope, features, model, .. } = candidate;
+        let id = Score::deterministic_id(&envelope.machine, &features.metadata.chunk, &model.model);
         let key = Bytes::from(envelope.machine.as_str().to_owned());
         let heard = Heard {
             id: &id,
@@ -250,8 +243,8 @@ impl ScoringStage {
             chunk_id: &envelope.id,
             time: envelope.time,
             judgement,
-            model: &loaded.model,
-            manifest: &loaded.manifest,
+            model: &model.model,
+            manifest: &model.manifest,
         };
         let observation = observe_chunk(memory.get(partition, &key), &heard, &self.policy);
         let decide = begun.elapsed();
@@ -272,7 +265,7 @@ impl ScoringStage {
             previous_state: observation.previous_state,
             bands: judgement.bands.clone(),
             quality: features.metadata.quality.clone(),
-            model: loaded.model.clone(),
+            model: model.model.clone(),
             feature_spec: features.metadata.feature_spec,
             timings: StageTimings {
                 forward_s: Some(forward_s),

@@ -77,8 +77,7 @@ pub(super) fn stage(config: &ScoringWorkerConfig, metrics: &Arc<Metrics>) -> any
     let library = ModelLibrary::open(&config.models)?;
     let device = open_device(config.device)?;
     let scoring_metrics = ScoringMetrics::register(metrics.registry())?;
-    let reload = library.watch(&config.models).context("cannot start the thread that looks after the models")?;
     let mut stage = ScoringStage::start(library, device, config.watch_policy(), Arc::clone(metrics), scoring_metrics)?;
-    stage.follow(reload);
+    stage.follow(&config.models).context("cannot start the thread that looks at the model files")?;
     Ok(stage)
 }
