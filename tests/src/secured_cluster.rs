@@ -104,6 +104,20 @@ impl SecuredCluster {
         self.folder.path().join(name).display().to_string()
     }
 
+    /// The client's private key, encrypted with a password; gives its file.
+    ///
+    /// # Errors
+    /// What openssl says.
+    pub fn encrypted_key(&self, password: &str) -> Result<String> {
+        openssl(
+            self.folder.path(),
+            &format!(
+                "pkcs8 -topk8 -in client-key.pem -v2 aes256 -passout pass:{password} -out client-key-encrypted.pem"
+            ),
+        )?;
+        Ok(self.certificate("client-key-encrypted.pem"))
+    }
+
     /// Writes a token without a signature, which Kafka's default validator takes, and gives its file.
     ///
     /// # Errors
@@ -156,64 +170,22 @@ fn base64url(bytes: &[u8]) -> String {
 /// An authority, a broker of the address 127.0.0.1 (and of no name), a client, and another authority.
 fn make_certificates(folder: &Path) -> Result<()> {
     for ca in ["ca", "other-ca"] {
-        let (key, certificate) = (format!("{ca}-key.pem"), format!("{ca}.pem"));
         openssl(
             folder,
-            &[
-                "req",
-                "-x509",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-days",
-                "2",
-                "-subj",
-                &format!("/CN={ca}"),
-                "-keyout",
-                &key,
-                "-out",
-                &certificate,
-            ],
+            &format!("req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN={ca} -keyout {ca}-key.pem -out {ca}.pem"),
         )?;
     }
     for (name, common_name, alternative) in [("broker", "broker", "IP:127.0.0.1"), ("client", "edge", "DNS:edge")] {
-        let (key, request, certificate) = (format!("{name}-key.pem"), format!("{name}.csr"), format!("{name}.pem"));
+        std::fs::write(folder.join(format!("{name}.ext")), format!("subjectAltName={alternative}\n"))?;
         openssl(
             folder,
-            &[
-                "req",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-subj",
-                &format!("/CN={common_name}"),
-                "-keyout",
-                &key,
-                "-out",
-                &request,
-            ],
+            &format!("req -newkey rsa:2048 -nodes -subj /CN={common_name} -keyout {name}-key.pem -out {name}.csr"),
         )?;
-        let extensions = format!("{name}.ext");
-        std::fs::write(folder.join(&extensions), format!("subjectAltName={alternative}\n"))?;
         openssl(
             folder,
-            &[
-                "x509",
-                "-req",
-                "-in",
-                &request,
-                "-CA",
-                "ca.pem",
-                "-CAkey",
-                "ca-key.pem",
-                "-CAcreateserial",
-                "-days",
-                "2",
-                "-extfile",
-                &extensions,
-                "-out",
-                &certificate,
-            ],
+            &format!(
+                "x509 -req -in {name}.csr -CA ca.pem -CAkey ca-key.pem -CAcreateserial -days 2 -extfile {name}.ext -out {name}.pem"
+            ),
         )?;
     }
     let keystore =
@@ -222,8 +194,9 @@ fn make_certificates(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn openssl(folder: &Path, arguments: &[&str]) -> Result<()> {
-    let output = Command::new("openssl").args(arguments).current_dir(folder).output().context("running openssl")?;
-    ensure!(output.status.success(), "openssl {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+fn openssl(folder: &Path, arguments: &str) -> Result<()> {
+    let output =
+        Command::new("openssl").args(arguments.split(' ')).current_dir(folder).output().context("running openssl")?;
+    ensure!(output.status.success(), "openssl {arguments}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(())
 }

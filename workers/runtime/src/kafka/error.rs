@@ -151,6 +151,20 @@ pub(super) fn remedy(code: RDKafkaErrorCode, about: About<'_>) -> Option<String>
     Some(text.to_owned())
 }
 
+/// What to look at when a connection could not be made, by what librdkafka and OpenSSL say of it; empty where they say it all.
+pub(super) fn connection_advice(trouble: &str) -> &'static str {
+    let says = |words: &[&str]| words.iter().any(|words| trouble.contains(words));
+    if says(&["certificate verify failed"]) {
+        "; see kafka.security.tls: is the broker's authority in ca_file, and its name the one connected to?"
+    } else if says(&["alert bad certificate", "alert certificate required", "alert unknown ca"]) {
+        "; the broker wants a client certificate that it trusts: see kafka.security.tls.cert_file and key_file"
+    } else if says(&["Authentication failed", "authentication failure", "invalid credentials"]) {
+        "; the broker does not accept the credentials in kafka.security.sasl"
+    } else {
+        ""
+    }
+}
+
 pub(super) fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
     match error {
         KafkaError::Transaction(error) => Some(error.code()),

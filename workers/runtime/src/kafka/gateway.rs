@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use auscult_schemas::Headers;
 use bytes::Bytes;
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::context::DeliveryContext;
@@ -102,12 +102,12 @@ impl GatewayProducer {
     }
 
     fn report(&self) -> Result<(), KafkaAccessError> {
-        match self.producer.context().take_failed() {
-            Some((error, topic)) => {
-                let reason = explain(&error, About::Topic(&topic, "Write"));
-                Err(KafkaAccessError::NotSent { topic, reason })
-            }
-            None => Ok(()),
-        }
+        let Some((error, topic)) = self.producer.context().take_failed() else { return Ok(()) };
+        // A producer that cannot go on drops its records; why it cannot, it says itself.
+        let reason = match self.producer.client().fatal_error() {
+            Some((fatal, words)) => format!("{words}: {}", explain(&KafkaError::Global(fatal), About::Cluster)),
+            None => explain(&error, About::Topic(&topic, "Write")),
+        };
+        Err(KafkaAccessError::NotSent { topic, reason })
     }
 }

@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::clients::plain_reader;
 use super::context::PlainContext;
-use super::error::{About, KafkaAccessError, explain, remedy};
+use super::error::{About, KafkaAccessError, connection_advice, explain, remedy};
 use super::settings;
 use crate::config::{KafkaConfig, SaslMechanism};
 
@@ -172,8 +172,11 @@ pub fn examine(config: &KafkaConfig, topics: &[Topic]) -> Result<Examined, Kafka
         let metadata = reader.fetch_metadata(Some(topic.name), ASKING).map_err(|error| {
             // What keeps it is told where the client is polled.
             while reader.poll(Duration::from_millis(50)).is_some() {}
-            let trouble = reader.context().trouble().unwrap_or_default();
-            let reason = format!("{} {trouble}", explain(&error, About::Cluster));
+            let words = explain(&error, About::Cluster);
+            let reason = match reader.context().trouble() {
+                Some(trouble) => format!("{words}: {trouble}{}", connection_advice(&trouble)),
+                None => words,
+            };
             KafkaAccessError::Unreachable { doing: "ask for the topics", brokers: config.brokers.clone(), reason }
         })?;
         let Some(found) = metadata.topics().first() else { continue };
@@ -206,13 +209,17 @@ pub fn examine(config: &KafkaConfig, topics: &[Topic]) -> Result<Examined, Kafka
     };
     let mut unchecked = Vec::new();
     for (topic, answer) in existing.iter().zip(answers) {
-        match answer {
-            Ok(settings) => problems.extend(unfit(topic, &settings)),
-            // Whoever may read and write a topic need not know its settings.
-            Err(code) => {
-                unchecked.push(format!("topic {}: {}", topic.name, refusal(code, topic.name, "DescribeConfigs")))
+        let code = match answer {
+            // Refusals come from rdkafka as settings that are none.
+            Ok(settings) if settings.entries.is_empty() => RDKafkaErrorCode::TopicAuthorizationFailed,
+            Ok(settings) => {
+                problems.extend(unfit(topic, &settings));
+                continue;
             }
-        }
+            Err(code) => code,
+        };
+        // Whoever may read and write a topic need not know its settings.
+        unchecked.push(format!("topic {}: {}", topic.name, refusal(code, topic.name, "DescribeConfigs")));
     }
     Ok(Examined { problems, unchecked })
 }
