@@ -229,8 +229,9 @@ impl Stage {
             if driven.is_err() {
                 is_stopped.store(true, Ordering::SeqCst);
             }
-            sending.join().expect("sending does not panic").context("sending the load")?;
-            driven.context("the fault itself")
+            let sent = sending.join().expect("sending does not panic");
+            driven.context("the fault itself")?;
+            sent.context("sending the load")
         })?;
 
         let verifier = Verifier::new(kcat, &self.models, MAX_CHUNK_BYTES);

@@ -1,7 +1,7 @@
 //! Makes the topics, and tells what is wrong with them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use auscult_schemas::topics::{MAX_MESSAGE_BYTES, Topic};
 use rdkafka::admin::{
@@ -140,9 +140,30 @@ pub fn grow(
                 KafkaAccessError::NotGrown { topic, reason }
             })?;
         }
+        await_partitions(config, &admin, topic.name, partitions)?;
         tell(topic.name, Grown::From(present));
     }
     Ok(())
+}
+
+/// The controller has added them; a broker that is asked hears of it a moment later.
+fn await_partitions(
+    config: &KafkaConfig,
+    admin: &AdminClient<PlainContext>,
+    topic: &str,
+    partitions: usize,
+) -> Result<(), KafkaAccessError> {
+    const PAUSE: Duration = Duration::from_millis(50);
+    let deadline = Instant::now() + ASKING;
+    loop {
+        let metadata =
+            admin.inner().fetch_metadata(Some(topic), ASKING).map_err(unreachable(config, "ask for a topic"))?;
+        let is_there = metadata.topics().first().is_some_and(|found| found.partitions().len() >= partitions);
+        if is_there || Instant::now() >= deadline {
+            return Ok(());
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
 
 /// Everything that is wrong with the topics: missing ones, partition counts that differ, too small a largest message,
