@@ -1,13 +1,17 @@
 //! Topics as kcat reads them: committed records, every byte as it is.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use auscult_schemas::topics::{ALERTS, CHUNKS, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
 use auscult_schemas::{Headers, RecordCoordinates};
 use bytes::Bytes;
 
-use crate::Kcat;
+use crate::{Kcat, until};
+
+/// How long new partitions may be without a leader.
+const LEADERS: Duration = Duration::from_secs(30);
 
 const READ: [&str; 7] = [CHUNKS, FEATURES, SCORES, ALERTS, DRIFT, SCORER_STATE, DEAD_LETTERS];
 
@@ -30,7 +34,9 @@ impl Offsets {
             }
         }
         let asked: Vec<(String, i32)> = ends.keys().cloned().collect();
-        for (place, end) in kcat.ends(&asked)? {
+        // A topic that has only just been made may not have been heard of by its leader.
+        let known = until("the topics to have leaders", LEADERS, || Ok(kcat.ends(&asked).ok()))?;
+        for (place, end) in known {
             ends.insert(place, end);
         }
         Ok(Self(ends))
