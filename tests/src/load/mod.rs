@@ -87,6 +87,18 @@ impl Load {
         self.planned.is_empty()
     }
 
+    /// The records, each made when it is asked for. Their times apart, a seed gives the same ones every time.
+    pub(crate) fn records(&self) -> impl Iterator<Item = Result<GatewayRecord>> + '_ {
+        let mut rng = SmallRng::seed_from_u64(self.spec.seed ^ 0x5eed);
+        self.planned.iter().enumerate().map(move |(number, (machine, content))| {
+            let machine = MachineId::new(format!("{}-m{machine:02}", self.spec.prefix))?;
+            match content {
+                Content::Sound { is_faulty } => Ok(chunk(&machine, number, sound::wav(&machine, *is_faulty, &mut rng))),
+                Content::Poison(poison) => poison.record(&machine, number, &mut rng),
+            }
+        })
+    }
+
     /// Sends all, each record once, at the rate. Brokers may be away for minutes meanwhile: the producer is idempotent and repeats
     /// what was not acknowledged.
     ///
@@ -98,15 +110,9 @@ impl Load {
         config.properties.insert("topic.metadata.refresh.interval.ms".to_owned(), "1000".to_owned());
         let producer = GatewayProducer::new(&config, "auscult-load")?;
         let begun = Instant::now();
-        let mut rng = SmallRng::seed_from_u64(self.spec.seed ^ 0x5eed);
-        for (number, (machine, content)) in self.planned.iter().enumerate() {
+        for (number, record) in self.records().enumerate() {
             anyhow::ensure!(!stop.load(Ordering::SeqCst), "stopped after {number} records");
-            let machine = MachineId::new(format!("{}-m{machine:02}", self.spec.prefix))?;
-            let record = match content {
-                Content::Sound { is_faulty } => chunk(&machine, number, sound::wav(&machine, *is_faulty, &mut rng)),
-                Content::Poison(poison) => poison.record(&machine, number, &mut rng)?,
-            };
-            producer.send(&record)?;
+            producer.send(&record?)?;
             let due = Duration::from_secs_f64((number + 1) as f64 / self.spec.rate_per_s);
             std::thread::sleep(due.saturating_sub(begun.elapsed()));
         }

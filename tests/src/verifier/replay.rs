@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use auscult_detection::{ClipView, Heard, Model, ModelPackage, Observation, WatchPolicy, observe_chunk};
 use auscult_features::{ChunkExtractor, Extraction};
-use auscult_schemas::{DeadLetterCode, Envelope, Features, ModelRef, Score, ScorerState, StageTimings};
+use auscult_schemas::{
+    DeadLetterCode, Envelope, FeatureSpecHash, Features, ModelRef, Score, ScorerState, StageTimings,
+};
 use bytes::Bytes;
 
 use super::TopicRecord;
@@ -65,10 +67,16 @@ impl Replay {
         }
         let envelope = envelope(record, Envelope::FEATURES)?;
         let features = Features::decode(value).map_err(|_| DeadLetterCode::InvalidFeatures)?;
-        if features.metadata.feature_spec != self.models[0].spec_hash() {
+        if features.metadata.feature_spec != self.spec_hash() {
             return Err(DeadLetterCode::FeatureSpecMismatch);
         }
         Ok((envelope, features))
+    }
+
+    /// The feature spec that the features must have been computed with.
+    #[must_use]
+    pub fn spec_hash(&self) -> FeatureSpecHash {
+        self.models[0].spec_hash()
     }
 
     /// Whether a score may name this model.

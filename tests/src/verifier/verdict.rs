@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// One thing that is not as it should be.
+/// One thing that is not as it should be: a sentence that names machine, topic, partition and offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding(pub String);
 
@@ -23,7 +23,7 @@ pub struct Verdict {
     pub wrong: Vec<Finding>,
     /// Machines whose state in the changelog is not that of the replay.
     pub state_mismatches: Vec<Finding>,
-    /// When each score and dead letter was written, ms since 1970.
+    /// When each score was written and each dead letter made, ms since 1970.
     pub result_times_ms: Vec<i64>,
 }
 
@@ -32,6 +32,26 @@ impl Verdict {
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.kinds().iter().all(|(_, findings)| findings.is_empty())
+    }
+
+    pub(super) fn add_lost(&mut self, what: String) {
+        self.lost.push(Finding(what));
+    }
+
+    pub(super) fn add_doubled(&mut self, what: String) {
+        self.doubled.push(Finding(what));
+    }
+
+    pub(super) fn add_reordered(&mut self, what: String) {
+        self.reordered.push(Finding(what));
+    }
+
+    pub(super) fn add_wrong(&mut self, what: String) {
+        self.wrong.push(Finding(what));
+    }
+
+    pub(super) fn add_state_mismatch(&mut self, what: String) {
+        self.state_mismatches.push(Finding(what));
     }
 
     fn kinds(&self) -> [(&'static str, &Vec<Finding>); 5] {

@@ -1,0 +1,136 @@
+//! What would be in the topics after a run in which everything went well: made without Kafka.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use auscult_schemas::topics::{ALERTS, CHUNKS, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
+use auscult_schemas::{
+    ChunkId, DeadLetter, DeadLetterCode, Envelope, Features, FeaturesMetadata, Headers, RecordCoordinates, StageTimings,
+};
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::features::FEATURE_WORKER;
+use super::{Replay, TopicRecord, Topics, json};
+use crate::load::{Load, LoadSpec, train_model};
+
+const MAX_CHUNK_BYTES: usize = 131_072;
+const PARTITIONS: i32 = 2;
+
+fn model() -> &'static PathBuf {
+    static MODEL: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, path) = MODEL.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        train_model(&path, 0).unwrap();
+        (folder, path)
+    });
+    path
+}
+
+pub(super) fn replay() -> Replay {
+    Replay::of(std::slice::from_ref(model()), MAX_CHUNK_BYTES).unwrap()
+}
+
+pub(super) fn push(
+    topics: &mut Topics,
+    topic: &str,
+    partition: i32,
+    key: Option<Bytes>,
+    value: Option<Bytes>,
+    headers: Headers,
+) {
+    let records = topics.0.entry(topic.to_owned()).or_default();
+    let offset = records.iter().filter(|record| record.coordinates.partition == partition).count() as i64;
+    let coordinates = RecordCoordinates { topic: topic.to_owned(), partition, offset };
+    records.push(TopicRecord { coordinates, timestamp_ms: 1_700_000_000_000, key, value, headers });
+}
+
+pub(super) fn push_dead_letter(topics: &mut Topics, record: &TopicRecord, code: DeadLetterCode) {
+    let letter = DeadLetter {
+        code,
+        detail: "it is one".to_owned(),
+        source: record.coordinates.clone(),
+        worker: "ideal".to_owned(),
+        time: Timestamp::UNIX_EPOCH,
+        value_omitted: false,
+    };
+    let mut headers = record.headers.clone();
+    letter.append_to(&mut headers);
+    let (partition, key, value) = (record.coordinates.partition, record.key.clone(), record.value.clone());
+    push(topics, DEAD_LETTERS, partition, key, value, headers);
+}
+
+pub(super) fn headers_of(envelope: &Envelope, id: &str, source: &str) -> Headers {
+    Envelope { id: ChunkId(id.to_owned()), source: source.to_owned(), ..envelope.clone() }.headers()
+}
+
+/// What is in the topics after a run of four machines in which everything went well.
+pub(super) fn ideal() -> Topics {
+    static IDEAL: OnceLock<Topics> = OnceLock::new();
+    IDEAL.get_or_init(make_ideal).clone()
+}
+
+fn make_ideal() -> Topics {
+    let spec =
+        LoadSpec { seed: 3, machines: 4, chunks: 400, rate_per_s: 1.0, prefix: "run".to_owned(), poison_share: 0.1 };
+    let mut topics = Topics::default();
+    for (number, record) in Load::plan(&spec).records().enumerate() {
+        let record = record.unwrap();
+        let last = record.key.as_ref().map_or(number, |key| usize::from(key[key.len() - 1]));
+        let partition = last as i32 % PARTITIONS;
+        push(&mut topics, &record.topic, partition, record.key, record.value, record.headers);
+    }
+    let mut worker = replay();
+    for chunk in topics.of(CHUNKS).to_vec() {
+        match worker.extract(&chunk) {
+            Ok((envelope, extraction)) => {
+                let metadata = FeaturesMetadata {
+                    feature_spec: worker.spec_hash(),
+                    chunk: chunk.coordinates.clone(),
+                    duration_s: 0.3,
+                    source_rate_hz: 16_000,
+                    quality: extraction.quality,
+                    timings: StageTimings::default(),
+                };
+                let features = Features {
+                    metadata,
+                    channels: extraction.channels,
+                    frames: extraction.frames,
+                    mels: extraction.mels,
+                    values: extraction.values.into(),
+                };
+                let value = Some(features.encode().unwrap());
+                let headers = headers_of(&envelope, &envelope.id.0, FEATURE_WORKER);
+                push(&mut topics, FEATURES, chunk.coordinates.partition, chunk.key, value, headers);
+            }
+            Err(code) => push_dead_letter(&mut topics, &chunk, code),
+        }
+    }
+    for message in topics.of(FEATURES).to_vec() {
+        let partition = message.coordinates.partition;
+        let (envelope, features) = match worker.read(&message) {
+            Ok(read) => read,
+            Err(code) => {
+                push_dead_letter(&mut topics, &message, code);
+                continue;
+            }
+        };
+        let judged = worker.judge(&message, &envelope, &features, None).unwrap();
+        let id = judged.score.id.clone();
+        let mut send = |topic: &str, value: Value| {
+            let headers = headers_of(&envelope, &id, "/auscult/scoring-worker");
+            push(&mut topics, topic, partition, message.key.clone(), Some(value.to_string().into()), headers);
+        };
+        send(SCORES, json(&judged.score));
+        if let Some(alert) = &judged.observation.alert {
+            send(ALERTS, json(alert));
+        }
+        if let Some(drift) = &judged.observation.drift {
+            send(DRIFT, json(drift));
+        }
+        send(SCORER_STATE, json(&judged.observation.state));
+    }
+    topics
+}

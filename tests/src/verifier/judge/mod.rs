@@ -1,0 +1,58 @@
+//! Expected against found, topic by topic.
+//!
+//! Nothing here reads a topic: records go in, findings come out, so that the tests can doctor a run and see what is named.
+
+mod answers;
+mod dead_letters;
+#[cfg(test)]
+mod doctored;
+mod features;
+mod followers;
+#[cfg(test)]
+mod ideal;
+mod scores;
+
+use std::collections::BTreeMap;
+
+use auscult_schemas::topics::{ALERTS, CHUNKS, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Replay, TopicRecord, Topics, Verdict};
+use dead_letters::DeadLetters;
+
+/// Judges a run.
+pub(super) fn judge(topics: &Topics, replay: &mut Replay) -> Verdict {
+    let injected = topics.of(FEATURES).iter().filter(|record| !features::is_of_a_worker(record)).count();
+    let mut verdict = Verdict {
+        chunks: topics.of(CHUNKS).len() + injected,
+        results: topics.of(SCORES).len() + topics.of(DEAD_LETTERS).len(),
+        result_times_ms: topics.of(SCORES).iter().map(|record| record.timestamp_ms).collect(),
+        ..Verdict::default()
+    };
+    let mut dead_letters = DeadLetters::of(topics.of(DEAD_LETTERS), &mut verdict);
+    features::judge(topics, replay, &mut dead_letters, &mut verdict);
+    let (alerts, drift) = scores::judge(topics, replay, &mut dead_letters, &mut verdict);
+    followers::judge_events(ALERTS, &alerts, topics.of(ALERTS), &mut verdict);
+    followers::judge_events(DRIFT, &drift, topics.of(DRIFT), &mut verdict);
+    followers::judge_states(topics.of(SCORER_STATE), replay.states(), &mut verdict);
+    dead_letters.judge_surplus(&mut verdict);
+    verdict
+}
+
+/// Alerts or drift reports of each machine of each partition, in order: id and content.
+type Events = BTreeMap<(i32, Bytes), Vec<(String, Value)>>;
+
+/// How a record is named in a finding: where it lies, and whose it is.
+fn named(record: &TopicRecord) -> String {
+    let place = &record.coordinates;
+    match &record.key {
+        Some(key) => format!("{place} of {}", String::from_utf8_lossy(key)),
+        None => format!("{place}, which has no key,"),
+    }
+}
+
+fn json(message: &impl Serialize) -> Value {
+    serde_json::to_value(message).expect("messages are made of numbers and texts")
+}
