@@ -11,7 +11,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -27,6 +27,7 @@ struct Shared {
     rules: Mutex<Rules>,
     connections: Mutex<HashMap<u64, [TcpStream; 2]>>,
     held: AtomicU64,
+    closed: AtomicU64,
     is_over: AtomicBool,
 }
 
@@ -35,6 +36,8 @@ struct Rules {
     delay: Duration,
     bytes_per_s: Option<u32>,
     is_cut: bool,
+    /// Nothing passes, and nobody is told.
+    is_stalled: bool,
     /// Answers are taken from the broker and given to nobody.
     is_half_closed: bool,
     holds: Vec<Hold>,
@@ -73,7 +76,13 @@ impl TcpProxy {
         self.shared.held.load(Ordering::SeqCst)
     }
 
-    /// Each piece of data comes so much later, in both directions.
+    /// Connections that the proxy has closed or not let in so far.
+    #[must_use]
+    pub fn closed(&self) -> u64 {
+        self.shared.closed.load(Ordering::SeqCst)
+    }
+
+    /// Each request and each piece of an answer comes so much later, and what is behind it waits.
     pub fn delay(&self, time: Duration) {
         self.shared.rules().delay = time;
     }
@@ -83,10 +92,16 @@ impl TcpProxy {
         self.shared.rules().bytes_per_s = bytes_per_s;
     }
 
+    /// Nothing passes in either direction until [`TcpProxy::restore`], and then everything does. Connections stay open, new ones too.
+    pub fn stall(&self) {
+        self.shared.rules().is_stalled = true;
+    }
+
     /// Closes every connection; the next ones are sound.
     pub fn drop_connections(&self) {
         for (_, streams) in self.shared.connections().drain() {
             close(&streams);
+            self.shared.closed.fetch_add(1, Ordering::SeqCst);
         }
     }
 
@@ -145,6 +160,18 @@ impl Shared {
     fn connections(&self) -> MutexGuard<'_, HashMap<u64, [TcpStream; 2]>> {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Lets so many bytes wait for as long as they must.
+    fn pace(&self, rules: &Rules, bytes: usize) {
+        let mut wait = rules.delay;
+        if let Some(bytes_per_s) = rules.bytes_per_s {
+            wait += Duration::from_secs_f64(bytes as f64 / f64::from(bytes_per_s));
+        }
+        std::thread::sleep(wait);
+        while self.rules().is_stalled && !self.is_over.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
 
 fn close(streams: &[TcpStream; 2]) {
@@ -161,6 +188,7 @@ fn accept(listener: &TcpListener, target: u16, shared: &Arc<Shared>) {
         }
         let Ok(client) = client else { continue };
         if shared.rules().is_cut {
+            shared.closed.fetch_add(1, Ordering::SeqCst);
             continue;
         }
         // Nobody listens there yet: to the client it is a connection that is closed.
@@ -175,6 +203,11 @@ fn serve(number: u64, client: TcpStream, broker: TcpStream, shared: &Arc<Shared>
     let (requests_in, requests_out) = (client.try_clone()?, broker.try_clone()?);
     let (answers_in, answers_out) = (broker.try_clone()?, client.try_clone()?);
     shared.connections().insert(number, [client, broker]);
+    // A cut that came since the connection was let in has not seen it in the list.
+    if shared.rules().is_cut {
+        shared.closed.fetch_add(1, Ordering::SeqCst);
+        end(number, shared);
+    }
     let up = Arc::clone(shared);
     std::thread::spawn(move || {
         if !forward_requests(requests_in, requests_out, number, &up) {
@@ -224,7 +257,7 @@ fn forward_requests(mut client: TcpStream, mut broker: TcpStream, number: u64, s
             }
             std::thread::sleep(hold.time);
         }
-        pace(&rules, request.len());
+        shared.pace(&rules, request.len());
         if broker.write_all(&request).is_err() {
             return false;
         }
@@ -239,119 +272,9 @@ fn forward_answers(mut broker: TcpStream, mut client: TcpStream, shared: &Shared
         if rules.is_half_closed {
             continue;
         }
-        pace(&rules, count);
+        shared.pace(&rules, count);
         if client.write_all(&buffer[..count]).is_err() {
             return;
         }
-    }
-}
-
-fn pace(rules: &Rules, bytes: usize) {
-    let mut wait = rules.delay;
-    if let Some(bytes_per_s) = rules.bytes_per_s {
-        wait += Duration::from_secs_f64(bytes as f64 / f64::from(bytes_per_s));
-    }
-    if !wait.is_zero() {
-        let begun = Instant::now();
-        std::thread::sleep(wait.saturating_sub(begun.elapsed()));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A server that sends every byte back, and a client connected to it through the proxy.
-    fn echo() -> (TcpProxy, u16) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                std::thread::spawn(move || {
-                    let mut reader = stream.try_clone().unwrap();
-                    let mut writer = stream;
-                    let _ = std::io::copy(&mut reader, &mut writer);
-                });
-            }
-        });
-        (TcpProxy::start(port).unwrap(), port)
-    }
-
-    fn connect(proxy: &TcpProxy) -> TcpStream {
-        let stream = TcpStream::connect(("127.0.0.1", proxy.port())).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-        stream
-    }
-
-    fn request(api_key: i16) -> Vec<u8> {
-        [6_i32.to_be_bytes().as_slice(), &api_key.to_be_bytes(), b"abcd"].concat()
-    }
-
-    fn ask(stream: &mut TcpStream, api_key: i16) -> std::io::Result<Duration> {
-        let begun = Instant::now();
-        stream.write_all(&request(api_key))?;
-        let mut answer = [0; 10];
-        stream.read_exact(&mut answer)?;
-        assert_eq!(answer.as_slice(), request(api_key));
-        Ok(begun.elapsed())
-    }
-
-    #[test]
-    fn what_goes_in_comes_out_and_a_delay_delays_it() {
-        let (proxy, _) = echo();
-        let mut stream = connect(&proxy);
-        ask(&mut stream, 0).unwrap();
-        proxy.delay(Duration::from_millis(100));
-        assert!(ask(&mut stream, 0).unwrap() >= Duration::from_millis(200));
-    }
-
-    #[test]
-    fn a_cut_closes_connections_and_lets_none_in_until_it_is_restored() {
-        let (proxy, _) = echo();
-        let mut stream = connect(&proxy);
-        ask(&mut stream, 0).unwrap();
-        proxy.cut();
-        assert!(ask(&mut stream, 0).is_err());
-        assert!(ask(&mut connect(&proxy), 0).is_err());
-        proxy.restore();
-        ask(&mut connect(&proxy), 0).unwrap();
-    }
-
-    #[test]
-    fn a_half_closed_connection_gives_no_answer() {
-        let (proxy, _) = echo();
-        let mut stream = connect(&proxy);
-        stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
-        proxy.half_close();
-        assert!(ask(&mut stream, 0).is_err());
-        proxy.restore();
-        ask(&mut connect(&proxy), 0).unwrap();
-    }
-
-    #[test]
-    fn only_requests_of_the_named_api_are_held() {
-        let (proxy, _) = echo();
-        proxy.hold_requests(26, Duration::from_millis(300), false);
-        let mut stream = connect(&proxy);
-        assert!(ask(&mut stream, 0).unwrap() < Duration::from_millis(250));
-        assert!(ask(&mut stream, 26).unwrap() >= Duration::from_millis(300));
-        assert_eq!(proxy.held(), 1);
-    }
-
-    #[test]
-    fn a_request_of_a_dropped_client_still_reaches_the_broker_late() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let proxy = TcpProxy::start(listener.local_addr().unwrap().port()).unwrap();
-        proxy.hold_requests(26, Duration::from_millis(300), true);
-        let mut client = connect(&proxy);
-        let (mut broker, _) = listener.accept().unwrap();
-        let begun = Instant::now();
-        client.write_all(&request(26)).unwrap();
-        assert_eq!(client.read(&mut [0; 1]).unwrap_or(0), 0, "the client's connection is closed");
-        assert!(begun.elapsed() < Duration::from_millis(250));
-        let mut arrived = [0; 10];
-        broker.read_exact(&mut arrived).unwrap();
-        assert_eq!(arrived.as_slice(), request(26));
-        assert!(begun.elapsed() >= Duration::from_millis(300));
     }
 }
