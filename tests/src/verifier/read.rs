@@ -75,16 +75,24 @@ impl Topics {
     /// When one cannot be read.
     pub fn read(kcat: &Kcat, since: &Offsets) -> Result<Self> {
         let partitions = kcat.partitions()?;
-        let mut topics = BTreeMap::new();
-        for topic in READ {
+        let read = &|topic: &str| -> Result<Vec<TopicRecord>> {
             let count = *partitions.get(topic).with_context(|| format!("there is no topic {topic}"))?;
             let mut records = Vec::new();
             for partition in 0..count {
                 let raw = kcat.consume_raw(topic, partition, since.of(topic, partition), FORMAT)?;
                 records.extend(parse(topic, &raw).with_context(|| format!("reading {topic}/{partition}"))?);
             }
-            topics.insert(topic.to_owned(), records);
-        }
+            Ok(records)
+        };
+        let mut topics = BTreeMap::new();
+        // Side by side, since kcat mostly waits: for the broker, and to be sure that a partition is at its end.
+        std::thread::scope(|scope| -> Result<()> {
+            let readers = READ.map(|topic| (topic, scope.spawn(move || read(topic))));
+            for (topic, reader) in readers {
+                topics.insert(topic.to_owned(), reader.join().expect("reading does not panic")?);
+            }
+            Ok(())
+        })?;
         Ok(Self(topics))
     }
 
