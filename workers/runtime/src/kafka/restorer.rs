@@ -195,12 +195,18 @@ fn next_offset_of(message: &BorrowedMessage<'_>) -> Option<i64> {
 
 /// Asks until there is an answer, or none is to be hoped for.
 fn patiently<T>(doing: &'static str, about: About<'_>, ask: impl Fn() -> Result<T, KafkaError>) -> Result<T, Failure> {
-    let deadline = Instant::now() + PATIENCE;
+    /// Brokers that have just come back do not know all of their partitions yet.
+    const RECOLLECTING: Duration = Duration::from_secs(5);
+    let begun = Instant::now();
+    let deadline = begun + PATIENCE;
     let mut pause = PAUSE;
     loop {
         match ask() {
             Ok(answer) => return Ok(answer),
-            Err(error) if is_final(&error) || Instant::now() >= deadline => return Err(failed(doing, &error, about)),
+            Err(error) if is_final(&error) && !(is_unknown(&error) && begun.elapsed() < RECOLLECTING) => {
+                return Err(failed(doing, &error, about));
+            }
+            Err(error) if Instant::now() >= deadline => return Err(failed(doing, &error, about)),
             Err(error) => {
                 tracing::warn!(%error, "cannot {doing} yet, asking again");
                 std::thread::sleep(pause);
@@ -208,6 +214,12 @@ fn patiently<T>(doing: &'static str, about: About<'_>, ask: impl Fn() -> Result<
             }
         }
     }
+}
+
+fn is_unknown(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    let code = error.rdkafka_error_code();
+    matches!(code, Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition))
 }
 
 fn is_final(error: &KafkaError) -> bool {
