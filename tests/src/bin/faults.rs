@@ -162,9 +162,6 @@ fn faults(args: &RunArgs) -> Result<bool> {
         }
     });
     let (table, failures) = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    for failure in &failures {
-        println!("\n{failure}");
-    }
     let order: Vec<&str> = all.iter().map(|fault| fault.name).collect();
     println!("\n{}", table.render(&order));
     println!(
@@ -209,6 +206,10 @@ fn one(fault: &Fault, protocol: Protocol, scale: Scale, found: &Mutex<(Table, Ve
         }
     };
     println!("{word:>7}  {} ({}), {} s", fault.name, protocol.name(), begun.elapsed().as_secs());
+    // At once, and not only at the end: whoever stops a long run wants to know why something failed.
+    if let Some(failure) = failures.last().filter(|_| word == "FAILED") {
+        println!("{failure}");
+    }
 }
 
 fn mutations(seed: u64) -> Result<bool> {
