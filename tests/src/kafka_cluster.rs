@@ -187,6 +187,14 @@ impl KafkaCluster {
         Ok(text)
     }
 
+    /// Ends the cluster, but leaves what it held and wrote: for a person to read.
+    #[must_use]
+    pub fn keep(self) -> PathBuf {
+        let Self { brokers, folder, .. } = self;
+        drop(brokers);
+        folder.keep()
+    }
+
     /// Where the cluster keeps its logs.
     #[must_use]
     pub fn folder(&self) -> &Path {

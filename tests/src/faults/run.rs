@@ -111,7 +111,9 @@ pub fn run(fault: &Fault, protocol: Protocol, scale: Scale, mutation: Option<&st
     }
     if !outcome.failures.is_empty() {
         let kept = folder.keep();
-        outcome.failures.push(format!("what the workers wrote is in {}", kept.display()));
+        let brokers = stage.cluster.keep();
+        let (workers, brokers) = (kept.display(), brokers.display());
+        outcome.failures.push(format!("what the workers wrote is in {workers}, what the brokers hold in {brokers}"));
     } else if scale.keeps_logs {
         println!("{}: what the workers wrote is in {}", fault.name, folder.keep().display());
     }
