@@ -42,8 +42,6 @@ pub(crate) enum Mutation {
     StateApart,
     /// A producer whose request may still be under way somewhere is used again (`no-renewal`).
     NoRenewal,
-    /// What Kafka may have left open of an earlier transaction is not closed (`no-rehearsal`).
-    NoRehearsal,
 }
 
 /// What the code that has reached a step must do.
@@ -110,7 +108,6 @@ mod active {
             "no-seek" => Mutation::NoSeek,
             "state-apart" => Mutation::StateApart,
             "no-renewal" => Mutation::NoRenewal,
-            "no-rehearsal" => Mutation::NoRehearsal,
             other => panic!("AUSCULT_MUTATION: there is no mutation {other:?}"),
         })
     });

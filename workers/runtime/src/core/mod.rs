@@ -317,7 +317,9 @@ impl<R, O, S> Core<R, O, S> {
 
     /// After an abort: nothing that is in flight may be sent, and every partition is read again from its committed offset.
     fn rewind(&mut self) {
-        self.waiting = None;
+        if let Some(waiting) = self.waiting.take() {
+            self.actions.push(Action::DropBatch { batch: waiting.in_flight.batch });
+        }
         self.buffer.clear();
         self.buffer_bytes = 0;
         self.actions.push(Action::DiscardState);

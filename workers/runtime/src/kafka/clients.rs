@@ -90,20 +90,18 @@ impl LogClients for KafkaClients {
         tracing::info!(principal, brokers = self.config.brokers, "connecting");
         let producer = new_producer(&self.config, &self.identity)?;
         let restorer = KafkaRestorer::new(&self.config, &self.identity).map_err(cannot_create)?;
-        // All of this before the group is joined, so that no partition comes to a worker that cannot commit.
-        let producer = match self.config.delivery {
-            Delivery::ExactlyOnce => {
-                KafkaProducer::transactional(producer, restorer.outsider()?, &self.config, &self.identity)?
-            }
-            Delivery::AtLeastOnce => KafkaProducer::at_least_once(producer, &self.config, &self.identity)?,
-        };
 
         let topic = &self.identity.input_topic;
         let member: BaseConsumer<MemberContext> = settings::member(&self.config, &self.identity)
             .create_with_context(MemberContext::new(topic))
             .map_err(cannot_create)?;
         let consumer = KafkaConsumer::subscribed(member, topic, &self.identity.group_id).map_err(cannot_create)?;
-        let producer = producer.committing_for(&consumer);
+        let producer = match self.config.delivery {
+            Delivery::ExactlyOnce => KafkaProducer::transactional(producer, &self.config, &self.identity)?,
+            Delivery::AtLeastOnce => {
+                KafkaProducer::at_least_once(producer, consumer.downgrade(), &self.config, &self.identity)?
+            }
+        };
         tracing::info!(
             group = self.identity.group_id,
             instance = self.identity.instance_id,

@@ -25,7 +25,6 @@
 //! One limit is Kafka's own: before KIP-890 a delayed `EndTxn` can end a later transaction, and librdkafka 2.12 does not
 //! speak KIP-890's second part yet. A producer that has lost a connection is therefore not used for another transaction, nor is
 //! one whose call has timed out (`KafkaProducer::renew_if_in_doubt`, `fence_off`); its successor's epoch has late requests refused.
-//! Another is that markers of a transaction may be missing (`leftovers`): a new producer aborts a first transaction before it commits one.
 
 mod clients;
 mod consumer;
@@ -33,7 +32,6 @@ mod context;
 mod error;
 mod fencing;
 mod gateway;
-mod leftovers;
 mod producer;
 mod reader;
 mod record;

@@ -10,11 +10,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer, PurgeConfig};
 
 use super::WorkerIdentity;
-use super::consumer::{KafkaConsumer, KafkaMembership};
+use super::consumer::KafkaMembership;
 use super::context::{DeliveryContext, MemberContext, partition_list};
 use super::error::{About, Verdict, code, explain, verdict};
 use super::fencing::new_producer;
-use super::leftovers::Leftovers;
 use super::record::sent;
 use super::transactional_calls::{Call, TransactionalCalls};
 use crate::config::KafkaConfig;
@@ -31,7 +30,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub struct KafkaProducer {
     producer: Arc<BaseProducer<DeliveryContext>>,
     calls: TransactionalCalls,
-    leftovers: Leftovers,
     offsets: OffsetCommit,
     config: KafkaConfig,
     identity: WorkerIdentity,
@@ -48,49 +46,30 @@ enum Trouble {
     Fatal(String),
 }
 
-/// How a transaction is to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
-    Commit,
-    /// It is there to be aborted: see [`super::leftovers`].
-    Abort,
-}
-
 /// How the offsets of a batch are committed.
 enum OffsetCommit {
     /// In the transaction.
-    Transaction { outsider: KafkaMembership },
+    Transaction,
     /// By the consumer, once the results are delivered.
     Consumer(Weak<BaseConsumer<MemberContext>>),
 }
 
 impl KafkaProducer {
-    /// `outsider` is a client of the worker's group that never joins it.
     pub(super) fn transactional(
         producer: BaseProducer<DeliveryContext>,
-        outsider: KafkaMembership,
         config: &KafkaConfig,
         identity: &WorkerIdentity,
     ) -> Result<Self, Failure> {
-        let mut made = Self::new(producer, OffsetCommit::Transaction { outsider }, config, identity)?;
-        made.close_open_offsets()?;
-        Ok(made)
+        Self::new(producer, OffsetCommit::Transaction, config, identity)
     }
 
     pub(super) fn at_least_once(
         producer: BaseProducer<DeliveryContext>,
+        consumer: Weak<BaseConsumer<MemberContext>>,
         config: &KafkaConfig,
         identity: &WorkerIdentity,
     ) -> Result<Self, Failure> {
-        Self::new(producer, OffsetCommit::Consumer(Weak::new()), config, identity)
-    }
-
-    /// The consumer whose offsets are committed; a transactional producer commits them itself.
-    pub(super) fn committing_for(mut self, consumer: &KafkaConsumer) -> Self {
-        if let OffsetCommit::Consumer(committing) = &mut self.offsets {
-            *committing = consumer.downgrade();
-        }
-        self
+        Self::new(producer, OffsetCommit::Consumer(consumer), config, identity)
     }
 
     fn new(
@@ -102,8 +81,7 @@ impl KafkaProducer {
         let transactional_id = identity.transactional_id();
         let producer = Arc::new(producer);
         let calls = TransactionalCalls::of(&producer)?;
-        let (config, identity, leftovers) = (config.clone(), identity.clone(), Leftovers::default());
-        Ok(Self { producer, calls, leftovers, offsets, config, identity, transactional_id })
+        Ok(Self { producer, calls, offsets, config: config.clone(), identity: identity.clone(), transactional_id })
     }
 
     /// One transaction, as [`LogProducer::commit`] describes it.
@@ -112,32 +90,15 @@ impl KafkaProducer {
         outputs: &[OutputRecord],
         offsets: Option<(&TopicPartitionList, &KafkaMembership)>,
     ) -> Result<(), Failure> {
-        if self.leftovers.are_possible_in(outputs) && !is_mutated(Mutation::NoRehearsal) {
-            self.transact(outputs, offsets, Ending::Abort)?;
-            self.leftovers.close(outputs);
-        }
-        self.transact(outputs, offsets, Ending::Commit)
-    }
-
-    fn transact(
-        &mut self,
-        outputs: &[OutputRecord],
-        offsets: Option<(&TopicPartitionList, &KafkaMembership)>,
-        ending: Ending,
-    ) -> Result<(), Failure> {
         let limit = self.limit();
         match self.retried(Call::Begin, limit) {
             Ok(()) => {}
             Err(Trouble::Abort(words)) => return Err(self.abort(words)),
             Err(Trouble::Unanswered(words) | Trouble::Fatal(words)) => return Err(Failure::Fatal(words)),
         }
-        if ending == Ending::Commit {
-            self.abort_if_injected(Step::BeforeSend)?;
-        }
+        self.abort_if_injected(Step::BeforeSend)?;
         self.deliver(outputs)?;
-        if ending == Ending::Commit {
-            self.abort_if_injected(Step::AfterSend)?;
-        }
+        self.abort_if_injected(Step::AfterSend)?;
         if let Some((offsets, membership)) = offsets {
             match self.retried(Call::SendOffsets(offsets.clone(), Arc::clone(membership)), limit) {
                 Ok(()) => {}
@@ -146,13 +107,6 @@ impl KafkaProducer {
                 Err(Trouble::Unanswered(words)) => return Err(self.fence_off(words)),
                 Err(Trouble::Fatal(words)) => return Err(Failure::Fatal(words)),
             }
-        }
-        if ending == Ending::Abort {
-            return match self.retried(Call::Abort, limit) {
-                Ok(()) => Ok(()),
-                Err(Trouble::Unanswered(words) | Trouble::Abort(words)) => Err(self.fence_off(words)),
-                Err(Trouble::Fatal(words)) => Err(Failure::Fatal(words)),
-            };
         }
         self.abort_if_injected(Step::AfterOffsets)?;
         // All deliveries are known, so that the flush within finds nothing to wait for.
@@ -164,30 +118,6 @@ impl KafkaProducer {
         }
         fault_injection::reach(Step::AfterCommit);
         Ok(())
-    }
-
-    /// Ends what a transaction of an earlier producer of this id may have left open of the group's offsets, without which no
-    /// partition of it could be restored: see [`super::leftovers`]. Nothing is changed, since the offset that is sent is not committed.
-    fn close_open_offsets(&mut self) -> Result<(), Failure> {
-        let OffsetCommit::Transaction { outsider } = &self.offsets else { return Ok(()) };
-        if is_mutated(Mutation::NoRehearsal) {
-            return Ok(());
-        }
-        let (outsider, limit) = (Arc::clone(outsider), self.limit());
-        let any = partition_list(&self.identity.input_topic, [(0, Some(0))]);
-        let sent =
-            self.retried(Call::Begin, limit).and_then(|()| self.retried(Call::SendOffsets(any, outsider), limit));
-        match sent {
-            // A topic or a right that is missing: there can be nothing open, and the worker is told of it where it needs them.
-            Ok(()) | Err(Trouble::Abort(_)) => {}
-            Err(Trouble::Unanswered(words) | Trouble::Fatal(words)) => return Err(Failure::Fatal(words)),
-        }
-        match self.retried(Call::Abort, limit) {
-            Ok(()) => Ok(()),
-            Err(Trouble::Unanswered(words) | Trouble::Abort(words) | Trouble::Fatal(words)) => {
-                Err(Failure::Fatal(words))
-            }
-        }
     }
 
     /// How long a call may take whose transaction can still be given up: there is time left then to do it again before the broker
@@ -216,7 +146,7 @@ impl KafkaProducer {
     /// may reach the broker much later. Of an `EndTxn` that would commit or abort the *next* transaction of the same producer (KIP-890
     /// ends that, and librdkafka does not speak it yet). A new producer has a new epoch, under which the late copy is refused.
     fn renew_if_in_doubt(&mut self) -> Result<(), Failure> {
-        if !matches!(self.offsets, OffsetCommit::Transaction { .. }) || is_mutated(Mutation::NoRenewal) {
+        if !matches!(self.offsets, OffsetCommit::Transaction) || is_mutated(Mutation::NoRenewal) {
             return Ok(());
         }
         /// `BaseProducer::poll` serves one event at a time when it may not wait.
@@ -244,8 +174,7 @@ impl KafkaProducer {
         if let Err(error) = spawned {
             tracing::warn!(%error, "no thread to close the old producer on");
         }
-        self.leftovers = Leftovers::default();
-        self.close_open_offsets()
+        Ok(())
     }
 
     /// Rule 5: after a transactional call timed out, its producer is never used again. Says what the outcome is for the worker.
@@ -372,7 +301,7 @@ impl KafkaProducer {
             )
         );
         let aborted = match self.offsets {
-            OffsetCommit::Transaction { .. } => self.abort(words),
+            OffsetCommit::Transaction => self.abort(words),
             OffsetCommit::Consumer(_) => {
                 self.await_deliveries();
                 self.producer.context().take_failed();
@@ -438,13 +367,13 @@ impl LogProducer for KafkaProducer {
         let input_topic = &self.identity.input_topic;
         let list = partition_list(input_topic, offsets.iter().map(|(number, offset)| (*number, Some(*offset))));
         match &self.offsets {
-            OffsetCommit::Transaction { .. } if is_mutated(Mutation::StateApart) => {
+            OffsetCommit::Transaction if is_mutated(Mutation::StateApart) => {
                 let (state, results): (Vec<_>, Vec<_>) =
                     outputs.into_iter().partition(|output| output.topic == auscult_schemas::topics::SCORER_STATE);
                 self.commit_transaction(&results, Some((&list, &membership)))?;
                 self.commit_transaction(&state, None)
             }
-            OffsetCommit::Transaction { .. } => self.commit_transaction(&outputs, Some((&list, &membership))),
+            OffsetCommit::Transaction => self.commit_transaction(&outputs, Some((&list, &membership))),
             OffsetCommit::Consumer(consumer) => {
                 let consumer = Weak::clone(consumer);
                 self.deliver(&outputs)?;

@@ -1,6 +1,5 @@
 //! Reads what was committed of a partition before this worker had it.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,7 +10,6 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::WorkerIdentity;
 use super::clients::{fetch_token, plain_reader};
-use super::consumer::KafkaMembership;
 use super::context::{PlainContext, partition_list};
 use super::error::{About, explain};
 use super::settings;
@@ -58,12 +56,6 @@ impl KafkaRestorer {
             group: identity.group_id.clone(),
             delivery: config.delivery,
         })
-    }
-
-    /// The group, as someone sees it who is not a member.
-    pub(super) fn outsider(&self) -> Result<KafkaMembership, Failure> {
-        let metadata = self.committed.group_metadata();
-        metadata.map(Arc::new).ok_or_else(|| Failure::Fatal("the consumer has no group".to_owned()))
     }
 
     /// The offset to go on from. The broker does not tell it while a transaction that holds offsets of the partition is open

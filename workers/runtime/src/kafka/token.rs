@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::path::Path;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use rdkafka::client::OAuthToken;
 
 /// Reads the token; `config` is `sasl.oauthbearer.config`, in which the settings put the file's path. Who it is (`sub`) and until
@@ -33,7 +35,7 @@ fn parse(token: &str) -> Result<OAuthToken, String> {
     let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
         return Err("it is no JWT: three parts with dots between them were expected".to_owned());
     };
-    let json = base64url(payload).ok_or("its second part is not base64url")?;
+    let json = URL_SAFE_NO_PAD.decode(payload).map_err(|error| format!("its second part is not base64url: {error}"))?;
     let claims: Claims =
         serde_json::from_slice(&json).map_err(|error| format!("its claims are no JSON object: {error}"))?;
     let expires_s = claims.exp.ok_or("it has no claim `exp`: it must expire")?;
@@ -42,29 +44,6 @@ fn parse(token: &str) -> Result<OAuthToken, String> {
         return Err("it has expired: whoever puts it there must renew it".to_owned());
     }
     Ok(OAuthToken { token: token.to_owned(), principal_name: claims.sub.unwrap_or_default(), lifetime_ms })
-}
-
-/// Base64 in its alphabet for addresses, without padding (RFC 4648, section 5).
-fn base64url(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
-    let (mut bits, mut count) = (0_u32, 0_u32);
-    for letter in text.trim_end_matches('=').bytes() {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'-' => 62,
-            b'_' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6) | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push((bits >> count) as u8);
-        }
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Several workers on one in-memory log, all on one thread, so that every interleaving can be chosen.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use auscult_runtime::compute::{Compute, ComputeConfig};
@@ -41,6 +41,8 @@ pub struct Worker {
     commands: VecDeque<Command>,
     clients: Option<Clients>,
     is_over: bool,
+    /// Batches of which neither the end nor the giving up has been told. The runner's watchdog goes by that.
+    under_way: HashSet<BatchId>,
 }
 
 pub struct World {
@@ -82,7 +84,15 @@ impl World {
     fn fresh_worker(&self, id: String) -> Worker {
         let compute = Compute::new(compute_config(&id), Chain);
         let clients = Some(self.connect(&id));
-        Worker { core: Core::new(core_config()), compute, commands: VecDeque::new(), clients, is_over: false, id }
+        Worker {
+            core: Core::new(core_config()),
+            compute,
+            commands: VecDeque::new(),
+            clients,
+            is_over: false,
+            under_way: HashSet::new(),
+            id,
+        }
     }
 
     fn connect(&self, id: &str) -> Clients {
@@ -209,6 +219,9 @@ impl World {
 
     fn feed(&mut self, index: usize, event: Event<Record, OutputRecord, Entries>) {
         let now = self.now;
+        if let Event::CommitFailed { batch, .. } = &event {
+            self.workers[index].under_way.remove(batch);
+        }
         let mut actions = VecDeque::from(self.workers[index].core.handle(event, now));
         while let Some(action) = actions.pop_front() {
             let follows = self.act(index, action);
@@ -232,18 +245,28 @@ impl World {
         match action {
             Action::ReplaceClients { .. } => {
                 worker.clients = replacement;
+                worker.under_way.clear();
                 return Some(Event::ClientsReplaced);
             }
             Action::Exit => {
                 worker.clients = None;
                 worker.is_over = true;
             }
-            Action::Compute(batch) => worker.commands.push_back(Command::Process(batch)),
+            Action::Compute(batch) => {
+                worker.under_way.insert(batch.id);
+                worker.commands.push_back(Command::Process(batch));
+            }
             Action::InstallState { partition, state } => {
                 worker.commands.push_back(Command::Install(partition, state));
             }
-            Action::SwapState { batch } => worker.commands.push_back(Command::Swap(batch)),
-            Action::DropBatch { batch } => worker.commands.push_back(Command::Drop(batch)),
+            Action::SwapState { batch } => {
+                worker.under_way.remove(&batch);
+                worker.commands.push_back(Command::Swap(batch));
+            }
+            Action::DropBatch { batch } => {
+                worker.under_way.remove(&batch);
+                worker.commands.push_back(Command::Drop(batch));
+            }
             Action::DiscardState => worker.commands.push_back(Command::Discard),
             Action::ForgetState { partition } => worker.commands.push_back(Command::Forget(partition)),
             on_clients => {
@@ -274,6 +297,9 @@ impl World {
                 }
             }
             if !is_busy && self.log.lag(GROUP, INPUT) == 0 {
+                for worker in &self.workers {
+                    assert!(worker.under_way.is_empty(), "{:?} never came to an end", worker.under_way);
+                }
                 return;
             }
             // A worker that died inside a transaction and never came back: the coordinator's own timeout ends it.
