@@ -24,7 +24,6 @@ node.id=1
 controller.quorum.voters=1@127.0.0.1:$controller_port
 listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$controller_port
 advertised.listeners=PLAINTEXT://127.0.0.1:$port
-broker.session.timeout.ms=60000
 log.dirs=$data/log
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1

@@ -36,9 +36,6 @@ pub(crate) fn properties(
     let replicas = ports.len().min(3);
     // One broker of three may be gone; where there is only one, none may.
     let in_sync = if replicas == 3 { 2 } else { 1 };
-    // A dead broker is noticed after four seconds where others take over. A lone one must not be fenced by itself when it comes back on a
-    // loaded machine: Kafka leaves out the markers of transactions then (docs/delivery.md).
-    let session_timeout_ms = if replicas == 1 { 60_000 } else { 4_000 };
     Ok(format!(
         "{common}
 node.id={id}
@@ -46,7 +43,6 @@ controller.quorum.voters={voters}
 listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}{proxied}{secured}
 advertised.listeners=PLAINTEXT://127.0.0.1:{client}{advertised}{secured}
 log.dirs={log_dir}
-broker.session.timeout.ms={session_timeout_ms}
 default.replication.factor={replicas}
 min.insync.replicas={in_sync}
 offsets.topic.replication.factor={replicas}

@@ -162,7 +162,7 @@ fn moments(scores: &[f64]) -> (f64, f64) {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
-    /// Scores of clips that the judging network had not been fitted to, ascending, dB².
+    /// Scores of clips that the judging detector had not been fitted to, ascending, in its unit.
     pub scores: Vec<f64>,
     /// The distribution fitted to them.
     pub gamma: GammaFit,
@@ -185,8 +185,19 @@ impl Calibration {
     /// # Errors
     /// [`DetectionError::Training`] when no gamma distribution can be fitted.
     pub fn fit(band_errors: &[Vec<f64>], false_alarm_rate: f64) -> Result<Self, DetectionError> {
-        let mut scores: Vec<f64> =
-            band_errors.iter().map(|bands| bands.iter().sum::<f64>() / bands.len() as f64).collect();
+        let scores = band_errors.iter().map(|bands| bands.iter().sum::<f64>() / bands.len() as f64).collect();
+        Self::of_scores(scores, band_errors, false_alarm_rate)
+    }
+
+    /// As [`Calibration::fit`], for a detector whose score is not the mean of its bands' errors: one score a clip.
+    ///
+    /// # Errors
+    /// [`DetectionError::Training`] when no gamma distribution can be fitted.
+    pub fn of_scores(
+        mut scores: Vec<f64>,
+        band_errors: &[Vec<f64>],
+        false_alarm_rate: f64,
+    ) -> Result<Self, DetectionError> {
         let gamma = GammaFit::of(&scores)?;
         scores.sort_by(f64::total_cmp);
 

@@ -9,6 +9,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`vectors`] | a spectrogram's stacked vectors, without copying them |
+//! | `fused` | the default detector: Mahalanobis distances of pooled log-mels |
 //! | `autoencoder`, `fit` | the reference method's network, and how it learns |
 //! | `train` | who fits on what, who is held out, and the package that results |
 //! | [`calibration`] | held-out scores to threshold, p-value and health index |
@@ -30,6 +31,7 @@ mod evaluation;
 pub mod explain;
 mod fit;
 mod forward;
+mod fused;
 mod manifest;
 pub mod metrics;
 mod model;
@@ -44,7 +46,8 @@ pub use device::{DeviceChoice, OpenedDevice, open_device};
 pub use drift::{DriftPolicy, DriftReference};
 pub use error::DetectionError;
 pub use evaluation::{Evaluation, Rates, evaluate};
-pub use manifest::{DetectorParameters, Manifest, Standardisation, TrainingSummary};
+pub use fused::{FusedDetector, Mahalanobis, Part, PartParameters, Pooling, shrunken_covariance};
+pub use manifest::{DetectorParameters, Manifest, NetworkTraining, Standardisation, TrainingSummary};
 pub use model::{ClipView, Judgement, Model};
-pub use package::ModelPackage;
-pub use train::{HoldOut, MIN_CLIPS, Phase, TrainingClip, TrainingEvent, TrainingOptions, train};
+pub use package::{ModelPackage, Weights};
+pub use train::{DetectorKind, HoldOut, MIN_CLIPS, Phase, TrainingClip, TrainingEvent, TrainingOptions, train};

@@ -4,6 +4,7 @@ use auscult_schemas::{FeatureSpec, FeatureSpecHash, ModelId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::fused::PartParameters;
 use crate::{Calibration, DriftReference, HoldOut};
 
 /// Everything about a model but its weights.
@@ -42,13 +43,18 @@ impl Manifest {
 }
 
 /// A detector's kind and shape.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum DetectorParameters {
     /// Dense autoencoder, ReLU between its layers, linear output; the score is the mean squared reconstruction error.
     Autoencoder {
         /// Layer widths from input to output.
         widths: Vec<usize>,
+    },
+    /// Mahalanobis distances of differently pooled log-mels, fused; the score is dimensionless.
+    Fused {
+        /// What is fused.
+        parts: Vec<PartParameters>,
     },
 }
 
@@ -81,6 +87,16 @@ pub struct TrainingSummary {
     pub seconds: f64,
     /// How clips were held out for calibration.
     pub hold_out: HoldOut,
+    /// How the network learnt, where the detector has one.
+    pub network: Option<NetworkTraining>,
+    /// Seed of weights, shuffles and hold-out.
+    pub seed: u64,
+}
+
+/// How a network learnt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkTraining {
     /// Epochs asked for.
     pub epochs: usize,
     /// Epochs run.
@@ -93,8 +109,6 @@ pub struct TrainingSummary {
     pub batch_size: usize,
     /// Adam's learning rate.
     pub learning_rate: f64,
-    /// Seed of weights, shuffles and hold-out.
-    pub seed: u64,
     /// Mean squared error of the kept epoch on the fitted vectors, dB².
     pub train_loss_db2: f64,
     /// Mean squared error of the kept epoch on the vectors that chose it, dB².

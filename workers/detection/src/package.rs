@@ -8,6 +8,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
 use crate::autoencoder::{Autoencoder, Dense};
+use crate::fused::{FusedDetector, Mahalanobis, Part, PartParameters, Pooling};
 use crate::{DetectionError, DetectorParameters, Manifest};
 
 const MANIFEST_KEY: &str = "auscult.manifest";
@@ -15,24 +16,33 @@ const MANIFEST_KEY: &str = "auscult.manifest";
 /// differs from run to run, and the same package must give the same bytes.
 const MANIFEST_HASH: &str = "manifest_sha256";
 
+/// What was learnt.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Weights {
+    /// Of an autoencoder.
+    Autoencoder(Autoencoder),
+    /// Of a fused detector.
+    Fused(FusedDetector),
+}
+
 /// A trained model as it is shipped.
 #[derive(Debug, Clone)]
 pub struct ModelPackage {
     manifest: Manifest,
-    network: Autoencoder,
+    weights: Weights,
     /// SHA-256 of the file, 64 hexadecimal digits.
     sha256: String,
 }
 
 impl ModelPackage {
-    /// Packs a network and its manifest, whose `weights_sha256` is filled in here.
+    /// Packs weights and their manifest, whose `weights_sha256` is filled in here.
     ///
     /// # Errors
     /// [`DetectionError::InvalidPackage`] when the two contradict each other.
-    pub(crate) fn new(mut manifest: Manifest, network: Autoencoder) -> Result<Self, DetectionError> {
-        manifest.weights_sha256 = weights_sha256(&network);
-        check(&manifest, &network)?;
-        let mut package = Self { manifest, network, sha256: String::new() };
+    pub(crate) fn new(mut manifest: Manifest, weights: Weights) -> Result<Self, DetectionError> {
+        manifest.weights_sha256 = weights_sha256(&weights);
+        check(&manifest, &weights)?;
+        let mut package = Self { manifest, weights, sha256: String::new() };
         package.sha256 = hex(&Sha256::digest(package.to_bytes()?));
         Ok(package)
     }
@@ -44,14 +54,10 @@ impl ModelPackage {
     pub fn to_bytes(&self) -> Result<Vec<u8>, DetectionError> {
         let manifest = serde_json::to_string(&self.manifest).map_err(|error| invalid(format!("manifest: {error}")))?;
         let manifest_hash = Sha256::digest(manifest.as_bytes());
-        let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-        for (index, layer) in self.network.layers.iter().enumerate() {
-            tensors.push((weight_name(index), layer.weight.shape().to_vec(), little_endian(&layer.weight)));
-            tensors.push((bias_name(index), layer.bias.shape().to_vec(), little_endian(&layer.bias)));
-        }
+        let tensors = tensors(&self.weights);
         let mut views = Vec::with_capacity(tensors.len());
-        for (name, shape, bytes) in &tensors {
-            let view = TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(|error| invalid(error.to_string()))?;
+        for (name, dtype, shape, bytes) in &tensors {
+            let view = TensorView::new(*dtype, shape.clone(), bytes).map_err(|error| invalid(error.to_string()))?;
             views.push((name.as_str(), view));
         }
         let hash_view = TensorView::new(Dtype::U8, vec![manifest_hash.len()], &manifest_hash);
@@ -78,29 +84,33 @@ impl ModelPackage {
         if !tensors.tensor(MANIFEST_HASH).is_ok_and(|tensor| *tensor.data() == manifest_hash[..]) {
             return Err(invalid("its manifest has been altered".to_owned()));
         }
-        let DetectorParameters::Autoencoder { widths } = &manifest.detector;
-        let layer_count = widths.len().saturating_sub(1);
-        let expected = 2 * layer_count + 1;
-        if tensors.len() != expected {
-            let found = tensors.len();
-            return Err(invalid(format!("{found} tensors, but {layer_count} layers and a hash take {expected}")));
-        }
-        let mut layers = Vec::with_capacity(layer_count);
-        for (index, pair) in widths.windows(2).enumerate() {
-            let (inputs, outputs) = (pair[0], pair[1]);
-            let weight = read_tensor(&tensors, &weight_name(index), &[outputs, inputs])?;
-            let bias = read_tensor(&tensors, &bias_name(index), &[outputs])?;
-            layers.push(Dense {
-                weight: Array2::from_shape_vec((outputs, inputs), weight).expect("read_tensor has compared the shapes"),
-                bias: Array1::from_vec(bias),
-            });
-        }
-        let network = Autoencoder { layers };
-        if manifest.weights_sha256 != weights_sha256(&network) {
+        let weights = match &manifest.detector {
+            DetectorParameters::Autoencoder { widths } => Weights::Autoencoder(read_network(&tensors, widths)?),
+            DetectorParameters::Fused { parts } => {
+                expect_tensors(&tensors, 3 * parts.len(), &format!("{} parts", parts.len()))?;
+                let read = |(index, parameters): (usize, &PartParameters)| {
+                    let size = parameters.pooling.len(manifest.feature_spec.n_mels);
+                    let [mean, deviation, precision] = part_names(index);
+                    let distance = Mahalanobis {
+                        mean: Array1::from_vec(read_doubles(&tensors, &mean, &[size])?),
+                        deviation: Array1::from_vec(read_doubles(&tensors, &deviation, &[size])?),
+                        precision: Array2::from_shape_vec(
+                            (size, size),
+                            read_doubles(&tensors, &precision, &[size, size])?,
+                        )
+                        .expect("read_doubles has compared the shapes"),
+                    };
+                    Ok(Part { parameters: *parameters, distance })
+                };
+                let parts = parts.iter().enumerate().map(read).collect::<Result<Vec<Part>, DetectionError>>()?;
+                Weights::Fused(FusedDetector { parts })
+            }
+        };
+        if manifest.weights_sha256 != weights_sha256(&weights) {
             return Err(invalid("the weights are not those that the manifest was written for".to_owned()));
         }
-        check(&manifest, &network)?;
-        Ok(Self { manifest, network, sha256: hex(&Sha256::digest(bytes)) })
+        check(&manifest, &weights)?;
+        Ok(Self { manifest, weights, sha256: hex(&Sha256::digest(bytes)) })
     }
 
     /// What the model says of itself.
@@ -123,8 +133,8 @@ impl ModelPackage {
 
     /// The weights.
     #[must_use]
-    pub fn network(&self) -> &Autoencoder {
-        &self.network
+    pub fn weights(&self) -> &Weights {
+        &self.weights
     }
 }
 
@@ -152,13 +162,73 @@ fn little_endian<'a>(values: impl IntoIterator<Item = &'a f32>) -> Vec<u8> {
     values.into_iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-fn weights_sha256(network: &Autoencoder) -> String {
+fn little_endian_doubles<'a>(values: impl IntoIterator<Item = &'a f64>) -> Vec<u8> {
+    values.into_iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// Mean, deviation and precision of a fused detector's part.
+fn part_names(part: usize) -> [String; 3] {
+    ["mean", "deviation", "precision"].map(|tensor| format!("parts.{part:02}.{tensor}"))
+}
+
+type NamedTensor = (String, Dtype, Vec<usize>, Vec<u8>);
+
+/// All weights in their order.
+fn tensors(weights: &Weights) -> Vec<NamedTensor> {
+    let mut tensors = Vec::new();
+    match weights {
+        Weights::Autoencoder(network) => {
+            for (index, Dense { weight, bias }) in network.layers.iter().enumerate() {
+                tensors.push((weight_name(index), Dtype::F32, weight.shape().to_vec(), little_endian(weight)));
+                tensors.push((bias_name(index), Dtype::F32, bias.shape().to_vec(), little_endian(bias)));
+            }
+        }
+        Weights::Fused(detector) => {
+            for (index, Part { distance, .. }) in detector.parts.iter().enumerate() {
+                let Mahalanobis { mean, deviation, precision } = distance;
+                let [mean_name, deviation_name, precision_name] = part_names(index);
+                tensors.push((mean_name, Dtype::F64, vec![mean.len()], little_endian_doubles(mean)));
+                tensors.push((deviation_name, Dtype::F64, vec![deviation.len()], little_endian_doubles(deviation)));
+                let shape = precision.shape().to_vec();
+                tensors.push((precision_name, Dtype::F64, shape, little_endian_doubles(precision)));
+            }
+        }
+    }
+    tensors
+}
+
+fn weights_sha256(weights: &Weights) -> String {
     let mut hash = Sha256::new();
-    for layer in &network.layers {
-        hash.update(little_endian(&layer.weight));
-        hash.update(little_endian(&layer.bias));
+    for (_, _, _, bytes) in tensors(weights) {
+        hash.update(bytes);
     }
     hex(&hash.finalize())
+}
+
+fn read_network(tensors: &SafeTensors<'_>, widths: &[usize]) -> Result<Autoencoder, DetectionError> {
+    let layer_count = widths.len().saturating_sub(1);
+    expect_tensors(tensors, 2 * layer_count, &format!("{layer_count} layers"))?;
+    let mut layers = Vec::with_capacity(layer_count);
+    for (index, pair) in widths.windows(2).enumerate() {
+        let (inputs, outputs) = (pair[0], pair[1]);
+        let weight = read_tensor(tensors, &weight_name(index), &[outputs, inputs])?;
+        let bias = read_tensor(tensors, &bias_name(index), &[outputs])?;
+        layers.push(Dense {
+            weight: Array2::from_shape_vec((outputs, inputs), weight).expect("read_tensor has compared the shapes"),
+            bias: Array1::from_vec(bias),
+        });
+    }
+    Ok(Autoencoder { layers })
+}
+
+/// The weights' tensors and the manifest's hash, and no others.
+fn expect_tensors(tensors: &SafeTensors<'_>, weights: usize, of: &str) -> Result<(), DetectionError> {
+    let (found, expected) = (tensors.len(), weights + 1);
+    if found == expected {
+        Ok(())
+    } else {
+        Err(invalid(format!("{found} tensors, but {of} and a hash take {expected}")))
+    }
 }
 
 fn read_manifest(text: &str) -> Result<Manifest, DetectionError> {
@@ -187,22 +257,30 @@ fn read_tensor(tensors: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result
     Ok(values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
 }
 
+fn read_doubles(tensors: &SafeTensors<'_>, name: &str, shape: &[usize]) -> Result<Vec<f64>, DetectionError> {
+    let tensor = tensors.tensor(name).map_err(|_| invalid(format!("tensor {name} is missing")))?;
+    if tensor.dtype() != Dtype::F64 || tensor.shape() != shape {
+        let (dtype, found) = (tensor.dtype(), tensor.shape());
+        return Err(invalid(format!("tensor {name} is {dtype:?} {found:?}, expected F64 {shape:?}")));
+    }
+    let (values, rest) = tensor.data().as_chunks::<8>();
+    debug_assert!(rest.is_empty(), "safetensors has compared the shape with the bytes");
+    Ok(values.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect())
+}
+
 /// Whether manifest and weights fit each other, and hold nothing that could make a judgement senseless.
-fn check(manifest: &Manifest, network: &Autoencoder) -> Result<(), DetectionError> {
+fn check(manifest: &Manifest, weights: &Weights) -> Result<(), DetectionError> {
     let spec = &manifest.feature_spec;
     spec.validate().map_err(|error| invalid(error.to_string()))?;
     if manifest.feature_spec_hash != spec.hash() {
         return Err(invalid("its feature spec and the hash of it differ".to_owned()));
     }
-    let DetectorParameters::Autoencoder { widths } = &manifest.detector;
-    let ends = (widths.first(), widths.last());
-    let vector_len = spec.vector_len();
-    if widths.len() < 2 || ends != (Some(&vector_len), Some(&vector_len)) || *widths != network.widths() {
-        return Err(invalid(format!("layer widths {widths:?} do not fit vectors of {vector_len} values")));
-    }
-    let weights = network.layers.iter().flat_map(|layer| layer.weight.iter().chain(&layer.bias));
-    if !weights.copied().all(f32::is_finite) {
-        return Err(invalid("a weight is not a finite number".to_owned()));
+    match (&manifest.detector, weights) {
+        (DetectorParameters::Autoencoder { widths }, Weights::Autoencoder(network)) => {
+            check_network(widths, network, spec.vector_len())?;
+        }
+        (DetectorParameters::Fused { parts }, Weights::Fused(detector)) => check_fused(parts, detector)?,
+        _ => return Err(invalid("its weights are not those of its detector".to_owned())),
     }
 
     let calibration = &manifest.calibration;
@@ -239,4 +317,35 @@ fn check(manifest: &Manifest, network: &Autoencoder) -> Result<(), DetectionErro
         Some((_, field)) => Err(invalid(format!("{field} holds no sensible numbers"))),
         None => Ok(()),
     }
+}
+
+fn check_network(widths: &[usize], network: &Autoencoder, vector_len: usize) -> Result<(), DetectionError> {
+    let ends = (widths.first(), widths.last());
+    if widths.len() < 2 || ends != (Some(&vector_len), Some(&vector_len)) || *widths != network.widths() {
+        return Err(invalid(format!("layer widths {widths:?} do not fit vectors of {vector_len} values")));
+    }
+    let mut weights = network.layers.iter().flat_map(|layer| layer.weight.iter().chain(&layer.bias));
+    if weights.all(|weight| weight.is_finite()) {
+        Ok(())
+    } else {
+        Err(invalid("a weight is not a finite number".to_owned()))
+    }
+}
+
+fn check_fused(parts: &[PartParameters], detector: &FusedDetector) -> Result<(), DetectionError> {
+    if !parts.iter().any(|part| part.pooling == Pooling::Level) {
+        return Err(invalid("its parts lack the level, which explains".to_owned()));
+    }
+    for Part { parameters, distance } in &detector.parts {
+        let Mahalanobis { mean, deviation, precision } = distance;
+        let numbers = [parameters.log_mean, parameters.log_deviation, parameters.sensitivity];
+        let mut values = mean.iter().chain(deviation).chain(precision).chain(&numbers);
+        if !values.all(|value| value.is_finite()) {
+            return Err(invalid("a weight is not a finite number".to_owned()));
+        }
+        if parameters.log_deviation <= 0.0 || deviation.iter().any(|deviation| *deviation <= 0.0) {
+            return Err(invalid("a part's deviation is not positive".to_owned()));
+        }
+    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use auscult_detection::{ClipView, DetectionError, Model, TrainingOptions};
 use candle_core::Device;
 use ndarray::Array2;
 use proptest::prelude::*;
-use support::{log_mel, options, trained};
+use support::{log_mel, network, options, trained};
 
 fn view(values: &[f32], channels: usize) -> ClipView<'_> {
     ClipView { channels, frames: values.len() / 16 / channels, mels: 16, values }
@@ -32,7 +32,7 @@ fn by_definition(package: &auscult_detection::ModelPackage, channel: &Array2<f32
             }
         }
         let mut activation = input.clone();
-        let layers = &package.network().layers;
+        let layers = &network(&package).layers;
         for (index, layer) in layers.iter().enumerate() {
             let outputs = layer.weight.rows().into_iter().zip(&layer.bias);
             activation = outputs

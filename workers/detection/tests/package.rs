@@ -42,7 +42,7 @@ fn a_package_reads_back_as_it_was_written() {
     let bytes = package.to_bytes().unwrap();
     let read = ModelPackage::from_bytes(&bytes).unwrap();
     assert_eq!(read.manifest(), package.manifest());
-    assert_eq!(read.network(), package.network());
+    assert_eq!(read.weights(), package.weights());
     assert_eq!(read.to_bytes().unwrap(), bytes);
     assert_eq!(read.model_ref(), package.model_ref());
     assert_eq!(read.sha256(), package.sha256());

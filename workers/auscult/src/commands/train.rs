@@ -7,9 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::Context;
-use auscult_detection::{HoldOut, Manifest, ModelPackage, Phase, TrainingClip, TrainingEvent, TrainingOptions, train};
+use auscult_detection::{
+    DetectorKind, DetectorParameters, HoldOut, Manifest, ModelPackage, Phase, TrainingClip, TrainingEvent,
+    TrainingOptions, train,
+};
 use auscult_schemas::{FeatureSpec, ModelId};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 
 use super::arguments::{DataArgs, SpecArgs, data_dir_help};
@@ -17,7 +20,7 @@ use crate::{clips, interrupt, model_file, progress};
 
 /// Learn a machine's normal sound from recordings, and write the model
 ///
-/// Only normal recordings are used: the model learns to reconstruct them, and clips that it was not fitted to tell which
+/// Only normal recordings are used: the model learns them, and clips that it was not fitted to tell which
 /// scores are still normal. Ctrl-C ends training early and keeps the best model so far; the file is written whole or not
 /// at all. Clips that cannot be used are named and skipped; more than one in ten ends the command.
 #[derive(Debug, Args)]
@@ -31,13 +34,16 @@ pub struct TrainArgs {
     /// The model's name [default: the file's, without its ending]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Passes over the training sound
+    /// What is trained
+    #[arg(long, value_enum, default_value_t = Detector::Fused)]
+    detector: Detector,
+    /// Passes over the training sound (autoencoder)
     #[arg(long, value_name = "N", default_value_t = TrainingOptions::default().epochs)]
     epochs: usize,
-    /// Vectors a training step
+    /// Vectors a training step (autoencoder)
     #[arg(long, value_name = "N", default_value_t = TrainingOptions::default().batch_size)]
     batch_size: usize,
-    /// Adam's learning rate
+    /// Adam's learning rate (autoencoder)
     #[arg(long, value_name = "RATE", default_value_t = TrainingOptions::default().learning_rate)]
     learning_rate: f64,
     /// Seed of weights, shuffles and hold-out; the same seed on the same clips gives the same model
@@ -49,11 +55,20 @@ pub struct TrainArgs {
     /// Hold clips out in so many folds instead of choosing by their number
     #[arg(long, value_name = "N")]
     folds: Option<usize>,
-    /// Exactly the reference method: levels relative to each clip's loudest, 80 dB deep, not standardised
+    /// Exactly the reference method: its autoencoder, levels relative to each clip's loudest, 80 dB deep, not standardised
     #[arg(long)]
     reference_method: bool,
     #[command(flatten)]
     spec: SpecArgs,
+}
+
+/// A detector, by its name on the command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Detector {
+    /// Distances of pooled log-mels: seconds to train
+    Fused,
+    /// The reference method's network, on standardised levels
+    Autoencoder,
 }
 
 const AFTER_HELP: &str = concat!(
@@ -62,7 +77,8 @@ Examples:
   auscult train recordings/ --out compressor.safetensors
   auscult train mimii/6_dB_fan --machine id_00 --out fan-00.safetensors
   auscult train recordings/ --out reference.safetensors --reference-method
-  auscult train recordings/ --out fine.safetensors --mels 128 --n-fft 2048 --epochs 60
+  auscult train recordings/ --out network.safetensors --detector autoencoder --epochs 60
+  auscult train recordings/ --out fine.safetensors --mels 128 --n-fft 2048
 
 ",
     data_dir_help!()
@@ -116,6 +132,10 @@ impl TrainArgs {
         };
         let defaults = TrainingOptions::default();
         Ok(TrainingOptions {
+            detector: match self.detector {
+                Detector::Fused if !self.reference_method => DetectorKind::Fused,
+                Detector::Fused | Detector::Autoencoder => DetectorKind::Autoencoder,
+            },
             spec: self.spec.spec(base)?,
             model_id: ModelId(name),
             epochs: self.epochs,
@@ -174,13 +194,16 @@ fn show(bar: &ProgressBar, event: &TrainingEvent) {
                 bar.set_message(format!("training, {validation_loss_db2:.2} dB²"));
             }
         }
+        TrainingEvent::Fold { done, total } => {
+            bar.set_length(*total as u64);
+            bar.set_position(*done as u64);
+        }
         TrainingEvent::Calibrating { held_out } => bar.set_message(format!("calibrating on {held_out}")),
     }
 }
 
 fn write_summary(out: &mut impl Write, package: &ModelPackage, elapsed_s: f64) -> std::io::Result<()> {
-    let Manifest { training, calibration, feature_spec, .. } = package.manifest();
-    let stopped = if training.stopped_early { ", stopped early" } else { "" };
+    let Manifest { training, calibration, feature_spec, detector, .. } = package.manifest();
     writeln!(
         out,
         "learned from     {} clips, {:.0} s of sound, {} vectors",
@@ -194,16 +217,30 @@ fn write_summary(out: &mut impl Write, package: &ModelPackage, elapsed_s: f64) -
         feature_spec.frames,
         1e3 * feature_spec.hop_length as f64 / f64::from(feature_spec.sample_rate_hz)
     )?;
-    writeln!(
-        out,
-        "reconstruction   {:.3} dB² on the vectors fitted, {:.3} dB² on others (epoch {} of {}{stopped})",
-        training.train_loss_db2, training.validation_loss_db2, training.best_epoch, training.epochs
-    )?;
+    if let Some(network) = &training.network {
+        let stopped = if network.stopped_early { ", stopped early" } else { "" };
+        writeln!(
+            out,
+            "reconstruction   {:.3} dB² on the vectors fitted, {:.3} dB² on others (epoch {} of {}{stopped})",
+            network.train_loss_db2, network.validation_loss_db2, network.best_epoch, network.epochs
+        )?;
+    }
+    let unit = match detector {
+        DetectorParameters::Autoencoder { .. } => " dB²",
+        DetectorParameters::Fused { parts } => {
+            let parts: Vec<String> = parts
+                .iter()
+                .map(|part| format!("{:?} (sensitivity {:.2})", part.pooling, part.sensitivity).to_lowercase())
+                .collect();
+            writeln!(out, "fused of         {}", parts.join(", "))?;
+            ""
+        }
+    };
     let scores = &calibration.scores;
     let quantile = |share: f64| scores[((scores.len() - 1) as f64 * share).round() as usize];
     writeln!(
         out,
-        "held-out scores  {} clips: median {:.3}, 95 % below {:.3}, highest {:.3} dB²",
+        "held-out scores  {} clips: median {:.3}, 95 % below {:.3}, highest {:.3}{unit}",
         scores.len(),
         quantile(0.5),
         quantile(0.95),
@@ -211,7 +248,7 @@ fn write_summary(out: &mut impl Write, package: &ModelPackage, elapsed_s: f64) -
     )?;
     writeln!(
         out,
-        "threshold        {:.3} dB²: {} in a thousand normal clips may exceed it",
+        "threshold        {:.3}{unit}: {} in a thousand normal clips may exceed it",
         calibration.threshold,
         1e3 * calibration.false_alarm_rate
     )?;

@@ -13,7 +13,7 @@ use super::split::Split;
 use super::{Phase, TrainingClip, TrainingEvent, TrainingOptions};
 use crate::fit::{EpochLoss, FitPlan, Fitted, fit};
 use crate::forward::CpuNetwork;
-use crate::model::mean_band_errors;
+use crate::model::mean_over_channels;
 use crate::{DetectionError, Standardisation, vectors};
 
 /// Held-out clips that are enough when training is asked to stop early.
@@ -212,5 +212,6 @@ fn clip_errors(network: &CpuNetwork, clip: &TrainingClip, spec: &FeatureSpec) ->
         let per_band = (vectors::count(channel.nrows(), spec.frames) * spec.frames) as f64;
         bands.iter_mut().for_each(|sum| *sum /= per_band);
     }
-    mean_band_errors(&errors, 1.0)
+    let errors: Vec<&[f64]> = errors.iter().map(Vec::as_slice).collect();
+    mean_over_channels(&errors)
 }

@@ -4,7 +4,9 @@
 
 use std::ops::ControlFlow;
 
-use auscult_detection::{HoldOut, ModelPackage, TrainingClip, TrainingOptions, train};
+use auscult_detection::{
+    Autoencoder, HoldOut, ModelPackage, NetworkTraining, TrainingClip, TrainingOptions, Weights, train,
+};
 use auscult_schemas::{FeatureSpec, ModelId};
 use jiff::Timestamp;
 use ndarray::Array2;
@@ -53,4 +55,17 @@ pub fn clips(count: usize, channels: usize) -> Vec<TrainingClip> {
 
 pub fn trained(options: &TrainingOptions) -> ModelPackage {
     train(&clips(24, 1), options, &mut |_| ControlFlow::Continue(())).unwrap()
+}
+
+/// The autoencoder of a package that holds one.
+pub fn network(package: &ModelPackage) -> &Autoencoder {
+    match package.weights() {
+        Weights::Autoencoder(network) => network,
+        Weights::Fused(_) => panic!("the package holds a fused detector"),
+    }
+}
+
+/// How the autoencoder learnt.
+pub fn learning(package: &ModelPackage) -> &NetworkTraining {
+    package.manifest().training.network.as_ref().expect("the package holds an autoencoder")
 }
