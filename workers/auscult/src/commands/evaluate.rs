@@ -266,3 +266,59 @@ fn write_tables(out: &mut impl Write, whole: &Evaluation, clips: &[JudgedClip], 
 fn widest(names: &[&str]) -> usize {
     names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(15)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clip(machine: &str, is_abnormal: bool, score: f64) -> JudgedClip {
+        let fault = is_abnormal.then(|| "leak".to_owned());
+        let path = PathBuf::from(format!("{machine}/{score}.wav"));
+        let channel_scores = vec![score];
+        JudgedClip { path, machine: machine.to_owned(), domain: None, is_abnormal, fault, score, channel_scores }
+    }
+
+    fn json(clips: &[JudgedClip]) -> serde_json::Value {
+        let (normal, abnormal) = scores_by_class(clips);
+        serde_json::to_value(Report::of(&evaluate(&normal, &abnormal, 1.5), clips, 1.5)).unwrap()
+    }
+
+    #[test]
+    fn json_of_one_machine_has_the_fields_that_programs_know_and_of_several_their_means_besides() {
+        let fan = [clip("fan", false, 1.0), clip("fan", true, 2.0)];
+        let fields = [
+            "auc",
+            "pauc",
+            "threshold",
+            "n_normal",
+            "n_abnormal",
+            "precision",
+            "recall",
+            "f1",
+            "accuracy",
+            "normal_positive",
+        ];
+        let one = json(&fan);
+        assert_eq!(one.as_object().unwrap().keys().collect::<Vec<_>>(), fields);
+
+        let pump = [clip("pump", false, 1.0), clip("pump", true, 1.0)];
+        let two = json(&[fan, pump].concat());
+        assert_eq!(two["means"]["machines"], 2);
+        assert_eq!(two["means"]["arithmetic"]["auc"], 0.75);
+        assert!((two["means"]["harmonic"]["auc"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-12);
+        assert!(fields.iter().all(|field| two.get(field).is_some()));
+    }
+
+    #[test]
+    fn tables_of_several_machines_end_in_dcases_means() {
+        let clips =
+            [clip("fan", false, 1.0), clip("fan", true, 2.0), clip("pump", false, 1.0), clip("pump", true, 1.0)];
+        let (normal, abnormal) = scores_by_class(&clips);
+        let mut out = Vec::new();
+        write_tables(&mut out, &evaluate(&normal, &abnormal, 1.5), &clips, 1.5).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let last: Vec<&str> = text.lines().rev().take(2).collect();
+        assert!(last[1].starts_with("arithmetic mean") && last[1].contains("0.7500"), "{text}");
+        assert!(last[0].starts_with("harmonic mean") && last[0].contains("0.6667"), "{text}");
+    }
+}

@@ -12,6 +12,7 @@
 mod axis;
 pub mod dcase;
 pub mod evaluation;
+pub mod exploration;
 mod html;
 pub mod judged;
 mod plot;
