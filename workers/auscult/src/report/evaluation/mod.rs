@@ -4,6 +4,7 @@ mod confusion;
 mod curves;
 mod groups;
 mod histogram;
+mod misjudged;
 
 use std::path::Path;
 
@@ -17,9 +18,6 @@ use super::table::{Row, description_list, figure_or_dash, interval_or_dash, tabl
 
 /// Seed of the bootstrap: fixed, so that the same clips always have the same intervals.
 const BOOTSTRAP_SEED: u64 = 42;
-
-/// So many clips are named on either side of the threshold.
-const MOST_MISJUDGED: usize = 20;
 
 /// What the page is made of.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +60,7 @@ impl EvaluationPage<'_> {
             curves::ranking_section(&figures),
             confusion::section(&figures),
             groups::sections(&figures),
-            misjudged_section(&figures),
+            misjudged::section(&figures),
         ]);
         page(&title, &body)
     }
@@ -106,30 +104,6 @@ fn summary(figures: &Figures<'_>) -> Html {
          recording session resemble each other; the true intervals are then wider."
     );
     Html::all([table(&["abnormal positive", "figure", "95 % interval"], rows), soft(&note)])
-}
-
-/// The clips that a person should listen to: false alarms from the highest score down, missed faults from the lowest up.
-fn misjudged_section(figures: &Figures<'_>) -> Html {
-    let threshold = figures.threshold;
-    let mut false_alarms: Vec<&JudgedClip> =
-        figures.clips.iter().filter(|clip| !clip.is_abnormal && clip.score > threshold).collect();
-    let mut missed: Vec<&JudgedClip> =
-        figures.clips.iter().filter(|clip| clip.is_abnormal && clip.score <= threshold).collect();
-    false_alarms.sort_by(|a, b| b.score.total_cmp(&a.score));
-    missed.sort_by(|a, b| a.score.total_cmp(&b.score));
-    let list = |name: &str, clips: &[&JudgedClip]| {
-        let shown = clips.len().min(MOST_MISJUDGED);
-        let heading = element("h3").text(format!("{name}: {shown} of {}", clips.len()));
-        let rows = clips.iter().take(shown).map(|clip| {
-            let file = clip.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let kind = if clip.is_abnormal { clip.fault_name() } else { "normal" };
-            vec![file, clip.machine.clone(), kind.to_owned(), format!("{:.4}", clip.score)]
-        });
-        element("div").child(heading).child(table(&["file", "machine", "is", "score, dB²"], rows))
-    };
-    let lists =
-        [list("False alarms, highest score first", &false_alarms), list("Missed faults, lowest score first", &missed)];
-    Html::all([element("h2").text("Clips to listen to").into(), element("div").class("row").children(lists).into()])
 }
 
 fn soft(text: &str) -> Html {

@@ -76,6 +76,21 @@ fn names_of_files_and_faults_cannot_write_into_the_page() {
 }
 
 #[test]
+fn the_clips_to_listen_to_are_those_that_were_judged_wrong_the_worst_first() {
+    let clips = [
+        clip("fan", None, "quiet.wav", 1.0),
+        clip("fan", None, "loud.wav", 3.0),
+        clip("fan", None, "louder.wav", 4.0),
+        clip("fan", Some("worn"), "found.wav", 5.0),
+    ];
+    let page = page_of(&clips);
+    let list = &page[page.find("Clips to listen to").unwrap()..];
+    assert!(list.contains("False alarms, highest score first: 2 of 2") && list.contains("Missed faults: none"));
+    assert!(list.find("louder.wav").unwrap() < list.find("loud.wav").unwrap());
+    assert!(!list.contains("quiet.wav") && !list.contains("found.wav"));
+}
+
+#[test]
 fn one_class_alone_has_a_page_without_curves() {
     let clips: Vec<JudgedClip> = clips().into_iter().filter(|clip| !clip.is_abnormal).collect();
     let page = page_of(&clips);

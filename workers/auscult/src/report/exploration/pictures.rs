@@ -101,7 +101,7 @@ fn clip_figure(
     let file = Path::new(&recording.name).file_name().unwrap_or_default().to_string_lossy();
     let name = element("div").class("name").with("title", &recording.name).text(file);
     let figures = format!(
-        "{:.2} s, RMS {} dBFS, peak {} dBFS",
+        "{:.2} s, RMS {}, peak {} dBFS",
         recording.duration_s,
         decimal(recording.levels.rms_dbfs, 1),
         decimal(recording.levels.peak_dbfs, 1)
