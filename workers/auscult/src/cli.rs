@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    config, demo, evaluate, feature_worker, features, run, score, scoring_worker, send, topics, train, watch,
+    config, demo, evaluate, explore, feature_worker, features, run, score, scoring_worker, send, topics, train, watch,
 };
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
@@ -22,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   auscult demo                                        machines judged live, nothing needed
 
+  auscult explore recordings/ --out recordings.html   look at the recordings, and at what is wrong with them
   auscult train recordings/ --out fan.safetensors     learn from recordings/train/normal
   auscult evaluate fan.safetensors recordings/        how good is it on recordings/test?
   auscult score fan.safetensors today/*.wav           judge new recordings
@@ -38,6 +39,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::DemoArgs),
+    Explore(explore::ExploreArgs),
     Train(train::TrainArgs),
     Evaluate(evaluate::EvaluateArgs),
     Score(score::ScoreArgs),
@@ -59,6 +61,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Demo(args) => demo::run(&args),
+            Command::Explore(args) => explore::run(&args),
             Command::Train(args) => train::run(&args),
             Command::Evaluate(args) => evaluate::run(&args),
             Command::Score(args) => score::run(&args),

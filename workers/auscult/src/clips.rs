@@ -65,6 +65,15 @@ pub fn read_clip(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<
 }
 
 fn read_features(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Extraction> {
+    let bytes = read_bytes(path)?;
+    Ok(extractor.extract(declared_type(path), &bytes)?)
+}
+
+/// A recording's file, with no more bytes than one chunk may have.
+///
+/// # Errors
+/// With the remedy, but without the path: it cannot be read, or is larger than a chunk may be.
+pub fn read_bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
     let metadata = std::fs::metadata(path).context("cannot be opened: check the path and its permissions")?;
     if metadata.is_dir() {
         bail!("is a folder: name its files, for example {}", path.join("*.wav").display());
@@ -76,10 +85,13 @@ fn read_features(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<
             MAX_MESSAGE_BYTES >> 20
         );
     }
-    let bytes = std::fs::read(path).context("cannot be read: check its permissions")?;
-    // A name that says nothing leaves it to the first bytes.
-    let content_type = content_type_of(&path.to_string_lossy()).unwrap_or_default();
-    Ok(extractor.extract(content_type, &bytes)?)
+    std::fs::read(path).context("cannot be read: check its permissions")
+}
+
+/// The content type that a file's name declares; a name that says nothing leaves it to the first bytes.
+#[must_use]
+pub fn declared_type(path: &Path) -> &'static str {
+    content_type_of(&path.to_string_lossy()).unwrap_or_default()
 }
 
 /// Reads recordings on all cores, in the order given. The bad ones are errors in their places.

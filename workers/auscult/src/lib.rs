@@ -7,6 +7,7 @@
 //!                    ├─ clips         reading and log-mel of many recordings at once
 //!                    ├─ model_file    model packages on disk, written whole or not at all
 //!                    ├─ picture       log-mel spectrograms, score histograms and ROC curves as PNG
+//!                    ├─ report        evaluations and data sets as pages for the browser; DCASE's CSV files
 //!                    ├─ simulator     machine sound from physics, for the demo
 //!                    ├─ demo          the live screen, the plain lines and the closing summary
 //!                    ├─ band          a frequency band in words
@@ -28,5 +29,6 @@ pub mod model_file;
 pub mod picture;
 pub mod pipeline;
 pub mod progress;
+pub mod report;
 pub mod simulator;
 pub mod worker;

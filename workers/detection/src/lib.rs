@@ -16,13 +16,15 @@
 //! | `manifest`, `package` | the model file |
 //! | `model`, `forward` | many clips to judgements in one pass |
 //! | [`explain`] | which frequencies deviate |
-//! | [`metrics`], `evaluation` | how good a model is on labelled clips |
+//! | [`metrics`], `sweep`, `evaluation` | how good a model is on labelled clips, at every threshold and at its own |
+//! | [`bootstrap`] | how far those figures would move on other clips |
 //! | `alert`, [`drift`] | what a scoring worker remembers of a machine |
 //!
 //! Pure: bytes and numbers in, bytes and numbers out. No Kafka, no files, and no clock but in `TrainingOptions::default`.
 
 mod alert;
 mod autoencoder;
+pub mod bootstrap;
 pub mod calibration;
 mod device;
 pub mod drift;
@@ -36,6 +38,7 @@ mod manifest;
 pub mod metrics;
 mod model;
 mod package;
+mod sweep;
 mod train;
 pub mod vectors;
 
@@ -45,9 +48,10 @@ pub use calibration::{Calibration, GammaFit};
 pub use device::{DeviceChoice, OpenedDevice, open_device};
 pub use drift::{DriftPolicy, DriftReference};
 pub use error::DetectionError;
-pub use evaluation::{Evaluation, Rates, evaluate};
+pub use evaluation::{Evaluation, MAX_FALSE_POSITIVE_RATE, MeanFigures, Means, Rates, evaluate};
 pub use fused::{FusedDetector, Mahalanobis, Part, PartParameters, Pooling, shrunken_covariance};
 pub use manifest::{DetectorParameters, Manifest, NetworkTraining, Standardisation, TrainingSummary};
 pub use model::{ClipView, Judgement, Model};
 pub use package::{ModelPackage, Weights};
+pub use sweep::{OperatingPoint, sweep};
 pub use train::{DetectorKind, HoldOut, MIN_CLIPS, Phase, TrainingClip, TrainingEvent, TrainingOptions, train};

@@ -1,5 +1,7 @@
 //! ROC, partial ROC and confusion figures. A higher score means more abnormal; abnormal is the positive class.
 
+use crate::sweep::{OperatingPoint, sweep};
+
 /// Counts of a decision against the truth.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Confusion {
@@ -50,6 +52,12 @@ impl Confusion {
         ratio(self.true_positives, self.true_positives + self.false_negatives)
     }
 
+    /// Of the negative, the share that was called positive; 0 when there are none.
+    #[must_use]
+    pub fn false_positive_rate(self) -> f64 {
+        ratio(self.false_positives, self.false_positives + self.true_negatives)
+    }
+
     /// Harmonic mean of precision and recall; 0 when nothing positive was found or there.
     #[must_use]
     pub fn f1(self) -> f64 {
@@ -92,24 +100,10 @@ pub fn partial_auc(normal: &[f64], abnormal: &[f64], max_fpr: f64) -> Option<f64
 
 /// Area under the ROC curve for false-positive rates of 0 to `max_fpr`, linear between the curve's points.
 fn roc_area(normal: &[f64], abnormal: &[f64], max_fpr: f64) -> Option<f64> {
-    let has_nan = normal.iter().chain(abnormal).any(|score| score.is_nan());
-    if normal.is_empty() || abnormal.is_empty() || has_nan {
-        return None;
-    }
-    let labelled = normal.iter().map(|score| (*score, false)).chain(abnormal.iter().map(|score| (*score, true)));
-    let mut descending: Vec<(f64, bool)> = labelled.collect();
-    descending.sort_by(|a, b| b.0.total_cmp(&a.0));
-
     let mut area = 0.0;
     let (mut fpr, mut tpr) = (0.0, 0.0);
-    let (mut false_positives, mut true_positives) = (0_usize, 0_usize);
-    // Clips of one score cross the threshold together: one point of the curve for each score.
-    for tied in descending.chunk_by(|a, b| a.0 == b.0) {
-        let positives = tied.iter().filter(|(_, is_abnormal)| *is_abnormal).count();
-        true_positives += positives;
-        false_positives += tied.len() - positives;
-        let next_fpr = false_positives as f64 / normal.len() as f64;
-        let next_tpr = true_positives as f64 / abnormal.len() as f64;
+    for OperatingPoint { confusion, .. } in sweep(normal, abnormal)? {
+        let (next_fpr, next_tpr) = (confusion.false_positive_rate(), confusion.recall());
         if next_fpr > max_fpr {
             let part = (max_fpr - fpr) / (next_fpr - fpr);
             let tpr_at_max = tpr + part * (next_tpr - tpr);
@@ -119,4 +113,31 @@ fn roc_area(normal: &[f64], abnormal: &[f64], max_fpr: f64) -> Option<f64> {
         (fpr, tpr) = (next_fpr, next_tpr);
     }
     Some(area)
+}
+
+/// Average precision: the precision at every threshold, weighted by the recall that it adds, without interpolation (scikit-learn's
+/// `average_precision_score`). `None` when a class is empty or a score is NaN.
+#[must_use]
+pub fn average_precision(normal: &[f64], abnormal: &[f64]) -> Option<f64> {
+    let mut average = 0.0;
+    let mut recall = 0.0;
+    for OperatingPoint { confusion, .. } in sweep(normal, abnormal)? {
+        average += (confusion.recall() - recall) * confusion.precision();
+        recall = confusion.recall();
+    }
+    Some(average)
+}
+
+/// The arithmetic mean; `None` of nothing.
+#[must_use]
+pub fn arithmetic_mean(figures: &[f64]) -> Option<f64> {
+    (!figures.is_empty()).then(|| figures.iter().sum::<f64>() / figures.len() as f64)
+}
+
+/// The harmonic mean with every figure raised to at least 2.2e-16, as the DCASE Task 2 baselines have it
+/// (`scipy.stats.hmean(numpy.maximum(figures, sys.float_info.epsilon))`): one figure of zero takes the mean to nearly zero. `None` of nothing.
+#[must_use]
+pub fn harmonic_mean(figures: &[f64]) -> Option<f64> {
+    let inverse_sum: f64 = figures.iter().map(|figure| figure.max(f64::EPSILON).recip()).sum();
+    (!figures.is_empty()).then(|| figures.len() as f64 / inverse_sum)
 }

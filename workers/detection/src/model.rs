@@ -197,7 +197,7 @@ impl Model {
     fn fused(&self, detector: &FusedDetector, segments: &[Segment<'_>]) -> Vec<ChannelResult> {
         let mels = self.manifest.feature_spec.n_mels;
         let of_channel = |segment: &Segment<'_>| {
-            let spectrogram = ArrayView2::from_shape((segment.len() / mels, mels), *segment);
+            let spectrogram = ArrayView2::from_shape((segment.len() / mels, mels), segment);
             let spectrogram = spectrogram.expect("a checked clip's channel holds whole frames");
             ChannelResult { score: detector.score(spectrogram), band_errors: detector.band_errors(spectrogram) }
         };

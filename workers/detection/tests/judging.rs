@@ -32,7 +32,7 @@ fn by_definition(package: &auscult_detection::ModelPackage, channel: &Array2<f32
             }
         }
         let mut activation = input.clone();
-        let layers = &network(&package).layers;
+        let layers = &network(package).layers;
         for (index, layer) in layers.iter().enumerate() {
             let outputs = layer.weight.rows().into_iter().zip(&layer.bias);
             activation = outputs

@@ -2,22 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use auscult_detection::{Evaluation, Judgement, Model, ModelPackage, Rates, evaluate, metrics};
+use auscult_detection::{Evaluation, Judgement, Means, Model, ModelPackage, Rates, evaluate};
 use clap::Args;
 use serde::Serialize;
 
 use super::arguments::{DataArgs, DeviceArgs, data_dir_help};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Domain};
 use crate::picture::{ScorePicture, draw_scores};
+use crate::report::dcase;
+use crate::report::evaluation::EvaluationPage;
+use crate::report::judged::{self, JudgedClip, scores_by_class};
 use crate::{clips, interrupt, model_file};
 
 /// Judge a data set's test clips and say how well normal and abnormal are told apart
 ///
 /// The labels come from the folders or file names and are used for nothing but these figures. Precision, recall, F1 and
 /// accuracy are given twice: with the abnormal class as the positive one, and with the normal class, as some papers do.
+/// Of several machines there are DCASE's arithmetic and harmonic means, too.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct EvaluateArgs {
@@ -32,6 +36,12 @@ pub struct EvaluateArgs {
     /// Also draw the scores and the ROC curve
     #[arg(long, value_name = "FILE.png")]
     plot: Option<PathBuf>,
+    /// Also write report.html and DCASE's CSV files into this folder; made if missing
+    ///
+    /// The page needs no network: histograms, curves, confusion matrices, figures of every fault, machine and microphone, 95 %
+    /// intervals, and the clips that were judged wrong. The CSV files are anomaly_score_*, decision_result_* and result.csv.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -40,12 +50,14 @@ const AFTER_HELP: &str = concat!(
     "\
 Examples:
   auscult evaluate compressor.safetensors recordings/
+  auscult evaluate compressor.safetensors recordings/ --out results/     # results/report.html
   auscult evaluate compressor.safetensors recordings/ --plot scores.png
   auscult evaluate fan.safetensors mimii/6_dB_fan --machine id_00 --json | jq .auc
 
 --json prints one object: auc, pauc (false-positive rate up to 0.1), threshold, n_normal, n_abnormal;
 with the abnormal class positive precision, recall, f1, accuracy; the same four with the normal
-class positive under normal_positive.
+class positive under normal_positive. Of several machines also means: machines, and auc and pauc
+under arithmetic and under harmonic.
 
 ",
     data_dir_help!()
@@ -62,15 +74,21 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     if let Some(plot) = &args.plot {
         model_file::check_writable(plot)?;
     }
+    if let Some(folder) = &args.out {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}: check its path and permissions", folder.display()))?;
+        model_file::check_writable(&folder.join(PAGE_NAME))?;
+    }
     let model = Model::load(&package, &args.device.open()?.device)?;
     let clips = judge_test_clips(&model, &package, &dataset)?;
 
-    let (normal, abnormal) = scores_by_class(clips.iter());
+    let (normal, abnormal) = scores_by_class(&clips);
     let threshold = package.manifest().calibration.threshold;
     let evaluation = evaluate(&normal, &abnormal, threshold);
     let mut out = std::io::stdout().lock();
     if args.json {
-        serde_json::to_writer_pretty(&mut out, &Report::from(&evaluation)).context("cannot write the figures")?;
+        let report = Report::of(&evaluation, &clips, threshold);
+        serde_json::to_writer_pretty(&mut out, &report).context("cannot write the figures")?;
         writeln!(out)?;
     } else {
         write_tables(&mut out, &evaluation, &clips, threshold)?;
@@ -92,18 +110,35 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
         });
         model_file::write_whole(path, &canvas.png()?)?;
     }
+    if let Some(folder) = &args.out {
+        write_report(folder, &package, &args.data.data, &clips)?;
+        if !args.json {
+            writeln!(out, "\nwrote {}, and DCASE's CSV files beside it", folder.join(PAGE_NAME).display())?;
+        }
+    }
     Ok(())
 }
 
-/// A test clip, its labels and its score.
-struct Judged {
-    machine: String,
-    is_abnormal: bool,
-    fault: Option<String>,
-    score: f64,
+/// The page in the folder of `--out`.
+const PAGE_NAME: &str = "report.html";
+
+fn write_report(folder: &Path, package: &ModelPackage, data: &Path, clips: &[JudgedClip]) -> anyhow::Result<()> {
+    let calibration = &package.manifest().calibration;
+    let page = EvaluationPage {
+        model: &package.model_ref(),
+        threshold: calibration.threshold,
+        wanted_false_alarm_rate: calibration.false_alarm_rate,
+        data,
+        clips,
+    };
+    model_file::write_whole(&folder.join(PAGE_NAME), page.html().as_bytes())?;
+    for file in dcase::csv_files(clips, calibration.threshold) {
+        model_file::write_whole(&folder.join(&file.name), file.text.as_bytes())?;
+    }
+    Ok(())
 }
 
-fn judge_test_clips(model: &Model, package: &ModelPackage, dataset: &Dataset) -> anyhow::Result<Vec<Judged>> {
+fn judge_test_clips(model: &Model, package: &ModelPackage, dataset: &Dataset) -> anyhow::Result<Vec<JudgedClip>> {
     let mut labels = BTreeMap::new();
     let mut paths = Vec::new();
     for machine in &dataset.machines {
@@ -118,9 +153,11 @@ fn judge_test_clips(model: &Model, package: &ModelPackage, dataset: &Dataset) ->
     let read = clips::read_clips(&paths, &package.manifest().feature_spec, "test recordings", interrupted)?;
     let clips = clips::keep_good(read)?;
     let judgements = judge_in_batches(model, &clips)?;
-    let judged = clips.iter().zip(judgements).map(|(clip, judgement)| {
+    let judged = clips.into_iter().zip(judgements).map(|(clip, judgement)| {
         let (machine, fault, is_abnormal) = labels[&clip.path].clone();
-        Judged { machine, is_abnormal, fault, score: judgement.score }
+        let Judgement { score, channel_scores, .. } = judgement;
+        let domain = Domain::of(&clip.path);
+        JudgedClip { path: clip.path, machine, domain, is_abnormal, fault, score, channel_scores }
     });
     Ok(judged.collect())
 }
@@ -137,14 +174,6 @@ fn judge_in_batches(model: &Model, clips: &[clips::Clip]) -> anyhow::Result<Vec<
     Ok(judgements)
 }
 
-fn scores_by_class<'a>(clips: impl Iterator<Item = &'a Judged>) -> (Vec<f64>, Vec<f64>) {
-    let (mut normal, mut abnormal) = (Vec::new(), Vec::new());
-    for clip in clips {
-        if clip.is_abnormal { abnormal.push(clip.score) } else { normal.push(clip.score) }
-    }
-    (normal, abnormal)
-}
-
 /// What `--json` prints, and nothing else.
 #[derive(Debug, Serialize)]
 struct Report {
@@ -156,10 +185,14 @@ struct Report {
     #[serde(flatten)]
     abnormal_positive: Rates,
     normal_positive: Rates,
+    /// Only of several machines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    means: Option<Means>,
 }
 
-impl From<&Evaluation> for Report {
-    fn from(evaluation: &Evaluation) -> Self {
+impl Report {
+    fn of(evaluation: &Evaluation, clips: &[JudgedClip], threshold: f64) -> Self {
+        let alone = evaluate_machines(clips, threshold);
         Self {
             auc: evaluation.auc,
             pauc: evaluation.pauc,
@@ -168,16 +201,22 @@ impl From<&Evaluation> for Report {
             n_abnormal: evaluation.n_abnormal,
             abnormal_positive: evaluation.abnormal_positive,
             normal_positive: evaluation.normal_positive,
+            means: (alone.len() > 1).then(|| Means::of(&alone)),
         }
     }
 }
 
-fn write_tables(out: &mut impl Write, whole: &Evaluation, clips: &[Judged], threshold: f64) -> std::io::Result<()> {
+fn evaluate_machines(clips: &[JudgedClip], threshold: f64) -> Vec<Evaluation> {
+    let machines = judged::machines(clips);
+    machines.into_iter().map(|machine| judged::evaluate_machine(clips, machine, threshold)).collect()
+}
+
+fn write_tables(out: &mut impl Write, whole: &Evaluation, clips: &[JudgedClip], threshold: f64) -> std::io::Result<()> {
     let figure = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.4}"));
     writeln!(out, "{} normal and {} abnormal clips\n", whole.n_normal, whole.n_abnormal)?;
     writeln!(out, "AUC        {:>8}", figure(whole.auc))?;
     writeln!(out, "pAUC       {:>8}   false-positive rate up to 0.1", figure(whole.pauc))?;
-    writeln!(out, "threshold  {threshold:>8.3}   dB², from held-out normal clips\n")?;
+    writeln!(out, "threshold  {threshold:>8.3}   from held-out normal clips\n")?;
 
     writeln!(out, "positive class  {:>9} {:>9} {:>9} {:>9}", "precision", "recall", "F1", "accuracy")?;
     for (name, rates) in [("abnormal", whole.abnormal_positive), ("normal", whole.normal_positive)] {
@@ -188,18 +227,13 @@ fn write_tables(out: &mut impl Write, whole: &Evaluation, clips: &[Judged], thre
         )?;
     }
 
-    // Every fault against all the normal clips.
-    let (normal, _) = scores_by_class(clips.iter());
-    let faults: Vec<String> = distinct(clips.iter().filter(|clip| clip.is_abnormal).map(fault_name));
-    let width = faults.iter().map(|fault| fault.chars().count()).max().unwrap_or(0).max(15);
+    let faults = judged::faults(clips);
+    let width = widest(&faults);
     writeln!(out, "\n{:<width$} {:>9} {:>9} {:>9} {:>9}", "fault", "clips", "found", "recall", "AUC")?;
     for fault in &faults {
-        let of_fault = clips.iter().filter(|clip| clip.is_abnormal && fault_name(clip) == *fault);
-        let scores: Vec<f64> = of_fault.map(|clip| clip.score).collect();
-        let found = scores.iter().filter(|score| **score > threshold).count();
-        let recall = found as f64 / scores.len() as f64;
-        let auc = figure(metrics::roc_auc(&normal, &scores));
-        writeln!(out, "{fault:<width$} {:>9} {found:>9} {recall:>9.4} {auc:>9}", scores.len())?;
+        let one = judged::evaluate_fault(clips, fault, threshold);
+        let (found, recall) = (one.true_alarms, one.abnormal_positive.recall);
+        writeln!(out, "{fault:<width$} {:>9} {found:>9} {recall:>9.4} {:>9}", one.n_abnormal, figure(one.auc))?;
     }
     let share = whole.false_alarms as f64 / whole.n_normal.max(1) as f64;
     writeln!(
@@ -211,27 +245,80 @@ fn write_tables(out: &mut impl Write, whole: &Evaluation, clips: &[Judged], thre
         100.0 * share
     )?;
 
-    let machines = distinct(clips.iter().map(|clip| clip.machine.clone()));
+    let machines = judged::machines(clips);
     if machines.len() > 1 {
-        let width = machines.iter().map(|machine| machine.chars().count()).max().unwrap_or(0).max(15);
+        let width = widest(&machines);
         writeln!(out, "\n{:<width$} {:>9} {:>9} {:>9} {:>9}", "machine", "normal", "abnormal", "AUC", "pAUC")?;
-        for machine in &machines {
-            let (normal, abnormal) = scores_by_class(clips.iter().filter(|clip| clip.machine == *machine));
-            let one = evaluate(&normal, &abnormal, threshold);
+        let alone = evaluate_machines(clips, threshold);
+        for (machine, one) in machines.iter().zip(&alone) {
             let (auc, pauc) = (figure(one.auc), figure(one.pauc));
             writeln!(out, "{machine:<width$} {:>9} {:>9} {auc:>9} {pauc:>9}", one.n_normal, one.n_abnormal)?;
+        }
+        let means = Means::of(&alone);
+        for (name, mean) in [("arithmetic mean", means.arithmetic), ("harmonic mean", means.harmonic)] {
+            writeln!(out, "{name:<width$} {:>9} {:>9} {:>9} {:>9}", "", "", figure(mean.auc), figure(mean.pauc))?;
         }
     }
     Ok(())
 }
 
-fn fault_name(clip: &Judged) -> String {
-    clip.fault.clone().unwrap_or_else(|| "(not named)".to_owned())
+/// The width of a column that holds these names.
+fn widest(names: &[&str]) -> usize {
+    names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(15)
 }
 
-fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
-    let mut names: Vec<String> = names.collect();
-    names.sort();
-    names.dedup();
-    names
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clip(machine: &str, is_abnormal: bool, score: f64) -> JudgedClip {
+        let fault = is_abnormal.then(|| "leak".to_owned());
+        let path = PathBuf::from(format!("{machine}/{score}.wav"));
+        let channel_scores = vec![score];
+        JudgedClip { path, machine: machine.to_owned(), domain: None, is_abnormal, fault, score, channel_scores }
+    }
+
+    fn json(clips: &[JudgedClip]) -> serde_json::Value {
+        let (normal, abnormal) = scores_by_class(clips);
+        serde_json::to_value(Report::of(&evaluate(&normal, &abnormal, 1.5), clips, 1.5)).unwrap()
+    }
+
+    #[test]
+    fn json_of_one_machine_has_the_fields_that_programs_know_and_of_several_their_means_besides() {
+        let fan = [clip("fan", false, 1.0), clip("fan", true, 2.0)];
+        let fields = [
+            "auc",
+            "pauc",
+            "threshold",
+            "n_normal",
+            "n_abnormal",
+            "precision",
+            "recall",
+            "f1",
+            "accuracy",
+            "normal_positive",
+        ];
+        let one = json(&fan);
+        assert_eq!(one.as_object().unwrap().keys().collect::<Vec<_>>(), fields);
+
+        let pump = [clip("pump", false, 1.0), clip("pump", true, 1.0)];
+        let two = json(&[fan, pump].concat());
+        assert_eq!(two["means"]["machines"], 2);
+        assert_eq!(two["means"]["arithmetic"]["auc"], 0.75);
+        assert!((two["means"]["harmonic"]["auc"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-12);
+        assert!(fields.iter().all(|field| two.get(field).is_some()));
+    }
+
+    #[test]
+    fn tables_of_several_machines_end_in_dcases_means() {
+        let clips =
+            [clip("fan", false, 1.0), clip("fan", true, 2.0), clip("pump", false, 1.0), clip("pump", true, 1.0)];
+        let (normal, abnormal) = scores_by_class(&clips);
+        let mut out = Vec::new();
+        write_tables(&mut out, &evaluate(&normal, &abnormal, 1.5), &clips, 1.5).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let last: Vec<&str> = text.lines().rev().take(2).collect();
+        assert!(last[1].starts_with("arithmetic mean") && last[1].contains("0.7500"), "{text}");
+        assert!(last[0].starts_with("harmonic mean") && last[0].contains("0.6667"), "{text}");
+    }
 }

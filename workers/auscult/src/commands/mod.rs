@@ -4,6 +4,7 @@ mod arguments;
 pub mod config;
 pub mod demo;
 pub mod evaluate;
+pub mod explore;
 pub mod feature_worker;
 pub mod features;
 pub mod run;

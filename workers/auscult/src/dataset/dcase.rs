@@ -92,12 +92,30 @@ impl Groups {
     }
 }
 
+/// The conditions that a DCASE clip was recorded under: most training clips are of the source domain, few or none of the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Domain {
+    /// The conditions of the training clips.
+    Source,
+    /// Another speed, load, microphone or background.
+    Target,
+}
+
+impl Domain {
+    /// The domain that a file's name gives; `None` where it gives none (2020, and recordings that are not DCASE's).
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        Labels::of(path)?.domain
+    }
+}
+
 /// What a file's name says.
 #[derive(Debug, PartialEq, Eq)]
 struct Labels {
     /// `id_00` or `section_00`.
     machine: String,
     is_normal: bool,
+    domain: Option<Domain>,
 }
 
 impl Labels {
@@ -112,12 +130,13 @@ impl Labels {
         };
         match parts.as_slice() {
             [label, "id", id, clip, ..] if is_number(id) && is_number(clip) => {
-                Some(Self { machine: format!("id_{id}"), is_normal: is_normal(label)? })
+                Some(Self { machine: format!("id_{id}"), is_normal: is_normal(label)?, domain: None })
             }
-            ["section", section, "source" | "target", "train" | "test", label, clip, ..]
+            ["section", section, domain @ ("source" | "target"), "train" | "test", label, clip, ..]
                 if is_number(section) && is_number(clip) =>
             {
-                Some(Self { machine: format!("section_{section}"), is_normal: is_normal(label)? })
+                let domain = if *domain == "source" { Domain::Source } else { Domain::Target };
+                Some(Self { machine: format!("section_{section}"), is_normal: is_normal(label)?, domain: Some(domain) })
             }
             _ => None,
         }
@@ -126,7 +145,9 @@ impl Labels {
 
 #[cfg(test)]
 mod tests {
-    use super::Labels;
+    use std::path::Path;
+
+    use super::{Domain, Labels};
 
     #[test]
     fn names_of_all_years_are_read() {
@@ -141,9 +162,18 @@ mod tests {
             ("preprocess_Reading1.flac", None),
         ];
         for (name, expected) in cases {
-            let labels = Labels::of(std::path::Path::new(name));
+            let labels = Labels::of(Path::new(name));
             let read = labels.as_ref().map(|labels| (labels.machine.as_str(), labels.is_normal));
             assert_eq!(read, expected, "{name}");
         }
+    }
+
+    #[test]
+    fn the_domain_is_read_where_the_name_has_one() {
+        let domain = |name| Domain::of(Path::new(name));
+        assert_eq!(domain("section_00_source_test_normal_0000.wav"), Some(Domain::Source));
+        assert_eq!(domain("test/section_02_target_test_anomaly_0001.flac"), Some(Domain::Target));
+        assert_eq!(domain("normal_id_00_00000000.wav"), None);
+        assert_eq!(domain("source.wav"), None);
     }
 }

@@ -16,6 +16,7 @@ mod split;
 
 use std::path::{Path, PathBuf};
 
+pub use dcase::Domain;
 use thiserror::Error;
 
 /// How a folder is laid out.

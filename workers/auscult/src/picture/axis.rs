@@ -1,7 +1,7 @@
 //! Ticks at round numbers.
 
 /// Round tick positions within `low..=high`, at most `most` of them: steps of 1, 2 or 5 times a power of ten.
-pub(super) fn ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
+pub(crate) fn ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
     let rough = (high - low) / most.max(1) as f64;
     if !(rough.is_finite() && rough > 0.0) {
         return vec![low];
@@ -15,7 +15,7 @@ pub(super) fn ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
 }
 
 /// A number without needless decimals: `0`, `2.5`, `10`.
-pub(super) fn label(value: f64, step: f64) -> String {
+pub(crate) fn label(value: f64, step: f64) -> String {
     let decimals = (-step.abs().max(1e-12).log10()).ceil().clamp(0.0, 6.0) as usize;
     format!("{value:.decimals$}")
 }

@@ -5,6 +5,8 @@ mod canvas;
 mod evaluation;
 mod spectrogram;
 
+pub(crate) use axis::{label, ticks};
 pub use canvas::Canvas;
 pub use evaluation::{ScorePicture, draw_scores};
-pub use spectrogram::{SpectrogramPicture, draw_spectrogram};
+pub(crate) use spectrogram::row_of;
+pub use spectrogram::{SpectrogramPicture, draw_cells, draw_spectrogram};

@@ -55,10 +55,8 @@ pub fn draw_spectrogram(picture: &SpectrogramPicture<'_>) -> Canvas {
 
     let range = Range::of(picture.log_mel);
     for column in 0..columns {
-        let first = column * frames / columns;
-        let last = ((column + 1) * frames / columns).max(first + 1).min(frames);
         for mel in 0..mels {
-            let loudest = (first..last).map(|frame| picture.log_mel[[frame, mel]]).fold(f32::NEG_INFINITY, f32::max);
+            let loudest = loudest_frame(picture.log_mel, mel, column, columns);
             let x = LEFT + column as i32 * column_width;
             let y = TOP + plot_height - (mel as i32 + 1) * row_height;
             canvas.fill(x, y, column_width, row_height, color(range.share(loudest)));
@@ -70,6 +68,33 @@ pub fn draw_spectrogram(picture: &SpectrogramPicture<'_>) -> Canvas {
     draw_frequency_axis(&mut canvas, picture.band_centres_hz, plot_height, row_height);
     draw_color_bar(&mut canvas, &range, LEFT + plot_width + BAR_GAP, plot_height, picture.unit);
     canvas
+}
+
+/// The colours alone, one pixel a frame and band, for a page that draws axes of its own and scales the picture itself.
+///
+/// `low_db..=high_db` is given, not found, so that clips side by side can be compared. More frames than `most_columns` show each
+/// column's loudest.
+#[must_use]
+pub fn draw_cells(log_mel: ArrayView2<'_, f32>, low_db: f32, high_db: f32, most_columns: usize) -> Canvas {
+    let (frames, mels) = log_mel.dim();
+    let range = Range { low_db, high_db };
+    let columns = frames.min(most_columns).max(1);
+    let mut canvas = Canvas::new(columns as u32, mels.max(1) as u32);
+    for column in 0..columns {
+        for mel in 0..mels {
+            let loudest = loudest_frame(log_mel, mel, column, columns);
+            canvas.fill(column as i32, (mels - 1 - mel) as i32, 1, 1, color(range.share(loudest)));
+        }
+    }
+    canvas
+}
+
+/// The level of one of `columns` equal parts of a clip: that of its loudest frame.
+fn loudest_frame(log_mel: ArrayView2<'_, f32>, mel: usize, column: usize, columns: usize) -> f32 {
+    let frames = log_mel.nrows();
+    let first = column * frames / columns;
+    let last = ((column + 1) * frames / columns).max(first + 1).min(frames);
+    (first..last).map(|frame| log_mel[[frame, mel]]).fold(f32::NEG_INFINITY, f32::max)
 }
 
 fn draw_time_axis(canvas: &mut Canvas, duration_s: f64, plot_width: i32, bottom: i32) {
@@ -104,7 +129,7 @@ fn draw_frequency_axis(canvas: &mut Canvas, centres_hz: &[f64], plot_height: i32
 }
 
 /// Where a frequency lies among the bands: 0 is the first one's centre. `None` beyond half a band outside.
-fn row_of(hz: f64, centres_hz: &[f64]) -> Option<f64> {
+pub(crate) fn row_of(hz: f64, centres_hz: &[f64]) -> Option<f64> {
     let above = centres_hz.iter().position(|centre| *centre >= hz).unwrap_or(centres_hz.len());
     // Beyond the ends the outermost pair goes on.
     let upper = above.clamp(1, centres_hz.len().checked_sub(1).filter(|last| *last > 0)?);
@@ -220,6 +245,20 @@ mod tests {
         let bytes = canvas.png().unwrap();
         let reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
         assert_eq!((reader.info().width, reader.info().height), canvas.dimensions());
+    }
+
+    #[test]
+    fn cells_are_a_pixel_each_low_bands_below_and_a_click_is_kept_when_columns_are_few() {
+        let mut log_mel = Array2::from_elem((100, 3), -80.0);
+        log_mel[[57, 0]] = 0.0;
+        let canvas = draw_cells(log_mel.view(), -80.0, 0.0, 10);
+        assert_eq!(canvas.dimensions(), (10, 3));
+        assert_ne!(
+            canvas.pixel(5, 2),
+            canvas.pixel(4, 2),
+            "frame 57 of 100 is in column 5 of 10, band 0 in the lowest row"
+        );
+        assert_eq!(canvas.pixel(5, 1), canvas.pixel(4, 1));
     }
 
     #[test]

@@ -1,0 +1,273 @@
+//! `auscult explore`: what a folder of recordings holds, as a page for the browser.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, bail};
+use auscult_features::{ChunkExtractor, decode};
+use auscult_schemas::FeatureSpec;
+use clap::Args;
+use rayon::prelude::*;
+
+use super::arguments::{DataArgs, SpecArgs, data_dir_help};
+use crate::dataset::{Dataset, MachineClips};
+use crate::report::exploration::ExplorationPage;
+use crate::report::exploration::group::{Group, GroupKind, Machine};
+use crate::report::exploration::recording::{Levels, Recording, RecordingPicture, band_levels};
+use crate::{clips, interrupt, model_file, progress};
+
+/// Look at recordings before anything is learned from them
+///
+/// Writes one page that needs no network: of every machine counts, lengths, sample rates, channels and levels; normal recordings
+/// beside each kind of fault, as waveforms and log-mel spectrograms; how far each fault's mean spectrum lies from normal in
+/// each band; and warnings of what would spoil a model (silence, clipping, mixed rates, too few clips, one recording twice).
+/// Normal recordings alone will do. Recordings that cannot be read are named on the page.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct ExploreArgs {
+    #[command(flatten)]
+    data: DataArgs,
+    /// Where the page goes
+    #[arg(long, value_name = "FILE.html")]
+    out: PathBuf,
+    /// Show so many recordings of normal sound and of each fault, evenly among those there are; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    clips: usize,
+    #[command(flatten)]
+    spec: SpecArgs,
+}
+
+const AFTER_HELP: &str = concat!(
+    "\
+Examples:
+  auscult explore recordings/ --out report.html
+  auscult explore recordings/ --out report.html --clips 6
+  auscult explore mimii/6_dB_fan --machine id_00 --out fan-00.html
+  auscult explore recordings/ --out wide.html --sample-rate 48000 --n-fft 2048 --mels 128
+
+",
+    data_dir_help!()
+);
+
+/// Reads and writes.
+///
+/// # Errors
+/// When the folder holds no recordings or none that can be read, or the page cannot be written.
+pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
+    model_file::check_writable(&args.out)?;
+    let spec = args.spec.spec(FeatureSpec::default())?;
+    let dataset = args.data.discover()?;
+    let interrupted = interrupt::listen("stopping")?;
+    let machines = explore(&dataset, &spec, args.clips, interrupted)?;
+    let page = ExplorationPage {
+        data: &args.data.data,
+        layout: &dataset.layout().to_string(),
+        spec: &spec,
+        machines: &machines,
+    };
+    model_file::write_whole(&args.out, page.html().as_bytes())?;
+
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}: {}", args.data.data.display(), dataset.layout())?;
+    for machine in &machines {
+        let normal = machine.count(|kind| !kind.is_abnormal());
+        let abnormal = machine.count(GroupKind::is_abnormal);
+        writeln!(out, "{}: {normal} normal and {abnormal} abnormal clips", machine.id)?;
+    }
+    writeln!(out, "\nwrote {}: open it in a browser", args.out.display())?;
+    Ok(())
+}
+
+/// A file to read, and where it belongs.
+struct Listed {
+    path: PathBuf,
+    kind: GroupKind,
+    is_shown: bool,
+}
+
+/// Reads and measures everything, on all cores.
+fn explore(
+    dataset: &Dataset,
+    spec: &FeatureSpec,
+    shown: usize,
+    interrupted: &AtomicBool,
+) -> anyhow::Result<Vec<Machine>> {
+    let root = dataset.root.canonicalize().unwrap_or_else(|_| dataset.root.clone());
+    let (train, test_normal, abnormal) = dataset.counts();
+    let bar = progress::bar((train + test_normal + abnormal) as u64, "recordings");
+    let new_extractor = || ChunkExtractor::new(spec.clone()).expect("the arguments' spec has been validated");
+
+    let mut machines = Vec::new();
+    for machine in &dataset.machines {
+        let listed = list(machine, shown);
+        let read: Vec<anyhow::Result<Recording>> = listed
+            .par_iter()
+            .map_init(new_extractor, |extractor, file| {
+                if interrupted.load(Ordering::Relaxed) {
+                    bail!("interrupted");
+                }
+                let recording = measure(file, &root, extractor);
+                bar.inc(1);
+                recording
+            })
+            .collect();
+        if interrupted.load(Ordering::Relaxed) {
+            bar.finish_and_clear();
+            bail!("interrupted while reading recordings; nothing was written");
+        }
+        machines.push(Machine { id: machine.id.clone(), groups: grouped(listed, read) });
+    }
+    bar.finish_and_clear();
+
+    if machines.iter().all(|machine| machine.recordings().next().is_none()) {
+        let first = machines.iter().flat_map(|machine| &machine.groups).find_map(|group| group.unreadable.first());
+        bail!("none of the recordings in {} can be used: {}", dataset.root.display(), first.map_or("", String::as_str));
+    }
+    Ok(machines)
+}
+
+/// A machine's files in the page's order: normal ones, then faults by name. Evenly chosen ones of each are to be shown.
+fn list(machine: &MachineClips, shown: usize) -> Vec<Listed> {
+    let mut faults: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
+    for clip in &machine.test_abnormal {
+        faults.entry(clip.fault.as_deref().unwrap_or("abnormal")).or_default().push(clip.path.clone());
+    }
+    // Both normal groups stand in one column of the page, and so share what is shown of it.
+    let normal_shown = evenly(machine.train_normal.len() + machine.test_normal.len(), shown);
+    let train = machine.train_normal.iter().map(|path| (path, GroupKind::TrainNormal));
+    let test = machine.test_normal.iter().map(|path| (path, GroupKind::TestNormal));
+    let mut listed: Vec<Listed> = train
+        .chain(test)
+        .enumerate()
+        .map(|(index, (path, kind))| Listed { path: path.clone(), kind, is_shown: normal_shown.contains(&index) })
+        .collect();
+    for (fault, paths) in faults {
+        let fault_shown = evenly(paths.len(), shown);
+        listed.extend(paths.into_iter().enumerate().map(|(index, path)| Listed {
+            path,
+            kind: GroupKind::Fault(fault.to_owned()),
+            is_shown: fault_shown.contains(&index),
+        }));
+    }
+    listed
+}
+
+/// `wanted` of `count` indices, each in the middle of its part: neighbours in a folder are often of one minute.
+fn evenly(count: usize, wanted: usize) -> Vec<usize> {
+    let wanted = wanted.min(count);
+    (0..wanted).map(|part| (2 * part + 1) * count / (2 * wanted)).collect()
+}
+
+fn measure(file: &Listed, root: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Recording> {
+    let name = file.path.strip_prefix(root).unwrap_or(&file.path).display().to_string();
+    let mut read = || -> anyhow::Result<Recording> {
+        let bytes = clips::read_bytes(&file.path)?;
+        let clip = decode(clips::declared_type(&file.path), &bytes)?;
+        let features = extractor.extract_clip(&clip)?;
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        Ok(Recording {
+            name: name.clone(),
+            sample_rate_hz: clip.sample_rate_hz,
+            channels: clip.channels.len(),
+            duration_s: clip.duration_s(),
+            levels: Levels::of(&clip),
+            band_levels_db: band_levels(&features),
+            picture: file.is_shown.then(|| RecordingPicture::of(&clip, &features)),
+            quality: features.quality,
+            file_hash: hasher.finish(),
+        })
+    };
+    read().with_context(|| name.clone())
+}
+
+/// Files of one kind follow each other in the list: each run of them is a group.
+fn grouped(listed: Vec<Listed>, read: Vec<anyhow::Result<Recording>>) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (Listed { kind, .. }, recording) in listed.into_iter().zip(read) {
+        if groups.last().is_none_or(|group| group.kind != kind) {
+            groups.push(Group { kind, recordings: Vec::new(), unreadable: Vec::new() });
+        }
+        let group = groups.last_mut().expect("one was pushed where there was none");
+        match recording {
+            Ok(recording) => group.recordings.push(recording),
+            Err(error) => group.unreadable.push(format!("{error:#}")),
+        }
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulator::{SAMPLE_RATE_HZ, wav_bytes};
+
+    fn write(folder: &Path, file: &str, bytes: &[u8]) {
+        let path = folder.join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    /// A second of a tone, whose frequency makes every file another one.
+    fn tone(hz: f32, amplitude: f32) -> Vec<u8> {
+        let sample = |t: i32| amplitude * (std::f32::consts::TAU * hz * t as f32 / SAMPLE_RATE_HZ as f32).sin();
+        wav_bytes(&(0..16_000).map(sample).collect::<Vec<_>>(), SAMPLE_RATE_HZ)
+    }
+
+    fn explored(folder: &Path) -> anyhow::Result<Vec<Machine>> {
+        let dataset = Dataset::discover(folder).unwrap();
+        explore(&dataset, &FeatureSpec::default(), 2, &AtomicBool::new(false))
+    }
+
+    #[test]
+    fn a_folder_becomes_groups_of_measured_recordings_and_its_bad_files_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for index in 0..5_u16 {
+            write(folder.path(), &format!("saw/train/normal/{index}.wav"), &tone(100.0 + f32::from(index), 0.1));
+        }
+        write(folder.path(), "saw/train/normal/0-letter.wav", b"Dear Sir or Madam");
+        write(folder.path(), "saw/test/normal/5.wav", &tone(110.0, 0.1));
+        write(folder.path(), "saw/test/abnormal/loud/6.wav", &tone(110.0, 1.0));
+        write(folder.path(), "saw/test/abnormal/dead/7.wav", &wav_bytes(&[0.0; 16_000], SAMPLE_RATE_HZ));
+
+        let machines = explored(folder.path()).unwrap();
+        let [saw] = machines.as_slice() else { panic!("{machines:?}") };
+        let kinds: Vec<(&str, usize)> =
+            saw.groups.iter().map(|group| (group.kind.name(), group.recordings.len())).collect();
+        assert_eq!(kinds, [("normal, training", 5), ("normal, test", 1), ("dead", 1), ("loud", 1)]);
+        assert_eq!(saw.groups[0].unreadable.len(), 1);
+        assert!(
+            saw.groups[0].unreadable[0].starts_with("saw/train/normal/0-letter.wav: "),
+            "{:?}",
+            saw.groups[0].unreadable
+        );
+        assert!((saw.groups[0].recordings[0].levels.rms_dbfs + 23.01).abs() < 0.01);
+        assert_eq!(
+            saw.recordings().filter(|recording| recording.picture.is_some()).count(),
+            4,
+            "two normal, two faults"
+        );
+
+        let spec = FeatureSpec::default();
+        let page = ExplorationPage { data: folder.path(), layout: "split", spec: &spec, machines: &machines }.html();
+        assert!(page.contains("title=\"saw/test/abnormal/loud/6.wav\"") && !page.contains("NaN"));
+    }
+
+    #[test]
+    fn a_folder_without_one_good_recording_is_refused_with_a_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), "train/normal/empty.wav", b"");
+        let refusal = format!("{:#}", explored(folder.path()).unwrap_err());
+        assert!(refusal.contains("none of the recordings") && refusal.contains("empty.wav"), "{refusal}");
+    }
+
+    #[test]
+    fn what_is_shown_is_spread_evenly() {
+        assert_eq!(evenly(100, 2), [25, 75]);
+        assert_eq!(evenly(3, 5), [0, 1, 2]);
+        assert_eq!(evenly(9, 0), [0_usize; 0]);
+    }
+}

@@ -1,0 +1,19 @@
+//! Pages for the browser, each one file that needs nothing from elsewhere: what a model is worth, and what a data set holds.
+//!
+//! ```text
+//!  judged clips ──► evaluation ──► report.html      dcase ──► anomaly_score_*.csv, decision_result_*.csv, result.csv
+//!  recordings ────► exploration ─► one page
+//!                       │
+//!                       ├─ plot, axis     curves, bars and areas as inline SVG
+//!                       ├─ table          figures
+//!                       └─ html           elements and escaped text, nothing else
+//! ```
+
+mod axis;
+pub mod dcase;
+pub mod evaluation;
+pub mod exploration;
+mod html;
+pub mod judged;
+mod plot;
+mod table;
