@@ -17,11 +17,13 @@
 //! | [`explain`] | which frequencies deviate |
 //! | [`metrics`], `evaluation` | how good a model is on labelled clips |
 //! | `alert`, [`drift`] | what a scoring worker remembers of a machine |
+//! | [`bearing`] | which part of a bearing is damaged, from vibration and shaft speed: no model |
 //!
 //! Pure: bytes and numbers in, bytes and numbers out. No Kafka, no files, and no clock but in `TrainingOptions::default`.
 
 mod alert;
 mod autoencoder;
+pub mod bearing;
 pub mod calibration;
 mod device;
 pub mod drift;
