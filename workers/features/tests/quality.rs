@@ -153,7 +153,7 @@ fn sound_of_a_lower_rate_than_it_says_is_told() {
 fn a_dull_housing_is_no_wrong_rate() {
     // Four poles at 1 kHz: 24 dB an octave.
     let mut poles = [0.0_f32; 4];
-    let muffled = machine(160_000, 10).iter().map(|sample| {
+    let muffled = machine(160_000, 10).into_iter().map(|sample| {
         let mut value = 4.0 * sample;
         for pole in &mut poles {
             *pole += 0.32 * (value - *pole);
