@@ -24,6 +24,8 @@ const EDGE_DB: f64 = 35.0;
 const HUM_SHARE: f64 = 0.99;
 /// Harmonics that count as the mains'.
 const HUM_HARMONICS: usize = 20;
+/// So many of them, the lowest, hold half of the energy or more.
+const HUM_LOWEST: usize = 3;
 /// Bins on each side of a harmonic that count with it: the main lobe of the Hann window, and one for mains that are not quite 50 Hz.
 const HUM_BINS: usize = 3;
 /// Bins from one harmonic to the next below which hum and broad sound cannot be told apart.
@@ -80,8 +82,8 @@ impl SpectrumChecker {
 
 /// Whether there is a frequency below which there is broad sound and above which, all the way up, there is none.
 ///
-/// Compared are the median over the tenth of the frequency below the edge, which a lone tone does not lift, and the highest of the
-/// medians of all tenths above it.
+/// Compared are the lower quartile of the octave below the edge, which no lone tone and nothing that leaks from one lifts, and the
+/// highest of the medians of all steps above it.
 fn ends_at_an_edge(power: &[f64]) -> bool {
     const STEP: f64 = 1.05;
     let top = power.len() - 1;
@@ -94,18 +96,18 @@ fn ends_at_an_edge(power: &[f64]) -> bool {
         edge /= STEP;
     }
     let mut scratch = Vec::new();
-    let mut median = |from: f64, to: f64| {
+    let mut quantile = |from: f64, to: f64, share: f64| {
         scratch.clear();
         scratch.extend_from_slice(&power[from as usize..(to as usize).max(from as usize + 1)]);
-        let middle = scratch.len() / 2;
-        *scratch.select_nth_unstable_by(middle, f64::total_cmp).1
+        let place = (share * scratch.len() as f64) as usize;
+        *scratch.select_nth_unstable_by(place, f64::total_cmp).1
     };
     let fall = 10.0_f64.powf(EDGE_DB / 10.0);
     let mut loudest_above = 0.0_f64;
     // From the top down: what was heard above an edge is above every lower one too. The step next to the edge is its slope.
     for edge in edges {
-        loudest_above = loudest_above.max(median(edge * STEP, edge * STEP * STEP));
-        if edge <= HIGHEST_EDGE * top as f64 && median(edge / STEP / STEP, edge / STEP) > fall * loudest_above {
+        loudest_above = loudest_above.max(quantile(edge * STEP, edge * STEP * STEP, 0.5));
+        if edge <= HIGHEST_EDGE * top as f64 && quantile(edge / 2.0, edge / STEP, 0.25) > fall * loudest_above {
             return true;
         }
     }
@@ -118,10 +120,12 @@ fn is_hum(power: &[f64], spacing: f64) -> bool {
         return false;
     }
     let total: f64 = power[1..].iter().sum();
-    let in_harmonics: f64 = (1..=HUM_HARMONICS)
+    let harmonics: Vec<f64> = (1..=HUM_HARMONICS)
         .map(|harmonic| (harmonic as f64 * spacing).round() as usize)
         .take_while(|centre| centre + HUM_BINS < power.len())
         .map(|centre| power[centre - HUM_BINS..=centre + HUM_BINS].iter().sum::<f64>())
-        .sum();
-    in_harmonics >= HUM_SHARE * total
+        .collect();
+    // A tone that happens to be a high multiple of the mains is a machine's.
+    let in_lowest: f64 = harmonics.iter().take(HUM_LOWEST).sum();
+    harmonics.iter().sum::<f64>() >= HUM_SHARE * total && in_lowest >= 0.5 * total
 }
