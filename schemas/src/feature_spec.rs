@@ -113,6 +113,19 @@ impl FeatureSpec {
         Self { reference: Reference::Max, top_db: Some(80.0), ..Self::default() }
     }
 
+    /// A spec for a sensor of any kind by its rate alone: vibration, current, pressure as well as sound. As the default, which it is at 16 kHz,
+    /// in all that does not depend on the rate: 64 mel bands up to half the rate, half-overlapping windows of about 64 ms, but of
+    /// 256 samples at least, so that slow sensors have a frequency for every band.
+    #[must_use]
+    pub fn for_rate(sample_rate_hz: u32) -> Self {
+        const WINDOW_S: f64 = 0.064;
+        const SHORTEST: u32 = 256;
+        const LONGEST: u32 = 65_536;
+        let samples = WINDOW_S * f64::from(sample_rate_hz);
+        let n_fft = samples.max(1.0).log2().round().exp2().clamp(f64::from(SHORTEST), f64::from(LONGEST)) as usize;
+        Self { sample_rate_hz, n_fft, hop_length: n_fft / 2, ..Self::default() }
+    }
+
     /// Upper edge of the highest band, Hz.
     #[must_use]
     pub fn f_max(&self) -> f32 {
@@ -143,7 +156,7 @@ impl FeatureSpec {
         let nyquist = self.sample_rate_hz as f32 / 2.0;
         let checks = [
             (self.version == 1, "version: this build knows version 1"),
-            ((4_000..=192_000).contains(&self.sample_rate_hz), "sample_rate_hz: must be within 4000..=192000"),
+            ((100..=200_000).contains(&self.sample_rate_hz), "sample_rate_hz: must be within 100..=200000"),
             (
                 (16..=65_536).contains(&self.n_fft) && self.n_fft.is_multiple_of(2),
                 "n_fft: must be even and within 16..=65536",

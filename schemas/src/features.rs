@@ -37,8 +37,11 @@ pub struct FeaturesMetadata {
     pub duration_s: f64,
     /// The sample rate the sound came with, Hz.
     pub source_rate_hz: u32,
-    /// What was odd about the sound.
+    /// What was odd about the sound, in any channel.
     pub quality: Vec<QualityFlag>,
+    /// The channels whose sensor is at fault, ascending; absent where none is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sensor_faults: Vec<crate::SensorFault>,
     /// Seconds spent so far: decoding, resampling, log-mel.
     pub timings: crate::StageTimings,
 }

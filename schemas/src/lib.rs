@@ -42,5 +42,5 @@ pub use ids::{ChunkId, MachineId, ModelId};
 pub use json::JsonMessage;
 pub use label::{Label, Verdict};
 pub use model::{ModelAssignment, ModelRef};
-pub use score::{DeviatingBand, QualityFlag, Score, StageTimings};
+pub use score::{DeviatingBand, QualityFlag, Score, SensorFault, StageTimings};
 pub use state::{AlertMemory, DriftMemory, MachineState, ScorerState};

@@ -24,7 +24,7 @@ pub struct Score {
     /// The clip's anomaly score: the mean of its channels' scores. Its unit is the detector's own (dB² for a reconstruction error).
     #[serde(serialize_with = "crate::finite::only")]
     pub score: f64,
-    /// Each channel's score.
+    /// Each judged channel's score, in the order of channels; those that `sensor_faults` names have none.
     #[serde(serialize_with = "crate::finite::only")]
     pub channel_scores: Vec<f64>,
     /// The probability that normal sound scores this high or higher, from held-out normal clips.
@@ -48,6 +48,10 @@ pub struct Score {
     pub bands: Vec<DeviatingBand>,
     /// What was odd about the sound.
     pub quality: Vec<QualityFlag>,
+    /// The channels that were left out of the score because their sensor is at fault; absent where none is. Where it names all of
+    /// them the state is `sensor_fault` and nothing was judged: score 0, no channel scores, `anomalous` false.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sensor_faults: Vec<SensorFault>,
     /// The model that judged.
     pub model: ModelRef,
     /// The feature spec of the model, and of the features it judged.
@@ -80,11 +84,21 @@ pub struct DeviatingBand {
     pub share: f64,
 }
 
+/// A channel whose sensor does not hear the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SensorFault {
+    /// The channel, from 0.
+    pub channel: usize,
+    /// What is wrong with it, one flag or more.
+    pub flags: Vec<QualityFlag>,
+}
+
 /// What was odd about the sound itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QualityFlag {
-    /// Every sample is zero, or nearly so.
+    /// Nothing but the sensor's own noise, or not even that: muted, unplugged, without power.
     Silent,
     /// A noticeable part of the samples sits at full scale.
     Clipped,
@@ -94,6 +108,51 @@ pub enum QualityFlag {
     Resampled,
     /// The clip is shorter than one stacked vector of frames and was padded with zeros.
     Short,
+    /// One value is held for half of the clip or longer: a frozen converter or driver.
+    Stuck,
+    /// Gaps in which one value is held break the sound: lost packets, a loose contact.
+    DroppedOut,
+    /// The sound ends at a sharp edge far below half the sample rate: it was recorded at a lower rate than it says.
+    WrongRate,
+    /// The mains' 50 or 60 Hz and their harmonics hold nearly all of the energy: a broken shield or ground.
+    MainsHum,
+}
+
+impl QualityFlag {
+    /// Every flag, for metrics that should exist at zero.
+    pub const ALL: [Self; 9] = [
+        Self::Silent,
+        Self::Clipped,
+        Self::DcOffset,
+        Self::Resampled,
+        Self::Short,
+        Self::Stuck,
+        Self::DroppedOut,
+        Self::WrongRate,
+        Self::MainsHum,
+    ];
+
+    /// Whether it says that the sensor is at fault, so that the channel tells nothing of the machine.
+    #[must_use]
+    pub fn is_sensor_fault(self) -> bool {
+        !matches!(self, Self::Resampled | Self::Short)
+    }
+
+    /// The flag as it stands in messages and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Silent => "silent",
+            Self::Clipped => "clipped",
+            Self::DcOffset => "dc_offset",
+            Self::Resampled => "resampled",
+            Self::Short => "short",
+            Self::Stuck => "stuck",
+            Self::DroppedOut => "dropped_out",
+            Self::WrongRate => "wrong_rate",
+            Self::MainsHum => "mains_hum",
+        }
+    }
 }
 
 /// Seconds that a chunk spent in each stage; absent where the stage was left out.

@@ -17,6 +17,9 @@ pub enum MachineState {
     Healthy,
     /// Enough consecutive chunks deviate.
     Alarm,
+    /// Every sensor of the chunk is at fault, so that nothing can be said of the machine. Only a score has this state; what is
+    /// remembered of the machine stays as it was, and is what the next good chunk goes on from.
+    SensorFault,
 }
 
 /// Everything that a scoring worker keeps of one machine between chunks.

@@ -88,6 +88,19 @@ fn the_default_and_the_reference_method_are_valid() {
 }
 
 #[test]
+fn a_spec_for_any_rate_is_valid_and_at_16_khz_the_default() {
+    assert_eq!(FeatureSpec::for_rate(16_000), FeatureSpec::default());
+    for rate_hz in [100, 1_000, 4_000, 10_000, 25_600, 44_100, 48_000, 96_000, 200_000] {
+        let spec = FeatureSpec::for_rate(rate_hz);
+        spec.validate().unwrap();
+        let bins = spec.n_fft / 2 + 1;
+        assert!(bins >= 2 * spec.n_mels, "{rate_hz} Hz: {bins} frequencies for {} bands", spec.n_mels);
+        let window_s = spec.n_fft as f64 / f64::from(rate_hz);
+        assert!(window_s > 0.045 && (window_s < 0.092 || spec.n_fft == 256), "{rate_hz} Hz: {window_s} s");
+    }
+}
+
+#[test]
 fn every_fault_of_a_spec_is_named_at_once() {
     let spec = FeatureSpec {
         version: 9,

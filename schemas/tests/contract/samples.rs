@@ -3,7 +3,7 @@
 use auscult_schemas::{
     Alert, AlertMemory, ChunkId, DeadLetter, DeadLetterCode, DeviatingBand, Drift, DriftMemory, Envelope, FeatureSpec,
     Features, FeaturesMetadata, Headers, JsonMessage, Label, MachineId, MachineState, ModelAssignment, ModelId,
-    ModelRef, QualityFlag, RecordCoordinates, Score, ScorerState, StageTimings, Verdict, topics,
+    ModelRef, QualityFlag, RecordCoordinates, Score, ScorerState, SensorFault, StageTimings, Verdict, topics,
 };
 use bytes::Bytes;
 
@@ -143,6 +143,7 @@ pub fn features_metadata() -> FeaturesMetadata {
         duration_s: 10.0,
         source_rate_hz: 48_000,
         quality: vec![QualityFlag::Resampled],
+        sensor_faults: Vec::new(),
         timings: StageTimings { resample_s: Some(0.0019), forward_s: None, decide_s: None, ..timings() },
     }
 }
@@ -175,6 +176,7 @@ pub fn score() -> Score {
         previous_state: MachineState::Healthy,
         bands: bands(),
         quality: vec![QualityFlag::Clipped],
+        sensor_faults: vec![SensorFault { channel: 2, flags: vec![QualityFlag::Clipped] }],
         model: model(),
         feature_spec: FeatureSpec::default().hash(),
         timings: timings(),

@@ -74,6 +74,7 @@ impl Poison {
                     duration_s: 0.3,
                     source_rate_hz: 16_000,
                     quality: Vec::new(),
+                    sensor_faults: Vec::new(),
                     timings: StageTimings::default(),
                 };
                 let values = vec![-40.0_f32; frames * spec.n_mels];

@@ -129,6 +129,7 @@ impl Replay {
             state: observation.state.alert.state,
             previous_state: observation.previous_state,
             quality: metadata.quality.clone(),
+            sensor_faults: metadata.sensor_faults.clone(),
             model: model.model_ref().clone(),
             feature_spec: metadata.feature_spec,
             timings: StageTimings::default(),

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    config, demo, evaluate, explore, feature_worker, features, run, score, scoring_worker, send, topics, train, watch,
+    bearing, config, demo, evaluate, explore, feature_worker, features, run, score, scoring_worker, send, topics,
+    train, watch,
 };
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
@@ -27,6 +28,7 @@ Examples:
   auscult evaluate fan.safetensors recordings/        how good is it on recordings/test?
   auscult score fan.safetensors today/*.wav           judge new recordings
   auscult features today/*.wav --out pictures/        see what the model hears
+  auscult bearing motor.wav --rpm 1796 --geometry 6205   which part of the bearing is damaged?
 
   auscult topics create --brokers localhost:9092      on your own Kafka: make the topics, start the workers,
   auscult feature-worker --brokers localhost:9092     send sound, and watch what comes out
@@ -44,6 +46,7 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     Score(score::ScoreArgs),
     Features(features::FeaturesArgs),
+    Bearing(bearing::BearingArgs),
     FeatureWorker(feature_worker::FeatureWorkerArgs),
     ScoringWorker(scoring_worker::ScoringWorkerArgs),
     Run(run::RunArgs),
@@ -66,6 +69,7 @@ impl Cli {
             Command::Evaluate(args) => evaluate::run(&args),
             Command::Score(args) => score::run(&args),
             Command::Features(args) => features::run(&args),
+            Command::Bearing(args) => bearing::run(&args),
             Command::FeatureWorker(args) => feature_worker::run(&args),
             Command::ScoringWorker(args) => scoring_worker::run(&args),
             Command::Run(args) => run::run(&args),

@@ -33,6 +33,17 @@ impl Clip {
         }
     }
 
+    /// The spectrograms of the channels whose sensor is not at fault, `[channels, frames, mels]`, and how many channels these are.
+    #[must_use]
+    pub fn healthy_channels(&self) -> (usize, Vec<f32>) {
+        let Extraction { frames, mels, values, sensor_faults, .. } = &self.features;
+        let is_healthy = |channel: usize| sensor_faults.iter().all(|fault| fault.channel != channel);
+        let spectrograms = values.chunks_exact(frames * mels).enumerate();
+        let healthy: Vec<&[f32]> =
+            spectrograms.filter(|(channel, _)| is_healthy(*channel)).map(|(_, values)| values).collect();
+        (healthy.len(), healthy.concat())
+    }
+
     /// As training takes it: `[frames, mels]` for each channel.
     #[must_use]
     pub fn into_training(self) -> TrainingClip {

@@ -19,11 +19,13 @@
 //! | [`metrics`], `sweep`, `evaluation` | how good a model is on labelled clips, at every threshold and at its own |
 //! | [`bootstrap`] | how far those figures would move on other clips |
 //! | `alert`, [`drift`] | what a scoring worker remembers of a machine |
+//! | [`bearing`] | which part of a bearing is damaged, from vibration and shaft speed: no model |
 //!
 //! Pure: bytes and numbers in, bytes and numbers out. No Kafka, no files, and no clock but in `TrainingOptions::default`.
 
 mod alert;
 mod autoencoder;
+pub mod bearing;
 pub mod bootstrap;
 pub mod calibration;
 mod device;

@@ -1,5 +1,7 @@
 //! What the fused detector promises.
 
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
 mod support;
 
 use std::ops::ControlFlow;

@@ -75,6 +75,7 @@ impl FeatureStage {
             duration_s: extraction.duration_s,
             source_rate_hz: extraction.source_rate_hz,
             quality: extraction.quality,
+            sensor_faults: extraction.sensor_faults,
             timings: extraction.timings,
         };
         let features = Features {

@@ -50,7 +50,7 @@ pub enum FeatureError {
     },
     /// Sound, but outside the contract: sample format, sample rate or number of channels.
     #[error(
-        "{format}: {detail}; the contract is PCM 16/24/32 or float 32, 1–16 channels, 4–192 kHz: convert the recording, for example with ffmpeg"
+        "{format}: {detail}; the contract is PCM 16/24/32 or float 32, 1–16 channels, 100 Hz–200 kHz: convert the recording, for example with ffmpeg"
     )]
     UnsupportedFormat {
         /// `WAV`, `FLAC`, `L16` or `clip`.

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use auscult_schemas::{FeatureSpec, QualityFlag, StageTimings};
+use auscult_schemas::{FeatureSpec, QualityFlag, SensorFault, StageTimings};
 
 use crate::clip::check_sample_count;
-use crate::{Clip, FeatureError, LogMelExtractor, Resampler, check, decode};
+use crate::{Clip, FeatureError, LogMelExtractor, Quality, QualityChecker, Resampler, decode};
 
 /// What became of a chunk.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,14 +22,17 @@ pub struct Extraction {
     pub duration_s: f64,
     /// Its sample rate as it came, Hz.
     pub source_rate_hz: u32,
-    /// What was odd about it.
+    /// What was odd about it, in any channel.
     pub quality: Vec<QualityFlag>,
+    /// The channels whose sensor is at fault, ascending.
+    pub sensor_faults: Vec<SensorFault>,
     /// Where the time went: `decode_s` (absent for a clip), `resample_s` (absent where there was nothing to resample) and `log_mel_s`.
     pub timings: StageTimings,
 }
 
 /// Bytes to features. Keeps its plans and buffers from chunk to chunk, so every thread has one of its own.
 pub struct ChunkExtractor {
+    checker: QualityChecker,
     log_mel: LogMelExtractor,
     resampler: Resampler,
     /// One channel at the spec's rate.
@@ -43,7 +46,8 @@ impl ChunkExtractor {
     /// [`FeatureError::Spec`] naming every field at fault.
     pub fn new(spec: FeatureSpec) -> Result<Self, FeatureError> {
         let resampler = Resampler::new(spec.sample_rate_hz);
-        Ok(Self { log_mel: LogMelExtractor::new(&spec)?, resampler, resampled: Vec::new() })
+        let log_mel = LogMelExtractor::new(&spec)?;
+        Ok(Self { checker: QualityChecker::default(), log_mel, resampler, resampled: Vec::new() })
     }
 
     /// The spec that the features follow.
@@ -55,7 +59,7 @@ impl ChunkExtractor {
     /// Decodes, checks, resamples and computes the log-mel spectrogram of every channel.
     ///
     /// # Errors
-    /// See [`decode`], [`check`] and [`extract_clip`](Self::extract_clip).
+    /// See [`decode`], [`QualityChecker::check`] and [`extract_clip`](Self::extract_clip).
     pub fn extract(&mut self, content_type: &str, bytes: &[u8]) -> Result<Extraction, FeatureError> {
         let started = Instant::now();
         let clip = decode(content_type, bytes)?;
@@ -68,9 +72,9 @@ impl ChunkExtractor {
     /// The same for a clip that is decoded already.
     ///
     /// # Errors
-    /// See [`check`]; [`FeatureError::TooLarge`] when the clip exceeds [`MAX_SAMPLES`](crate::MAX_SAMPLES) once resampled.
+    /// See [`QualityChecker::check`]; [`FeatureError::TooLarge`] when the clip exceeds [`MAX_SAMPLES`](crate::MAX_SAMPLES) once resampled.
     pub fn extract_clip(&mut self, clip: &Clip) -> Result<Extraction, FeatureError> {
-        let mut quality = check(clip)?;
+        let Quality { flags: mut quality, sensor_faults } = self.checker.check(clip)?;
         let rate_hz = self.resampler.rate_hz();
         let must_resample = clip.sample_rate_hz != rate_hz;
         let samples = self.resampler.output_samples(clip.samples(), clip.sample_rate_hz);
@@ -115,6 +119,7 @@ impl ChunkExtractor {
             duration_s: clip.duration_s(),
             source_rate_hz: clip.sample_rate_hz,
             quality,
+            sensor_faults,
             timings,
         })
     }

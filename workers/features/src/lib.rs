@@ -17,14 +17,16 @@ mod decode;
 mod error;
 mod extract;
 mod log_mel;
+mod quality;
 mod resample;
 mod stack;
 
-pub use clip::{Clip, MAX_CHANNELS, MAX_RATE_HZ, MAX_SAMPLES, MIN_RATE_HZ, check};
+pub use clip::{Clip, MAX_CHANNELS, MAX_RATE_HZ, MAX_SAMPLES, MIN_RATE_HZ};
 pub use content_type::content_type_of;
 pub use decode::decode;
 pub use error::FeatureError;
 pub use extract::{ChunkExtractor, Extraction};
 pub use log_mel::LogMelExtractor;
+pub use quality::{Quality, QualityChecker, check};
 pub use resample::Resampler;
 pub use stack::stack_frames;

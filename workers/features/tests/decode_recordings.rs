@@ -224,15 +224,15 @@ fn l16_that_is_no_whole_number_of_blocks_is_refused_as_truncated() {
 
 #[test]
 fn channels_and_rates_outside_the_contract_are_refused() {
-    for parameters in ["rate=8000;channels=0", "rate=8000;channels=17", "rate=3999", "rate=192001"] {
+    for parameters in ["rate=8000;channels=0", "rate=8000;channels=17", "rate=99", "rate=200001"] {
         let error = decode(&format!("audio/L16;{parameters}"), &[0; 17 * 16]).unwrap_err();
         assert_code(&error, DeadLetterCode::UnsupportedFormat);
     }
-    for (channels, rate_hz) in [(0, 16_000), (17, 16_000), (1, 0), (1, 3_999), (1, 192_001), (1, u32::MAX)] {
+    for (channels, rate_hz) in [(0, 16_000), (17, 16_000), (1, 0), (1, 99), (1, 200_001), (1, u32::MAX)] {
         let wav = WavBytes { channels, rate_hz, ..WavBytes::default() }.build(&[0; 68]);
         assert_code(&decode("audio/wav", &wav).unwrap_err(), DeadLetterCode::UnsupportedFormat);
     }
-    for (channels, rate_hz) in [(16, 4_000), (1, 192_000)] {
+    for (channels, rate_hz) in [(16, 100), (1, 200_000)] {
         let wav = WavBytes { channels, rate_hz, ..WavBytes::default() }.build(&[0; 64]);
         assert_eq!(decode("audio/wav", &wav).unwrap().sample_rate_hz, rate_hz);
     }

@@ -61,6 +61,28 @@ fn a_chunk_of_another_rate_is_resampled_and_says_so() {
 }
 
 #[test]
+fn vibration_current_and_pressure_go_the_way_of_sound() {
+    for rate_hz in [100, 1_000, 10_000, 25_600, 200_000] {
+        let spec = FeatureSpec::for_rate(rate_hz);
+        let samples = 8 * spec.n_fft;
+        // A slow swing with some noise: 16-bit samples of a linear congruential generator.
+        let mut state = 1_u32;
+        let bytes: Vec<u8> = (0..samples)
+            .flat_map(|index| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let swing = 3_000.0 * (0.01 * index as f32).sin();
+                (swing as i16 + (state >> 22) as i16 - 512).to_be_bytes()
+            })
+            .collect();
+        let mut extractor = ChunkExtractor::new(spec).unwrap();
+        let extraction = extractor.extract(&format!("audio/L16;rate={rate_hz}"), &bytes).unwrap();
+        assert_eq!((extraction.frames, extraction.mels, extraction.source_rate_hz), (17, 64, rate_hz));
+        assert_eq!(extraction.quality, [], "{rate_hz} Hz");
+        assert!(extraction.values.iter().all(|value| *value > -60.0), "{rate_hz} Hz: a band hears nothing");
+    }
+}
+
+#[test]
 fn a_clip_shorter_than_one_vector_is_padded_and_flagged() {
     for center in [true, false] {
         let spec = FeatureSpec { center, ..FeatureSpec::default() };

@@ -183,6 +183,7 @@ fn features_seeds() -> Vec<Vec<u8>> {
         duration_s: 1.5,
         source_rate_hz: 16_000,
         quality: Vec::new(),
+        sensor_faults: Vec::new(),
         timings: StageTimings::default(),
     };
     [[1, 5, 3], [2, 1, 1]]

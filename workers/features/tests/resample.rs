@@ -6,12 +6,13 @@ use auscult_features::{FeatureError, MAX_SAMPLES, Resampler};
 use auscult_schemas::DeadLetterCode;
 use proptest::prelude::*;
 
-const PAIRS: [(u32, u32); 10] = [
+const PAIRS: [(u32, u32); 11] = [
     (44_100, 16_000),
     (48_000, 16_000),
     (8_000, 16_000),
     (96_000, 16_000),
     (192_000, 16_000),
+    (200_000, 16_000),
     (4_000, 16_000),
     (16_001, 16_000),
     (11_025, 44_100),

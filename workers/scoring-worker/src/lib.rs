@@ -13,6 +13,7 @@
 
 mod config;
 mod device_thread;
+mod healthy_channels;
 mod library;
 mod metrics;
 mod processor;

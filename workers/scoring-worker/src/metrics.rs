@@ -1,6 +1,7 @@
 //! What a scoring worker counts beside what every worker does.
 
 use auscult_detection::OpenedDevice;
+use auscult_schemas::QualityFlag;
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Metrics of scoring.
@@ -8,6 +9,10 @@ use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, Int
 pub struct ScoringMetrics {
     /// Chunks that were judged anomalous.
     pub anomalous_chunks: IntCounter,
+    /// Channels that were left out of a score because their sensor is at fault, by what is wrong with it.
+    pub sensor_faults: IntCounterVec,
+    /// Chunks without a judgement, because every sensor of theirs is at fault.
+    pub unheard_chunks: IntCounter,
     /// Changes of a machine's state, by the new state.
     pub state_changes: IntCounterVec,
     /// Chunks in one forward pass.
@@ -39,6 +44,17 @@ impl ScoringMetrics {
         let age_buckets = vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0];
         let metrics = Self {
             anomalous_chunks: IntCounter::new("auscult_anomalous_chunks_total", "chunks judged anomalous")?,
+            sensor_faults: IntCounterVec::new(
+                Opts::new(
+                    "auscult_sensor_faults_total",
+                    "channels left out of a score because their sensor is at fault, by what is wrong with it",
+                ),
+                &["flag"],
+            )?,
+            unheard_chunks: IntCounter::new(
+                "auscult_unheard_chunks_total",
+                "chunks that were not judged because every sensor of theirs is at fault",
+            )?,
             state_changes: IntCounterVec::new(
                 Opts::new("auscult_state_changes_total", "changes of a machine's state, by the new state"),
                 &["state"],
@@ -72,6 +88,8 @@ impl ScoringMetrics {
             )?,
         };
         registry.register(Box::new(metrics.anomalous_chunks.clone()))?;
+        registry.register(Box::new(metrics.sensor_faults.clone()))?;
+        registry.register(Box::new(metrics.unheard_chunks.clone()))?;
         registry.register(Box::new(metrics.state_changes.clone()))?;
         registry.register(Box::new(metrics.forward_chunks.clone()))?;
         registry.register(Box::new(metrics.chunk_age_seconds.clone()))?;
@@ -84,6 +102,9 @@ impl ScoringMetrics {
         registry.register(Box::new(metrics.device_fallback.clone()))?;
         for state in ["healthy", "alarm"] {
             metrics.state_changes.with_label_values(&[state]);
+        }
+        for flag in QualityFlag::ALL.into_iter().filter(|flag| flag.is_sensor_fault()) {
+            metrics.sensor_faults.with_label_values(&[flag.as_str()]);
         }
         Ok(metrics)
     }

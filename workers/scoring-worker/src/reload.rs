@@ -243,4 +243,4 @@ impl Looker {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

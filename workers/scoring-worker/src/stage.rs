@@ -9,13 +9,15 @@ use auscult_runtime::processor::{Memory, Output, Rejection};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::{
-    DeadLetterCode, Envelope, Features, MachineState, ModelRef, Score, ScorerState, StageTimings, topics,
+    DeadLetterCode, Envelope, Features, FeaturesMetadata, MachineState, ModelRef, Score, ScorerState, StageTimings,
+    topics,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::device_thread::{DeviceThread, Shelf, StartError};
+use crate::healthy_channels::HealthyChannels;
 use crate::library::{Entry, Owner, ShelvedModel};
 use crate::reload::{Change, Looker, Reload};
 use crate::{ModelLibrary, ModelsConfig, ScoringMetrics};
@@ -26,7 +28,10 @@ pub type ScoredChunk = Result<(Envelope, Features), Rejection>;
 struct Candidate {
     index: usize,
     envelope: Envelope,
-    features: Arc<Features>,
+    /// The message's own.
+    metadata: FeaturesMetadata,
+    /// What is judged of it.
+    channels: HealthyChannels,
     model: Arc<ShelvedModel>,
 }
 
@@ -164,10 +169,12 @@ impl ScoringStage {
         }
         let (judged, forward_s) = self.judge(&candidates);
         for (candidate, judgement) in candidates.iter().zip(judged) {
-            results[candidate.index] = judgement.and_then(|judgement| {
-                let partition = records[candidate.index].coordinates.partition;
-                self.conclude(candidate, &judgement, partition, forward_s, memory)
-            });
+            let partition = records[candidate.index].coordinates.partition;
+            results[candidate.index] = match judgement {
+                Ok(Some(judgement)) => self.conclude(candidate, &judgement, partition, forward_s, memory),
+                Ok(None) => self.report_unheard(candidate, partition, memory),
+                Err(rejection) => Err(rejection),
+            };
         }
         results
     }
@@ -183,29 +190,32 @@ impl ScoringStage {
             );
             return Err(Rejection { code: DeadLetterCode::FeatureSpecMismatch, detail });
         }
-        Ok(Candidate { index, envelope, features: Arc::new(features), model: Arc::clone(model) })
+        let metadata = features.metadata.clone();
+        let channels = HealthyChannels::of(&Arc::new(features));
+        Ok(Candidate { index, envelope, metadata, channels, model: Arc::clone(model) })
     }
 
-    /// One forward pass a model. Should one fail, its clips are tried singly, so that only the one at fault is refused.
-    fn judge(&self, candidates: &[Candidate]) -> (Vec<Result<Judgement, Rejection>>, f64) {
+    /// One forward pass a model; a candidate without a healthy channel has no judgement. Should one fail, its clips are tried singly, so that only the one at fault is refused.
+    fn judge(&self, candidates: &[Candidate]) -> (Vec<Result<Option<Judgement>, Rejection>>, f64) {
         let begun = Instant::now();
-        let mut by_shelf: BTreeMap<Shelf, Vec<usize>> = BTreeMap::new();
+        let mut by_shelf: BTreeMap<Shelf, Vec<(usize, Arc<Features>)>> = BTreeMap::new();
         for (position, candidate) in candidates.iter().enumerate() {
-            by_shelf.entry(candidate.model.shelf).or_default().push(position);
+            if let HealthyChannels::Some(features) = &candidate.channels {
+                by_shelf.entry(candidate.model.shelf).or_default().push((position, Arc::clone(features)));
+            }
         }
-        let mut judged: Vec<Option<Result<Judgement, Rejection>>> = candidates.iter().map(|_| None).collect();
-        for (shelf, positions) in by_shelf {
-            self.scoring_metrics.forward_chunks.observe(positions.len() as f64);
-            let clips = positions.iter().map(|position| Arc::clone(&candidates[*position].features)).collect();
-            match self.device.judge(shelf, clips) {
+        let mut judged: Vec<Result<Option<Judgement>, Rejection>> = candidates.iter().map(|_| Ok(None)).collect();
+        for (shelf, clips) in by_shelf {
+            self.scoring_metrics.forward_chunks.observe(clips.len() as f64);
+            match self.device.judge(shelf, clips.iter().map(|(_, features)| Arc::clone(features)).collect()) {
                 Ok(judgements) => {
-                    for (position, judgement) in positions.into_iter().zip(judgements) {
-                        judged[position] = Some(Ok(judgement));
+                    for ((position, _), judgement) in clips.into_iter().zip(judgements) {
+                        judged[position] = Ok(Some(judgement));
                     }
                 }
                 Err(_) => {
-                    for position in positions {
-                        judged[position] = Some(self.judge_one(shelf, &candidates[position]));
+                    for (position, features) in clips {
+                        judged[position] = self.judge_one(shelf, features).map(Some);
                     }
                 }
             }
@@ -214,12 +224,11 @@ impl ScoringStage {
         if !candidates.is_empty() {
             self.metrics.observe_stage("forward", forward);
         }
-        let judged = judged.into_iter().map(|judgement| judgement.expect("every candidate stands on one shelf"));
-        (judged.collect(), forward.as_secs_f64())
+        (judged, forward.as_secs_f64())
     }
 
-    fn judge_one(&self, shelf: Shelf, candidate: &Candidate) -> Result<Judgement, Rejection> {
-        let judged = self.device.judge(shelf, vec![Arc::clone(&candidate.features)]);
+    fn judge_one(&self, shelf: Shelf, features: Arc<Features>) -> Result<Judgement, Rejection> {
+        let judged = self.device.judge(shelf, vec![features]);
         let mut judgements =
             judged.map_err(|error| Rejection { code: DeadLetterCode::InvalidFeatures, detail: error.to_string() })?;
         Ok(judgements.pop().expect("one clip has one judgement"))
@@ -234,8 +243,8 @@ impl ScoringStage {
         memory: &mut Memory<'_, ScorerState>,
     ) -> Result<Vec<Output>, Rejection> {
         let begun = Instant::now();
-        let Candidate { envelope, features, model, .. } = candidate;
-        let id = Score::deterministic_id(&envelope.machine, &features.metadata.chunk, &model.model);
+        let Candidate { envelope, metadata, model, .. } = candidate;
+        let id = Score::deterministic_id(&envelope.machine, &metadata.chunk, &model.model);
         let key = Bytes::from(envelope.machine.as_str().to_owned());
         let heard = Heard {
             id: &id,
@@ -253,7 +262,7 @@ impl ScoringStage {
             id: id.clone(),
             machine: envelope.machine.clone(),
             chunk_id: envelope.id.clone(),
-            chunk: features.metadata.chunk.clone(),
+            chunk: metadata.chunk.clone(),
             time: envelope.time,
             score: judgement.score,
             channel_scores: judgement.channel_scores.clone(),
@@ -264,25 +273,17 @@ impl ScoringStage {
             state: observation.state.alert.state,
             previous_state: observation.previous_state,
             bands: judgement.bands.clone(),
-            quality: features.metadata.quality.clone(),
+            quality: metadata.quality.clone(),
+            sensor_faults: metadata.sensor_faults.clone(),
             model: model.model.clone(),
-            feature_spec: features.metadata.feature_spec,
+            feature_spec: metadata.feature_spec,
             timings: StageTimings {
                 forward_s: Some(forward_s),
                 decide_s: Some(decide.as_secs_f64()),
-                ..features.metadata.timings
+                ..metadata.timings
             },
         };
-        let output = |topic: &'static str, event_type: &str, value: Bytes| {
-            let sent = Envelope {
-                id: auscult_schemas::ChunkId(id.clone()),
-                source: "/auscult/scoring-worker".to_owned(),
-                event_type: event_type.to_owned(),
-                content_type: Envelope::JSON.to_owned(),
-                ..envelope.clone()
-            };
-            Output { topic, key: key.clone(), value, headers: sent.headers() }
-        };
+        let output = |topic, event_type, value| result(envelope, &id, topic, event_type, value);
         let mut outputs = vec![output(topics::SCORES, Envelope::SCORE, json(&score)?)];
         if let Some(alert) = &observation.alert {
             outputs.push(output(topics::ALERTS, Envelope::ALERT, json(alert)?));
@@ -296,15 +297,57 @@ impl ScoringStage {
         Ok(outputs)
     }
 
+    /// The score of a chunk that no sensor heard: it says so, and leaves all that is remembered of the machine as it was, so that
+    /// neither alarm nor drift takes notice.
+    fn report_unheard(
+        &self,
+        candidate: &Candidate,
+        partition: i32,
+        memory: &mut Memory<'_, ScorerState>,
+    ) -> Result<Vec<Output>, Rejection> {
+        let Candidate { envelope, metadata, model, .. } = candidate;
+        let key = Bytes::from(envelope.machine.as_str().to_owned());
+        let remembered = memory.get(partition, &key).map_or(MachineState::Unknown, |state| state.alert.state);
+        let calibration = &model.manifest.calibration;
+        let score = Score {
+            id: Score::deterministic_id(&envelope.machine, &metadata.chunk, &model.model),
+            machine: envelope.machine.clone(),
+            chunk_id: envelope.id.clone(),
+            chunk: metadata.chunk.clone(),
+            time: envelope.time,
+            score: 0.0,
+            channel_scores: Vec::new(),
+            p_value: 1.0,
+            health_index: calibration.health_index(0.0),
+            threshold: calibration.threshold,
+            anomalous: false,
+            state: MachineState::SensorFault,
+            previous_state: remembered,
+            bands: Vec::new(),
+            quality: metadata.quality.clone(),
+            sensor_faults: metadata.sensor_faults.clone(),
+            model: model.model.clone(),
+            feature_spec: metadata.feature_spec,
+            timings: metadata.timings,
+        };
+        self.scoring_metrics.unheard_chunks.inc();
+        self.count(&score, envelope.time);
+        Ok(vec![result(envelope, &score.id, topics::SCORES, Envelope::SCORE, json(&score)?)])
+    }
+
     fn count(&self, score: &Score, recorded: Timestamp) {
+        for flag in score.sensor_faults.iter().flat_map(|fault| &fault.flags) {
+            self.scoring_metrics.sensor_faults.with_label_values(&[flag.as_str()]).inc();
+        }
         if score.anomalous {
             self.scoring_metrics.anomalous_chunks.inc();
         }
-        if score.state != score.previous_state {
+        if score.state != score.previous_state && score.state != MachineState::SensorFault {
             let state = match score.state {
                 MachineState::Alarm => "alarm",
                 MachineState::Healthy => "healthy",
                 MachineState::Unknown => "unknown",
+                MachineState::SensorFault => unreachable!("it is no state of the machine's own"),
             };
             self.scoring_metrics.state_changes.with_label_values(&[state]).inc();
         }
@@ -313,6 +356,19 @@ impl ScoringStage {
             self.scoring_metrics.chunk_age_seconds.observe(age);
         }
     }
+}
+
+/// A result about a chunk, under the id of its score.
+fn result(envelope: &Envelope, id: &str, topic: &'static str, event_type: &str, value: Bytes) -> Output {
+    let sent = Envelope {
+        id: auscult_schemas::ChunkId(id.to_owned()),
+        source: "/auscult/scoring-worker".to_owned(),
+        event_type: event_type.to_owned(),
+        content_type: Envelope::JSON.to_owned(),
+        ..envelope.clone()
+    };
+    let key = Bytes::from(envelope.machine.as_str().to_owned());
+    Output { topic, key, value, headers: sent.headers() }
 }
 
 fn json(message: &impl Serialize) -> Result<Bytes, Rejection> {

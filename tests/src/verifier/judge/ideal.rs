@@ -92,6 +92,7 @@ fn make_ideal() -> Topics {
                     duration_s: 0.3,
                     source_rate_hz: 16_000,
                     quality: extraction.quality,
+                    sensor_faults: extraction.sensor_faults,
                     timings: StageTimings::default(),
                 };
                 let features = Features {

@@ -11,6 +11,9 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Feature spec")]
 pub(super) struct SpecArgs {
+    /// Kind of sensor, where it is no microphone; its rate may be stated with --sample-rate
+    #[arg(long, value_enum, value_name = "SENSOR", conflicts_with = "spec")]
+    preset: Option<Preset>,
     /// Feature spec as a JSON file; the options below change it further
     ///
     /// Fields that the file leaves out keep their defaults: {"n_mels": 128, "n_fft": 2048}.
@@ -41,8 +44,32 @@ enum ReferenceArg {
     Max,
 }
 
+/// Sensors whose rate is not a microphone's. Windows, bands and hop follow from the rate: [`FeatureSpec::for_rate`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Preset {
+    /// A microphone: 16 kHz
+    Sound,
+    /// An accelerometer: 25.6 kHz, the analysers' usual rate, for bearings up to 10 kHz
+    Vibration,
+    /// A current clamp: 10 kHz, the mains' harmonics and the inverter's first ones
+    Current,
+    /// A pressure gauge: 1 kHz, strokes and pulsation
+    Pressure,
+}
+
+impl Preset {
+    fn rate_hz(self) -> u32 {
+        match self {
+            Self::Sound => 16_000,
+            Self::Vibration => 25_600,
+            Self::Current => 10_000,
+            Self::Pressure => 1_000,
+        }
+    }
+}
+
 impl SpecArgs {
-    /// The spec: `base` or the file's, with the options' fields on top.
+    /// The spec: `base`, the preset's or the file's, with the options' fields on top.
     pub(super) fn spec(&self, base: FeatureSpec) -> anyhow::Result<FeatureSpec> {
         let mut spec = match &self.spec {
             Some(path) => {
@@ -50,7 +77,10 @@ impl SpecArgs {
                     .with_context(|| format!("cannot read the feature spec {}", path.display()))?;
                 serde_json::from_str(&text).with_context(|| format!("{} is no feature spec", path.display()))?
             }
-            None => base,
+            None => match self.preset {
+                Some(preset) => FeatureSpec::for_rate(self.sample_rate.unwrap_or(preset.rate_hz())),
+                None => base,
+            },
         };
         if let Some(rate) = self.sample_rate {
             spec.sample_rate_hz = rate;

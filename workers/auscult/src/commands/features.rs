@@ -31,7 +31,7 @@ pub struct FeaturesArgs {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Use the feature spec of this model
-    #[arg(long, value_name = "MODEL", conflicts_with = "spec")]
+    #[arg(long, value_name = "MODEL", conflicts_with_all = ["spec", "preset"])]
     model: Option<PathBuf>,
     #[command(flatten)]
     spec: SpecArgs,
@@ -41,6 +41,7 @@ const AFTER_HELP: &str = "\
 Examples:
   auscult features today/*.wav --out pictures/
   auscult features fan.flac --out pictures/ --mels 128 --n-fft 2048 --sample-rate 44100
+  auscult features motor.wav --out pictures/ --preset vibration --sample-rate 48000
   python3 -c 'import numpy; print(numpy.load(\"pictures/fan.npy\").shape)'";
 
 /// Computes and writes.

@@ -1,6 +1,7 @@
 //! One file a command: its arguments and help, and `run`.
 
 mod arguments;
+pub mod bearing;
 pub mod config;
 pub mod demo;
 pub mod evaluate;

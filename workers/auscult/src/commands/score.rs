@@ -4,9 +4,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use auscult_detection::{Judgement, Model};
-use auscult_features::ChunkExtractor;
-use auscult_schemas::{DeviatingBand, ModelRef, QualityFlag};
+use auscult_detection::{ClipView, Judgement, Model};
+use auscult_features::{ChunkExtractor, Extraction};
+use auscult_schemas::{DeviatingBand, ModelRef, QualityFlag, SensorFault};
 use clap::Args;
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ use crate::{band, model_file};
 
 /// Judge recordings: score, threshold, p-value, verdict and the bands that deviate
 ///
-/// A file that cannot be judged is named on standard error with the remedy; the others are judged all the same, and the
+/// A channel whose sensor is at fault is left out of the score and named. A file that cannot be judged is named on standard error with the remedy; the others are judged all the same, and the
 /// exit status is 1 at the end. An anomalous recording is no failure: its exit status is 0.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -41,8 +41,9 @@ Examples:
 
 Each JSON line has file, verdict (normal or anomalous), anomalous, score, threshold, p_value (the
 probability that normal sound scores this high or higher), health_index (100 as in training, 50 at
-the threshold, 0 far beyond), channel_scores, bands (hz_low, hz_high, share of the error), quality
-and model. A file that cannot be judged has file and error.";
+the threshold, 0 far beyond), channel_scores, bands (hz_low, hz_high, share of the error), quality,
+sensor_faults (channel, flags) and model. Where every sensor is at fault there are only file, verdict
+(sensor_fault), quality, sensor_faults and model. A file that cannot be judged has file and error.";
 
 /// Judges and prints.
 ///
@@ -76,15 +77,23 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<()> {
 }
 
 struct Scored {
-    judgement: Judgement,
+    /// Absent where every sensor is at fault.
+    judgement: Option<Judgement>,
     quality: Vec<QualityFlag>,
+    sensor_faults: Vec<SensorFault>,
 }
 
 fn judge(path: &Path, model: &Model, extractor: &mut ChunkExtractor) -> anyhow::Result<Scored> {
     let clip = read_clip(path, extractor)?;
-    let mut judgements = model.judge(&[clip.view()])?;
-    let judgement = judgements.pop().expect("one clip in, one judgement out");
-    Ok(Scored { judgement, quality: clip.features.quality })
+    let (channels, values) = clip.healthy_channels();
+    let judgement = if channels == 0 {
+        None
+    } else {
+        let view = ClipView { channels, values: &values, ..clip.view() };
+        model.judge(&[view])?.pop()
+    };
+    let Extraction { quality, sensor_faults, .. } = clip.features;
+    Ok(Scored { judgement, quality, sensor_faults })
 }
 
 /// One line of `--json`.
@@ -102,6 +111,14 @@ enum Line<'a> {
         channel_scores: &'a [f64],
         bands: &'a [DeviatingBand],
         quality: &'a [QualityFlag],
+        sensor_faults: &'a [SensorFault],
+        model: &'a ModelRef,
+    },
+    Unheard {
+        file: String,
+        verdict: &'static str,
+        quality: &'a [QualityFlag],
+        sensor_faults: &'a [SensorFault],
         model: &'a ModelRef,
     },
     Failed {
@@ -114,7 +131,10 @@ impl<'a> Line<'a> {
     fn new(path: &Path, result: &'a anyhow::Result<Scored>, model: &'a ModelRef) -> Self {
         let file = path.display().to_string();
         match result {
-            Ok(Scored { judgement, quality }) => Self::Scored {
+            Ok(Scored { judgement: None, quality, sensor_faults }) => {
+                Self::Unheard { file, verdict: SENSOR_FAULT, quality, sensor_faults, model }
+            }
+            Ok(Scored { judgement: Some(judgement), quality, sensor_faults }) => Self::Scored {
                 file,
                 verdict: verdict(judgement),
                 anomalous: judgement.anomalous,
@@ -125,6 +145,7 @@ impl<'a> Line<'a> {
                 channel_scores: &judgement.channel_scores,
                 bands: &judgement.bands,
                 quality,
+                sensor_faults,
                 model,
             },
             Err(error) => Self::Failed { file, error: format!("{error:#}") },
@@ -132,12 +153,19 @@ impl<'a> Line<'a> {
     }
 }
 
+/// The verdict on a recording that no sensor heard.
+const SENSOR_FAULT: &str = "sensor_fault";
+
 fn verdict(judgement: &Judgement) -> &'static str {
     if judgement.anomalous { "anomalous" } else { "normal" }
 }
 
 fn write_verdict(out: &mut impl Write, path: &Path, scored: &Scored) -> std::io::Result<()> {
-    let Scored { judgement, quality } = scored;
+    let Scored { judgement, quality, sensor_faults } = scored;
+    let Some(judgement) = judgement else {
+        writeln!(out, "{SENSOR_FAULT:<12}  not judged  {}", path.display())?;
+        return write_notes(out, quality, sensor_faults);
+    };
     write!(
         out,
         "{:<9}  score {:>8.3} / {:<8.3} p {:<8.2e} health {:>3.0}  {}",
@@ -153,12 +181,21 @@ fn write_verdict(out: &mut impl Write, path: &Path, scored: &Scored) -> std::io:
         let bands: Vec<String> = judgement.bands.iter().map(band::in_words).collect();
         write!(out, "\n           deviates at {}", bands.join(", "))?;
     }
+    writeln!(out)?;
+    write_notes(out, quality, sensor_faults)
+}
+
+fn write_notes(out: &mut impl Write, quality: &[QualityFlag], sensor_faults: &[SensorFault]) -> std::io::Result<()> {
+    for SensorFault { channel, flags } in sensor_faults {
+        let flags: Vec<&str> = flags.iter().map(|flag| flag.as_str()).collect();
+        writeln!(out, "           channel {channel} is left out: {}", flags.join(", "))?;
+    }
     // That a recording was resampled is no news to whoever made it.
     let notes: Vec<&str> = quality.iter().filter_map(quality_note).collect();
     if !notes.is_empty() {
-        write!(out, "\n           note: {}", notes.join("; "))?;
+        writeln!(out, "           note: {}", notes.join("; "))?;
     }
-    writeln!(out)
+    Ok(())
 }
 
 fn quality_note(flag: &QualityFlag) -> Option<&'static str> {
@@ -167,6 +204,10 @@ fn quality_note(flag: &QualityFlag) -> Option<&'static str> {
         QualityFlag::Clipped => Some("clipped: turn the gain down"),
         QualityFlag::DcOffset => Some("the signal is far from zero on average: check the recorder's coupling"),
         QualityFlag::Resampled => None,
+        QualityFlag::Stuck => Some("one value is held for half of it: restart the converter or its driver"),
+        QualityFlag::DroppedOut => Some("gaps break the sound: check plugs and the network"),
+        QualityFlag::WrongRate => Some("nothing above a sharp edge: it was recorded at a lower rate than it says"),
+        QualityFlag::MainsHum => Some("hardly anything but mains hum: check shield and ground"),
         QualityFlag::Short => Some("shorter than one vector of frames, padded with silence"),
     }
 }

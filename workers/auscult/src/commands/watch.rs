@@ -7,7 +7,7 @@ use std::time::Duration;
 use auscult_runtime::kafka::{ReadFrom, TopicReader};
 use auscult_runtime::record::Record;
 use auscult_schemas::topics::{ALERTS, DEAD_LETTERS, DRIFT, SCORES};
-use auscult_schemas::{Alert, DeadLetter, DeviatingBand, Drift, MachineState, Score};
+use auscult_schemas::{Alert, DeadLetter, DeviatingBand, Drift, MachineState, Score, SensorFault};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -142,8 +142,15 @@ fn table_line(record: &Record, key: &str, is_coloured: bool) -> String {
 }
 
 fn score_line(score: &Score, is_coloured: bool) -> String {
-    let what = if score.anomalous { paint("anomalous", "33", is_coloured) } else { format!("{:<10}", "normal") };
-    let where_to_look = if score.anomalous { bands(&score.bands) } else { String::new() };
+    let what = match score.state {
+        MachineState::SensorFault => paint("sensor", "35", is_coloured),
+        _ if score.anomalous => paint("anomalous", "33", is_coloured),
+        _ => format!("{:<10}", "normal"),
+    };
+    let deviating = if score.anomalous { bands(&score.bands) } else { String::new() };
+    let faults = score.sensor_faults.iter().map(sensor_fault);
+    let where_to_look =
+        [deviating].into_iter().filter(|text| !text.is_empty()).chain(faults).collect::<Vec<_>>().join("; ");
     format!(
         "{:<20.19} {:<16} {what} {:>9.3} {:>9.3} {:>9.2e}  {where_to_look}",
         score.time.to_string(),
@@ -159,6 +166,7 @@ fn alert_line(alert: &Alert, is_coloured: bool) -> String {
         MachineState::Alarm => paint("ALARM", "1;31", is_coloured),
         MachineState::Healthy => paint("HEALTHY", "32", is_coloured),
         MachineState::Unknown => format!("{:<10}", "UNKNOWN"),
+        MachineState::SensorFault => paint("SENSOR", "35", is_coloured),
     };
     format!(
         "{:<20.19} {:<16} {what} {:>9.3} {:>9.3} {:>9.2e}  since {:.19} {}",
@@ -200,6 +208,12 @@ fn dead_letter_line(record: &Record, key: &str) -> String {
         ),
         Err(error) => format!("{} is no dead letter of ours: {error}", record.coordinates),
     }
+}
+
+/// `channel 2 silent, dropped_out`.
+fn sensor_fault(fault: &SensorFault) -> String {
+    let flags: Vec<&str> = fault.flags.iter().map(|flag| flag.as_str()).collect();
+    format!("channel {} {}", fault.channel, flags.join(", "))
 }
 
 fn bands(bands: &[DeviatingBand]) -> String {

@@ -110,6 +110,7 @@ fn state_style(state: MachineState) -> Style {
         MachineState::Unknown => DIM,
         MachineState::Healthy => Style::new().fg(Color::Green),
         MachineState::Alarm => Style::new().fg(Color::Red).add_modifier(Modifier::BOLD),
+        MachineState::SensorFault => Style::new().fg(Color::Yellow),
     }
 }
 

@@ -11,6 +11,7 @@ pub(super) fn state(state: MachineState) -> (&'static str, &'static str) {
         MachineState::Unknown => ("·", "listening"),
         MachineState::Healthy => ("✓", "healthy"),
         MachineState::Alarm => ("▲", "ALARM"),
+        MachineState::SensorFault => ("?", "sensor fault"),
     }
 }
 

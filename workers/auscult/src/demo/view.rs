@@ -188,7 +188,8 @@ impl DemoView {
         machine.hear(score, truth.clone());
         self.chunks += 1;
 
-        let changed = score.state != score.previous_state;
+        // A sensor's fault says nothing of the machine, which is in its old state again when the sensor is well.
+        let changed = score.state != score.previous_state && score.state != MachineState::SensorFault;
         let concerns_alarm = [score.state, score.previous_state].contains(&MachineState::Alarm);
         if !(changed && concerns_alarm) {
             return None;
@@ -235,6 +236,7 @@ pub(super) mod samples {
             previous_state: previous,
             bands: vec![DeviatingBand { hz_low: 2860.0, hz_high: 3463.0, share: 0.28 }],
             quality: Vec::new(),
+            sensor_faults: Vec::new(),
             model: ModelRef { id: ModelId("m".to_owned()), version: "0123456789abcdef".to_owned() },
             feature_spec: FeatureSpec::default().hash(),
             timings: StageTimings::default(),

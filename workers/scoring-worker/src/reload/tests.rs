@@ -21,15 +21,15 @@ use tempfile::TempDir;
 use super::*;
 use crate::{ScoringProcessor, ScoringStage};
 
-const FRAMES: usize = 20;
-const MELS: usize = 64;
+pub(crate) const FRAMES: usize = 20;
+pub(crate) const MELS: usize = 64;
 
-fn level(place: usize) -> f32 {
+pub(crate) fn level(place: usize) -> f32 {
     -30.0 - (place % 11) as f32
 }
 
 /// A real package, small and quickly trained; another number is another model.
-fn package(number: u64) -> Vec<u8> {
+pub(crate) fn package(number: u64) -> Vec<u8> {
     let options = TrainingOptions {
         model_id: ModelId(format!("model-{number}")),
         epochs: 1,
@@ -143,6 +143,7 @@ impl Bench {
                 duration_s: 0.64,
                 source_rate_hz: 16_000,
                 quality: Vec::new(),
+                sensor_faults: Vec::new(),
                 timings: StageTimings::default(),
             },
             channels: 1,

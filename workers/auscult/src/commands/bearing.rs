@@ -1,0 +1,185 @@
+//! `auscult bearing`: which part of a bearing is damaged, from vibration and the shaft's speed.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use auscult_detection::bearing::{BearingExam, BearingFinding, BearingOrders, RollingElements};
+use auscult_features::{content_type_of, decode};
+use auscult_schemas::topics::MAX_MESSAGE_BYTES;
+use clap::Args;
+use serde::Serialize;
+
+/// Say which part of a rolling bearing is damaged, from vibration and the shaft's speed
+///
+/// No model and no training: the squared envelope's spectrum of each band is searched for the harmonics at which a damaged
+/// outer race, inner race or ball would strike, with their sidebands. Each channel has a finding of its own. A file that cannot be
+/// examined is named on standard error; the others are examined all the same, and the exit status is 1. A damaged bearing is no failure.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct BearingArgs {
+    /// Recordings of vibration, WAV or FLAC, up to 8 MiB each; five turns of the shaft or longer, better a hundred
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Speed of the shaft while they were made, turns a minute
+    #[arg(long, value_name = "TURNS_A_MINUTE")]
+    rpm: f64,
+    /// By how much strikes may differ from geometry times speed, %
+    #[arg(long, value_name = "PERCENT", default_value_t = 100.0 * BearingExam::DEFAULT_SLIP)]
+    slip: f64,
+    /// Print JSON lines, one object a channel
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    geometry: GeometryArgs,
+}
+
+/// The bearing: by its type, by its dimensions, or by its orders.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "The bearing: its type, or its dimensions, or its orders")]
+struct GeometryArgs {
+    /// Type: 6203 or 6205, with or without what follows (-2RS, /C3)
+    #[arg(long, value_name = "TYPE", conflicts_with_all = ["balls", "bpfo"])]
+    geometry: Option<String>,
+    /// Number of balls or rollers
+    #[arg(long, value_name = "N", requires_all = ["ball_diameter", "pitch_diameter"], conflicts_with = "bpfo")]
+    balls: Option<u32>,
+    /// Diameter of one, mm
+    #[arg(long, value_name = "MM", requires = "balls")]
+    ball_diameter: Option<f64>,
+    /// Diameter of the circle through their centres, mm
+    #[arg(long, value_name = "MM", requires = "balls")]
+    pitch_diameter: Option<f64>,
+    /// Contact angle, degrees
+    #[arg(long, value_name = "DEGREES", default_value_t = 0.0)]
+    contact_angle: f64,
+    /// Balls passing a point of the outer race, per turn of the shaft
+    #[arg(long, value_name = "PER_TURN", requires_all = ["bpfi", "bsf", "ftf"])]
+    bpfo: Option<f64>,
+    /// Balls passing a point of the inner race, per turn
+    #[arg(long, value_name = "PER_TURN", requires = "bpfo")]
+    bpfi: Option<f64>,
+    /// Turns of a ball about itself, per turn
+    #[arg(long, value_name = "PER_TURN", requires = "bpfo")]
+    bsf: Option<f64>,
+    /// Turns of the cage, per turn
+    #[arg(long, value_name = "PER_TURN", requires = "bpfo")]
+    ftf: Option<f64>,
+}
+
+impl GeometryArgs {
+    fn orders(&self) -> anyhow::Result<BearingOrders> {
+        if let Some(designation) = &self.geometry {
+            return BearingOrders::of_type(designation).with_context(|| {
+                let known = BearingOrders::KNOWN_TYPES.join(" and ");
+                format!(
+                    "bearing {designation} is not known ({known} are): take BPFO, BPFI, BSF and FTF from its data sheet and state \
+                     them with --bpfo, --bpfi, --bsf and --ftf, or its dimensions with --balls, --ball-diameter and --pitch-diameter"
+                )
+            });
+        }
+        if let (Some(count), Some(diameter_mm), Some(pitch_diameter_mm)) =
+            (self.balls, self.ball_diameter, self.pitch_diameter)
+        {
+            let contact_angle_deg = self.contact_angle;
+            return Ok(BearingOrders::of(&RollingElements {
+                count,
+                diameter_mm,
+                pitch_diameter_mm,
+                contact_angle_deg,
+            }));
+        }
+        if let (Some(bpfo), Some(bpfi), Some(bsf), Some(ftf)) = (self.bpfo, self.bpfi, self.bsf, self.ftf) {
+            return Ok(BearingOrders { bpfo, bpfi, bsf, ftf });
+        }
+        bail!(
+            "which bearing is it? Name its type with --geometry 6205, its dimensions with --balls and the two diameters, or its orders with --bpfo, --bpfi, --bsf and --ftf"
+        )
+    }
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  auscult bearing drive-end/*.wav --rpm 1796 --geometry 6205-2RS
+  auscult bearing spindle.flac --rpm 2000 --balls 16 --ball-diameter 8.4 --pitch-diameter 71.5 --contact-angle 15.2
+  auscult bearing motor.wav --rpm 1480 --bpfo 3.585 --bpfi 5.415 --bsf 2.357 --ftf 0.398
+  auscult bearing drive-end/*.wav --rpm 1796 --geometry 6205 --json | jq 'select(.defect) | [.file, .defect]'
+
+The rate must be high enough for the bearing's resonances: 20 kHz and up does for most. Each JSON line
+has file, channel, defect (outer_race, inner_race, ball or null), combs (part, strikes_hz, slip_percent,
+prominence_db, band_low_hz, band_high_hz; the strongest first), shaft_hz, harmonics, resolution_hz, turns
+and words. A file that cannot be examined has file and error.";
+
+/// Examines and prints.
+///
+/// # Errors
+/// When the bearing or its speed cannot be, or at the end when a file could not be examined.
+pub fn run(args: &BearingArgs) -> anyhow::Result<()> {
+    let exam = BearingExam { orders: args.geometry.orders()?, shaft_hz: args.rpm / 60.0, slip: args.slip / 100.0 };
+    let mut out = std::io::stdout().lock();
+    let mut failures = 0;
+    for path in &args.files {
+        match examine(path, &exam).with_context(|| path.display().to_string()) {
+            Ok(findings) => {
+                for (channel, finding) in findings.iter().enumerate() {
+                    let line = Line::of(path, channel, findings.len(), finding);
+                    if args.json { line.write_json(&mut out)? } else { line.write_words(&mut out)? }
+                }
+            }
+            Err(error) => {
+                failures += 1;
+                eprintln!("error: {error:#}");
+                if args.json {
+                    let line = serde_json::json!({ "file": path.display().to_string(), "error": format!("{error:#}") });
+                    writeln!(out, "{line}")?;
+                }
+            }
+        }
+    }
+    if failures > 0 {
+        bail!("{failures} of {} files could not be examined", args.files.len());
+    }
+    Ok(())
+}
+
+/// The findings of a file's channels.
+fn examine(path: &Path, exam: &BearingExam) -> anyhow::Result<Vec<BearingFinding>> {
+    let metadata = std::fs::metadata(path).context("cannot be opened: check the path and its permissions")?;
+    if metadata.len() > MAX_MESSAGE_BYTES as u64 {
+        bail!("is larger than {} MiB: cut it into shorter recordings", MAX_MESSAGE_BYTES >> 20);
+    }
+    let bytes = std::fs::read(path).context("cannot be read: check that it is a file, and its permissions")?;
+    let clip = decode(content_type_of(&path.to_string_lossy()).unwrap_or_default(), &bytes)?;
+    let rate_hz = f64::from(clip.sample_rate_hz);
+    clip.channels.iter().map(|samples| Ok(exam.examine(samples, rate_hz)?)).collect()
+}
+
+/// One channel's finding, as it is printed.
+#[derive(Serialize)]
+struct Line<'a> {
+    file: String,
+    channel: usize,
+    #[serde(flatten)]
+    finding: &'a BearingFinding,
+    words: String,
+    #[serde(skip)]
+    is_one_of_several: bool,
+}
+
+impl<'a> Line<'a> {
+    fn of(path: &Path, channel: usize, channels: usize, finding: &'a BearingFinding) -> Self {
+        let (file, words) = (path.display().to_string(), finding.in_words());
+        Self { file, channel, finding, words, is_one_of_several: channels > 1 }
+    }
+
+    fn write_json(&self, out: &mut impl Write) -> anyhow::Result<()> {
+        serde_json::to_writer(&mut *out, self)?;
+        Ok(writeln!(out)?)
+    }
+
+    fn write_words(&self, out: &mut impl Write) -> anyhow::Result<()> {
+        let channel = if self.is_one_of_several { format!(" channel {}", self.channel) } else { String::new() };
+        let what = self.finding.defect.map_or("no defect", |part| part.as_str());
+        Ok(writeln!(out, "{what:<10}  {}{channel}\n            {}", self.file, self.words)?)
+    }
+}

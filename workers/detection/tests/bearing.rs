@@ -1,0 +1,212 @@
+//! Bearings that were simulated, and bearings that were damaged in a laboratory.
+
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+use std::path::{Path, PathBuf};
+
+use auscult_detection::bearing::{BearingError, BearingExam, BearingFinding, BearingOrders, BearingPart};
+use auscult_features::{content_type_of, decode};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+const RATE_HZ: f64 = 25_600.0;
+const SHAFT_HZ: f64 = 24.7;
+
+fn exam(shaft_hz: f64) -> BearingExam {
+    BearingExam { orders: BearingOrders::of_type("6205").unwrap(), shaft_hz, slip: BearingExam::DEFAULT_SLIP }
+}
+
+fn noise(rng: &mut StdRng) -> f64 {
+    // Twelve uniform numbers: near enough to a normal distribution of variance 1.
+    (0..12).map(|_| rng.random_range(-0.5..0.5)).sum()
+}
+
+/// A spalled bearing after Randall and Antoni (2011): strikes with random slip, each ringing at a resonance, as loud as the load is where the
+/// spot just is; in white noise, with the shaft's own unbalance.
+fn spalled(part: BearingPart, seconds: f64, strength: f64, seed: u64) -> Vec<f32> {
+    const RESONANCE_HZ: f64 = 4_300.0;
+    const DECAY_S: f64 = 0.001;
+    let orders = BearingOrders::of_type("6205").unwrap();
+    let mut rng = StdRng::seed_from_u64(seed);
+    let samples = (seconds * RATE_HZ) as usize;
+    let mut signal: Vec<f64> = (0..samples)
+        .map(|index| {
+            let turn = std::f64::consts::TAU * SHAFT_HZ * index as f64 / RATE_HZ;
+            2.0 * turn.sin() + noise(&mut rng)
+        })
+        .collect();
+    let slow_slip = rng.random_range(-0.006..0.006);
+    let period = (1.0 + slow_slip) / (orders.strikes_of(part) * SHAFT_HZ);
+    let phase = rng.random_range(0.0..std::f64::consts::TAU);
+    let mut at = rng.random_range(0.0..period);
+    while at < seconds {
+        let load = match orders.modulation_of(part) {
+            None => 1.0,
+            Some(order) => 0.5 + 0.5 * (std::f64::consts::TAU * order * SHAFT_HZ * at + phase).cos(),
+        };
+        let first = (at * RATE_HZ).ceil() as usize;
+        let end = samples.min(first + (8.0 * DECAY_S * RATE_HZ) as usize);
+        for (index, sample) in signal.iter_mut().enumerate().take(end).skip(first) {
+            let since = index as f64 / RATE_HZ - at;
+            let ringing = (std::f64::consts::TAU * RESONANCE_HZ * since).sin() * (-since / DECAY_S).exp();
+            *sample += strength * load * ringing;
+        }
+        at += period * (1.0 + 0.01 * noise(&mut rng));
+    }
+    signal.iter().map(|sample| (0.02 * sample) as f32).collect()
+}
+
+fn white_noise(samples: usize, seed: u64) -> Vec<f32> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    (0..samples).map(|_| (0.1 * noise(&mut rng)) as f32).collect()
+}
+
+#[test]
+fn a_spall_is_found_where_it_is() {
+    for part in BearingPart::ALL {
+        for seed in 0..5 {
+            let finding = exam(SHAFT_HZ).examine(&spalled(part, 2.0, 4.0, seed), RATE_HZ).unwrap();
+            assert_eq!(finding.defect, Some(part), "seed {seed}: {finding:#?}");
+            let comb = finding.leading();
+            assert!(
+                comb.slip_percent.abs() <= 1.0 && comb.band_low_hz < 4_300.0 && comb.band_high_hz > 4_300.0,
+                "{comb:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_quarter_of_a_second_is_enough_for_a_strong_spall() {
+    for part in [BearingPart::OuterRace, BearingPart::InnerRace] {
+        let named = (0..10)
+            .filter(|seed| {
+                let finding = exam(SHAFT_HZ).examine(&spalled(part, 0.25, 8.0, *seed), RATE_HZ).unwrap();
+                finding.defect == Some(part)
+            })
+            .count();
+        assert!(named >= 9, "{part:?}: {named} of 10");
+    }
+}
+
+#[test]
+fn a_speed_that_is_one_percent_off_is_found_with_it() {
+    let finding = exam(SHAFT_HZ * 0.993).examine(&spalled(BearingPart::OuterRace, 2.0, 6.0, 3), RATE_HZ).unwrap();
+    assert_eq!(finding.defect, Some(BearingPart::OuterRace));
+}
+
+#[test]
+fn noise_and_unbalance_are_no_defect() {
+    let exam = exam(SHAFT_HZ);
+    let named = |samples: &dyn Fn(u64) -> Vec<f32>, recordings: u64| {
+        (0..recordings).filter(|seed| exam.examine(&samples(*seed), RATE_HZ).unwrap().defect.is_some()).count()
+    };
+    let short = named(&|seed| white_noise((7.5 / SHAFT_HZ * RATE_HZ) as usize, seed), 200);
+    let long = named(&|seed| white_noise((64.0 / SHAFT_HZ * RATE_HZ) as usize, seed), 30);
+    let unbalanced = named(&|seed| spalled(BearingPart::Ball, 2.0, 0.0, seed), 20);
+    println!("named in noise: {short} of 200 short, {long} of 30 long, {unbalanced} of 20 unbalanced");
+    assert!(short <= 6 && long <= 1 && unbalanced <= 1, "{short} {long} {unbalanced}");
+}
+
+#[test]
+fn silence_is_no_defect() {
+    let finding = exam(SHAFT_HZ).examine(&vec![0.5; 25_600], RATE_HZ).unwrap();
+    assert_eq!(finding.defect, None);
+    assert!(finding.combs.iter().all(|comb| comb.prominence_db.is_finite()), "{finding:?}");
+}
+
+#[test]
+fn loudness_changes_nothing() {
+    let quiet = spalled(BearingPart::InnerRace, 1.0, 6.0, 1);
+    let loud: Vec<f32> = quiet.iter().map(|sample| sample * 1024.0).collect();
+    let strengths = |samples: &[f32]| -> Vec<f64> {
+        exam(SHAFT_HZ).examine(samples, RATE_HZ).unwrap().combs.iter().map(|comb| comb.prominence_db).collect()
+    };
+    for (quiet, loud) in strengths(&quiet).into_iter().zip(strengths(&loud)) {
+        assert!((quiet - loud).abs() < 1e-6, "{quiet} {loud}");
+    }
+}
+
+#[test]
+fn what_cannot_be_examined_is_refused_with_what_would_do() {
+    let samples = white_noise(25_600, 0);
+    let exam = exam(SHAFT_HZ);
+    let refusal = |exam: BearingExam, samples: &[f32], rate_hz: f64| exam.examine(samples, rate_hz).unwrap_err();
+    assert!(matches!(refusal(exam, &samples[..5_000], RATE_HZ), BearingError::TooShort { .. }));
+    assert!(refusal(exam, &samples[..5_000], RATE_HZ).to_string().contains("0.20 s"));
+    assert!(matches!(refusal(exam, &samples, 2_000.0), BearingError::RateTooLow { .. }));
+    assert!(matches!(refusal(BearingExam { shaft_hz: 0.0, ..exam }, &samples, RATE_HZ), BearingError::Speed(_)));
+    assert!(matches!(refusal(BearingExam { slip: 0.2, ..exam }, &samples, RATE_HZ), BearingError::Slip(_)));
+    let swapped = BearingOrders { bpfo: exam.orders.bpfi, bpfi: exam.orders.bpfo, ..exam.orders };
+    assert!(matches!(refusal(BearingExam { orders: swapped, ..exam }, &samples, RATE_HZ), BearingError::Orders { .. }));
+    let mut broken = samples.clone();
+    broken[77] = f32::NAN;
+    assert_eq!(refusal(exam, &broken, RATE_HZ), BearingError::NonFinite);
+    let needed_hz = match refusal(exam, &samples, 2_000.0) {
+        BearingError::RateTooLow { needed_hz, .. } => needed_hz,
+        other => panic!("{other}"),
+    };
+    assert!(exam.examine(&samples, needed_hz.ceil() + 1.0).is_ok());
+}
+
+/// Drive-end bearings of the Case Western Reserve University Bearing Data Center (48 kHz, 1,796 rpm, 6205-2RS), a quarter of a second
+/// each: seven turns and a half. `AUSCULT_TEST_DATA` names a folder that holds `cwru-bearing-48k`.
+///
+/// Nothing here is fitted to a file: bands, harmonics, slip and the limit are the defaults.
+#[test]
+fn inner_and_outer_races_of_the_cwru_bearings_are_told_apart() {
+    let Some(data) = std::env::var_os("AUSCULT_TEST_DATA").map(|folder| PathBuf::from(folder).join("cwru-bearing-48k"))
+    else {
+        println!("skipped: AUSCULT_TEST_DATA names no folder of recordings");
+        return;
+    };
+    if !data.is_dir() {
+        println!("skipped: {} is not there", data.display());
+        return;
+    }
+    let healthy = [findings_in(&data.join("train/normal")), findings_in(&data.join("test/normal"))].concat();
+    let outer = findings_in(&data.join("test/abnormal/outer-race"));
+    let inner = findings_in(&data.join("test/abnormal/inner-race"));
+    let ball = findings_in(&data.join("test/abnormal/ball"));
+    let leads = |findings: &[(String, BearingFinding)], part| {
+        findings.iter().filter(|(_, finding)| finding.leading().part == part).count()
+    };
+    let named = |findings: &[(String, BearingFinding)], part| {
+        findings.iter().filter(|(_, finding)| finding.defect == Some(part)).count()
+    };
+    for (what, findings) in [("healthy", &healthy), ("outer race", &outer), ("inner race", &inner), ("ball", &ball)] {
+        println!(
+            "{what}, {} clips: strongest comb outer {}, inner {}, ball {}; named outer {}, inner {}, ball {}",
+            findings.len(),
+            leads(findings, BearingPart::OuterRace),
+            leads(findings, BearingPart::InnerRace),
+            leads(findings, BearingPart::Ball),
+            named(findings, BearingPart::OuterRace),
+            named(findings, BearingPart::InnerRace),
+            named(findings, BearingPart::Ball),
+        );
+    }
+    for (file, finding) in outer.iter().chain(&inner).filter(|(_, finding)| finding.defect.is_none()) {
+        println!("{file}: {}", finding.in_words());
+    }
+    assert_eq!((outer.len(), inner.len()), (56, 21), "the set is another one");
+    let right = leads(&outer, BearingPart::OuterRace) + leads(&inner, BearingPart::InnerRace);
+    assert!(right * 10 >= 77 * 9, "{right} of 77");
+    // What is named is named rightly, and healthy bearings are left alone.
+    assert_eq!(named(&outer, BearingPart::InnerRace) + named(&outer, BearingPart::Ball), 0);
+    assert_eq!(named(&inner, BearingPart::OuterRace) + named(&inner, BearingPart::Ball), 0);
+    assert!(healthy.iter().all(|(_, finding)| finding.defect.is_none()));
+}
+
+fn findings_in(folder: &Path) -> Vec<(String, BearingFinding)> {
+    let exam = exam(1796.0 / 60.0);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let examine = |path: &PathBuf| {
+        let content_type = content_type_of(&path.to_string_lossy()).unwrap();
+        let clip = decode(content_type, &std::fs::read(path).unwrap()).unwrap();
+        let finding = exam.examine(&clip.channels[0], f64::from(clip.sample_rate_hz)).unwrap();
+        (path.file_name().unwrap().to_string_lossy().into_owned(), finding)
+    };
+    files.iter().map(examine).collect()
+}
