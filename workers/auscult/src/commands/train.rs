@@ -62,8 +62,8 @@ pub struct TrainArgs {
     spec: SpecArgs,
 }
 
-/// One normal clip in two hundred: an alarm takes three in a row, which by chance comes once in eight million.
-const FALSE_ALARM_RATE: f64 = 5e-3;
+/// One normal clip in a hundred: an alarm takes three in a row, which by chance come once in a million.
+const FALSE_ALARM_RATE: f64 = 1e-2;
 
 /// A detector, by its name on the command line.
 #[derive(Debug, Clone, Copy, ValueEnum)]

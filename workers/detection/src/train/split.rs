@@ -11,8 +11,6 @@ use crate::DetectionError;
 const CLIPS_FOR_ONE_HOLD_OUT: usize = 200;
 const DEFAULT_SHARE: f64 = 0.2;
 const DEFAULT_FOLDS: usize = 5;
-/// A fused detector is fitted in a moment; with more folds each fit has nearly all clips, as the final one has.
-const FUSED_FOLDS: usize = 10;
 
 /// Which clips the package's network is fitted to, and which are held out from which fit.
 pub(super) struct Split {
@@ -37,7 +35,7 @@ impl Split {
         // Another stream than the fits', which begin with the seed itself.
         order.shuffle(&mut StdRng::seed_from_u64(options.seed.wrapping_add(1)));
         let hold_out = match options.hold_out {
-            HoldOut::Auto if options.detector == DetectorKind::Fused => HoldOut::Folds(FUSED_FOLDS),
+            HoldOut::Auto if options.detector == DetectorKind::Fused => HoldOut::Folds(DEFAULT_FOLDS),
             HoldOut::Auto if clips < CLIPS_FOR_ONE_HOLD_OUT => HoldOut::Folds(DEFAULT_FOLDS),
             HoldOut::Auto => HoldOut::Share(DEFAULT_SHARE),
             chosen => chosen,
