@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bearing, config, demo, evaluate, explore, feature_worker, features, run, score, scoring_worker, send, topics,
-    train, watch,
+    bearing, bench, config, demo, evaluate, explore, feature_worker, features, run, score, scoring_worker, send,
+    topics, train, watch,
 };
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
@@ -47,6 +47,7 @@ enum Command {
     Score(score::ScoreArgs),
     Features(features::FeaturesArgs),
     Bearing(bearing::BearingArgs),
+    Bench(bench::BenchArgs),
     FeatureWorker(feature_worker::FeatureWorkerArgs),
     ScoringWorker(scoring_worker::ScoringWorkerArgs),
     Run(run::RunArgs),
@@ -70,6 +71,7 @@ impl Cli {
             Command::Score(args) => score::run(&args),
             Command::Features(args) => features::run(&args),
             Command::Bearing(args) => bearing::run(&args),
+            Command::Bench(args) => bench::run(&args),
             Command::FeatureWorker(args) => feature_worker::run(&args),
             Command::ScoringWorker(args) => scoring_worker::run(&args),
             Command::Run(args) => run::run(&args),

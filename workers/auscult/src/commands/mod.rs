@@ -2,6 +2,7 @@
 
 mod arguments;
 pub mod bearing;
+pub mod bench;
 pub mod config;
 pub mod demo;
 pub mod evaluate;
