@@ -51,7 +51,7 @@ pub use device::{DeviceChoice, OpenedDevice, open_device};
 pub use drift::{DriftPolicy, DriftReference};
 pub use error::DetectionError;
 pub use evaluation::{Evaluation, MAX_FALSE_POSITIVE_RATE, MeanFigures, Means, Rates, evaluate};
-pub use fused::{FusedDetector, Mahalanobis, Part, PartParameters, Pooling, shrunken_covariance};
+pub use fused::{Examined, FusedDetector, Mahalanobis, Part, PartParameters, Pooling, shrunken_covariance};
 pub use manifest::{DetectorParameters, Manifest, NetworkTraining, Standardisation, TrainingSummary};
 pub use model::{ClipView, Judgement, Model};
 pub use package::{ModelPackage, Weights};

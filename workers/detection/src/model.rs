@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::explain::{BandEdges, band_edges, deviating_bands};
 use crate::forward::{BandErrors, CpuNetwork, Segment, TensorNetwork};
-use crate::fused::FusedDetector;
+use crate::fused::{Examined, FusedDetector};
 use crate::{DetectionError, Manifest, ModelPackage, Weights, vectors};
 
 /// One clip's log-mel spectrogram.
@@ -199,7 +199,8 @@ impl Model {
         let of_channel = |segment: &Segment<'_>| {
             let spectrogram = ArrayView2::from_shape((segment.len() / mels, mels), segment);
             let spectrogram = spectrogram.expect("a checked clip's channel holds whole frames");
-            ChannelResult { score: detector.score(spectrogram), band_errors: detector.band_errors(spectrogram) }
+            let Examined { score, band_errors } = detector.examine(spectrogram);
+            ChannelResult { score, band_errors }
         };
         segments.par_iter().map(of_channel).collect()
     }

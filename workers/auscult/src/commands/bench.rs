@@ -8,13 +8,13 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use auscult_detection::{
-    DetectorKind, DeviceChoice, Evaluation, Model, TrainingClip, TrainingOptions, evaluate, open_device, train,
-};
+use auscult_detection::{DetectorKind, DeviceChoice, Evaluation, Model, TrainingOptions, evaluate, open_device, train};
 use auscult_schemas::{FeatureSpec, ModelId};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::evaluate::judge_in_batches;
+use super::train::training_clips;
 use crate::dataset::Dataset;
 use crate::{clips, interrupt, progress};
 
@@ -211,8 +211,7 @@ fn trials(
     interrupted: &AtomicBool,
 ) -> anyhow::Result<Vec<Trial>> {
     let spec = (contender.options)().spec;
-    let training: Vec<TrainingClip> =
-        read(&set.train.training_clips()?, &spec, interrupted)?.into_iter().map(clips::Clip::into_training).collect();
+    let training = training_clips(&set.train.training_clips()?, &spec, interrupted)?;
     let paths = |machine: &crate::dataset::MachineClips| machine.test_normal.clone();
     let normal = read(&set.test.machines.iter().flat_map(paths).collect::<Vec<_>>(), &spec, interrupted)?;
     let abnormal =
@@ -244,12 +243,7 @@ fn read(paths: &[PathBuf], spec: &FeatureSpec, interrupted: &AtomicBool) -> anyh
 }
 
 fn scores(model: &Model, clips: &[clips::Clip]) -> anyhow::Result<Vec<f64>> {
-    let mut scores = Vec::with_capacity(clips.len());
-    for batch in clips.chunks(64) {
-        let views: Vec<_> = batch.iter().map(clips::Clip::view).collect();
-        scores.extend(model.judge(&views)?.into_iter().map(|judgement| judgement.score));
-    }
-    Ok(scores)
+    Ok(judge_in_batches(model, clips)?.into_iter().map(|judgement| judgement.score).collect())
 }
 
 fn summary(set: &Set, contender: &Contender, trials: &[Trial]) -> Row {

@@ -165,7 +165,7 @@ fn judge_test_clips(model: &Model, package: &ModelPackage, dataset: &Dataset) ->
 /// So many clips go through one forward pass.
 const BATCH: usize = 64;
 
-fn judge_in_batches(model: &Model, clips: &[clips::Clip]) -> anyhow::Result<Vec<Judgement>> {
+pub(super) fn judge_in_batches(model: &Model, clips: &[clips::Clip]) -> anyhow::Result<Vec<Judgement>> {
     let mut judgements = Vec::with_capacity(clips.len());
     for batch in clips.chunks(BATCH) {
         let views: Vec<_> = batch.iter().map(clips::Clip::view).collect();

@@ -154,7 +154,7 @@ impl TrainArgs {
 }
 
 /// Reads the clips and leaves out those that teach nothing: unreadable ones, and silent ones, which are a microphone's fault.
-fn training_clips(
+pub(super) fn training_clips(
     paths: &[PathBuf],
     spec: &FeatureSpec,
     interrupted: &AtomicBool,

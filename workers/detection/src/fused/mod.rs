@@ -50,6 +50,15 @@ pub struct FusedDetector {
     pub parts: Vec<Part>,
 }
 
+/// What a fused detector makes of one channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Examined {
+    /// Dimensionless, 1 for a typical normal channel: the geometric mean of the parts' distances, each in its own normal deviations.
+    pub score: f64,
+    /// How far each mel band's mean level is from the normal one, squared, dB², `[mels]`.
+    pub band_errors: Vec<f64>,
+}
+
 /// What a fit is worth, seen on clips that it was not fitted to.
 pub(crate) struct CrossFitted {
     pub detector: FusedDetector,
@@ -63,27 +72,20 @@ pub(crate) struct CrossFitted {
 const LOG_SPREAD: f64 = 0.25;
 
 impl FusedDetector {
-    /// A channel's score, dimensionless: 1 for a typical normal one. It is the geometric mean of the parts' distances, each in its own
-    /// normal deviations.
+    /// What it makes of one channel.
     #[must_use]
-    pub fn score(&self, spectrogram: ArrayView2<'_, f32>) -> f64 {
-        let mut sum = 0.0;
-        let mut weights = 0.0;
+    pub fn examine(&self, spectrogram: ArrayView2<'_, f32>) -> Examined {
+        let (mut sum, mut weights) = (0.0, 0.0);
+        let mut band_errors = Vec::new();
         for Part { parameters, distance } in &self.parts {
             let pooled = parameters.pooling.pool(spectrogram);
             sum += parameters.pooling.weight() * parameters.deviations(distance.distance(pooled.view()));
             weights += parameters.pooling.weight();
+            if parameters.pooling == Pooling::Level {
+                band_errors = (&pooled - &distance.mean).mapv_into(|apart| apart * apart).to_vec();
+            }
         }
-        (LOG_SPREAD * sum / weights).exp()
-    }
-
-    /// How far each mel band's mean level is from the normal one, squared, dB², `[mels]`.
-    #[must_use]
-    pub fn band_errors(&self, spectrogram: ArrayView2<'_, f32>) -> Vec<f64> {
-        let level = self.parts.iter().find(|part| part.parameters.pooling == Pooling::Level);
-        let normal = &level.expect("the level is never left out").distance.mean;
-        let pooled = Pooling::Level.pool(spectrogram);
-        (&pooled - normal).mapv_into(|apart| apart * apart).into_raw_vec_and_offset().0
+        Examined { score: (LOG_SPREAD * sum / weights).exp(), band_errors }
     }
 
     /// Fits all parts to clips (each with its channels), scores the clips of every fold by a detector that was not fitted to them, and
@@ -117,13 +119,12 @@ impl FusedDetector {
                 observe(index * folds.len() + number + 1, Pooling::ALL.len() * folds.len());
             }
             let sensitivity = trial::sensitivity(&first_channel, &altered);
-            tried.push(trial::Tried { pooling, normal, sensitivity });
+            tried.push(trial::Tried { pooling, pooled, normal, sensitivity });
         }
         let mut parts = Vec::new();
         let mut sums = vec![0.0; held_out_errors.len()];
         let mut weights = 0.0;
-        for trial::Tried { pooling, normal, sensitivity } in trial::keep(tried) {
-            let pooled: Vec<Array2<f64>> = clips.iter().map(|channels| pool_all(pooling, channels)).collect();
+        for trial::Tried { pooling, pooled, normal, sensitivity } in trial::keep(tried) {
             let distance = Mahalanobis::fit(&stacked(&pooled, |_| true))?;
             let parameters = PartParameters::of(pooling, &normal, sensitivity)?;
             for (sum, log) in sums.iter_mut().zip(&normal) {

@@ -75,6 +75,8 @@ fn swing(spectrogram: &mut Array2<f32>, factor: f32) {
 /// A part, tried on clips that it was not fitted to.
 pub(super) struct Tried {
     pub pooling: Pooling,
+    /// Each clip's channels, pooled, `[channels, n]`.
+    pub pooled: Vec<Array2<f64>>,
     /// Logarithm of each clip's distance.
     pub normal: Vec<f64>,
     pub sensitivity: f64,
@@ -100,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_part_that_notices_nothing_is_left_out_and_the_level_never() {
-        let tried = |pooling, sensitivity| Tried { pooling, normal: Vec::new(), sensitivity };
+        let tried = |pooling, sensitivity| Tried { pooling, pooled: Vec::new(), normal: Vec::new(), sensitivity };
         let parts = vec![tried(Pooling::Level, 0.5), tried(Pooling::Swing, 0.75), tried(Pooling::Rhythm, 0.53)];
         let kept: Vec<Pooling> = keep(parts).into_iter().map(|part| part.pooling).collect();
         assert_eq!(kept, [Pooling::Level, Pooling::Swing]);
