@@ -1,5 +1,7 @@
 //! To the spec's sample rate, by rubato's synchronous FFT resampler.
 
+use std::borrow::Cow;
+
 use rubato::audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
 
@@ -11,6 +13,10 @@ use crate::clip::check_sample_count;
 const BLOCK_SAMPLES: usize = 1024;
 /// Rate pairs kept planned. Microphones have one rate or two; the bound is for a sender that tries them all.
 const KEPT_RATES: usize = 8;
+
+/// Samples are held within this: rubato's transform in `f32` would overflow near the type's limit, and rubato panics on
+/// what comes out then. Its square is where the log-mel holds its powers.
+const LARGEST_SAMPLE: f32 = 1e15;
 
 /// Resamples channels to one rate. Plans are kept for the rates met last; output is aligned with the input (no delay),
 /// and `round(samples * to / from)` long.
@@ -41,7 +47,8 @@ impl Resampler {
         usize::try_from(rounded).unwrap_or(usize::MAX)
     }
 
-    /// Resamples one channel from `from_hz`; the output replaces what `output` held.
+    /// Resamples one channel from `from_hz`; the output replaces what `output` held. Samples are held within ±1e15 (a NaN
+    /// counts as the lower bound; a clip with one is refused long before, by [`check`](crate::check)).
     ///
     /// # Errors
     /// [`FeatureError::TooLarge`] when the output would exceed [`MAX_SAMPLES`](crate::MAX_SAMPLES), [`FeatureError::NoSamples`] when there would be
@@ -60,8 +67,13 @@ impl Resampler {
         let plan = self.plan(from_hz)?;
         plan.reset();
         output.resize(plan.process_all_needed_output_len(samples.len()), 0.0);
+        let is_held = |sample: &f32| sample.abs() <= LARGEST_SAMPLE;
+        let samples = match samples.iter().all(is_held) {
+            true => Cow::Borrowed(samples),
+            false => samples.iter().map(|sample| sample.max(-LARGEST_SAMPLE).min(LARGEST_SAMPLE)).collect(),
+        };
         let capacity = output.len();
-        let source = SequentialSlice::new(samples, 1, samples.len()).map_err(|error| refused(error.to_string()))?;
+        let source = SequentialSlice::new(&*samples, 1, samples.len()).map_err(|error| refused(error.to_string()))?;
         let mut sink = SequentialSlice::new_mut(output, 1, capacity).map_err(|error| refused(error.to_string()))?;
         plan.process_all_into_buffer(&source, &mut sink, samples.len(), None)
             .map_err(|error| refused(error.to_string()))?;

@@ -136,6 +136,16 @@ fn output_beyond_the_bound_is_refused_before_it_is_made() {
     assert!(matches!(error, FeatureError::UnsupportedFormat { .. }));
 }
 
+#[test]
+fn samples_at_the_end_of_the_float_range_are_held_and_stay_finite() {
+    for loud in [f32::MAX, f32::MIN, -3.318_913e38, 1e30, f32::INFINITY, f32::NAN] {
+        for samples in [vec![0.0, 0.0, loud], vec![loud; 5_000]] {
+            let output = resample(&samples, 12_196, 16_000);
+            assert!(output.iter().all(|sample| sample.is_finite()), "{loud}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
