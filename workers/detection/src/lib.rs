@@ -54,7 +54,9 @@ pub use device::{DeviceChoice, OpenedDevice, open_device};
 pub use drift::{DriftPolicy, DriftReference};
 pub use error::DetectionError;
 pub use evaluation::{Evaluation, MAX_FALSE_POSITIVE_RATE, MeanFigures, Means, Rates, evaluate};
-pub use fused::{FusedDetector, Mahalanobis, Part, PartParameters, Pooling, shrunken_covariance};
+pub use fused::{
+    Cycle, CycleParameters, FusedDetector, Look, Mahalanobis, Part, PartParameters, Pooling, shrunken_covariance,
+};
 pub use manifest::{Manifest, NetworkTraining, Standardisation, TrainingSummary};
 pub use model::{ClipView, Judgement, Model};
 pub use package::ModelPackage;

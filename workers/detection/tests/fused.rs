@@ -98,21 +98,45 @@ fn p_values_of_fresh_normal_sound_are_uniform() {
     assert!(greatest < 0.14, "{greatest}");
 }
 
-#[test]
-fn a_part_that_notices_nothing_is_not_in_the_package() {
-    // Bands that swing each by themselves have no rhythm in common.
-    let restless = |seed: u64| {
-        let clip = log_mel(seed, 60, 0.0);
-        let noise = log_mel(seed + 400_000, 60, 0.0);
-        Array2::from_shape_fn(clip.dim(), |(row, mel)| {
-            -40.0 + 3.0 * ((noise[[row, mel]] * 37.0).sin() + (clip[[row, mel]] * 53.0).sin())
-        })
-    };
-    let clips: Vec<TrainingClip> =
-        (0..60).map(|seed| TrainingClip { name: format!("{seed}.wav"), channels: vec![restless(seed)] }).collect();
+/// A machine whose bands swell with its stroke, beside a background that does not; eight decibels louder where `is_foreign`.
+fn stroke(seed: u64, is_foreign: bool) -> Array2<f32> {
+    let noise = log_mel(seed, 90, 0.0);
+    let background_db = if is_foreign { 8.0 } else { 0.0 };
+    let start = seed as f32 * 0.61;
+    Array2::from_shape_fn(noise.dim(), |(row, mel)| {
+        let phase = std::f32::consts::TAU * (start + row as f32 * 0.0737);
+        let machine = 10_f32.powf((4.0 + 5.0 * phase.cos() + 2.0 * (2.0 * phase).cos()) / 10.0);
+        let background = 10_f32.powf((noise[[row, mel]] + 40.0 + background_db) / 10.0);
+        10.0 * (machine + background).log10()
+    })
+}
+
+fn trained_on(clips: impl Iterator<Item = Array2<f32>>) -> ModelPackage {
+    let clips: Vec<TrainingClip> = clips
+        .enumerate()
+        .map(|(number, clip)| TrainingClip { name: format!("{number}.wav"), channels: vec![clip] })
+        .collect();
     let options = TrainingOptions { detector: DetectorKind::Fused, ..options() };
-    let package = train(&clips, &options, &mut |_| ControlFlow::Continue(())).unwrap();
-    let DetectorParameters::Fused(FusedParameters { parts }) = &package.manifest().detector else { panic!("fused") };
-    assert!(parts.iter().all(|part| part.pooling != Pooling::Rhythm), "{parts:?}");
-    assert_eq!(parts[0].pooling, Pooling::Level);
+    train(&clips, &options, &mut |_| ControlFlow::Continue(())).unwrap()
+}
+
+fn poolings(package: &ModelPackage) -> Vec<Pooling> {
+    let DetectorParameters::Fused(FusedParameters { parts, .. }) = &package.manifest().detector else {
+        panic!("fused")
+    };
+    parts.iter().map(|part| part.pooling).collect()
+}
+
+#[test]
+fn a_machine_with_a_stroke_is_heard_by_it_and_one_without_is_not() {
+    let package = trained_on((0..40).map(|seed| stroke(seed, false)));
+    assert_eq!(poolings(&package), [Pooling::Level, Pooling::Cycle]);
+    let read = ModelPackage::from_bytes(&package.to_bytes().unwrap()).unwrap();
+    assert_eq!(read.weights(), package.weights());
+    // Bands that swing each by themselves, and at no rate.
+    let restless = |seed: u64| {
+        let [one, other] = [0, 400_000].map(|offset| log_mel(seed + offset, 60, 0.0));
+        Array2::from_shape_fn(one.dim(), |at| -40.0 + 3.0 * ((one[at] * 37.0).sin() + (other[at] * 53.0).sin()))
+    };
+    assert!(!poolings(&trained_on((0..40).map(restless))).contains(&Pooling::Cycle));
 }

@@ -9,7 +9,7 @@ use super::{
     Backend, Detector, Examined, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training, doubles, geometric_mean,
 };
 use crate::forward::Segment;
-use crate::fused::{FusedDetector, Mahalanobis, Part, PartParameters, Pooling};
+use crate::fused::{Cycle, CycleParameters, FusedDetector, Look, Mahalanobis, Part, PartParameters, Pooling};
 use crate::package::invalid;
 use crate::{Calibration, DetectionError, Manifest, TrainingEvent};
 
@@ -19,6 +19,9 @@ use crate::{Calibration, DetectionError, Manifest, TrainingEvent};
 pub struct FusedParameters {
     /// What is fused.
     pub parts: Vec<PartParameters>,
+    /// The machine's cycle, where one of the parts is about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycle: Option<CycleParameters>,
 }
 
 impl Detector for FusedDetector {
@@ -33,7 +36,8 @@ impl Detector for FusedDetector {
             clips.iter().map(|clip| clip.channels.iter().map(|channel| channel.view()).collect()).collect();
         // A share that is held out is one fold: its clips are scored by a detector of the others, and fitted in the end like all.
         let folds = if split.folds.is_empty() { vec![split.held_out.clone()] } else { split.folds.clone() };
-        let fitted = Self::cross_fit(&views, &folds, options.seed, &mut |done, total| {
+        let step_s = options.spec.hop_length as f64 / f64::from(options.spec.sample_rate_hz);
+        let fitted = Self::cross_fit(&views, &folds, step_s, options.seed, &mut |done, total| {
             // Over in seconds: there is nothing to stop.
             let _ = observe(TrainingEvent::Fold { done, total });
         })?;
@@ -44,41 +48,67 @@ impl Detector for FusedDetector {
     }
 
     fn parameters(&self) -> FusedParameters {
-        FusedParameters { parts: self.parts.iter().map(|part| part.parameters).collect() }
+        FusedParameters {
+            parts: self.parts.iter().map(|part| part.parameters).collect(),
+            cycle: self.cycle().map(|cycle| cycle.parameters),
+        }
     }
 
     fn tensors(&self) -> Vec<NamedTensor> {
-        let parts = self.parts.iter().enumerate();
-        parts
-            .flat_map(|(index, Part { distance, .. })| {
-                let Mahalanobis { mean, deviation, precision } = distance;
-                let [mean_name, deviation_name, precision_name] = part_names(index);
-                [doubles(mean_name, mean), doubles(deviation_name, deviation), doubles(precision_name, precision)]
-            })
-            .collect()
+        let mut tensors = Vec::new();
+        for (index, Part { look, distance, .. }) in self.parts.iter().enumerate() {
+            let Mahalanobis { mean, deviation, precision } = distance;
+            let [mean_name, deviation_name, precision_name] = part_names(index);
+            tensors.push(doubles(mean_name, mean));
+            tensors.push(doubles(deviation_name, deviation));
+            tensors.push(doubles(precision_name, precision));
+            if let Look::Cycle(cycle) = look {
+                tensors.push(doubles(CYCLE_TEMPLATE.to_owned(), &cycle.template));
+                tensors.push(doubles(CYCLE_BANDS.to_owned(), &cycle.bands));
+            }
+        }
+        tensors
     }
 
     fn read(parameters: &FusedParameters, file: &TensorFile<'_>, spec: &FeatureSpec) -> Result<Self, DetectionError> {
-        let parts = &parameters.parts;
-        file.expect(3 * parts.len(), &format!("{} parts", parts.len()))?;
-        let read = |(index, parameters): (usize, &PartParameters)| {
-            let size = parameters.pooling.len(spec.n_mels);
+        let cycle_tensors = if parameters.cycle.is_some() { 2 } else { 0 };
+        file.expect(3 * parameters.parts.len() + cycle_tensors, &format!("{} parts", parameters.parts.len()))?;
+        let mut parts = Vec::with_capacity(parameters.parts.len());
+        for (index, part) in parameters.parts.iter().enumerate() {
+            let look = match part.pooling {
+                Pooling::Level => Look::Level,
+                Pooling::Swing => Look::Swing,
+                Pooling::Cycle => {
+                    let parameters = parameters.cycle.ok_or_else(|| invalid("its cycle is missing".to_owned()))?;
+                    let bands = Cycle::bands_of(spec.n_mels);
+                    Look::Cycle(Cycle {
+                        parameters,
+                        template: file.doubles_2d(CYCLE_TEMPLATE, (bands, 2 * parameters.harmonics))?,
+                        bands: file.doubles_2d(CYCLE_BANDS, (Cycle::BAND_ROWS, bands))?,
+                    })
+                }
+            };
+            let size = look.len(spec.n_mels);
             let [mean, deviation, precision] = part_names(index);
             let distance = Mahalanobis {
                 mean: file.doubles_1d(&mean, size)?,
                 deviation: file.doubles_1d(&deviation, size)?,
                 precision: file.doubles_2d(&precision, (size, size))?,
             };
-            Ok(Part { parameters: *parameters, distance })
-        };
-        Ok(Self { parts: parts.iter().enumerate().map(read).collect::<Result<Vec<Part>, DetectionError>>()? })
+            parts.push(Part { parameters: *part, look, distance });
+        }
+        Ok(Self { parts })
     }
 
-    fn check(&self, _spec: &FeatureSpec) -> Result<(), DetectionError> {
+    fn check(&self, spec: &FeatureSpec) -> Result<(), DetectionError> {
         if !self.parts.iter().any(|part| part.parameters.pooling == Pooling::Level) {
             return Err(invalid("its parts lack the level, which explains".to_owned()));
         }
-        for Part { parameters, distance } in &self.parts {
+        for Part { parameters, look, distance } in &self.parts {
+            if let Look::Cycle(cycle) = look {
+                let step_s = spec.hop_length as f64 / f64::from(spec.sample_rate_hz);
+                cycle.check(step_s).map_err(invalid)?;
+            }
             let Mahalanobis { mean, deviation, precision } = distance;
             let numbers = [parameters.log_mean, parameters.log_deviation, parameters.sensitivity];
             let mut values = mean.iter().chain(deviation).chain(precision).chain(&numbers);
@@ -99,12 +129,19 @@ impl Detector for FusedDetector {
 
     fn summary(&self) -> Option<(&'static str, String)> {
         let parts =
-            self.parts.iter().map(|Part { parameters: PartParameters { pooling, sensitivity, .. }, .. }| {
-                format!("{pooling:?} (sensitivity {sensitivity:.2})").to_lowercase()
+            self.parts.iter().map(|Part { parameters: PartParameters { pooling, sensitivity, .. }, look, .. }| {
+                let rate = match look {
+                    Look::Cycle(cycle) => format!(" of {:.2} a second", cycle.parameters.rate_hz),
+                    Look::Level | Look::Swing => String::new(),
+                };
+                format!("{}{rate} (sensitivity {sensitivity:.2})", format!("{pooling:?}").to_lowercase())
             });
         Some(("fused of", parts.collect::<Vec<_>>().join(", ")))
     }
 }
+
+const CYCLE_TEMPLATE: &str = "cycle.template";
+const CYCLE_BANDS: &str = "cycle.bands";
 
 /// A part's tensors: mean, deviation, precision.
 fn part_names(part: usize) -> [String; 3] {

@@ -1,13 +1,15 @@
-//! The default detector: how far a clip's pooled log-mel lies from the normal ones, seen in three ways and fused.
+//! The default detector: how far a clip's pooled log-mel lies from the normal ones, seen in several ways and fused.
 //!
 //! ```text
-//!  log-mel ─┬─► level   ─► Mahalanobis ─► ln d, in held-out normal deviations ─┐
-//!  [frames, ├─► swing   ─► Mahalanobis ─► …                                    ├─► weighted mean ─► score
-//!   mels]   └─► rhythm  ─► Mahalanobis ─► …  (left out where it notices nothing)┘
+//!  log-mel ─┬─► level ─► Mahalanobis ─► ln d, in held-out normal deviations ───────┐
+//!  [frames, ├─► cycle ─► Mahalanobis ─► …  (where the machine has one)             ├─► weighted mean ─► score
+//!   mels]   └─► swing ─► Mahalanobis ─► …  (where it has none)                     ┘
 //! ```
 //!
 //! No labels anywhere: what a part is worth is found out on normal clips, some of which are held out and altered ([`trial`]).
 
+mod cycle;
+mod look;
 mod mahalanobis;
 mod pooling;
 mod trial;
@@ -15,16 +17,22 @@ mod trial;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
+pub use cycle::{Cycle, CycleParameters};
+pub use look::Look;
 pub use mahalanobis::{Mahalanobis, shrunken_covariance};
 pub use pooling::Pooling;
+
+use self::cycle::Spectra;
 
 use crate::{DetectionError, Examined};
 
 /// One way of looking, with its normal distances.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
-    /// How it looks, and what it makes of what it sees.
+    /// What it makes of what it sees.
     pub parameters: PartParameters,
+    /// How it looks.
+    pub look: Look,
     /// Distances.
     pub distance: Mahalanobis,
 }
@@ -63,14 +71,23 @@ pub(crate) struct CrossFitted {
 const LOG_SPREAD: f64 = 0.25;
 
 impl FusedDetector {
+    /// The machine's cycle, where a part is about it.
+    #[must_use]
+    pub fn cycle(&self) -> Option<&Cycle> {
+        self.parts.iter().find_map(|part| match &part.look {
+            Look::Cycle(cycle) => Some(cycle),
+            Look::Level | Look::Swing => None,
+        })
+    }
+
     /// What it makes of one channel. The score is dimensionless, 1 for a typical normal channel: the geometric mean of the parts' distances, each in
     /// its own normal deviations. The band errors are those of the mean levels.
     #[must_use]
     pub fn examine(&self, spectrogram: ArrayView2<'_, f32>) -> Examined {
         let (mut sum, mut weights) = (0.0, 0.0);
         let mut band_errors = Vec::new();
-        for Part { parameters, distance } in &self.parts {
-            let pooled = parameters.pooling.pool(spectrogram);
+        for Part { parameters, look, distance } in &self.parts {
+            let pooled = look.pool(spectrogram);
             sum += parameters.pooling.weight() * parameters.deviations(distance.distance(pooled.view()));
             weights += parameters.pooling.weight();
             if parameters.pooling == Pooling::Level {
@@ -81,49 +98,42 @@ impl FusedDetector {
     }
 
     /// Fits all parts to clips (each with its channels), scores the clips of every fold by a detector that was not fitted to them, and
-    /// leaves out the parts that notice nothing. `observe` hears of each fold: how many are done, of how many.
+    /// leaves out the parts that notice nothing. Frames are `step_s` apart. `observe` hears of each fold: how many are done, of how many.
     pub(crate) fn cross_fit(
         clips: &[Vec<ArrayView2<'_, f32>>],
         folds: &[Vec<usize>],
+        step_s: f64,
         seed: u64,
         observe: &mut dyn FnMut(usize, usize),
     ) -> Result<CrossFitted, DetectionError> {
+        let spectra = Spectra::of(clips, step_s);
         let (mut tried, mut held_out_errors) = (Vec::new(), Vec::new());
         for (index, pooling) in Pooling::ALL.into_iter().enumerate() {
-            let pooled: Vec<Array2<f64>> = clips.iter().map(|channels| pool_all(pooling, channels)).collect();
-            // Mean over channels of the logarithm of the distance, by clip; the first channel's, and that of its alterations, by kind.
-            let (mut normal, mut first_channel) = (Vec::new(), Vec::new());
-            let mut altered: Vec<Vec<f64>> = vec![Vec::new(); trial::KINDS];
-            for (number, fold) in folds.iter().enumerate() {
-                let distance = Mahalanobis::fit(&stacked(&pooled, |clip| !fold.contains(&clip)))?;
-                for &clip in fold {
-                    normal.push(mean_log(&distance, &pooled[clip]));
-                    first_channel.push(distance.distance(pooled[clip].row(0)).ln());
-                    let mut rng = trial::rng(seed, clip);
-                    for (kind, of_kind) in altered.iter_mut().enumerate() {
-                        let changed = trial::altered(kind, clips[clip][0], &mut rng);
-                        of_kind.push(distance.distance(pooling.pool(changed.view()).view()).ln());
-                    }
-                }
-                if pooling == Pooling::Level {
-                    held_out_errors.extend(fold.iter().map(|clip| band_errors(&distance.mean, &pooled[*clip])));
-                }
-                observe(index * folds.len() + number + 1, Pooling::ALL.len() * folds.len());
+            let fitted = trial::fitted(pooling, clips, &spectra, folds, seed, &mut |done| {
+                observe(index * folds.len() + done, Pooling::ALL.len() * folds.len());
+            })?;
+            // A machine without a cycle.
+            let Some(fitted) = fitted else { continue };
+            if pooling == Pooling::Level {
+                let of_fold = |(fold, distance): (&Vec<usize>, &Mahalanobis)| -> Vec<Vec<f64>> {
+                    fold.iter().map(|clip| band_errors(&distance.mean, &fitted.pooled[*clip])).collect()
+                };
+                held_out_errors = folds.iter().zip(&fitted.distances).flat_map(of_fold).collect();
             }
-            let sensitivity = trial::sensitivity(&first_channel, &altered);
-            tried.push(trial::Tried { pooling, pooled, normal, sensitivity });
+            tried.push(fitted);
         }
         let mut parts = Vec::new();
         let mut sums = vec![0.0; held_out_errors.len()];
         let mut weights = 0.0;
-        for trial::Tried { pooling, pooled, normal, sensitivity } in trial::keep(tried) {
+        for trial::Tried { look, pooled, normal, sensitivity, .. } in trial::keep(tried) {
             let distance = Mahalanobis::fit(&stacked(&pooled, |_| true))?;
+            let pooling = look.pooling();
             let parameters = PartParameters::of(pooling, &normal, sensitivity)?;
             for (sum, log) in sums.iter_mut().zip(&normal) {
                 *sum += pooling.weight() * (log - parameters.log_mean) / parameters.log_deviation;
             }
             weights += pooling.weight();
-            parts.push(Part { parameters, distance });
+            parts.push(Part { parameters, look, distance });
         }
         let held_out_scores = sums.into_iter().map(|sum| (LOG_SPREAD * sum / weights).exp()).collect();
         Ok(CrossFitted { detector: Self { parts }, held_out_scores, held_out_errors })
@@ -145,12 +155,6 @@ impl PartParameters {
     fn deviations(&self, distance: f64) -> f64 {
         (distance.ln() - self.log_mean) / self.log_deviation
     }
-}
-
-fn pool_all(pooling: Pooling, channels: &[ArrayView2<'_, f32>]) -> Array2<f64> {
-    let rows: Vec<Array1<f64>> = channels.iter().map(|channel| pooling.pool(*channel)).collect();
-    let views: Vec<_> = rows.iter().map(|row| row.view()).collect();
-    ndarray::stack(Axis(0), &views).expect("all of one pooling are equally long, and a clip has a channel")
 }
 
 fn stacked(pooled: &[Array2<f64>], is_used: impl Fn(usize) -> bool) -> Array2<f64> {

@@ -7,8 +7,11 @@
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use rayon::prelude::*;
 
-use super::Pooling;
+use super::cycle::{Cycle, Spectra};
+use super::{Look, Mahalanobis, Pooling, mean_log, stacked};
+use crate::DetectionError;
 use crate::metrics::roc_auc;
 
 /// Kinds of alteration.
@@ -74,12 +77,89 @@ fn swing(spectrogram: &mut Array2<f32>, factor: f32) {
 
 /// A part, tried on clips that it was not fitted to.
 pub(super) struct Tried {
-    pub pooling: Pooling,
-    /// Each clip's channels, pooled, `[channels, n]`.
+    /// Learned from all clips.
+    pub look: Look,
+    /// Each clip's channels through that look, `[channels, n]`.
     pub pooled: Vec<Array2<f64>>,
-    /// Logarithm of each clip's distance.
+    /// By fold, fitted to the clips of the others.
+    pub distances: Vec<Mahalanobis>,
+    /// Logarithm of each held-out clip's distance, fold by fold.
     pub normal: Vec<f64>,
+    /// How well it tells them from altered ones, as an AUC.
     pub sensitivity: f64,
+}
+
+/// Fits a part to clips (each with its channels) and tries it on each fold with the others' look and distance; `None` for the cycle of a machine that has
+/// none. `observe` hears how many folds are done.
+pub(super) fn fitted(
+    pooling: Pooling,
+    clips: &[Vec<ArrayView2<'_, f32>>],
+    spectra: &Spectra,
+    folds: &[Vec<usize>],
+    seed: u64,
+    observe: &mut dyn FnMut(usize),
+) -> Result<Option<Tried>, DetectionError> {
+    let everything = |_: usize| true;
+    let Some(look) = learned(pooling, clips, spectra, everything) else { return Ok(None) };
+    let pooled = pool_all(&look, clips);
+    let (mut distances, mut normal, mut first_channel) = (Vec::new(), Vec::new(), Vec::new());
+    let mut altered_logs: Vec<Vec<f64>> = vec![Vec::new(); KINDS];
+    for (number, fold) in folds.iter().enumerate() {
+        let is_fitted = |clip: usize| !fold.contains(&clip);
+        let of_fold = match &look {
+            Look::Cycle(_) => match learned(pooling, clips, spectra, is_fitted) {
+                // Four fifths of the clips do not agree on a cycle: then it is none to rely on.
+                None => return Ok(None),
+                Some(look) => Some((pool_all(&look, clips), look)),
+            },
+            Look::Level | Look::Swing => None,
+        };
+        let (pooled, look) = of_fold.as_ref().map_or((&pooled, &look), |(pooled, look)| (pooled, look));
+        let distance = Mahalanobis::fit(&stacked(pooled, is_fitted))?;
+        let tried: Vec<[f64; KINDS]> = fold
+            .par_iter()
+            .map(|clip| {
+                let mut rng = rng(seed, *clip);
+                std::array::from_fn(|kind| {
+                    let changed = altered(kind, clips[*clip][0], &mut rng);
+                    distance.distance(look.pool(changed.view()).view()).ln()
+                })
+            })
+            .collect();
+        for (clip, logs) in fold.iter().zip(tried) {
+            normal.push(mean_log(&distance, &pooled[*clip]));
+            first_channel.push(distance.distance(pooled[*clip].row(0)).ln());
+            for (of_kind, log) in altered_logs.iter_mut().zip(logs) {
+                of_kind.push(log);
+            }
+        }
+        distances.push(distance);
+        observe(number + 1);
+    }
+    let sensitivity = sensitivity(&first_channel, &altered_logs);
+    Ok(Some(Tried { look, pooled, distances, normal, sensitivity }))
+}
+
+/// The look of the clips that are used.
+fn learned(
+    pooling: Pooling,
+    clips: &[Vec<ArrayView2<'_, f32>>],
+    spectra: &Spectra,
+    is_used: impl Fn(usize) -> bool,
+) -> Option<Look> {
+    match pooling {
+        Pooling::Level => Some(Look::Level),
+        Pooling::Swing => Some(Look::Swing),
+        Pooling::Cycle => {
+            let used = clips.iter().enumerate().filter(|(clip, _)| is_used(*clip));
+            let channels: Vec<_> = used.flat_map(|(_, channels)| channels.iter().copied()).collect();
+            Cycle::fit(&channels, &spectra.mean(&is_used), spectra).map(Look::Cycle)
+        }
+    }
+}
+
+fn pool_all(look: &Look, clips: &[Vec<ArrayView2<'_, f32>>]) -> Vec<Array2<f64>> {
+    clips.par_iter().map(|channels| look.pool_channels(channels)).collect()
 }
 
 /// AUC of altered clips against unaltered ones, mean over kinds.
@@ -88,11 +168,15 @@ pub(super) fn sensitivity(normal: &[f64], altered: &[Vec<f64>]) -> f64 {
     aucs.iter().sum::<f64>() / aucs.len().max(1) as f64
 }
 
-/// The parts worth keeping. The level always is: it explains.
+/// The parts worth keeping. The level always is: it explains. A cycle that is worth it replaces the swing: it is what of the swing
+/// comes again and again, and the rest of the swing is as much the background's.
 pub(super) fn keep(mut tried: Vec<Tried>) -> Vec<Tried> {
     let better_than_chance = |part: &Tried| part.sensitivity - 0.5;
     let best = tried.iter().map(better_than_chance).fold(0.0, f64::max);
-    tried.retain(|part| part.pooling == Pooling::Level || better_than_chance(part) >= LEAST_SHARE * best);
+    tried.retain(|part| part.look.pooling() == Pooling::Level || better_than_chance(part) >= LEAST_SHARE * best);
+    if tried.iter().any(|part| part.look.pooling() == Pooling::Cycle) {
+        tried.retain(|part| part.look.pooling() != Pooling::Swing);
+    }
     tried
 }
 
@@ -102,10 +186,19 @@ mod tests {
 
     #[test]
     fn a_part_that_notices_nothing_is_left_out_and_the_level_never() {
-        let tried = |pooling, sensitivity| Tried { pooling, pooled: Vec::new(), normal: Vec::new(), sensitivity };
-        let parts = vec![tried(Pooling::Level, 0.5), tried(Pooling::Swing, 0.75), tried(Pooling::Rhythm, 0.53)];
-        let kept: Vec<Pooling> = keep(parts).into_iter().map(|part| part.pooling).collect();
-        assert_eq!(kept, [Pooling::Level, Pooling::Swing]);
+        let tried = |look, sensitivity| Tried {
+            look,
+            pooled: Vec::new(),
+            distances: Vec::new(),
+            normal: Vec::new(),
+            sensitivity,
+        };
+        let kept = |level, swing| -> Vec<Pooling> {
+            let kept = keep(vec![tried(Look::Level, level), tried(Look::Swing, swing)]);
+            kept.into_iter().map(|part| part.look.pooling()).collect()
+        };
+        assert_eq!(kept(0.5, 0.75), [Pooling::Level, Pooling::Swing]);
+        assert_eq!(kept(0.75, 0.53), [Pooling::Level]);
     }
 
     #[test]
