@@ -3,8 +3,6 @@
 use ndarray::{Array1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use crate::calibration::quantile;
-
 /// How a spectrogram is pooled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -39,7 +37,11 @@ pub(super) fn swing_len(mels: usize) -> usize {
 
 /// Mean level of each mel band, dB, `[mels]`.
 pub(super) fn level(spectrogram: ArrayView2<'_, f32>) -> Array1<f64> {
-    spectrogram.columns().into_iter().map(mean).collect()
+    let mut sums = Array1::zeros(spectrogram.ncols());
+    for frame in spectrogram.rows() {
+        sums.iter_mut().zip(frame).for_each(|(sum, level)| *sum += f64::from(*level));
+    }
+    sums / spectrogram.nrows() as f64
 }
 
 /// The swing of each wider band, dB.
@@ -47,9 +49,8 @@ pub(super) fn swing(spectrogram: ArrayView2<'_, f32>) -> Array1<f64> {
     /// A band that does not swing at all is told from one that does by this share of its power at the most.
     const SMALLEST_SHARE: f64 = 1e-3;
     let of_band = |power: &Vec<f64>| {
-        let mut ascending = power.clone();
-        ascending.sort_by(f64::total_cmp);
-        let (low, high) = (quantile(&ascending, 0.1), quantile(&ascending, 0.9));
+        let mut power = power.clone();
+        let (low, high) = (selected_quantile(&mut power, 0.1), selected_quantile(&mut power, 0.9));
         10.0 * (high - low).max(SMALLEST_SHARE * high).max(f64::MIN_POSITIVE).log10()
     };
     wide_bands(spectrogram, swing_len(spectrogram.ncols())).iter().map(of_band).collect()
@@ -57,8 +58,13 @@ pub(super) fn swing(spectrogram: ArrayView2<'_, f32>) -> Array1<f64> {
 
 const SWING_BANDS: usize = 16;
 
-fn mean(column: ndarray::ArrayView1<'_, f32>) -> f64 {
-    column.iter().map(|value| f64::from(*value)).sum::<f64>() / column.len() as f64
+/// [`quantile`](crate::calibration::quantile) of values in any order, which it disturbs, without sorting all of them.
+fn selected_quantile(values: &mut [f64], probability: f64) -> f64 {
+    let position = probability * (values.len() - 1) as f64;
+    let below = position.floor() as usize;
+    let (_, low, above) = values.select_nth_unstable_by(below, f64::total_cmp);
+    let high = above.iter().copied().fold(f64::INFINITY, f64::min);
+    if above.is_empty() { *low } else { *low + (position - below as f64) * (high - *low) }
 }
 
 /// Power of wider bands, each the sum of about as many neighbours, `[bands][frames]`.
@@ -124,6 +130,18 @@ mod tests {
             assert!(powers.len() == bands && sums.iter().all(|sum| (sum - mels as f64).abs() < 1e-9), "{sums:?}");
             assert!(powers.iter().all(|power| power[0] >= 1.0), "{mels} in {bands}");
         }
+    }
+
+    #[test]
+    fn a_selected_quantile_is_the_sorted_one() {
+        let values: Vec<f64> = (0..57).map(|index| f64::from(index * 37 % 57)).collect();
+        let mut ascending = values.clone();
+        ascending.sort_by(f64::total_cmp);
+        for probability in [0.0, 0.1, 0.33, 0.9, 1.0] {
+            let expected = crate::calibration::quantile(&ascending, probability);
+            assert_eq!(selected_quantile(&mut values.clone(), probability), expected);
+        }
+        assert_eq!(selected_quantile(&mut [3.0], 0.9), 3.0);
     }
 
     #[test]

@@ -214,7 +214,7 @@ impl Harmonics {
         const STEP: f64 = 0.005;
         /// Higher harmonics are too weak to say more of the rate.
         const SEARCHED: usize = 5;
-        let envelopes = Envelopes::of(spectrogram, BANDS);
+        let envelopes = Envelopes::of(spectrogram);
         let mut best = (f64::NEG_INFINITY, rate);
         for step in -REACH..=REACH {
             let candidate = rate * (1.0 + STEP * f64::from(step));

@@ -3,7 +3,6 @@
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use super::BANDS;
 use super::envelope::Envelopes;
 
 /// Frequencies above are hardly seen any more: half of the frame rate is 0.5.
@@ -54,7 +53,7 @@ impl Spectra {
             .enumerate()
             .map(|(clip, channels)| {
                 let first = channels.first().filter(|_| clip % every == 0)?;
-                Some(Envelopes::of(*first, BANDS).whitened(&frequencies))
+                Some(Envelopes::of(*first).whitened(&frequencies))
             })
             .collect();
         Self { step_s, frames, frequencies, by_clip }
