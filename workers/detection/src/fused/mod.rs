@@ -15,6 +15,7 @@ mod trial;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use mahalanobis::LEAST_DEVIATION_DB;
 pub use mahalanobis::{Mahalanobis, shrunken_covariance};
 pub use pooling::Pooling;
 
@@ -60,7 +61,7 @@ pub(crate) struct CrossFitted {
 }
 
 /// Spread of a score's logarithm for one normal deviation of the fused distance: normal scores lie around 1, nearly all below 2.
-const LOG_SPREAD: f64 = 0.25;
+pub(crate) const LOG_SPREAD: f64 = 0.25;
 
 impl FusedDetector {
     /// What it makes of one channel. The score is dimensionless, 1 for a typical normal channel: the geometric mean of the parts' distances, each in
