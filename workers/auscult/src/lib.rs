@@ -8,6 +8,7 @@
 //!                    ├─ model_file    model packages on disk, written whole or not at all
 //!                    ├─ picture       log-mel spectrograms, score histograms and ROC curves as PNG
 //!                    ├─ report        evaluations and data sets as pages for the browser; DCASE's CSV files
+//!                    ├─ table         tables of pooled log-mels, and what detectors are worth on them
 //!                    ├─ simulator     machine sound from physics, for the demo
 //!                    ├─ demo          the live screen, the plain lines and the closing summary
 //!                    ├─ band          a frequency band in words
@@ -31,4 +32,5 @@ pub mod pipeline;
 pub mod progress;
 pub mod report;
 pub mod simulator;
+pub mod table;
 pub mod worker;

@@ -11,6 +11,7 @@
 //! | [`vectors`] | a spectrogram's stacked vectors, without copying them |
 //! | `detector` | what every kind of detector can do, and the list of the kinds |
 //! | `fused` | the default detector: Mahalanobis distances of pooled log-mels |
+//! | `pooled` | other distances of pooled log-mels, and of vectors that somebody else pooled |
 //! | `autoencoder`, `fit` | the reference method's network, and how it learns |
 //! | `train` | who fits on what, who is held out, and the package that results |
 //! | [`calibration`] | held-out scores to threshold, p-value and health index |
@@ -29,6 +30,7 @@ mod autoencoder;
 pub mod bearing;
 pub mod bootstrap;
 pub mod calibration;
+mod cholesky;
 mod detector;
 mod device;
 pub mod drift;
@@ -42,6 +44,7 @@ mod manifest;
 pub mod metrics;
 mod model;
 mod package;
+mod pooled;
 mod sweep;
 mod train;
 pub mod vectors;
@@ -49,7 +52,10 @@ pub mod vectors;
 pub use alert::{AlertPolicy, Heard, Observation, WatchPolicy, observe_chunk};
 pub use autoencoder::{Autoencoder, Dense};
 pub use calibration::{Calibration, GammaFit};
-pub use detector::{AutoencoderParameters, DetectorKind, DetectorParameters, Examined, FusedParameters, Weights};
+pub use detector::{
+    AutoencoderParameters, DetectorKind, DetectorParameters, Examined, FusedParameters, PooledParameters,
+    PooledPartParameters, Weights,
+};
 pub use device::{DeviceChoice, OpenedDevice, open_device};
 pub use drift::{DriftPolicy, DriftReference};
 pub use error::DetectionError;
@@ -60,5 +66,9 @@ pub use fused::{
 pub use manifest::{Manifest, NetworkTraining, Standardisation, TrainingSummary};
 pub use model::{ClipView, Judgement, Model};
 pub use package::ModelPackage;
+pub use pooled::{
+    BandNeighbours, GaussianMixture, LogScale, MahalanobisShape, MixtureShape, NeighboursShape, PooledDetector,
+    PooledPart, RankPooling, VectorScores, judge_vectors, pool_all,
+};
 pub use sweep::{OperatingPoint, sweep};
 pub use train::{HoldOut, MIN_CLIPS, Phase, TrainingClip, TrainingEvent, TrainingOptions, train};

@@ -136,7 +136,7 @@ pub(super) struct DataArgs {
     ///
     /// Ids are made of folder and file names, such as fan_id_00. The end of one will do where only one ends so: id_00.
     #[arg(long, value_name = "ID")]
-    machine: Option<String>,
+    pub(super) machine: Option<String>,
 }
 
 impl DataArgs {

@@ -79,18 +79,21 @@ struct Contender {
     options: fn() -> TrainingOptions,
 }
 
-const CONTENDERS: [Contender; 3] = [
+const CONTENDERS: [Contender; 6] = [
     Contender { name: "reference", options: reference },
     Contender { name: "autoencoder", options: TrainingOptions::default },
-    Contender { name: "fused", options: fused },
+    Contender { name: "fused", options: || of(DetectorKind::Fused) },
+    Contender { name: "pooled", options: || of(DetectorKind::Pooled) },
+    Contender { name: "gmm", options: || of(DetectorKind::Gmm) },
+    Contender { name: "knn", options: || of(DetectorKind::Knn) },
 ];
 
 fn reference() -> TrainingOptions {
     TrainingOptions { spec: FeatureSpec::reference_method(), standardise: false, ..TrainingOptions::default() }
 }
 
-fn fused() -> TrainingOptions {
-    TrainingOptions { detector: DetectorKind::Fused, ..TrainingOptions::default() }
+fn of(detector: DetectorKind) -> TrainingOptions {
+    TrainingOptions { detector, ..TrainingOptions::default() }
 }
 
 /// A data set, and where its models are trained.
@@ -334,7 +337,7 @@ mod tests {
             false_alarm_rate: 0.01,
             json: true,
         };
-        let contender = Contender { name: "fused", options: fused };
+        let contender = Contender { name: "fused", options: || of(DetectorKind::Fused) };
         let row = summary(
             &sets[1],
             &contender,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use auscult_detection::{Evaluation, Judgement, Means, Model, ModelPackage, Rates, evaluate};
 use clap::Args;
 use serde::Serialize;
@@ -15,7 +15,8 @@ use crate::picture::{ScorePicture, draw_scores};
 use crate::report::dcase;
 use crate::report::evaluation::EvaluationPage;
 use crate::report::judged::{self, JudgedClip, scores_by_class};
-use crate::{clips, interrupt, model_file};
+use crate::table::{Table, TableFigures, TablesReport};
+use crate::{clips, interrupt, model_file, table};
 
 /// Judge a data set's test clips and say how well normal and abnormal are told apart
 ///
@@ -26,10 +27,16 @@ use crate::{clips, interrupt, model_file};
 #[command(after_help = AFTER_HELP)]
 pub struct EvaluateArgs {
     /// The model, made by `auscult train`
-    #[arg(value_name = "MODEL")]
-    model: PathBuf,
-    #[command(flatten)]
-    data: DataArgs,
+    #[arg(value_name = "MODEL", required_unless_present = "table")]
+    model: Option<PathBuf>,
+    /// Folder of recordings (see the layouts below)
+    #[arg(value_name = "DATA_DIR", required_unless_present = "table")]
+    data: Option<PathBuf>,
+    /// Use only this machine of the folder; otherwise all its machines' clips are pooled
+    ///
+    /// Ids are made of folder and file names, such as fan_id_00. The end of one will do where only one ends so: id_00.
+    #[arg(long, value_name = "ID")]
+    machine: Option<String>,
     /// Print one JSON object instead of tables
     #[arg(long)]
     json: bool,
@@ -44,6 +51,31 @@ pub struct EvaluateArgs {
     out: Option<PathBuf>,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    tables: TableArgs,
+}
+
+/// Features that were pooled elsewhere.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Tables")]
+struct TableArgs {
+    /// Evaluate on tables of pooled log-mels instead of recordings; of several files the means, too
+    ///
+    /// Columns: clip, label (normal or abnormal), band_000, band_001, … Detectors are fitted to part of the normal clips and tested with the
+    /// abnormal ones and as many other normal ones. There is no model file.
+    #[arg(
+        long,
+        value_name = "FILE.csv|FILE.parquet",
+        num_args = 1..,
+        conflicts_with_all = ["model", "data", "machine", "plot", "out", "device"]
+    )]
+    table: Vec<PathBuf>,
+    /// What draws the normal clips that are tested with
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    seed: u64,
+    /// Share of normal clips that may score above the threshold
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
+    false_alarm_rate: f64,
 }
 
 const AFTER_HELP: &str = concat!(
@@ -53,11 +85,17 @@ Examples:
   auscult evaluate compressor.safetensors recordings/ --out results/     # results/report.html
   auscult evaluate compressor.safetensors recordings/ --plot scores.png
   auscult evaluate fan.safetensors mimii/6_dB_fan --machine id_00 --json | jq .auc
+  auscult evaluate --table fan.parquet                                   # features that were pooled elsewhere
+  auscult evaluate --table fan_id_*.csv --seed 1 --json | jq .means
 
 --json prints one object: auc, pauc (false-positive rate up to 0.1), threshold, n_normal, n_abnormal;
 with the abnormal class positive precision, recall, f1, accuracy; the same four with the normal
 class positive under normal_positive. Of several machines also means: machines, and auc and pauc
 under arithmetic and under harmonic.
+
+Of a table the object also has table, bands, n_train, seed, average_precision, intervals, and under
+detectors the same figures of each detector alone; the object's own are those of all fused. Of several
+tables it has them under tables, and means and means_by_detector.
 
 ",
     data_dir_help!()
@@ -68,8 +106,14 @@ under arithmetic and under harmonic.
 /// # Errors
 /// When the model or too many clips cannot be read, or there are no clips of one class.
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
-    let package = model_file::read(&args.model)?;
-    let dataset = args.data.discover()?;
+    if !args.tables.table.is_empty() {
+        return evaluate_tables(&args.tables, args.json);
+    }
+    let (Some(model), Some(data)) = (&args.model, &args.data) else {
+        bail!("give a model and a folder of recordings, or --table with a file");
+    };
+    let package = model_file::read(model)?;
+    let dataset = DataArgs { data: data.clone(), machine: args.machine.clone() }.discover()?;
     dataset.check_testable()?;
     if let Some(plot) = &args.plot {
         model_file::check_writable(plot)?;
@@ -100,7 +144,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
             abnormal: &abnormal,
             threshold,
             auc: evaluation.auc.unwrap_or(f64::NAN),
-            title: &format!("{} on {}", package.manifest().model_id, args.data.data.display()),
+            title: &format!("{} on {}", package.manifest().model_id, data.display()),
             subtitle: &format!(
                 "model version {}, {} normal and {} abnormal clips",
                 package.model_ref().version,
@@ -111,10 +155,24 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
         model_file::write_whole(path, &canvas.png()?)?;
     }
     if let Some(folder) = &args.out {
-        write_report(folder, &package, &args.data.data, &clips)?;
+        write_report(folder, &package, data, &clips)?;
         if !args.json {
             writeln!(out, "\nwrote {}, and DCASE's CSV files beside it", folder.join(PAGE_NAME).display())?;
         }
+    }
+    Ok(())
+}
+
+fn evaluate_tables(args: &TableArgs, json: bool) -> anyhow::Result<()> {
+    let read = args.table.iter().map(|path| Table::read(path)).collect::<anyhow::Result<Vec<Table>>>()?;
+    let figures = |table: &Table| TableFigures::of(table, args.seed, args.false_alarm_rate);
+    let report = TablesReport::of(read.iter().map(figures).collect::<anyhow::Result<_>>()?);
+    let mut out = std::io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, &report).context("cannot write the figures")?;
+        writeln!(out)?;
+    } else {
+        table::write_report(&mut out, &report)?;
     }
     Ok(())
 }

@@ -34,7 +34,11 @@ pub struct TrainArgs {
     /// The model's name [default: the file's, without its ending]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// What is trained: fused takes seconds; autoencoder is the reference method's network, on standardised levels
+    /// What is trained; all but the networks take seconds
+    ///
+    /// fused: distances of level, swing and rhythm. pooled: distances of levels pooled from mean to maximum, for knocks. gmm: clouds of mean levels, for
+    /// machines that run in several ways. knn: the nearest normal clips, band by band. autoencoder: the reference method's network, on
+    /// standardised levels.
     #[arg(long, value_name = "DETECTOR", default_value = DetectorKind::Fused.name(), value_parser = detectors())]
     detector: DetectorKind,
     /// Passes over the training sound (autoencoder)
@@ -72,6 +76,7 @@ Examples:
   auscult train mimii/6_dB_fan --machine id_00 --out fan-00.safetensors
   auscult train recordings/ --out reference.safetensors --reference-method
   auscult train recordings/ --out network.safetensors --detector autoencoder --epochs 60
+  auscult train recordings/ --out valve.safetensors --detector pooled
   auscult train recordings/ --out fine.safetensors --mels 128 --n-fft 2048
 
 ",

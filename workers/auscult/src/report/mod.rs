@@ -16,4 +16,4 @@ pub mod exploration;
 mod html;
 pub mod judged;
 mod plot;
-mod table;
+pub(crate) mod table;

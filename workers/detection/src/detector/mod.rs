@@ -10,6 +10,7 @@
 
 mod autoencoder;
 mod fused;
+mod pooled;
 mod tensors;
 
 use std::ops::ControlFlow;
@@ -20,10 +21,12 @@ use serde::{Deserialize, Serialize};
 
 pub use autoencoder::AutoencoderParameters;
 pub use fused::FusedParameters;
+pub use pooled::{PooledParameters, PooledPartParameters};
 pub(crate) use tensors::{NamedTensor, TensorFile, doubles, floats};
 
 use crate::forward::Segment;
-use crate::fused::FusedDetector;
+use crate::fused::{FusedDetector, Mahalanobis};
+use crate::pooled::{BandNeighbours, GaussianMixture, MahalanobisShape, MixtureShape, NeighboursShape, PooledDetector};
 use crate::train::Split;
 use crate::{
     Autoencoder, Calibration, DetectionError, Manifest, NetworkTraining, Standardisation, TrainingClip, TrainingEvent,
@@ -243,6 +246,12 @@ detectors! {
     Fused(FusedDetector, FusedParameters, "fused"),
     /// The reference method's network: dense layers, ReLU between them, linear output. The score is the mean squared reconstruction error, dB².
     Autoencoder(Autoencoder, AutoencoderParameters, "autoencoder"),
+    /// Mahalanobis distances of log-mels pooled from mean to maximum, fused. The score is dimensionless.
+    Pooled(PooledDetector<Mahalanobis>, PooledParameters<MahalanobisShape>, "pooled"),
+    /// A mixture of Gaussian clouds of mean log-mels. The score is dimensionless.
+    Gmm(PooledDetector<GaussianMixture>, PooledParameters<MixtureShape>, "gmm"),
+    /// The nearest normal clips, group of bands by group of bands. The score is dimensionless.
+    Knn(PooledDetector<BandNeighbours>, PooledParameters<NeighboursShape>, "knn"),
 }
 
 impl Default for DetectorKind {

@@ -3,6 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 use crate::DetectionError;
+use crate::cholesky::Cholesky;
 
 /// Mean, deviations, and the inverse of a shrunken correlation matrix.
 ///
@@ -19,7 +20,7 @@ pub struct Mahalanobis {
 }
 
 /// No element is taken to vary less than that, dB: below, numbers and not sounds would be compared.
-const LEAST_DEVIATION_DB: f64 = 0.05;
+pub(crate) const LEAST_DEVIATION_DB: f64 = 0.05;
 
 impl Mahalanobis {
     /// Fits it to vectors, `[vectors, n]`.
@@ -34,10 +35,10 @@ impl Mahalanobis {
         let deviation =
             centred.map_axis(Axis(0), |column| (column.dot(&column) / count).sqrt().max(LEAST_DEVIATION_DB));
         let correlation = shrunken_covariance(&(centred / &deviation));
-        let precision = inverse(&correlation);
-        let precision =
-            precision.ok_or_else(|| DetectionError::Training("the clips seem to be copies of one".to_owned()))?;
-        Ok(Self { mean, deviation, precision })
+        let cholesky = Cholesky::of(&correlation);
+        let cholesky =
+            cholesky.ok_or_else(|| DetectionError::Training("the clips seem to be copies of one".to_owned()))?;
+        Ok(Self { mean, deviation, precision: cholesky.inverse() })
     }
 
     /// The squared distance of a vector, divided by its length: about 1 for normal ones.
@@ -68,36 +69,6 @@ pub fn shrunken_covariance(centred: &Array2<f64>) -> Array2<f64> {
     covariance
 }
 
-/// Inverse of a symmetric positive definite matrix by Cholesky's factor; `None` when it is not one.
-fn inverse(matrix: &Array2<f64>) -> Option<Array2<f64>> {
-    let size = matrix.nrows();
-    let mut factor = Array2::<f64>::zeros((size, size));
-    for row in 0..size {
-        for column in 0..=row {
-            let known = factor.row(row).dot(&factor.row(column));
-            let rest = matrix[[row, column]] - known;
-            factor[[row, column]] = if row == column {
-                if rest <= 0.0 {
-                    return None;
-                }
-                rest.sqrt()
-            } else {
-                rest / factor[[column, column]]
-            };
-        }
-    }
-    // The factor's own inverse, column by column; then L⁻ᵀ L⁻¹.
-    let mut inverted = Array2::<f64>::zeros((size, size));
-    for column in 0..size {
-        for row in column..size {
-            let unit = f64::from(u8::from(row == column));
-            let known = (column..row).map(|index| factor[[row, index]] * inverted[[index, column]]).sum::<f64>();
-            inverted[[row, column]] = (unit - known) / factor[[row, row]];
-        }
-    }
-    Some(inverted.t().dot(&inverted))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,14 +81,6 @@ mod tests {
         let expected = array![[1.84, 0.72, 0.36], [0.72, 1.84, 0.48], [0.36, 0.48, 1.12]];
         let found = shrunken_covariance(&centred);
         assert!((&found - &expected).iter().all(|apart| apart.abs() < 1e-12), "{found}");
-    }
-
-    #[test]
-    fn the_inverse_undoes_the_matrix() {
-        let matrix = array![[2.0, 0.5, 0.1], [0.5, 1.5, -0.3], [0.1, -0.3, 1.0]];
-        let product = matrix.dot(&inverse(&matrix).unwrap());
-        assert!((&product - &Array2::<f64>::eye(3)).iter().all(|apart| apart.abs() < 1e-12), "{product}");
-        assert!(inverse(&array![[1.0, 2.0], [2.0, 1.0]]).is_none());
     }
 
     #[test]

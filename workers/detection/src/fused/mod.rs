@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cycle::{Cycle, CycleParameters};
 pub use look::Look;
+pub(crate) use mahalanobis::LEAST_DEVIATION_DB;
 pub use mahalanobis::{Mahalanobis, shrunken_covariance};
 pub use pooling::Pooling;
 
@@ -68,7 +69,7 @@ pub(crate) struct CrossFitted {
 }
 
 /// Spread of a score's logarithm for one normal deviation of the fused distance: normal scores lie around 1, nearly all below 2.
-const LOG_SPREAD: f64 = 0.25;
+pub(crate) const LOG_SPREAD: f64 = 0.25;
 
 impl FusedDetector {
     /// The machine's cycle, where a part is about it.

@@ -1,0 +1,182 @@
+//! Distances of pooled log-mels as detectors: one kind for each distance.
+
+use auscult_schemas::FeatureSpec;
+use ndarray::ArrayView2;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{Backend, Detector, Examined, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training, geometric_mean};
+use crate::forward::Segment;
+use crate::fused::Mahalanobis;
+use crate::package::invalid;
+use crate::pooled::{
+    BandNeighbours, GaussianMixture, LogScale, PooledDetector, PooledPart, RankPooling, VectorDistance,
+};
+use crate::{Calibration, DetectionError, Manifest, TrainingEvent};
+
+/// What a detector of pooled log-mels is made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PooledParameters<S> {
+    /// One for each way of pooling.
+    pub parts: Vec<PooledPartParameters<S>>,
+}
+
+/// A part's numbers in the manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PooledPartParameters<S> {
+    /// How the spectrogram is pooled.
+    pub pooling: RankPooling,
+    /// What held-out normal distances are like.
+    pub log_distance: LogScale,
+    /// The shape of what distances are measured with.
+    pub distance: S,
+}
+
+/// A distance whose pooling is settled.
+pub(crate) trait PooledKind: VectorDistance + Clone + 'static {
+    /// How spectrograms are pooled for it.
+    const POOLINGS: &'static [RankPooling];
+
+    /// What it is made of, for people.
+    fn describe(&self) -> Option<String> {
+        None
+    }
+}
+
+/// From what sounds all the time to what sounds once; and what is never silent.
+impl PooledKind for Mahalanobis {
+    const POOLINGS: &'static [RankPooling] = &[
+        RankPooling::MEAN,
+        RankPooling::Ranked(0.99),
+        RankPooling::Ranked(0.9),
+        RankPooling::Ranked(0.5),
+        RankPooling::Ranked(0.0),
+        RankPooling::Minimum,
+    ];
+}
+
+impl PooledKind for GaussianMixture {
+    const POOLINGS: &'static [RankPooling] = &[RankPooling::MEAN];
+
+    fn describe(&self) -> Option<String> {
+        Some(format!("{} of them", self.precisions.len()))
+    }
+}
+
+impl PooledKind for BandNeighbours {
+    const POOLINGS: &'static [RankPooling] = &[RankPooling::MEAN];
+
+    fn describe(&self) -> Option<String> {
+        Some(format!("{} normal vectors, in {} groups of bands", self.vectors.nrows(), self.normal.len()))
+    }
+}
+
+impl<D: PooledKind> Detector for PooledDetector<D> {
+    type Parameters = PooledParameters<D::Shape>;
+
+    const HELD_OUT_IN_STRETCHES: bool = true;
+    const UNIT: &'static str = "";
+
+    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<Learnt<Self>, DetectionError> {
+        let Training { clips, options, split } = *training;
+        let views: Vec<Vec<_>> =
+            clips.iter().map(|clip| clip.channels.iter().map(|channel| channel.view()).collect()).collect();
+        // A share that is held out is one fold: its clips are scored by a detector of the others, and fitted in the end like all.
+        let folds = if split.folds.is_empty() { vec![split.held_out.clone()] } else { split.folds.clone() };
+        let fitted = Self::cross_fit(D::POOLINGS, &views, &folds, options.seed, &mut |done, total| {
+            // Over in seconds: there is nothing to stop.
+            let _ = observe(TrainingEvent::Fold { done, total });
+        })?;
+        let _ = observe(TrainingEvent::Calibrating { held_out: fitted.held_out_scores.len() });
+        let calibration =
+            Calibration::of_scores(fitted.held_out_scores, &fitted.held_out_errors, options.false_alarm_rate)?;
+        Ok(Learnt { detector: fitted.detector, standardisation: None, calibration, network: None })
+    }
+
+    fn parameters(&self) -> Self::Parameters {
+        let parameters = |part: &PooledPart<D>| PooledPartParameters {
+            pooling: part.pooling,
+            log_distance: part.scale,
+            distance: part.distance.shape(),
+        };
+        PooledParameters { parts: self.parts.iter().map(parameters).collect() }
+    }
+
+    fn tensors(&self) -> Vec<NamedTensor> {
+        let parts = self.parts.iter().enumerate();
+        parts.flat_map(|(index, part)| part.distance.tensors(&prefix(index))).collect()
+    }
+
+    fn read(parameters: &Self::Parameters, file: &TensorFile<'_>, spec: &FeatureSpec) -> Result<Self, DetectionError> {
+        let parts = &parameters.parts;
+        let counts = parts.iter().map(|part| D::tensor_count(&part.distance));
+        file.expect(counts.fold(0, usize::saturating_add), &format!("{} parts", parts.len()))?;
+        let read = |(index, part): (usize, &PooledPartParameters<D::Shape>)| {
+            let distance = D::read(&part.distance, spec.n_mels, &prefix(index), file)?;
+            Ok(PooledPart { pooling: part.pooling, scale: part.log_distance, distance })
+        };
+        Ok(Self { parts: parts.iter().enumerate().map(read).collect::<Result<_, DetectionError>>()? })
+    }
+
+    fn check(&self, _spec: &FeatureSpec) -> Result<(), DetectionError> {
+        if self.parts.is_empty() {
+            return Err(invalid("it has no parts".to_owned()));
+        }
+        for PooledPart { pooling, scale, distance } in &self.parts {
+            if !pooling.is_sound() {
+                return Err(invalid(format!("{pooling:?} is no way of pooling")));
+            }
+            let LogScale { mean, deviation } = *scale;
+            if !mean.is_finite() || !deviation.is_finite() || deviation <= 0.0 {
+                return Err(invalid("a part's normal distances are no sensible numbers".to_owned()));
+            }
+            distance.check().map_err(invalid)?;
+        }
+        Ok(())
+    }
+
+    fn scorer(&self, manifest: &Manifest, _backend: Backend<'_>) -> Result<Box<dyn Scorer>, DetectionError> {
+        // A few sums a clip: on no device would they be faster.
+        Ok(Box::new(PooledScorer { detector: self.clone(), mels: manifest.feature_spec.n_mels }))
+    }
+
+    fn summary(&self) -> Option<(&'static str, String)> {
+        let name = |pooling: RankPooling| match pooling {
+            RankPooling::MEAN => "mean".to_owned(),
+            RankPooling::Ranked(r) if r == 0.0 => "maximum".to_owned(),
+            RankPooling::Ranked(r) => format!("ranked {r}"),
+            RankPooling::Minimum => "minimum".to_owned(),
+        };
+        let parts = self.parts.iter().map(|part| match part.distance.describe() {
+            Some(description) => format!("{} ({description})", name(part.pooling)),
+            None => name(part.pooling),
+        });
+        Some(("pooled by", parts.collect::<Vec<_>>().join(", ")))
+    }
+}
+
+fn prefix(part: usize) -> String {
+    format!("parts.{part:02}")
+}
+
+struct PooledScorer<D> {
+    detector: PooledDetector<D>,
+    mels: usize,
+}
+
+impl<D: PooledKind> Scorer for PooledScorer<D> {
+    fn examine(&self, channels: &[Segment<'_>]) -> Result<Vec<Examined>, DetectionError> {
+        let of_channel = |channel: &Segment<'_>| {
+            let spectrogram = ArrayView2::from_shape((channel.len() / self.mels, self.mels), channel);
+            self.detector.examine(spectrogram.expect("a checked clip's channel holds whole frames"))
+        };
+        Ok(channels.par_iter().map(of_channel).collect())
+    }
+
+    fn combine(&self, channel_scores: &[f64]) -> f64 {
+        // Distances are compared by their ratios.
+        geometric_mean(channel_scores)
+    }
+}
