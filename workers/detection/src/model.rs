@@ -1,6 +1,6 @@
 //! A model at work: many clips in, one judgement of each out.
 
-use auscult_schemas::{DeviatingBand, FeatureSpec, FeatureSpecHash, ModelRef};
+use auscult_schemas::{DeviatingBand, FeatureSpec, FeatureSpecHash, ModelRef, TimeCourse};
 use candle_core::Device;
 use ndarray::ArrayView2;
 use rayon::prelude::*;
@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::explain::{BandEdges, band_edges, deviating_bands};
 use crate::forward::{BandErrors, CpuNetwork, Segment, TensorNetwork};
 use crate::fused::{Examined, FusedDetector};
-use crate::{DetectionError, Manifest, ModelPackage, Weights, vectors};
+use crate::{DetectionError, Manifest, ModelPackage, Weights, time_course, vectors};
 
 /// One clip's log-mel spectrogram.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +41,8 @@ pub struct Judgement {
     pub anomalous: bool,
     /// The frequency bands that deviate, widest share first.
     pub bands: Vec<DeviatingBand>,
+    /// When within the clip it deviates; only of an anomalous one.
+    pub time_course: Option<TimeCourse>,
     /// Mean level of each mel band over frames and channels, dB, `[mels]`: what drift is measured on.
     pub band_levels_db: Vec<f32>,
 }
@@ -180,7 +182,32 @@ impl Model {
             }
             judgements.push(judgement);
         }
+        for (clip, judgement) in clips.iter().zip(&mut judgements).filter(|(_, judgement)| judgement.anomalous) {
+            judgement.time_course = self.time_course(clip)?;
+        }
         Ok(judgements)
+    }
+
+    /// When within a clip it deviates. Of a network that takes another pass over the clip, in slices.
+    fn time_course(&self, clip: &ClipView<'_>) -> Result<Option<TimeCourse>, DetectionError> {
+        let Manifest { feature_spec: spec, calibration, drift_reference, .. } = &self.manifest;
+        let slices = time_course::slices(clip.frames, spec);
+        let channels = clip.values.chunks_exact(clip.frames * clip.mels);
+        let segments = channels.flat_map(|channel| {
+            // Neighbours share the rows that the last vectors of the one and the first of the other have in common.
+            slices.iter().map(|slice| &channel[slice.start * clip.mels..(slice.end + spec.frames - 1) * clip.mels])
+        });
+        let segments: Vec<Segment<'_>> = segments.collect();
+        let sums = match &self.engine {
+            Engine::Cpu(network) => network.band_errors(&segments),
+            Engine::Tensor(network) => network.band_errors(&segments)?,
+            Engine::Fused(_) => {
+                let normal_db = &drift_reference.mean_band_levels_db;
+                return Ok(time_course::of_levels(clip, normal_db, calibration, spec));
+            }
+        };
+        let errors: Vec<f64> = self.mean_errors(&segments, sums).into_iter().map(|slice| slice.score).collect();
+        Ok(time_course::of_errors(&errors, clip.frames, calibration, spec))
     }
 
     /// Sums over a channel's vectors to means, whose own mean is its score.
@@ -215,14 +242,19 @@ impl Model {
             Engine::Fused(_) => (channel_scores.iter().map(|score| score.ln()).sum::<f64>() / count).exp(),
         };
         let channel_errors: Vec<&[f64]> = channels.iter().map(|channel| channel.band_errors.as_slice()).collect();
+        let band_levels_db = mean_band_levels(clip.values, clip.mels);
+        let normal = &self.manifest.drift_reference.mean_band_levels_db;
+        let level_changes: Vec<f64> =
+            band_levels_db.iter().zip(normal).map(|(level, normal)| f64::from(*level) - normal).collect();
         Judgement {
             score,
             p_value: calibration.p_value(score),
             health_index: calibration.health_index(score),
             threshold: calibration.threshold,
             anomalous: score > calibration.threshold,
-            bands: deviating_bands(&mean_over_channels(&channel_errors), calibration, &self.edges),
-            band_levels_db: mean_band_levels(clip.values, clip.mels),
+            bands: deviating_bands(&mean_over_channels(&channel_errors), &level_changes, calibration, &self.edges),
+            time_course: None,
+            band_levels_db,
             channel_scores,
         }
     }
