@@ -9,6 +9,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`vectors`] | a spectrogram's stacked vectors, without copying them |
+//! | `detector` | what every kind of detector can do, and the list of the kinds |
 //! | `fused` | the default detector: Mahalanobis distances of pooled log-mels |
 //! | `autoencoder`, `fit` | the reference method's network, and how it learns |
 //! | `train` | who fits on what, who is held out, and the package that results |
@@ -31,6 +32,7 @@ mod autoencoder;
 pub mod bearing;
 pub mod bootstrap;
 pub mod calibration;
+mod detector;
 mod deviation;
 mod device;
 pub mod drift;
@@ -56,15 +58,16 @@ pub mod words;
 pub use alert::{AlertPolicy, Heard, Observation, WatchPolicy, observe_chunk};
 pub use autoencoder::{Autoencoder, Dense};
 pub use calibration::{Calibration, GammaFit};
+pub use detector::{AutoencoderParameters, DetectorKind, DetectorParameters, Examined, FusedParameters, Weights};
 pub use device::{DeviceChoice, OpenedDevice, open_device};
 pub use drift::{DriftPolicy, DriftReference};
 pub use error::DetectionError;
 pub use evaluation::{Evaluation, MAX_FALSE_POSITIVE_RATE, MeanFigures, Means, Rates, evaluate};
 pub use false_alarms::{AlarmCounts, Cadence, FalseAlarms};
-pub use fused::{Examined, FusedDetector, Mahalanobis, Part, PartParameters, Pooling, shrunken_covariance};
+pub use fused::{FusedDetector, Mahalanobis, Part, PartParameters, Pooling, shrunken_covariance};
 pub use healthy::HealthyClip;
-pub use manifest::{DetectorParameters, Manifest, NetworkTraining, Standardisation, TrainingSummary};
+pub use manifest::{Manifest, NetworkTraining, Standardisation, TrainingSummary};
 pub use model::{ClipView, Judgement, Model};
-pub use package::{ModelPackage, Weights};
+pub use package::ModelPackage;
 pub use sweep::{OperatingPoint, sweep};
-pub use train::{DetectorKind, HoldOut, MIN_CLIPS, Phase, TrainingClip, TrainingEvent, TrainingOptions, train};
+pub use train::{HoldOut, MIN_CLIPS, Phase, TrainingClip, TrainingEvent, TrainingOptions, train};

@@ -4,8 +4,7 @@ use auscult_schemas::{FeatureSpec, FeatureSpecHash, ModelId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::fused::PartParameters;
-use crate::{Calibration, DriftReference, HoldOut};
+use crate::{Calibration, DetectorParameters, DriftReference, HoldOut};
 
 /// Everything about a model but its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,22 +39,6 @@ pub struct Manifest {
 impl Manifest {
     /// The layout version that this build reads and writes.
     pub const FORMAT_VERSION: u32 = 1;
-}
-
-/// A detector's kind and shape.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum DetectorParameters {
-    /// Dense autoencoder, ReLU between its layers, linear output; the score is the mean squared reconstruction error.
-    Autoencoder {
-        /// Layer widths from input to output.
-        widths: Vec<usize>,
-    },
-    /// Mahalanobis distances of differently pooled log-mels, fused; the score is dimensionless.
-    Fused {
-        /// What is fused.
-        parts: Vec<PartParameters>,
-    },
 }
 
 /// The scaling of the input: `(dB - mean of its band) / deviation`.

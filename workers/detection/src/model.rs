@@ -1,14 +1,12 @@
 //! A model at work: many clips in, one judgement of each out.
 
-use auscult_schemas::{DeviatingBand, FeatureSpec, FeatureSpecHash, ModelRef, TimeCourse};
+use auscult_schemas::{DeviatingBand, FeatureSpecHash, ModelRef, TimeCourse};
 use candle_core::Device;
-use ndarray::ArrayView2;
-use rayon::prelude::*;
 
+use crate::detector::{Backend, Examined, Scorer};
 use crate::explain::{BandEdges, band_edges, deviating_bands};
-use crate::forward::{BandErrors, CpuNetwork, Segment, TensorNetwork};
-use crate::fused::{Examined, FusedDetector};
-use crate::{DetectionError, Manifest, ModelPackage, Weights, time_course, vectors};
+use crate::forward::Segment;
+use crate::{DetectionError, Manifest, ModelPackage, time_course};
 
 /// One clip's log-mel spectrogram.
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +24,8 @@ pub struct ClipView<'a> {
 /// What a model says of one clip.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
-    /// The channels' scores together, in the detector's unit: their mean, dB², of an autoencoder; their geometric mean, dimensionless, of a fused
-    /// detector.
+    /// The channels' scores together, in the detector's unit: their mean where they are errors, dB²; their geometric mean where they are
+    /// distances, dimensionless.
     pub score: f64,
     /// Each channel's score.
     pub channel_scores: Vec<f64>,
@@ -52,21 +50,7 @@ pub struct Model {
     manifest: Manifest,
     model_ref: ModelRef,
     edges: Vec<BandEdges>,
-    engine: Engine,
-}
-
-enum Engine {
-    Cpu(CpuNetwork),
-    Tensor(TensorNetwork),
-    /// A few dot products a clip: on no device would they be faster.
-    Fused(FusedDetector),
-}
-
-/// What a detector says of one channel.
-struct ChannelResult {
-    score: f64,
-    /// Mean squared error by mel band, dB², `[mels]`.
-    band_errors: Vec<f64>,
+    scorer: Box<dyn Scorer>,
 }
 
 impl Model {
@@ -75,17 +59,8 @@ impl Model {
     /// # Errors
     /// [`DetectionError::Tensor`] when the device cannot hold the weights.
     pub fn load(package: &ModelPackage, device: &Device) -> Result<Self, DetectionError> {
-        if !matches!(device, Device::Cpu) {
-            return Self::load_as_tensors(package, device);
-        }
-        let manifest = package.manifest();
-        let spec = &manifest.feature_spec;
-        let network = match package.weights() {
-            Weights::Autoencoder(network) => network,
-            Weights::Fused(detector) => return Ok(Self::with_engine(package, Engine::Fused(detector.clone()))),
-        };
-        let network = CpuNetwork::new(network, manifest.standardisation.as_ref(), spec.n_mels, spec.frames);
-        Ok(Self::with_engine(package, Engine::Cpu(network)))
+        let backend = if matches!(device, Device::Cpu) { Backend::Cpu } else { Backend::Tensors(device) };
+        Self::on(package, backend)
     }
 
     /// As [`Model::load`], but through candle's own operations even on the CPU: the same arithmetic as on a GPU, to compare with.
@@ -93,21 +68,13 @@ impl Model {
     /// # Errors
     /// [`DetectionError::Tensor`] when the device cannot hold the weights.
     pub fn load_as_tensors(package: &ModelPackage, device: &Device) -> Result<Self, DetectionError> {
-        let manifest = package.manifest();
-        let spec = &manifest.feature_spec;
-        let scaling = manifest.standardisation.as_ref();
-        let network = match package.weights() {
-            Weights::Autoencoder(network) => network,
-            Weights::Fused(detector) => return Ok(Self::with_engine(package, Engine::Fused(detector.clone()))),
-        };
-        let network = TensorNetwork::new(network, scaling, spec.n_mels, spec.frames, device)?;
-        Ok(Self::with_engine(package, Engine::Tensor(network)))
+        Self::on(package, Backend::Tensors(device))
     }
 
-    fn with_engine(package: &ModelPackage, engine: Engine) -> Self {
+    fn on(package: &ModelPackage, backend: Backend<'_>) -> Result<Self, DetectionError> {
         let manifest = package.manifest().clone();
-        let edges = band_edges(&manifest.feature_spec);
-        Self { model_ref: package.model_ref(), manifest, edges, engine }
+        let scorer = package.weights().scorer(&manifest, backend)?;
+        Ok(Self { model_ref: package.model_ref(), edges: band_edges(&manifest.feature_spec), manifest, scorer })
     }
 
     /// What the model says of itself.
@@ -165,13 +132,9 @@ impl Model {
             self.check(clip).map_err(|reason| DetectionError::Clip { index, reason })?;
             segments.extend(clip.values.chunks_exact(clip.frames * clip.mels));
         }
-        let errors = match &self.engine {
-            Engine::Cpu(network) => self.mean_errors(&segments, network.band_errors(&segments)),
-            Engine::Tensor(network) => self.mean_errors(&segments, network.band_errors(&segments)?),
-            Engine::Fused(detector) => self.fused(detector, &segments),
-        };
+        let examined = self.scorer.examine(&segments)?;
         let mut judgements = Vec::with_capacity(clips.len());
-        let mut remaining = errors.as_slice();
+        let mut remaining = examined.as_slice();
         for (index, clip) in clips.iter().enumerate() {
             let (own, rest) = remaining.split_at(clip.channels);
             remaining = rest;
@@ -192,55 +155,22 @@ impl Model {
     fn time_course(&self, clip: &ClipView<'_>) -> Result<Option<TimeCourse>, DetectionError> {
         let Manifest { feature_spec: spec, calibration, drift_reference, .. } = &self.manifest;
         let slices = time_course::slices(clip.frames, spec);
-        let channels = clip.values.chunks_exact(clip.frames * clip.mels);
-        let segments = channels.flat_map(|channel| {
+        let mut segments: Vec<Segment<'_>> = Vec::with_capacity(clip.channels * slices.len());
+        for channel in clip.values.chunks_exact(clip.frames * clip.mels) {
             // Neighbours share the rows that the last vectors of the one and the first of the other have in common.
-            slices.iter().map(|slice| &channel[slice.start * clip.mels..(slice.end + spec.frames - 1) * clip.mels])
-        });
-        let segments: Vec<Segment<'_>> = segments.collect();
-        let sums = match &self.engine {
-            Engine::Cpu(network) => network.band_errors(&segments),
-            Engine::Tensor(network) => network.band_errors(&segments)?,
-            Engine::Fused(_) => {
-                let normal_db = &drift_reference.mean_band_levels_db;
-                return Ok(time_course::of_levels(clip, normal_db, calibration, spec));
-            }
-        };
-        let errors: Vec<f64> = self.mean_errors(&segments, sums).into_iter().map(|slice| slice.score).collect();
-        Ok(time_course::of_errors(&errors, clip.frames, calibration, spec))
+            let rows = slices.iter().map(|slice| slice.start..slice.end + spec.frames - 1);
+            segments.extend(rows.map(|rows| &channel[rows.start * clip.mels..rows.end * clip.mels]));
+        }
+        Ok(match self.scorer.errors_by_time(&segments)? {
+            Some(errors_db2) => time_course::of_errors(&errors_db2, clip.frames, calibration, spec),
+            None => time_course::of_levels(clip, &drift_reference.mean_band_levels_db, calibration, spec),
+        })
     }
 
-    /// Sums over a channel's vectors to means, whose own mean is its score.
-    fn mean_errors(&self, segments: &[Segment<'_>], sums: Vec<BandErrors>) -> Vec<ChannelResult> {
-        let FeatureSpec { n_mels, frames, .. } = self.manifest.feature_spec;
-        let of_channel = |(segment, mut bands): (&Segment<'_>, BandErrors)| {
-            let per_band = (vectors::count(segment.len() / n_mels, frames) * frames) as f64;
-            bands.iter_mut().for_each(|sum| *sum /= per_band);
-            ChannelResult { score: bands.iter().sum::<f64>() / bands.len() as f64, band_errors: bands }
-        };
-        segments.iter().zip(sums).map(of_channel).collect()
-    }
-
-    fn fused(&self, detector: &FusedDetector, segments: &[Segment<'_>]) -> Vec<ChannelResult> {
-        let mels = self.manifest.feature_spec.n_mels;
-        let of_channel = |segment: &Segment<'_>| {
-            let spectrogram = ArrayView2::from_shape((segment.len() / mels, mels), segment);
-            let spectrogram = spectrogram.expect("a checked clip's channel holds whole frames");
-            let Examined { score, band_errors } = detector.examine(spectrogram);
-            ChannelResult { score, band_errors }
-        };
-        segments.par_iter().map(of_channel).collect()
-    }
-
-    fn decide(&self, clip: &ClipView<'_>, channels: &[ChannelResult]) -> Judgement {
+    fn decide(&self, clip: &ClipView<'_>, channels: &[Examined]) -> Judgement {
         let calibration = &self.manifest.calibration;
         let channel_scores: Vec<f64> = channels.iter().map(|channel| channel.score).collect();
-        let count = channels.len() as f64;
-        let score = match self.engine {
-            Engine::Cpu(_) | Engine::Tensor(_) => channel_scores.iter().sum::<f64>() / count,
-            // Distances are compared by their ratios.
-            Engine::Fused(_) => (channel_scores.iter().map(|score| score.ln()).sum::<f64>() / count).exp(),
-        };
+        let score = self.scorer.combine(&channel_scores);
         let channel_errors: Vec<&[f64]> = channels.iter().map(|channel| channel.band_errors.as_slice()).collect();
         let band_levels_db = mean_band_levels(clip.values, clip.mels);
         let normal = &self.manifest.drift_reference.mean_band_levels_db;

@@ -26,13 +26,10 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use self::corpus::{different_clips, fingerprint, mean_band_levels};
-use self::run::Run;
-use self::split::Split;
-use crate::fused::FusedDetector;
-use crate::{
-    Autoencoder, Calibration, DetectionError, DetectorParameters, DriftReference, Manifest, ModelPackage,
-    NetworkTraining, Standardisation, TrainingSummary, Weights, vectors,
-};
+pub(crate) use self::run::Run;
+pub(crate) use self::split::Split;
+use crate::detector::{DetectorKind, Training};
+use crate::{Autoencoder, DetectionError, DriftReference, Manifest, ModelPackage, TrainingSummary, vectors};
 
 /// The fewest clips that a threshold is calibrated with. Of eight scores a gamma distribution's shape has a standard error of half
 /// its value (`sqrt(2 / 8)`): a threshold to begin with, no more.
@@ -58,16 +55,6 @@ pub enum HoldOut {
     Folds(usize),
     /// This share of the clips (above 0, below 1) is never fitted: one fit.
     Share(f64),
-}
-
-/// What is to be trained.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum DetectorKind {
-    /// Mahalanobis distances of pooled log-mels, fused: seconds to train, and the better one.
-    Fused,
-    /// The reference method's autoencoder.
-    #[default]
-    Autoencoder,
 }
 
 /// How to train.
@@ -157,9 +144,9 @@ pub enum TrainingEvent {
         /// Epochs of all fits together, as planned.
         total: usize,
     },
-    /// A fused detector's fold is scored.
+    /// A fold of a detector that has no epochs is scored.
     Fold {
-        /// Folds done, all parts together.
+        /// Folds done, all parts of the detector together.
         done: usize,
         /// Folds of all parts together.
         total: usize,
@@ -188,10 +175,7 @@ pub fn train(
     check_options(options)?;
     check_clips(clips, &options.spec)?;
     let split = Split::new(clips, options)?;
-    let learnt = match options.detector {
-        DetectorKind::Autoencoder => learn_network(clips, options, &split, observe)?,
-        DetectorKind::Fused => learn_fused(clips, options, &split, observe)?,
-    };
+    let learnt = options.detector.fit(&Training { clips, options, split: &split }, observe)?;
     let drift_reference = DriftReference::new(&learnt.calibration, mean_band_levels(clips, options.spec.n_mels));
     let spec = &options.spec;
     let rows_of_first_channels: usize = clips.iter().map(|clip| clip.channels[0].nrows()).sum();
@@ -200,7 +184,7 @@ pub fn train(
         model_id: options.model_id.clone(),
         feature_spec: spec.clone(),
         feature_spec_hash: spec.hash(),
-        detector: learnt.detector,
+        detector: learnt.detector.parameters(),
         standardisation: learnt.standardisation,
         calibration: learnt.calibration,
         drift_reference,
@@ -222,84 +206,7 @@ pub fn train(
         created_at: options.created_at,
         software: concat!("auscult ", env!("CARGO_PKG_VERSION")).to_owned(),
     };
-    ModelPackage::new(manifest, learnt.weights)
-}
-
-/// What comes out of a training, whichever detector it was.
-struct Learnt {
-    detector: DetectorParameters,
-    weights: Weights,
-    standardisation: Option<Standardisation>,
-    calibration: Calibration,
-    network: Option<NetworkTraining>,
-}
-
-type Observer<'a> = &'a mut dyn FnMut(TrainingEvent) -> ControlFlow<()>;
-
-fn learn_network(
-    clips: &[TrainingClip],
-    options: &TrainingOptions,
-    split: &Split,
-    observe: Observer<'_>,
-) -> Result<Learnt, DetectionError> {
-    let run = Run::new(clips, options);
-    let results = run.fit_all(split, observe)?;
-    let mut held_out: Vec<Vec<f64>> = Vec::new();
-    let mut model = None;
-    for result in results.into_iter().flatten() {
-        held_out.extend(result.held_out_errors);
-        if result.is_model {
-            model = Some((result.scaling, result.fitted));
-        }
-    }
-    let (standardisation, fitted) = model.expect("the model's own fit is never left out");
-    // Nothing to stop any more: whatever the observer answers, the package is next.
-    let _ = observe(TrainingEvent::Calibrating { held_out: held_out.len() });
-    let to_db2 = standardisation.as_ref().map_or(1.0, |scaling| f64::from(scaling.deviation_db).powi(2));
-    Ok(Learnt {
-        detector: DetectorParameters::Autoencoder { widths: fitted.network.widths() },
-        weights: Weights::Autoencoder(fitted.network),
-        standardisation,
-        calibration: Calibration::fit(&held_out, options.false_alarm_rate)?,
-        network: Some(NetworkTraining {
-            epochs: options.epochs,
-            epochs_run: fitted.epochs_run,
-            best_epoch: fitted.best.epoch,
-            stopped_early: run.was_stopped(),
-            batch_size: options.batch_size,
-            learning_rate: options.learning_rate,
-            train_loss_db2: fitted.best.train * to_db2,
-            validation_loss_db2: fitted.best.validation * to_db2,
-        }),
-    })
-}
-
-fn learn_fused(
-    clips: &[TrainingClip],
-    options: &TrainingOptions,
-    split: &Split,
-    observe: Observer<'_>,
-) -> Result<Learnt, DetectionError> {
-    let views: Vec<Vec<_>> =
-        clips.iter().map(|clip| clip.channels.iter().map(|channel| channel.view()).collect()).collect();
-    // A share that is held out is one fold: its clips are scored by a detector of the others, and fitted in the end like all.
-    let folds = if split.folds.is_empty() { vec![split.held_out.clone()] } else { split.folds.clone() };
-    let fitted = FusedDetector::cross_fit(&views, &folds, options.seed, &mut |done, total| {
-        // Over in seconds: there is nothing to stop.
-        let _ = observe(TrainingEvent::Fold { done, total });
-    })?;
-    let _ = observe(TrainingEvent::Calibrating { held_out: fitted.held_out_scores.len() });
-    let calibration =
-        Calibration::of_scores(fitted.held_out_scores, &fitted.held_out_errors, options.false_alarm_rate)?;
-    Ok(Learnt {
-        detector: DetectorParameters::Fused {
-            parts: fitted.detector.parts.iter().map(|part| part.parameters).collect(),
-        },
-        weights: Weights::Fused(fitted.detector),
-        standardisation: None,
-        calibration,
-        network: None,
-    })
+    ModelPackage::new(manifest, learnt.detector)
 }
 
 fn check_options(options: &TrainingOptions) -> Result<(), DetectionError> {

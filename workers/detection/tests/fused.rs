@@ -7,8 +7,8 @@ mod support;
 use std::ops::ControlFlow;
 
 use auscult_detection::{
-    ClipView, DetectorKind, DetectorParameters, Judgement, Model, ModelPackage, Pooling, TrainingClip, TrainingOptions,
-    train,
+    ClipView, DetectorKind, DetectorParameters, FusedParameters, Judgement, Model, ModelPackage, Pooling, TrainingClip,
+    TrainingOptions, train,
 };
 use candle_core::Device;
 use ndarray::Array2;
@@ -112,7 +112,7 @@ fn a_part_that_notices_nothing_is_not_in_the_package() {
         (0..60).map(|seed| TrainingClip { name: format!("{seed}.wav"), channels: vec![restless(seed)] }).collect();
     let options = TrainingOptions { detector: DetectorKind::Fused, ..options() };
     let package = train(&clips, &options, &mut |_| ControlFlow::Continue(())).unwrap();
-    let DetectorParameters::Fused { parts } = &package.manifest().detector else { panic!("fused") };
+    let DetectorParameters::Fused(FusedParameters { parts }) = &package.manifest().detector else { panic!("fused") };
     assert!(parts.iter().all(|part| part.pooling != Pooling::Rhythm), "{parts:?}");
     assert_eq!(parts[0].pooling, Pooling::Level);
 }

@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use anyhow::Context;
 use auscult_detection::{
-    DetectorKind, DetectorParameters, HoldOut, Manifest, ModelPackage, Phase, TrainingClip, TrainingEvent,
-    TrainingOptions, train,
+    DetectorKind, HoldOut, Manifest, ModelPackage, Phase, TrainingClip, TrainingEvent, TrainingOptions, train,
 };
 use auscult_schemas::{FeatureSpec, ModelId};
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::ProgressBar;
 
 use super::arguments::{DataArgs, SpecArgs, data_dir_help};
@@ -34,9 +34,9 @@ pub struct TrainArgs {
     /// The model's name [default: the file's, without its ending]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// What is trained
-    #[arg(long, value_enum, default_value_t = Detector::Fused)]
-    detector: Detector,
+    /// What is trained: fused takes seconds; autoencoder is the reference method's network, on standardised levels
+    #[arg(long, value_name = "DETECTOR", default_value = DetectorKind::Fused.name(), value_parser = detectors())]
+    detector: DetectorKind,
     /// Passes over the training sound (autoencoder)
     #[arg(long, value_name = "N", default_value_t = TrainingOptions::default().epochs)]
     epochs: usize,
@@ -64,15 +64,6 @@ pub struct TrainArgs {
 
 /// One normal clip in a hundred: an alarm takes three in a row, which by chance come once in a million.
 const FALSE_ALARM_RATE: f64 = 1e-2;
-
-/// A detector, by its name on the command line.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Detector {
-    /// Distances of pooled log-mels: seconds to train
-    Fused,
-    /// The reference method's network, on standardised levels
-    Autoencoder,
-}
 
 const AFTER_HELP: &str = concat!(
     "\
@@ -123,6 +114,14 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The detectors by their names.
+fn detectors() -> impl TypedValueParser<Value = DetectorKind> {
+    PossibleValuesParser::new(DetectorKind::ALL.iter().map(|kind| kind.name())).map(|name| {
+        let mut kinds = DetectorKind::ALL.iter().copied();
+        kinds.find(|kind| kind.name() == name).expect("only these names are possible")
+    })
+}
+
 impl TrainArgs {
     fn options(&self) -> anyhow::Result<TrainingOptions> {
         let base = if self.reference_method { FeatureSpec::reference_method() } else { FeatureSpec::default() };
@@ -135,10 +134,7 @@ impl TrainArgs {
         };
         let defaults = TrainingOptions::default();
         Ok(TrainingOptions {
-            detector: match self.detector {
-                Detector::Fused if !self.reference_method => DetectorKind::Fused,
-                Detector::Fused | Detector::Autoencoder => DetectorKind::Autoencoder,
-            },
+            detector: if self.reference_method { DetectorKind::Autoencoder } else { self.detector },
             spec: self.spec.spec(base)?,
             model_id: ModelId(name),
             epochs: self.epochs,
@@ -206,7 +202,7 @@ fn show(bar: &ProgressBar, event: &TrainingEvent) {
 }
 
 fn write_summary(out: &mut impl Write, package: &ModelPackage, elapsed_s: f64) -> std::io::Result<()> {
-    let Manifest { training, calibration, feature_spec, detector, .. } = package.manifest();
+    let Manifest { training, calibration, feature_spec, .. } = package.manifest();
     writeln!(
         out,
         "learned from     {} clips, {:.0} s of sound, {} vectors",
@@ -228,17 +224,10 @@ fn write_summary(out: &mut impl Write, package: &ModelPackage, elapsed_s: f64) -
             network.train_loss_db2, network.validation_loss_db2, network.best_epoch, network.epochs
         )?;
     }
-    let unit = match detector {
-        DetectorParameters::Autoencoder { .. } => " dB²",
-        DetectorParameters::Fused { parts } => {
-            let parts: Vec<String> = parts
-                .iter()
-                .map(|part| format!("{:?} (sensitivity {:.2})", part.pooling, part.sensitivity).to_lowercase())
-                .collect();
-            writeln!(out, "fused of         {}", parts.join(", "))?;
-            ""
-        }
-    };
+    if let Some((name, line)) = package.weights().summary() {
+        writeln!(out, "{name:<16} {line}")?;
+    }
+    let unit = package.weights().unit();
     let scores = &calibration.scores;
     let quantile = |share: f64| scores[((scores.len() - 1) as f64 * share).round() as usize];
     writeln!(

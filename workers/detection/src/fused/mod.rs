@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use mahalanobis::{Mahalanobis, shrunken_covariance};
 pub use pooling::Pooling;
 
-use crate::DetectionError;
+use crate::{DetectionError, Examined};
 
 /// One way of looking, with its normal distances.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,15 +50,6 @@ pub struct FusedDetector {
     pub parts: Vec<Part>,
 }
 
-/// What a fused detector makes of one channel.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Examined {
-    /// Dimensionless, 1 for a typical normal channel: the geometric mean of the parts' distances, each in its own normal deviations.
-    pub score: f64,
-    /// How far each mel band's mean level is from the normal one, squared, dB², `[mels]`.
-    pub band_errors: Vec<f64>,
-}
-
 /// What a fit is worth, seen on clips that it was not fitted to.
 pub(crate) struct CrossFitted {
     pub detector: FusedDetector,
@@ -72,7 +63,8 @@ pub(crate) struct CrossFitted {
 const LOG_SPREAD: f64 = 0.25;
 
 impl FusedDetector {
-    /// What it makes of one channel.
+    /// What it makes of one channel. The score is dimensionless, 1 for a typical normal channel: the geometric mean of the parts' distances, each in
+    /// its own normal deviations. The band errors are those of the mean levels.
     #[must_use]
     pub fn examine(&self, spectrogram: ArrayView2<'_, f32>) -> Examined {
         let (mut sum, mut weights) = (0.0, 0.0);

@@ -20,7 +20,7 @@ use crate::{DetectionError, Standardisation, vectors};
 const ENOUGH_WHEN_STOPPED: usize = 20;
 
 /// What the fits of one training share.
-pub(super) struct Run<'a> {
+pub(crate) struct Run<'a> {
     clips: &'a [TrainingClip],
     options: &'a TrainingOptions,
     /// The observer has answered `Break`.
@@ -40,7 +40,7 @@ struct Task {
 }
 
 /// One fit done.
-pub(super) struct FitResult {
+pub(crate) struct FitResult {
     pub is_model: bool,
     pub fitted: Fitted,
     pub scaling: Option<Standardisation>,

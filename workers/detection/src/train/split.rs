@@ -4,7 +4,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use super::{DetectorKind, HoldOut, MIN_CLIPS, TrainingClip, TrainingOptions};
+use super::{HoldOut, MIN_CLIPS, TrainingClip, TrainingOptions};
 use crate::DetectionError;
 
 /// From here on a fifth of the clips is enough to calibrate on.
@@ -13,7 +13,7 @@ const DEFAULT_SHARE: f64 = 0.2;
 const DEFAULT_FOLDS: usize = 5;
 
 /// Which clips the package's network is fitted to, and which are held out from which fit.
-pub(super) struct Split {
+pub(crate) struct Split {
     pub hold_out: HoldOut,
     /// Clips that the package's network is fitted to.
     pub model: Vec<usize>,
@@ -24,18 +24,19 @@ pub(super) struct Split {
 }
 
 impl Split {
-    /// An autoencoder's clips are dealt out at random, so that folds are alike even where clips come sorted by machine or session.
+    /// A network's clips are dealt out at random, so that folds are alike even where clips come sorted by machine or session.
     ///
-    /// A fused detector's folds are stretches of the clips in the order of their names, which mostly is that of their recording: tomorrow's
-    /// sound is not a neighbour of today's, and a threshold from clips whose neighbours were fitted would be too low.
+    /// Where the detector wants stretches, folds are those of the clips in the order of their names, which mostly is that of their recording:
+    /// tomorrow's sound is not a neighbour of today's, and a threshold from clips whose neighbours were fitted would be too low.
     pub fn new(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Self, DetectionError> {
         let names: Vec<&str> = clips.iter().map(|clip| clip.name.as_str()).collect();
         let clips = clips.len();
         let mut order: Vec<usize> = (0..clips).collect();
         // Another stream than the fits', which begin with the seed itself.
         order.shuffle(&mut StdRng::seed_from_u64(options.seed.wrapping_add(1)));
+        let in_stretches = options.detector.is_held_out_in_stretches();
         let hold_out = match options.hold_out {
-            HoldOut::Auto if options.detector == DetectorKind::Fused => HoldOut::Folds(DEFAULT_FOLDS),
+            HoldOut::Auto if in_stretches => HoldOut::Folds(DEFAULT_FOLDS),
             HoldOut::Auto if clips < CLIPS_FOR_ONE_HOLD_OUT => HoldOut::Folds(DEFAULT_FOLDS),
             HoldOut::Auto => HoldOut::Share(DEFAULT_SHARE),
             chosen => chosen,
@@ -51,7 +52,7 @@ impl Split {
                 let held_out = model.split_off(clips - count);
                 Ok(Self { hold_out, model, held_out, folds: Vec::new() })
             }
-            HoldOut::Folds(folds) if options.detector == DetectorKind::Fused => {
+            HoldOut::Folds(folds) if in_stretches => {
                 let folds = folds.min(clips);
                 order.sort_by_cached_key(|clip| (recording_order(names[*clip]), *clip));
                 let stretch = |fold: usize| order[fold * clips / folds..(fold + 1) * clips / folds].to_vec();

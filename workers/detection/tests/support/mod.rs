@@ -61,7 +61,7 @@ pub fn trained(options: &TrainingOptions) -> ModelPackage {
 pub fn network(package: &ModelPackage) -> &Autoencoder {
     match package.weights() {
         Weights::Autoencoder(network) => network,
-        Weights::Fused(_) => panic!("the package holds a fused detector"),
+        other => panic!("the package holds another detector: {other:?}"),
     }
 }
 

@@ -1,0 +1,259 @@
+//! What every detector can do, and the list of those there are.
+//!
+//! ```text
+//!  fit(normal clips) ─► Fitted detector ─► tensors + parameters ─► file ─► read ─► detector ─► scorer(device) ─► examine(channels)
+//!        └ held-out scores and band errors ─► Calibration                                                     score, explain, combine
+//! ```
+//!
+//! A new kind is a module with `impl Detector` and a line in [`detectors`] below. Its parameters are in the manifest under its name in snake case,
+//! its tensors in the file; training, packages, judging and the command line know it from here.
+
+mod autoencoder;
+mod fused;
+mod tensors;
+
+use std::ops::ControlFlow;
+
+use auscult_schemas::FeatureSpec;
+use candle_core::Device;
+use serde::{Deserialize, Serialize};
+
+pub use autoencoder::AutoencoderParameters;
+pub use fused::FusedParameters;
+pub(crate) use tensors::{NamedTensor, TensorFile, doubles, floats};
+
+use crate::forward::Segment;
+use crate::fused::FusedDetector;
+use crate::train::Split;
+use crate::{
+    Autoencoder, Calibration, DetectionError, Manifest, NetworkTraining, Standardisation, TrainingClip, TrainingEvent,
+    TrainingOptions,
+};
+
+/// A kind of detector: how it learns, how it is kept in a file, and how it comes to judge.
+pub(crate) trait Detector: Sized {
+    /// Its kind and shape, as the manifest has them.
+    type Parameters;
+
+    /// Whether clips are held out in stretches of their recording's order instead of being dealt out at random.
+    ///
+    /// Tomorrow's sound is not a neighbour of today's, and a threshold from clips whose neighbours were fitted would be too low: what remembers single
+    /// clips holds out stretches. What needs folds that are alike deals them out.
+    const HELD_OUT_IN_STRETCHES: bool;
+
+    /// Fits it to normal clips and scores those that are held out by a detector that was not fitted to them.
+    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<Learnt<Self>, DetectionError>;
+
+    /// Its kind and shape.
+    fn parameters(&self) -> Self::Parameters;
+
+    /// All its weights, in the order in which they are hashed. Names are unique.
+    fn tensors(&self) -> Vec<NamedTensor>;
+
+    /// Reads its weights; all tensors of the file but the manifest's hash are its own.
+    fn read(parameters: &Self::Parameters, file: &TensorFile<'_>, spec: &FeatureSpec) -> Result<Self, DetectionError>;
+
+    /// Whether its weights fit the feature spec and hold nothing that could make a judgement senseless.
+    fn check(&self, spec: &FeatureSpec) -> Result<(), DetectionError>;
+
+    /// Makes it ready to judge.
+    fn scorer(&self, manifest: &Manifest, backend: Backend<'_>) -> Result<Box<dyn Scorer>, DetectionError>;
+
+    /// The scores' unit with a space before it; empty where they have none.
+    const UNIT: &'static str;
+
+    /// What it is made of, for people: a name and the rest of the line.
+    fn summary(&self) -> Option<(&'static str, String)> {
+        None
+    }
+}
+
+/// A detector at work.
+pub(crate) trait Scorer: Send + Sync {
+    /// Scores and explains channels, which may differ in length, in one pass. A channel's numbers do not depend on what else is in the batch.
+    fn examine(&self, channels: &[Segment<'_>]) -> Result<Vec<Examined>, DetectionError>;
+
+    /// A clip's score from those of its channels, at least one.
+    fn combine(&self, channel_scores: &[f64]) -> f64;
+
+    /// The mean error of stretches of time, dB², where the score is a mean over time; `None` where it is not, and the levels tell when a clip
+    /// deviates.
+    fn errors_by_time(&self, _stretches: &[Segment<'_>]) -> Result<Option<Vec<f64>>, DetectionError> {
+        Ok(None)
+    }
+}
+
+/// What a detector makes of one channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Examined {
+    /// In the detector's unit, positive; the higher, the less normal.
+    pub score: f64,
+    /// How far each mel band is from what the detector expects of it, squared, dB², `[mels]`.
+    pub band_errors: Vec<f64>,
+}
+
+/// Where a detector works.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Backend<'a> {
+    /// On the CPU, by whatever is fastest there.
+    Cpu,
+    /// Through candle's operations on this device, where the detector has them: the same arithmetic on every device.
+    Tensors(&'a Device),
+}
+
+/// What a detector is fitted to.
+pub(crate) struct Training<'a> {
+    pub clips: &'a [TrainingClip],
+    pub options: &'a TrainingOptions,
+    /// Which clips are fitted, and which are held out.
+    pub split: &'a Split,
+}
+
+/// Hears how a fit gets on, and may end it.
+pub(crate) type Observer<'a> = &'a mut dyn FnMut(TrainingEvent) -> ControlFlow<()>;
+
+/// What comes out of a training.
+pub(crate) struct Learnt<D> {
+    pub detector: D,
+    /// How its input is scaled, where it is.
+    pub standardisation: Option<Standardisation>,
+    /// From the held-out clips.
+    pub calibration: Calibration,
+    /// How the network learnt, where there is one.
+    pub network: Option<NetworkTraining>,
+}
+
+impl<D> Learnt<D> {
+    fn map<E>(self, into: impl FnOnce(D) -> E) -> Learnt<E> {
+        let Self { detector, standardisation, calibration, network } = self;
+        Learnt { detector: into(detector), standardisation, calibration, network }
+    }
+}
+
+/// For scores that are errors in dB².
+pub(crate) fn arithmetic_mean(scores: &[f64]) -> f64 {
+    scores.iter().sum::<f64>() / scores.len() as f64
+}
+
+/// For scores that are compared by their ratios, as distances are.
+pub(crate) fn geometric_mean(scores: &[f64]) -> f64 {
+    (scores.iter().map(|score| score.ln()).sum::<f64>() / scores.len() as f64).exp()
+}
+
+/// The list: a kind's name, its detector, the parameters it has in the manifest, what it is called on a command line.
+macro_rules! detectors {
+    ($($(#[$doc:meta])* $kind:ident($detector:ty, $parameters:ty, $name:literal),)+) => {
+        /// What is to be trained.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum DetectorKind {
+            $($(#[$doc])* $kind,)+
+        }
+
+        impl DetectorKind {
+            /// All there are.
+            pub const ALL: &'static [Self] = &[$(Self::$kind),+];
+
+            /// Its name on a command line.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$kind => $name,)+ }
+            }
+
+            pub(crate) fn is_held_out_in_stretches(self) -> bool {
+                match self { $(Self::$kind => <$detector>::HELD_OUT_IN_STRETCHES,)+ }
+            }
+
+            pub(crate) fn fit(
+                self,
+                training: &Training<'_>,
+                observe: Observer<'_>,
+            ) -> Result<Learnt<Weights>, DetectionError> {
+                match self {
+                    $(Self::$kind => Ok(<$detector>::fit(training, observe)?.map(Weights::$kind)),)+
+                }
+            }
+        }
+
+        /// A detector's kind and shape.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind", rename_all = "snake_case")]
+        pub enum DetectorParameters {
+            $($(#[$doc])* $kind($parameters),)+
+        }
+
+        impl DetectorParameters {
+            /// Reads the weights of such a detector.
+            pub(crate) fn read(
+                &self,
+                file: &TensorFile<'_>,
+                spec: &FeatureSpec,
+            ) -> Result<Weights, DetectionError> {
+                match self {
+                    $(Self::$kind(parameters) => Ok(Weights::$kind(<$detector>::read(parameters, file, spec)?)),)+
+                }
+            }
+        }
+
+        /// What was learnt.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Weights {
+            $($(#[$doc])* $kind($detector),)+
+        }
+
+        impl Weights {
+            /// The kind and shape of what was learnt.
+            #[must_use]
+            pub fn parameters(&self) -> DetectorParameters {
+                match self { $(Self::$kind(detector) => DetectorParameters::$kind(detector.parameters()),)+ }
+            }
+
+            /// Its kind.
+            #[must_use]
+            pub fn kind(&self) -> DetectorKind {
+                match self { $(Self::$kind(_) => DetectorKind::$kind,)+ }
+            }
+
+            /// The scores' unit with a space before it; empty where they have none.
+            #[must_use]
+            pub fn unit(&self) -> &'static str {
+                match self { $(Self::$kind(_) => <$detector>::UNIT,)+ }
+            }
+
+            /// What the detector is made of, for people: a name and the rest of the line.
+            #[must_use]
+            pub fn summary(&self) -> Option<(&'static str, String)> {
+                match self { $(Self::$kind(detector) => detector.summary(),)+ }
+            }
+
+            pub(crate) fn tensors(&self) -> Vec<NamedTensor> {
+                match self { $(Self::$kind(detector) => detector.tensors(),)+ }
+            }
+
+            pub(crate) fn check(&self, spec: &FeatureSpec) -> Result<(), DetectionError> {
+                match self { $(Self::$kind(detector) => detector.check(spec),)+ }
+            }
+
+            pub(crate) fn scorer(
+                &self,
+                manifest: &Manifest,
+                backend: Backend<'_>,
+            ) -> Result<Box<dyn Scorer>, DetectionError> {
+                match self { $(Self::$kind(detector) => detector.scorer(manifest, backend),)+ }
+            }
+        }
+    };
+}
+
+detectors! {
+    /// Mahalanobis distances of differently pooled log-mels, fused: seconds to train. The score is dimensionless.
+    Fused(FusedDetector, FusedParameters, "fused"),
+    /// The reference method's network: dense layers, ReLU between them, linear output. The score is the mean squared reconstruction error, dB².
+    Autoencoder(Autoencoder, AutoencoderParameters, "autoencoder"),
+}
+
+impl Default for DetectorKind {
+    /// The reference method's.
+    fn default() -> Self {
+        Self::Autoencoder
+    }
+}
