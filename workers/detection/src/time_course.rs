@@ -1,8 +1,9 @@
 //! When within a clip it deviates: its deviation, cut into at most twenty slices of time.
 //!
-//! Of a detector of levels the slices' shares are exact parts of the whole. The clip's squared deviation in a band, in units of what is normal
-//! there, is `(m - μ)² / σ²`, where `m` is the mean over slices of their levels `l`; so `(m - μ) (l - μ) / (n σ²)` is what one of `n` slices adds to it. A
-//! slice that differs from the mean of the training sound as rhythm makes every slice differ adds nothing in bands that are normal as a whole.
+//! Of a detector of levels a slice's part is how far its level in each band is from that of the training sound, squared, where it lies on the same side as
+//! the clip as a whole. Two things keep normal sound from passing for an event. A band counts by how far the whole clip deviates in it; and what a
+//! slice differs by anyway, for most machines have a rhythm, is taken off: the variance of the clip's own slices around their median, by their median
+//! absolute deviation, which an event in less than half of them leaves alone.
 //!
 //! Of a network a slice's part is its reconstruction error beyond that of held-out normal sound.
 
@@ -10,6 +11,7 @@ use std::ops::Range;
 
 use auscult_schemas::{FeatureSpec, TimeCourse};
 
+use crate::calibration::quantile;
 use crate::model::ClipView;
 use crate::{Calibration, vectors};
 
@@ -52,15 +54,28 @@ pub(crate) fn of_levels(
             })
             .collect();
         for (band, normal_db2) in calibration.band_error_mean_db2.iter().enumerate() {
-            let sums = (0..slices.len()).map(|slice| changes[slice][band] * rows(slice).len() as f64);
-            let sums: Vec<f64> = sums.collect();
-            let whole = sums.iter().sum::<f64>() / frames as f64;
-            for (part, sum) in parts.iter_mut().zip(sums) {
-                *part += whole * sum / normal_db2.max(LEAST_VARIANCE_DB2);
+            let levels: Vec<f64> = changes.iter().map(|slice| slice[band]).collect();
+            let lengths = (0..slices.len()).map(|slice| rows(slice).len() as f64 / frames as f64);
+            let whole: f64 = levels.iter().zip(lengths).map(|(level, length)| level * length).sum();
+            let weight = whole * whole / normal_db2.max(LEAST_VARIANCE_DB2);
+            let usual = usual_variance(&levels);
+            for (slice, part) in parts.iter_mut().enumerate() {
+                let level = if levels[slice] * whole > 0.0 { levels[slice] } else { 0.0 };
+                *part += weight * (level * level - usual).max(0.0) * rows(slice).len() as f64;
             }
         }
     }
     of_parts(parts, frames, spec)
+}
+
+/// Variance around the median, of which outliers in less than half of the values make nothing: `(1.4826 · MAD)²`, as for normal ones.
+fn usual_variance(values: &[f64]) -> f64 {
+    let median = |mut values: Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        quantile(&values, 0.5)
+    };
+    let middle = median(values.to_vec());
+    (1.4826 * median(values.iter().map(|value| (value - middle).abs()).collect())).powi(2)
 }
 
 /// Of a network: `errors_db2` is each slice's mean squared error, dB², of every channel, one channel after the other.
