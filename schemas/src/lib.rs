@@ -31,7 +31,7 @@ mod score;
 mod state;
 pub mod topics;
 
-pub use alert::Alert;
+pub use alert::{Alert, AlertKind};
 pub use dead_letter::{DeadLetter, DeadLetterCode};
 pub use drift::Drift;
 pub use envelope::{Envelope, Headers, RecordCoordinates};
@@ -42,5 +42,5 @@ pub use ids::{ChunkId, MachineId, ModelId};
 pub use json::JsonMessage;
 pub use label::{Label, Verdict};
 pub use model::{ModelAssignment, ModelRef};
-pub use score::{DeviatingBand, QualityFlag, Score, SensorFault, StageTimings};
-pub use state::{AlertMemory, DriftMemory, MachineState, ScorerState};
+pub use score::{DeviatingBand, QualityFlag, Score, SensorFault, StageTimings, TimeCourse};
+pub use state::{AlertMemory, BandMemory, DeviationMemory, DriftMemory, MachineState, ScorerState, SensorMemory};

@@ -31,10 +31,11 @@ pub struct Score {
     #[schemars(range(min = 0.0, max = 1.0))]
     #[serde(serialize_with = "crate::finite::only")]
     pub p_value: f64,
-    /// 100 is as normal as the training sound; 50 is at the threshold; 0 is far beyond.
+    /// 100 is as normal as the training sound; 50 is at the threshold; 0 is far beyond. Absent where nothing was judged because every
+    /// sensor is at fault: `explanation` says which.
     #[schemars(range(min = 0.0, max = 100.0))]
-    #[serde(serialize_with = "crate::finite::only")]
-    pub health_index: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
+    pub health_index: Option<f64>,
     /// Scores above it are anomalous.
     #[serde(serialize_with = "crate::finite::only")]
     pub threshold: f64,
@@ -46,6 +47,12 @@ pub struct Score {
     pub previous_state: MachineState,
     /// The frequency bands that deviate most, widest share first.
     pub bands: Vec<DeviatingBand>,
+    /// When within the chunk it deviates; only of an anomalous one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_course: Option<TimeCourse>,
+    /// What deviates, where and since when, or why nothing was judged, in words; absent where there is nothing to explain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<String>,
     /// What was odd about the sound.
     pub quality: Vec<QualityFlag>,
     /// The channels that were left out of the score because their sensor is at fault; absent where none is. Where it names all of
@@ -68,6 +75,24 @@ impl Score {
     }
 }
 
+/// How a clip's deviation is spread over its length.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TimeCourse {
+    /// Length of one slice, s.
+    #[serde(serialize_with = "crate::finite::only")]
+    pub slice_s: f64,
+    /// Each slice's share of the deviation, in the order of time, 0–1, together 1; at most 20.
+    #[schemars(length(max = 20))]
+    #[serde(serialize_with = "crate::finite::only")]
+    pub shares: Vec<f64>,
+}
+
+impl TimeCourse {
+    /// The most slices that a clip is cut into.
+    pub const MAX_SLICES: usize = 20;
+}
+
 /// A frequency band and its part in the deviation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -82,6 +107,13 @@ pub struct DeviatingBand {
     #[schemars(range(min = 0.0, max = 1.0))]
     #[serde(serialize_with = "crate::finite::only")]
     pub share: f64,
+    /// The band's mean level less that of the training sound, dB: louder is positive. Absent in messages of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
+    pub level_change_db: Option<f64>,
+    /// The first chunk that deviated in this band, of the machine's unbroken run of anomalous chunks. Absent where the chunk is not anomalous.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 /// A channel whose sensor does not hear the machine.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{MachineId, ModelRef};
+use crate::{MachineId, ModelRef, QualityFlag};
 
 /// A machine's state as its listeners judge it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -17,7 +17,7 @@ pub enum MachineState {
     Healthy,
     /// Enough consecutive chunks deviate.
     Alarm,
-    /// Every sensor of the chunk is at fault, so that nothing can be said of the machine. Only a score has this state; what is
+    /// Every sensor is at fault, so that nothing can be said of the machine. Only a score or a sensor's alert has this state; what is
     /// remembered of the machine stays as it was, and is what the next good chunk goes on from.
     SensorFault,
 }
@@ -41,6 +41,12 @@ pub struct ScorerState {
     pub alert: AlertMemory,
     /// The drift window in progress.
     pub drift: DriftMemory,
+    /// The unbroken run of anomalous chunks in progress; absent while the latest chunk is normal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deviation: Option<DeviationMemory>,
+    /// The channels whose sensor is at fault, or was in the latest chunks; the others are well.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sensors: Vec<SensorMemory>,
 }
 
 impl ScorerState {
@@ -82,4 +88,57 @@ pub struct DriftMemory {
     /// Sum over the window's chunks of each mel band's mean level, dB.
     #[serde(serialize_with = "crate::finite::only")]
     pub band_sum_db: Vec<f64>,
+}
+
+/// An unbroken run of anomalous chunks, and since when which bands have deviated in it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeviationMemory {
+    /// The run's first chunk.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub since: Timestamp,
+    /// The bands that deviated in it, as they were when first heard, oldest first; at most 8.
+    pub bands: Vec<BandMemory>,
+}
+
+impl DeviationMemory {
+    /// How many bands are kept.
+    pub const BANDS: usize = 8;
+}
+
+/// A band that deviated, and the first chunk in which it did.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BandMemory {
+    /// Lower edge, Hz.
+    #[serde(serialize_with = "crate::finite::only")]
+    pub hz_low: f64,
+    /// Upper edge, Hz.
+    #[serde(serialize_with = "crate::finite::only")]
+    pub hz_high: f64,
+    /// The first chunk of the run that deviated there.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub since: Timestamp,
+}
+
+/// One channel's sensor: what has been reported of it, and how far it is towards the next report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SensorMemory {
+    /// The channel, from 0.
+    pub channel: usize,
+    /// Whether it has been reported as at fault.
+    pub is_at_fault: bool,
+    /// What was wrong with it in the latest chunk in which it was at fault.
+    pub flags: Vec<QualityFlag>,
+    /// Since when it has been at fault, where that has been reported: the first of the consecutive chunks that led to it.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Consecutive chunks that speak for a change.
+    pub streak: u32,
+    /// The first chunk of that streak.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streak_since: Option<Timestamp>,
 }

@@ -59,6 +59,7 @@ fn golden_json_messages_read_back_as_they_were_written_and_fit_their_schema() {
     }
     holds::<Score>("score", "score", &samples::score());
     holds::<Alert>("alert", "alert", &samples::alert());
+    holds::<Alert>("alert-sensor", "alert", &samples::sensor_alert());
     holds::<Drift>("drift", "drift", &samples::drift());
     holds::<Label>("label", "label", &samples::label());
     holds::<ScorerState>("scorer-state", "scorer-state", &samples::scorer_state());
@@ -79,6 +80,7 @@ fn a_state_without_any_history_reads_back_as_written() {
     let mut fresh = samples::scorer_state();
     fresh.alert = Default::default();
     fresh.drift = Default::default();
+    (fresh.deviation, fresh.sensors) = (None, Vec::new());
     let value = fresh.encode().unwrap();
     assert_eq!(ScorerState::decode(&value).unwrap(), fresh);
     validator("scorer-state").validate(&serde_json::from_slice(&value).unwrap()).unwrap();

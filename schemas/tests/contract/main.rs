@@ -7,6 +7,7 @@
 
 mod arrow_layout;
 mod asyncapi;
+mod earlier;
 mod envelope;
 mod feature_spec;
 mod features;

@@ -1,9 +1,10 @@
 //! One message of each kind, as its producer would send it.
 
 use auscult_schemas::{
-    Alert, AlertMemory, ChunkId, DeadLetter, DeadLetterCode, DeviatingBand, Drift, DriftMemory, Envelope, FeatureSpec,
-    Features, FeaturesMetadata, Headers, JsonMessage, Label, MachineId, MachineState, ModelAssignment, ModelId,
-    ModelRef, QualityFlag, RecordCoordinates, Score, ScorerState, SensorFault, StageTimings, Verdict, topics,
+    Alert, AlertKind, AlertMemory, BandMemory, ChunkId, DeadLetter, DeadLetterCode, DeviatingBand, DeviationMemory,
+    Drift, DriftMemory, Envelope, FeatureSpec, Features, FeaturesMetadata, Headers, JsonMessage, Label, MachineId,
+    MachineState, ModelAssignment, ModelId, ModelRef, QualityFlag, RecordCoordinates, Score, ScorerState, SensorFault,
+    SensorMemory, StageTimings, TimeCourse, Verdict, topics,
 };
 use bytes::Bytes;
 
@@ -48,6 +49,7 @@ pub fn all() -> Vec<Sample> {
         ),
         json("score", topics::SCORES, &score()),
         json("alert", topics::ALERTS, &alert()),
+        json("alert-sensor", topics::ALERTS, &sensor_alert()),
         json("drift", topics::DRIFT, &drift()),
         json("label", topics::LABELS, &label()),
         json("scorer-state", topics::SCORER_STATE, &scorer_state()),
@@ -150,10 +152,24 @@ pub fn features_metadata() -> FeaturesMetadata {
 
 fn bands() -> Vec<DeviatingBand> {
     vec![
-        DeviatingBand { hz_low: 2812.5, hz_high: 3093.75, share: 0.41 },
-        DeviatingBand { hz_low: 5625.0, hz_high: 6156.25, share: 0.17 },
+        DeviatingBand {
+            hz_low: 2812.5,
+            hz_high: 3093.75,
+            share: 0.41,
+            level_change_db: Some(8.75),
+            since: Some("2026-03-14T06:04:44.25Z".parse().unwrap()),
+        },
+        DeviatingBand {
+            hz_low: 5625.0,
+            hz_high: 6156.25,
+            share: 0.17,
+            level_change_db: Some(-6.25),
+            since: Some("2026-03-14T06:04:54.25Z".parse().unwrap()),
+        },
     ]
 }
+
+const EXPLANATION: &str = "+9 dB around 2.8–3.1 kHz, since 06:04 UTC; −6 dB around 5.6–6.2 kHz, since 06:04 UTC; most of it between 2.5 and 5.0 s of the clip";
 
 pub fn model() -> ModelRef {
     ModelRef { id: ModelId("fan-07".to_owned()), version: SHA256[..16].to_owned() }
@@ -169,12 +185,14 @@ pub fn score() -> Score {
         score: 18.75,
         channel_scores: vec![19.5, 18.0],
         p_value: 0.0004,
-        health_index: 21.5,
+        health_index: Some(21.5),
         threshold: 12.25,
         anomalous: true,
         state: MachineState::Alarm,
         previous_state: MachineState::Healthy,
         bands: bands(),
+        time_course: Some(TimeCourse { slice_s: 2.5, shares: vec![0.0625, 0.75, 0.125, 0.0625] }),
+        explanation: Some(EXPLANATION.to_owned()),
         quality: vec![QualityFlag::Clipped],
         sensor_faults: vec![SensorFault { channel: 2, flags: vec![QualityFlag::Clipped] }],
         model: model(),
@@ -187,6 +205,7 @@ pub fn alert() -> Alert {
     let score = score();
     Alert {
         id: score.id,
+        kind: AlertKind::Machine,
         machine: score.machine,
         time: score.time,
         state: score.state,
@@ -194,11 +213,31 @@ pub fn alert() -> Alert {
         previous_since: Some("2026-03-02T00:00:00Z".parse().unwrap()),
         since: "2026-03-14T06:04:44.25Z".parse().unwrap(),
         chunk_id: score.chunk_id,
-        score: score.score,
+        score: Some(score.score),
         threshold: score.threshold,
-        p_value: score.p_value,
+        p_value: Some(score.p_value),
         bands: score.bands,
+        sensor_faults: Vec::new(),
+        sensors_well_again: Vec::new(),
+        explanation: score.explanation,
         model: score.model,
+    }
+}
+
+pub fn sensor_alert() -> Alert {
+    Alert {
+        id: format!("{}/sensor", alert().id),
+        kind: AlertKind::Sensor,
+        state: MachineState::Alarm,
+        previous_state: MachineState::Alarm,
+        previous_since: None,
+        score: None,
+        p_value: None,
+        bands: Vec::new(),
+        sensor_faults: score().sensor_faults,
+        sensors_well_again: vec![1],
+        explanation: Some("microphone 2 hears again; at fault: microphone 3: clipped".to_owned()),
+        ..alert()
     }
 }
 
@@ -250,6 +289,22 @@ pub fn scorer_state() -> ScorerState {
             scores: vec![17.5, 18.75],
             band_sum_db: vec![-110.5, -118.25, -121.0, -124.75],
         },
+        deviation: Some(DeviationMemory {
+            since: "2026-03-14T06:04:44.25Z".parse().unwrap(),
+            bands: vec![BandMemory {
+                hz_low: 2812.5,
+                hz_high: 3093.75,
+                since: "2026-03-14T06:04:44.25Z".parse().unwrap(),
+            }],
+        }),
+        sensors: vec![SensorMemory {
+            channel: 2,
+            is_at_fault: true,
+            flags: vec![QualityFlag::Clipped],
+            since: Some("2026-03-14T05:00:04.25Z".parse().unwrap()),
+            streak: 1,
+            streak_since: Some("2026-03-14T06:05:04.25Z".parse().unwrap()),
+        }],
     }
 }
 

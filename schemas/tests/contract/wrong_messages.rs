@@ -2,7 +2,7 @@
 
 use auscult_schemas::{
     Alert, DeadLetter, Drift, FeatureSpec, FeaturesMetadata, JsonMessage, Label, ModelAssignment, SchemaError, Score,
-    ScorerState,
+    ScorerState, TimeCourse,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -82,6 +82,7 @@ fn both_refuse<T: Serialize + DeserializeOwned>(schema: &str, sample: &T) {
 fn another_type_or_an_unknown_field_anywhere_is_refused_by_type_and_schema() {
     both_refuse("score", &samples::score());
     both_refuse("alert", &samples::alert());
+    both_refuse("alert", &samples::sensor_alert());
     both_refuse("drift", &samples::drift());
     both_refuse("label", &samples::label());
     both_refuse("scorer-state", &samples::scorer_state());
@@ -131,7 +132,10 @@ fn nan_and_infinity_are_never_written() {
         let mut score = samples::score();
         score.bands[0].share = bad;
         assert!(score.encode().is_err());
-        assert!(Alert { p_value: bad, ..samples::alert() }.encode().is_err());
+        let time_course = Some(TimeCourse { slice_s: 0.5, shares: vec![bad] });
+        assert!(Score { time_course, ..samples::score() }.encode().is_err());
+        assert!(Score { health_index: Some(bad), ..samples::score() }.encode().is_err());
+        assert!(Alert { p_value: Some(bad), ..samples::alert() }.encode().is_err());
         assert!(Drift { level_shift_db: bad, ..samples::drift() }.encode().is_err());
         assert!(ScorerState { recent_scores: vec![bad], ..samples::scorer_state() }.encode().is_err());
         assert!(FeaturesMetadata { duration_s: bad, ..samples::features_metadata() }.encode().is_err());
@@ -166,6 +170,7 @@ fn every_number_field_is_guarded_against_null() {
         "health_index",
         "hz_high",
         "hz_low",
+        "level_change_db",
         "level_shift_db",
         "log_mel_s",
         "max_band_shift_db",
@@ -179,6 +184,8 @@ fn every_number_field_is_guarded_against_null() {
         "score_psi",
         "scores",
         "share",
+        "shares",
+        "slice_s",
         "threshold",
     ];
     assert_eq!(numbers, guarded);

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use auscult_detection::{ClipView, Heard, Model, ModelPackage, Observation, WatchPolicy, observe_chunk};
+use auscult_detection::{
+    ClipView, Heard, Judgement, Model, ModelPackage, Observation, WatchPolicy, observe_chunk, words,
+};
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{
-    DeadLetterCode, Envelope, FeatureSpecHash, Features, ModelRef, Score, ScorerState, StageTimings,
+    DeadLetterCode, Envelope, FeatureSpecHash, Features, MachineState, ModelRef, Score, ScorerState, StageTimings,
 };
 use bytes::Bytes;
 
@@ -98,10 +100,8 @@ impl Replay {
     ) -> Result<Judged, DeadLetterCode> {
         let named = under.and_then(|under| self.models.iter().find(|model| model.model_ref() == under));
         let model = named.unwrap_or(&self.models[0]);
-        let Features { channels, frames, mels, values, metadata } = features;
-        let view = ClipView { channels: *channels, frames: *frames, mels: *mels, values };
-        let mut judgements = model.judge(&[view]).map_err(|_| DeadLetterCode::InvalidFeatures)?;
-        let judgement = judgements.pop().ok_or(DeadLetterCode::Internal)?;
+        let metadata = &features.metadata;
+        let judgement = judge_what_is_heard(model, features)?;
 
         let id = Score::deterministic_id(&envelope.machine, &metadata.chunk, model.model_ref());
         let heard = Heard {
@@ -109,34 +109,45 @@ impl Replay {
             machine: &envelope.machine,
             chunk_id: &envelope.id,
             time: envelope.time,
-            judgement: &judgement,
+            judgement: judgement.as_ref(),
+            channels: features.channels,
+            sensor_faults: &metadata.sensor_faults,
             model: model.model_ref(),
             manifest: model.manifest(),
         };
         let place = (record.coordinates.partition, Bytes::from(envelope.machine.as_str().to_owned()));
         let observation = observe_chunk(self.states.get(&place), &heard, &WatchPolicy::default());
         self.states.insert(place, observation.state.clone());
-        let score = Score {
+        let mut score = Score {
             machine: envelope.machine.clone(),
             chunk_id: envelope.id.clone(),
             chunk: metadata.chunk.clone(),
             time: envelope.time,
-            score: judgement.score,
-            p_value: judgement.p_value,
-            health_index: judgement.health_index,
-            threshold: judgement.threshold,
-            anomalous: judgement.anomalous,
-            state: observation.state.alert.state,
+            score: 0.0,
+            p_value: 1.0,
+            health_index: None,
+            threshold: model.manifest().calibration.threshold,
+            anomalous: false,
+            state: MachineState::SensorFault,
             previous_state: observation.previous_state,
             quality: metadata.quality.clone(),
             sensor_faults: metadata.sensor_faults.clone(),
             model: model.model_ref().clone(),
             feature_spec: metadata.feature_spec,
             timings: StageTimings::default(),
-            channel_scores: judgement.channel_scores,
-            bands: judgement.bands,
+            channel_scores: Vec::new(),
+            bands: observation.bands.clone(),
+            time_course: None,
+            explanation: None,
             id,
         };
+        if let Some(judgement) = judgement {
+            (score.score, score.p_value) = (judgement.score, judgement.p_value);
+            (score.anomalous, score.health_index) = (judgement.anomalous, Some(judgement.health_index));
+            (score.channel_scores, score.time_course) = (judgement.channel_scores, judgement.time_course);
+            score.state = observation.state.alert.state;
+        }
+        score.explanation = words::score(&score);
         Ok(Judged { score, observation })
     }
 
@@ -145,6 +156,26 @@ impl Replay {
     pub fn states(&self) -> &HashMap<(i32, Bytes), ScorerState> {
         &self.states
     }
+}
+
+/// The judgement on the channels whose sensor is well; `None` where none is. Written again here, so that a worker that leaves the wrong channels out is
+/// found out.
+fn judge_what_is_heard(model: &Model, features: &Features) -> Result<Option<Judgement>, DeadLetterCode> {
+    let Features { channels, frames, mels, metadata, .. } = features;
+    let mut heard = Vec::new();
+    for channel in 0..*channels {
+        if metadata.sensor_faults.iter().any(|fault| fault.channel == channel) {
+            continue;
+        }
+        heard.extend_from_slice(features.channel(channel));
+    }
+    if heard.is_empty() {
+        return Ok(None);
+    }
+    let channels = heard.len() / (frames * mels);
+    let view = ClipView { channels, frames: *frames, mels: *mels, values: &heard };
+    let mut judgements = model.judge(&[view]).map_err(|_| DeadLetterCode::InvalidFeatures)?;
+    judgements.pop().map(Some).ok_or(DeadLetterCode::Internal)
 }
 
 fn envelope(record: &TopicRecord, default_type: &str) -> Result<Envelope, DeadLetterCode> {

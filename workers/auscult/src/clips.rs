@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
-use auscult_detection::{ClipView, TrainingClip};
+use auscult_detection::{ClipView, HealthyClip, TrainingClip};
 use auscult_features::{ChunkExtractor, Extraction, content_type_of};
 use auscult_schemas::{FeatureSpec, QualityFlag, topics::MAX_MESSAGE_BYTES};
 use ndarray::Array2;
@@ -33,15 +33,10 @@ impl Clip {
         }
     }
 
-    /// The spectrograms of the channels whose sensor is not at fault, `[channels, frames, mels]`, and how many channels these are.
+    /// Without the channels whose sensor is at fault; `None` where none is left.
     #[must_use]
-    pub fn healthy_channels(&self) -> (usize, Vec<f32>) {
-        let Extraction { frames, mels, values, sensor_faults, .. } = &self.features;
-        let is_healthy = |channel: usize| sensor_faults.iter().all(|fault| fault.channel != channel);
-        let spectrograms = values.chunks_exact(frames * mels).enumerate();
-        let healthy: Vec<&[f32]> =
-            spectrograms.filter(|(channel, _)| is_healthy(*channel)).map(|(_, values)| values).collect();
-        (healthy.len(), healthy.concat())
+    pub fn healthy(&self) -> Option<HealthyClip<'_>> {
+        HealthyClip::of(&self.view(), &self.features.sensor_faults)
     }
 
     /// As training takes it: `[frames, mels]` for each channel.

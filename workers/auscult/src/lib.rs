@@ -18,7 +18,6 @@
 //!                    └─ progress, interrupt      bars on standard error; Ctrl-C as a flag
 //! ```
 
-pub mod band;
 pub mod cli;
 pub mod clips;
 pub mod commands;

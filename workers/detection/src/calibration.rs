@@ -18,6 +18,10 @@ use crate::DetectionError;
 /// however far the fitted tail is followed; and a p-value of zero would say that normal sound *cannot* score so high.
 pub const P_VALUE_FLOOR: f64 = 1e-6;
 
+/// Rounds of the search for the location, each 32 times as fine as the one before.
+const FINE_ROUNDS: usize = 6;
+const ROUGH_ROUNDS: usize = 2;
+
 /// How far below the lowest score the location may lie.
 const MAX_LOCATION_DEVIATIONS: f64 = 1000.0;
 
@@ -39,7 +43,16 @@ impl GammaFit {
     /// # Errors
     /// [`DetectionError::Training`] when a score is not positive and finite, or when they are all the same.
     pub fn of(scores: &[f64]) -> Result<Self, DetectionError> {
-        let (from_zero, located) = (Self::from_zero(scores)?, Self::located(scores)?);
+        Self::better(scores, FINE_ROUNDS)
+    }
+
+    /// As [`GammaFit::of`], with a location that is searched for less finely: for fits by the hundred, of which only the spread counts.
+    pub(crate) fn of_roughly(scores: &[f64]) -> Result<Self, DetectionError> {
+        Self::better(scores, ROUGH_ROUNDS)
+    }
+
+    fn better(scores: &[f64], rounds: usize) -> Result<Self, DetectionError> {
+        let (from_zero, located) = (Self::from_zero(scores)?, Self::located_in(scores, rounds)?);
         let count = scores.len() as f64;
         let criterion = |fit: &Self, parameters: f64| {
             let room = count - parameters - 1.0;
@@ -65,6 +78,10 @@ impl GammaFit {
     /// # Errors
     /// [`DetectionError::Training`] when a score is not positive and finite, or when they are all the same.
     pub fn located(scores: &[f64]) -> Result<Self, DetectionError> {
+        Self::located_in(scores, FINE_ROUNDS)
+    }
+
+    fn located_in(scores: &[f64], rounds: usize) -> Result<Self, DetectionError> {
         check(scores)?;
         let (mean, deviation) = moments(scores);
         let lowest = scores.iter().copied().fold(f64::INFINITY, f64::min);
@@ -74,7 +91,7 @@ impl GammaFit {
         // The bound itself: shape 1, whose likelihood is greatest with the lowest score as location.
         let mut best = Self { shape: 1.0, scale: mean - lowest, location: lowest };
         let mut best_likelihood = best.mean_log_likelihood(scores);
-        for _ in 0..6 {
+        for _ in 0..rounds {
             let step = (high - low) / 64.0;
             let mut best_at = low;
             for index in 0..=64 {
@@ -100,6 +117,10 @@ impl GammaFit {
         let (mut low, mut high) = (0.5 / spread, 1.0 / spread);
         for _ in 0..100 {
             let middle = f64::midpoint(low, high);
+            if middle <= low || middle >= high {
+                // Neighbours: no number lies between.
+                break;
+            }
             if middle.ln() - digamma(middle) > spread {
                 low = middle;
             } else {

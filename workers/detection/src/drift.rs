@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibration::quantile;
 use crate::explain::band_edges;
-use crate::{Calibration, Heard};
+use crate::{Calibration, Heard, Judgement};
 
 /// When drift is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -51,14 +51,19 @@ impl DriftReference {
 }
 
 /// Takes one chunk into the window; a full window is reported and the next begins.
-pub(crate) fn advance(memory: &mut DriftMemory, heard: &Heard<'_>, policy: &DriftPolicy) -> Option<Drift> {
-    let levels = &heard.judgement.band_levels_db;
+pub(crate) fn advance(
+    memory: &mut DriftMemory,
+    heard: &Heard<'_>,
+    judgement: &Judgement,
+    policy: &DriftPolicy,
+) -> Option<Drift> {
+    let levels = &judgement.band_levels_db;
     if memory.band_sum_db.len() != levels.len() {
         // Nothing heard yet, or under a model with other bands.
         *memory = DriftMemory { band_sum_db: vec![0.0; levels.len()], ..DriftMemory::default() };
     }
     let window_start = *memory.window_start.get_or_insert(heard.time);
-    memory.scores.push(heard.judgement.score);
+    memory.scores.push(judgement.score);
     for (sum, level) in memory.band_sum_db.iter_mut().zip(levels) {
         *sum += f64::from(*level);
     }

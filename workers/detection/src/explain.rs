@@ -9,6 +9,8 @@ use auscult_schemas::{DeviatingBand, FeatureSpec, MelScale};
 use crate::Calibration;
 
 const DEVIATIONS: f64 = 3.0;
+/// Neighbours of which one is louder by so much and the other quieter are two bands, dB.
+const OPPOSITE_DB: f64 = 1.0;
 const SHARE_OF_EVEN_EXCESS: f64 = 0.5;
 /// More bands than these are no explanation any more.
 const MAX_BANDS: usize = 5;
@@ -61,9 +63,15 @@ fn hz_from_mel(mel: f64) -> f64 {
 
 /// The bands of a clip that deviate, neighbours merged, widest share first.
 ///
-/// `errors_db2` is the clip's mean squared error by mel band, dB², `[mels]`, as are the calibration's.
+/// `errors_db2` is the clip's mean squared error by mel band, dB², `[mels]`, as are the calibration's; `level_changes_db` is the mean level of
+/// each less that of the training sound, dB, `[mels]`. Neighbours that have moved in opposite directions are not merged.
 #[must_use]
-pub fn deviating_bands(errors_db2: &[f64], calibration: &Calibration, edges: &[BandEdges]) -> Vec<DeviatingBand> {
+pub fn deviating_bands(
+    errors_db2: &[f64],
+    level_changes_db: &[f64],
+    calibration: &Calibration,
+    edges: &[BandEdges],
+) -> Vec<DeviatingBand> {
     let total: f64 = errors_db2.iter().sum();
     let normal = calibration.band_error_mean_db2.iter().zip(&calibration.band_error_deviation_db2);
     let excess: Vec<f64> =
@@ -77,21 +85,32 @@ pub fn deviating_bands(errors_db2: &[f64], calibration: &Calibration, edges: &[B
         })
         .collect();
 
-    let mut bands: Vec<DeviatingBand> = Vec::new();
-    let mut open: Option<DeviatingBand> = None;
-    for ((edge, error), deviates) in edges.iter().zip(errors_db2).zip(&deviates) {
-        if !deviates {
-            bands.extend(open.take());
-            continue;
+    let mut runs: Vec<std::ops::RangeInclusive<usize>> = Vec::new();
+    for band in (0..edges.len()).filter(|band| deviates[*band]) {
+        match runs.last_mut() {
+            Some(run) if *run.end() + 1 == band && !are_opposite(level_changes_db, *run.end(), band) => {
+                *run = *run.start()..=band;
+            }
+            _ => runs.push(band..=band),
         }
-        let share = error / total;
-        open = Some(match open {
-            Some(band) => DeviatingBand { hz_high: edge.hz_high, share: (band.share + share).min(1.0), ..band },
-            None => DeviatingBand { hz_low: edge.hz_low, hz_high: edge.hz_high, share: share.min(1.0) },
-        });
     }
-    bands.extend(open);
+    let merged = |run: std::ops::RangeInclusive<usize>| {
+        let changes = &level_changes_db[run.clone()];
+        DeviatingBand {
+            hz_low: edges[*run.start()].hz_low,
+            hz_high: edges[*run.end()].hz_high,
+            share: (errors_db2[run].iter().sum::<f64>() / total).min(1.0),
+            level_change_db: Some(changes.iter().sum::<f64>() / changes.len() as f64),
+            since: None,
+        }
+    };
+    let mut bands: Vec<DeviatingBand> = runs.into_iter().map(merged).collect();
     bands.sort_by(|a, b| b.share.total_cmp(&a.share));
     bands.truncate(MAX_BANDS);
     bands
+}
+
+fn are_opposite(level_changes_db: &[f64], one: usize, other: usize) -> bool {
+    let (one, other) = (level_changes_db[one], level_changes_db[other]);
+    one * other < 0.0 && one.abs().min(other.abs()) >= OPPOSITE_DB
 }

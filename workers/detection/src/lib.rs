@@ -17,10 +17,13 @@
 //! | [`calibration`] | held-out scores to threshold, p-value and health index |
 //! | `manifest`, `package` | the model file |
 //! | `model`, `forward` | many clips to judgements in one pass |
-//! | [`explain`] | which frequencies deviate |
+//! | [`explain`], [`time_course`] | which frequencies deviate, and when within the clip |
+//! | [`words`] | the same as a person reads it |
+//! | [`false_alarms`] | what a threshold means in alarms, and how sure that is |
+//! | `healthy` | a clip without the channels whose sensor is at fault |
 //! | [`metrics`], `sweep`, `evaluation` | how good a model is on labelled clips, at every threshold and at its own |
 //! | [`bootstrap`] | how far those figures would move on other clips |
-//! | `alert`, [`drift`] | what a scoring worker remembers of a machine |
+//! | `alert`, `deviation`, `sensors`, [`drift`] | what a scoring worker remembers of a machine |
 //! | [`bearing`] | which part of a bearing is damaged, from vibration and shaft speed: no model |
 //!
 //! Pure: bytes and numbers in, bytes and numbers out. No Kafka, no files, and no clock but in `TrainingOptions::default`.
@@ -32,22 +35,28 @@ pub mod bootstrap;
 pub mod calibration;
 mod cholesky;
 mod detector;
+mod deviation;
 mod device;
 pub mod drift;
 mod error;
 mod evaluation;
 pub mod explain;
+pub mod false_alarms;
 mod fit;
 mod forward;
 mod fused;
+mod healthy;
 mod manifest;
 pub mod metrics;
 mod model;
 mod package;
 mod pooled;
+mod sensors;
 mod sweep;
+pub mod time_course;
 mod train;
 pub mod vectors;
+pub mod words;
 
 pub use alert::{AlertPolicy, Heard, Observation, WatchPolicy, observe_chunk};
 pub use autoencoder::{Autoencoder, Dense};
@@ -60,9 +69,11 @@ pub use device::{DeviceChoice, OpenedDevice, open_device};
 pub use drift::{DriftPolicy, DriftReference};
 pub use error::DetectionError;
 pub use evaluation::{Evaluation, MAX_FALSE_POSITIVE_RATE, MeanFigures, Means, Rates, evaluate};
+pub use false_alarms::{AlarmCounts, Cadence, FalseAlarms};
 pub use fused::{
     Cycle, CycleParameters, FusedDetector, Look, Mahalanobis, Part, PartParameters, Pooling, shrunken_covariance,
 };
+pub use healthy::HealthyClip;
 pub use manifest::{Manifest, NetworkTraining, Standardisation, TrainingSummary};
 pub use model::{ClipView, Judgement, Model};
 pub use package::ModelPackage;

@@ -1,12 +1,12 @@
 //! A model at work: many clips in, one judgement of each out.
 
-use auscult_schemas::{DeviatingBand, FeatureSpecHash, ModelRef};
+use auscult_schemas::{DeviatingBand, FeatureSpecHash, ModelRef, TimeCourse};
 use candle_core::Device;
 
 use crate::detector::{Backend, Examined, Scorer};
 use crate::explain::{BandEdges, band_edges, deviating_bands};
 use crate::forward::Segment;
-use crate::{DetectionError, Manifest, ModelPackage};
+use crate::{DetectionError, Manifest, ModelPackage, time_course};
 
 /// One clip's log-mel spectrogram.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +39,8 @@ pub struct Judgement {
     pub anomalous: bool,
     /// The frequency bands that deviate, widest share first.
     pub bands: Vec<DeviatingBand>,
+    /// When within the clip it deviates; only of an anomalous one.
+    pub time_course: Option<TimeCourse>,
     /// Mean level of each mel band over frames and channels, dB, `[mels]`: what drift is measured on.
     pub band_levels_db: Vec<f32>,
 }
@@ -143,7 +145,26 @@ impl Model {
             }
             judgements.push(judgement);
         }
+        for (clip, judgement) in clips.iter().zip(&mut judgements).filter(|(_, judgement)| judgement.anomalous) {
+            judgement.time_course = self.time_course(clip)?;
+        }
         Ok(judgements)
+    }
+
+    /// When within a clip it deviates. Of a network that takes another pass over the clip, in slices.
+    fn time_course(&self, clip: &ClipView<'_>) -> Result<Option<TimeCourse>, DetectionError> {
+        let Manifest { feature_spec: spec, calibration, drift_reference, .. } = &self.manifest;
+        let slices = time_course::slices(clip.frames, spec);
+        let mut segments: Vec<Segment<'_>> = Vec::with_capacity(clip.channels * slices.len());
+        for channel in clip.values.chunks_exact(clip.frames * clip.mels) {
+            // Neighbours share the rows that the last vectors of the one and the first of the other have in common.
+            let rows = slices.iter().map(|slice| slice.start..slice.end + spec.frames - 1);
+            segments.extend(rows.map(|rows| &channel[rows.start * clip.mels..rows.end * clip.mels]));
+        }
+        Ok(match self.scorer.errors_by_time(&segments)? {
+            Some(errors_db2) => time_course::of_errors(&errors_db2, clip.frames, calibration, spec),
+            None => time_course::of_levels(clip, &drift_reference.mean_band_levels_db, calibration, spec),
+        })
     }
 
     fn decide(&self, clip: &ClipView<'_>, channels: &[Examined]) -> Judgement {
@@ -151,14 +172,19 @@ impl Model {
         let channel_scores: Vec<f64> = channels.iter().map(|channel| channel.score).collect();
         let score = self.scorer.combine(&channel_scores);
         let channel_errors: Vec<&[f64]> = channels.iter().map(|channel| channel.band_errors.as_slice()).collect();
+        let band_levels_db = mean_band_levels(clip.values, clip.mels);
+        let normal = &self.manifest.drift_reference.mean_band_levels_db;
+        let level_changes: Vec<f64> =
+            band_levels_db.iter().zip(normal).map(|(level, normal)| f64::from(*level) - normal).collect();
         Judgement {
             score,
             p_value: calibration.p_value(score),
             health_index: calibration.health_index(score),
             threshold: calibration.threshold,
             anomalous: score > calibration.threshold,
-            bands: deviating_bands(&mean_over_channels(&channel_errors), calibration, &self.edges),
-            band_levels_db: mean_band_levels(clip.values, clip.mels),
+            bands: deviating_bands(&mean_over_channels(&channel_errors), &level_changes, calibration, &self.edges),
+            time_course: None,
+            band_levels_db,
             channel_scores,
         }
     }

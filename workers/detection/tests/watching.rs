@@ -28,6 +28,7 @@ fn judgement(anomalous: bool, level_db: f32) -> Judgement {
         threshold,
         anomalous,
         bands: Vec::new(),
+        time_course: None,
         band_levels_db: levels.iter().map(|level| *level as f32 + level_db).collect(),
     }
 }
@@ -53,7 +54,9 @@ fn observe(
         machine: &MachineId::new("fan-07").unwrap(),
         chunk_id: &ChunkId(format!("chunk-{index}")),
         time: time(index),
-        judgement,
+        judgement: Some(judgement),
+        channels: 1,
+        sensor_faults: &[],
         model: &model(version),
         manifest: &MANIFEST,
     };

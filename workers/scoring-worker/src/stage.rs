@@ -4,20 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auscult_detection::{Heard, Judgement, OpenedDevice, WatchPolicy, observe_chunk};
+use auscult_detection::{Heard, Judgement, OpenedDevice, WatchPolicy, observe_chunk, words};
 use auscult_runtime::processor::{Memory, Output, Rejection};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::{
-    DeadLetterCode, Envelope, Features, FeaturesMetadata, MachineState, ModelRef, Score, ScorerState, StageTimings,
-    topics,
+    DeadLetterCode, Envelope, Features, FeaturesMetadata, MachineState, ModelRef, Score, ScorerState, topics,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::device_thread::{DeviceThread, Shelf, StartError};
-use crate::healthy_channels::HealthyChannels;
+use crate::healthy_channels::healthy_channels;
 use crate::library::{Entry, Owner, ShelvedModel};
 use crate::reload::{Change, Looker, Reload};
 use crate::{ModelLibrary, ModelsConfig, ScoringMetrics};
@@ -30,8 +29,10 @@ struct Candidate {
     envelope: Envelope,
     /// The message's own.
     metadata: FeaturesMetadata,
-    /// What is judged of it.
-    channels: HealthyChannels,
+    /// Its channels, those that are not judged among them.
+    channels: usize,
+    /// What is judged of it; `None` where every sensor is at fault.
+    healthy: Option<Arc<Features>>,
     model: Arc<ShelvedModel>,
 }
 
@@ -171,8 +172,7 @@ impl ScoringStage {
         for (candidate, judgement) in candidates.iter().zip(judged) {
             let partition = records[candidate.index].coordinates.partition;
             results[candidate.index] = match judgement {
-                Ok(Some(judgement)) => self.conclude(candidate, &judgement, partition, forward_s, memory),
-                Ok(None) => self.report_unheard(candidate, partition, memory),
+                Ok(judgement) => self.conclude(candidate, judgement.as_ref(), partition, forward_s, memory),
                 Err(rejection) => Err(rejection),
             };
         }
@@ -191,8 +191,9 @@ impl ScoringStage {
             return Err(Rejection { code: DeadLetterCode::FeatureSpecMismatch, detail });
         }
         let metadata = features.metadata.clone();
-        let channels = HealthyChannels::of(&Arc::new(features));
-        Ok(Candidate { index, envelope, metadata, channels, model: Arc::clone(model) })
+        let channels = features.channels;
+        let healthy = healthy_channels(Arc::new(features));
+        Ok(Candidate { index, envelope, metadata, channels, healthy, model: Arc::clone(model) })
     }
 
     /// One forward pass a model; a candidate without a healthy channel has no judgement. Should one fail, its clips are tried singly, so that only the one at fault is refused.
@@ -200,7 +201,7 @@ impl ScoringStage {
         let begun = Instant::now();
         let mut by_shelf: BTreeMap<Shelf, Vec<(usize, Arc<Features>)>> = BTreeMap::new();
         for (position, candidate) in candidates.iter().enumerate() {
-            if let HealthyChannels::Some(features) = &candidate.channels {
+            if let Some(features) = &candidate.healthy {
                 by_shelf.entry(candidate.model.shelf).or_default().push((position, Arc::clone(features)));
             }
         }
@@ -234,10 +235,12 @@ impl ScoringStage {
         Ok(judgements.pop().expect("one clip has one judgement"))
     }
 
+    /// What follows from a chunk. One that no sensor heard has a score that says so, and leaves all that is remembered of the machine as it was but for
+    /// its sensors, so that neither alarm nor drift takes notice.
     fn conclude(
         &self,
         candidate: &Candidate,
-        judgement: &Judgement,
+        judgement: Option<&Judgement>,
         partition: i32,
         forward_s: f64,
         memory: &mut Memory<'_, ScorerState>,
@@ -246,93 +249,67 @@ impl ScoringStage {
         let Candidate { envelope, metadata, model, .. } = candidate;
         let id = Score::deterministic_id(&envelope.machine, &metadata.chunk, &model.model);
         let key = Bytes::from(envelope.machine.as_str().to_owned());
+        let before = memory.get(partition, &key);
         let heard = Heard {
             id: &id,
             machine: &envelope.machine,
             chunk_id: &envelope.id,
             time: envelope.time,
             judgement,
+            channels: candidate.channels,
+            sensor_faults: &metadata.sensor_faults,
             model: &model.model,
             manifest: &model.manifest,
         };
-        let observation = observe_chunk(memory.get(partition, &key), &heard, &self.policy);
-        let decide = begun.elapsed();
-        self.metrics.observe_stage("decide", decide);
-        let score = Score {
-            id: id.clone(),
+        let observation = observe_chunk(before, &heard, &self.policy);
+        let is_remembered = before == Some(&observation.state);
+        let mut score = Score {
+            id,
             machine: envelope.machine.clone(),
             chunk_id: envelope.id.clone(),
             chunk: metadata.chunk.clone(),
             time: envelope.time,
-            score: judgement.score,
-            channel_scores: judgement.channel_scores.clone(),
-            p_value: judgement.p_value,
-            health_index: judgement.health_index,
-            threshold: judgement.threshold,
-            anomalous: judgement.anomalous,
-            state: observation.state.alert.state,
+            score: judgement.map_or(0.0, |judgement| judgement.score),
+            channel_scores: judgement.map(|judgement| judgement.channel_scores.clone()).unwrap_or_default(),
+            p_value: judgement.map_or(1.0, |judgement| judgement.p_value),
+            health_index: judgement.map(|judgement| judgement.health_index),
+            threshold: model.manifest.calibration.threshold,
+            anomalous: judgement.is_some_and(|judgement| judgement.anomalous),
+            state: judgement.map_or(MachineState::SensorFault, |_| observation.state.alert.state),
             previous_state: observation.previous_state,
-            bands: judgement.bands.clone(),
-            quality: metadata.quality.clone(),
-            sensor_faults: metadata.sensor_faults.clone(),
-            model: model.model.clone(),
-            feature_spec: metadata.feature_spec,
-            timings: StageTimings {
-                forward_s: Some(forward_s),
-                decide_s: Some(decide.as_secs_f64()),
-                ..metadata.timings
-            },
-        };
-        let output = |topic, event_type, value| result(envelope, &id, topic, event_type, value);
-        let mut outputs = vec![output(topics::SCORES, Envelope::SCORE, json(&score)?)];
-        if let Some(alert) = &observation.alert {
-            outputs.push(output(topics::ALERTS, Envelope::ALERT, json(alert)?));
-        }
-        if let Some(drift) = &observation.drift {
-            outputs.push(output(topics::DRIFT, Envelope::DRIFT, json(drift)?));
-            self.scoring_metrics.last_drift_psi.set(drift.score_psi);
-        }
-        self.count(&score, envelope.time);
-        memory.put(partition, key, observation.state);
-        Ok(outputs)
-    }
-
-    /// The score of a chunk that no sensor heard: it says so, and leaves all that is remembered of the machine as it was, so that
-    /// neither alarm nor drift takes notice.
-    fn report_unheard(
-        &self,
-        candidate: &Candidate,
-        partition: i32,
-        memory: &mut Memory<'_, ScorerState>,
-    ) -> Result<Vec<Output>, Rejection> {
-        let Candidate { envelope, metadata, model, .. } = candidate;
-        let key = Bytes::from(envelope.machine.as_str().to_owned());
-        let remembered = memory.get(partition, &key).map_or(MachineState::Unknown, |state| state.alert.state);
-        let calibration = &model.manifest.calibration;
-        let score = Score {
-            id: Score::deterministic_id(&envelope.machine, &metadata.chunk, &model.model),
-            machine: envelope.machine.clone(),
-            chunk_id: envelope.id.clone(),
-            chunk: metadata.chunk.clone(),
-            time: envelope.time,
-            score: 0.0,
-            channel_scores: Vec::new(),
-            p_value: 1.0,
-            health_index: calibration.health_index(0.0),
-            threshold: calibration.threshold,
-            anomalous: false,
-            state: MachineState::SensorFault,
-            previous_state: remembered,
-            bands: Vec::new(),
+            bands: observation.bands,
+            time_course: judgement.and_then(|judgement| judgement.time_course.clone()),
+            explanation: None,
             quality: metadata.quality.clone(),
             sensor_faults: metadata.sensor_faults.clone(),
             model: model.model.clone(),
             feature_spec: metadata.feature_spec,
             timings: metadata.timings,
         };
-        self.scoring_metrics.unheard_chunks.inc();
+        score.explanation = words::score(&score);
+        if judgement.is_some() {
+            let decide = begun.elapsed();
+            self.metrics.observe_stage("decide", decide);
+            score.timings.forward_s = Some(forward_s);
+            score.timings.decide_s = Some(decide.as_secs_f64());
+        } else {
+            self.scoring_metrics.unheard_chunks.inc();
+        }
+        let output = |id: &str, topic, event_type, value| result(envelope, id, topic, event_type, value);
+        let mut outputs = vec![output(&score.id, topics::SCORES, Envelope::SCORE, json(&score)?)];
+        for alert in observation.alert.iter().chain(&observation.sensor_alert) {
+            outputs.push(output(&alert.id, topics::ALERTS, Envelope::ALERT, json(alert)?));
+        }
+        if let Some(drift) = &observation.drift {
+            outputs.push(output(&drift.id, topics::DRIFT, Envelope::DRIFT, json(drift)?));
+            self.scoring_metrics.last_drift_psi.set(drift.score_psi);
+        }
         self.count(&score, envelope.time);
-        Ok(vec![result(envelope, &score.id, topics::SCORES, Envelope::SCORE, json(&score)?)])
+        // A chunk that no sensor heard mostly changes nothing.
+        if !is_remembered {
+            memory.put(partition, key, observation.state);
+        }
+        Ok(outputs)
     }
 
     fn count(&self, score: &Score, recorded: Timestamp) {
@@ -358,7 +335,7 @@ impl ScoringStage {
     }
 }
 
-/// A result about a chunk, under the id of its score.
+/// A result about a chunk, under an id of its own.
 fn result(envelope: &Envelope, id: &str, topic: &'static str, event_type: &str, value: Bytes) -> Output {
     let sent = Envelope {
         id: auscult_schemas::ChunkId(id.to_owned()),

@@ -77,5 +77,7 @@ fn state(number: u32, rng: &mut SmallRng) -> Result<ScorerState> {
         recent_scores: scores(ScorerState::RECENT_SCORES),
         alert: AlertMemory { state: MachineState::Healthy, since: Some(now), streak: 1, streak_since: Some(now) },
         drift: DriftMemory { window_start: Some(now), scores: scores(49), band_sum_db: scores(64) },
+        deviation: None,
+        sensors: Vec::new(),
     })
 }

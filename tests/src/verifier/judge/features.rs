@@ -83,4 +83,7 @@ fn compare(
     if found.metadata.quality != expected.quality {
         wrong("the quality flags are not those of the replay");
     }
+    if found.metadata.sensor_faults != expected.sensor_faults {
+        wrong("the sensor faults are not those of the replay");
+    }
 }

@@ -125,7 +125,7 @@ fn make_ideal() -> Topics {
             push(&mut topics, topic, partition, message.key.clone(), Some(value.to_string().into()), headers);
         };
         send(SCORES, json(&judged.score));
-        if let Some(alert) = &judged.observation.alert {
+        for alert in judged.observation.alert.iter().chain(&judged.observation.sensor_alert) {
             send(ALERTS, json(alert));
         }
         if let Some(drift) = &judged.observation.drift {

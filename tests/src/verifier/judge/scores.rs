@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use auscult_detection::words;
 use auscult_schemas::topics::{FEATURES, SCORES};
 use auscult_schemas::{Score, StageTimings};
 use bytes::Bytes;
@@ -52,7 +53,7 @@ pub(super) fn judge(
         judged_chunks.insert(chunk);
         dead_letters.expect_none(message, verdict);
         let whose = (message.coordinates.partition, Bytes::from(envelope.machine.as_str().to_owned()));
-        if let Some(alert) = &judged.observation.alert {
+        for alert in judged.observation.alert.iter().chain(&judged.observation.sensor_alert) {
             alerts.entry(whose.clone()).or_default().push((alert.id.clone(), json(alert)));
         }
         if let Some(report) = &judged.observation.drift {
@@ -95,9 +96,14 @@ fn compare(
     if record.headers.text("ce_id").ok().flatten() != Some(found.id.as_str()) {
         wrong("ce_id is not the score's id, so that nobody can tell a repetition");
     }
+    // Words round: they are held against the message's own numbers, which are compared with a tolerance.
+    if found.explanation != words::score(&found) {
+        wrong("its explanation is not what its numbers say");
+    }
+    let expected = Score { explanation: None, ..expected.clone() };
     // How long it took is nobody's promise.
-    let found = Score { timings: StageTimings::default(), ..found };
-    if let Some(what) = difference(&json(expected), &json(&found)) {
+    let found = Score { timings: StageTimings::default(), explanation: None, ..found };
+    if let Some(what) = difference(&json(&expected), &json(&found)) {
         wrong(&what);
     }
 }

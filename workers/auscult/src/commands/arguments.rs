@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use auscult_detection::{DeviceChoice, OpenedDevice, open_device};
+use auscult_detection::{AlertPolicy, Cadence, Calibration, DeviceChoice, FalseAlarms, OpenedDevice, open_device};
 use auscult_schemas::{FeatureSpec, Reference};
 use clap::{Args, ValueEnum};
 
@@ -119,6 +119,24 @@ impl DeviceArgs {
 
     pub(super) fn open(&self) -> anyhow::Result<OpenedDevice> {
         Ok(open_device(self.device)?)
+    }
+}
+
+/// How often false alarms are counted on.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(super) struct CadenceArgs {
+    /// How often a machine is listened to, for the alarms a month: one clip in that time, such as 10s, 5m or 1h
+    #[arg(long, value_name = "TIME", default_value_t = Cadence::default())]
+    cadence: Cadence,
+}
+
+/// Of the refits that say how sure a threshold is: any will do, if it is always the same.
+const REFIT_SEED: u64 = 1;
+
+impl CadenceArgs {
+    /// What a threshold means under the workers' own alert policy.
+    pub(super) fn false_alarms(&self, calibration: &Calibration) -> FalseAlarms {
+        FalseAlarms::of(calibration, self.cadence, &AlertPolicy::default(), REFIT_SEED)
     }
 }
 

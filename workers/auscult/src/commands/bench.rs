@@ -246,7 +246,7 @@ fn read(paths: &[PathBuf], spec: &FeatureSpec, interrupted: &AtomicBool) -> anyh
 }
 
 fn scores(model: &Model, clips: &[clips::Clip]) -> anyhow::Result<Vec<f64>> {
-    Ok(judge_in_batches(model, clips)?.into_iter().map(|judgement| judgement.score).collect())
+    Ok(judge_in_batches(model, clips)?.into_iter().flatten().map(|heard| heard.judgement.score).collect())
 }
 
 fn summary(set: &Set, contender: &Contender, trials: &[Trial]) -> Row {

@@ -5,11 +5,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use auscult_detection::{Evaluation, Judgement, Means, Model, ModelPackage, Rates, evaluate};
+use auscult_detection::{
+    Evaluation, FalseAlarms, HealthyClip, Judgement, Means, Model, ModelPackage, Rates, evaluate, words,
+};
 use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{DataArgs, DeviceArgs, data_dir_help};
+use super::arguments::{CadenceArgs, DataArgs, DeviceArgs, data_dir_help};
 use crate::dataset::{Dataset, Domain};
 use crate::picture::{ScorePicture, draw_scores};
 use crate::report::dcase;
@@ -50,6 +52,8 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
+    cadence: CadenceArgs,
+    #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
     tables: TableArgs,
@@ -67,7 +71,7 @@ struct TableArgs {
         long,
         value_name = "FILE.csv|FILE.parquet",
         num_args = 1..,
-        conflicts_with_all = ["model", "data", "machine", "plot", "out", "device"]
+        conflicts_with_all = ["model", "data", "machine", "plot", "out", "device", "cadence"]
     )]
     table: Vec<PathBuf>,
     /// What draws the normal clips that are tested with
@@ -90,8 +94,10 @@ Examples:
 
 --json prints one object: auc, pauc (false-positive rate up to 0.1), threshold, n_normal, n_abnormal;
 with the abnormal class positive precision, recall, f1, accuracy; the same four with the normal
-class positive under normal_positive. Of several machines also means: machines, and auc and pauc
-under arithmetic and under harmonic.
+class positive under normal_positive. calibration says what the threshold means in false alarms at one
+clip each --cadence, and how sure that is; n_unheard counts the clips that were left out because every
+sensor of theirs is at fault. Of several machines also means: machines, and auc and pauc under arithmetic
+and under harmonic.
 
 Of a table the object also has table, bands, n_train, seed, average_precision, intervals, and under
 detectors the same figures of each detector alone; the object's own are those of all fused. Of several
@@ -124,18 +130,19 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
         model_file::check_writable(&folder.join(PAGE_NAME))?;
     }
     let model = Model::load(&package, &args.device.open()?.device)?;
-    let clips = judge_test_clips(&model, &package, &dataset)?;
+    let (clips, n_unheard) = judge_test_clips(&model, &package, &dataset)?;
+    let false_alarms = args.cadence.false_alarms(&package.manifest().calibration);
 
     let (normal, abnormal) = scores_by_class(&clips);
     let threshold = package.manifest().calibration.threshold;
     let evaluation = evaluate(&normal, &abnormal, threshold);
     let mut out = std::io::stdout().lock();
     if args.json {
-        let report = Report::of(&evaluation, &clips, threshold);
+        let report = Report::of(&evaluation, &clips, false_alarms, n_unheard);
         serde_json::to_writer_pretty(&mut out, &report).context("cannot write the figures")?;
         writeln!(out)?;
     } else {
-        write_tables(&mut out, &evaluation, &clips, threshold)?;
+        write_tables(&mut out, &evaluation, &clips, &false_alarms)?;
     }
 
     if let Some(path) = &args.plot {
@@ -196,7 +203,12 @@ fn write_report(folder: &Path, package: &ModelPackage, data: &Path, clips: &[Jud
     Ok(())
 }
 
-fn judge_test_clips(model: &Model, package: &ModelPackage, dataset: &Dataset) -> anyhow::Result<Vec<JudgedClip>> {
+/// The clips that a sensor heard, and how many others there are.
+fn judge_test_clips(
+    model: &Model,
+    package: &ModelPackage,
+    dataset: &Dataset,
+) -> anyhow::Result<(Vec<JudgedClip>, usize)> {
     let mut labels = BTreeMap::new();
     let mut paths = Vec::new();
     for machine in &dataset.machines {
@@ -210,26 +222,53 @@ fn judge_test_clips(model: &Model, package: &ModelPackage, dataset: &Dataset) ->
     let interrupted = interrupt::listen("stopping")?;
     let read = clips::read_clips(&paths, &package.manifest().feature_spec, "test recordings", interrupted)?;
     let clips = clips::keep_good(read)?;
-    let judgements = judge_in_batches(model, &clips)?;
-    let judged = clips.into_iter().zip(judgements).map(|(clip, judgement)| {
+    let results = judge_in_batches(model, &clips)?;
+    let all = clips.len();
+    let mut judged = Vec::with_capacity(all);
+    for (clip, result) in clips.into_iter().zip(results) {
+        let Some(Heard { channels, judgement }) = result else { continue };
         let (machine, fault, is_abnormal) = labels[&clip.path].clone();
-        let Judgement { score, channel_scores, .. } = judgement;
-        let domain = Domain::of(&clip.path);
-        JudgedClip { path: clip.path, machine, domain, is_abnormal, fault, score, channel_scores }
-    });
-    Ok(judged.collect())
+        let mut channel_scores = vec![None; clip.features.channels];
+        for (channel, score) in channels.into_iter().zip(judgement.channel_scores) {
+            channel_scores[channel] = Some(score);
+        }
+        let (domain, score) = (Domain::of(&clip.path), judgement.score);
+        judged.push(JudgedClip { path: clip.path, machine, domain, is_abnormal, fault, score, channel_scores });
+    }
+    let unheard = all - judged.len();
+    Ok((judged, unheard))
+}
+
+/// What a model says of the channels of a clip whose sensor is well.
+pub(super) struct Heard {
+    /// These channels.
+    pub channels: Vec<usize>,
+    pub judgement: Judgement,
 }
 
 /// So many clips go through one forward pass.
 const BATCH: usize = 64;
 
-pub(super) fn judge_in_batches(model: &Model, clips: &[clips::Clip]) -> anyhow::Result<Vec<Judgement>> {
-    let mut judgements = Vec::with_capacity(clips.len());
+/// Judges clips as a worker does: without the channels whose sensor is at fault. A clip of which none is left has no judgement, and is named on
+/// standard error.
+pub(super) fn judge_in_batches(model: &Model, clips: &[clips::Clip]) -> anyhow::Result<Vec<Option<Heard>>> {
+    let mut results = Vec::with_capacity(clips.len());
     for batch in clips.chunks(BATCH) {
-        let views: Vec<_> = batch.iter().map(clips::Clip::view).collect();
-        judgements.append(&mut model.judge(&views)?);
+        let healthy: Vec<Option<HealthyClip<'_>>> = batch.iter().map(clips::Clip::healthy).collect();
+        let views: Vec<_> = healthy.iter().flatten().map(HealthyClip::view).collect();
+        let mut judgements = model.judge(&views)?.into_iter();
+        for (clip, healthy) in batch.iter().zip(healthy) {
+            if healthy.is_none() {
+                eprintln!("left out: {}: {}", clip.path.display(), words::sensor_faults(&clip.features.sensor_faults));
+            }
+            // A judgement for each that is heard, in their order.
+            let heard = healthy.and_then(|healthy| {
+                judgements.next().map(|judgement| Heard { channels: healthy.channels.clone(), judgement })
+            });
+            results.push(heard);
+        }
     }
-    Ok(judgements)
+    Ok(results)
 }
 
 /// What `--json` prints, and nothing else.
@@ -243,14 +282,18 @@ struct Report {
     #[serde(flatten)]
     abnormal_positive: Rates,
     normal_positive: Rates,
+    /// Clips that count nowhere, because every sensor of theirs is at fault.
+    n_unheard: usize,
+    /// What the threshold means.
+    calibration: FalseAlarms,
     /// Only of several machines.
     #[serde(skip_serializing_if = "Option::is_none")]
     means: Option<Means>,
 }
 
 impl Report {
-    fn of(evaluation: &Evaluation, clips: &[JudgedClip], threshold: f64) -> Self {
-        let alone = evaluate_machines(clips, threshold);
+    fn of(evaluation: &Evaluation, clips: &[JudgedClip], calibration: FalseAlarms, n_unheard: usize) -> Self {
+        let alone = evaluate_machines(clips, evaluation.threshold);
         Self {
             auc: evaluation.auc,
             pauc: evaluation.pauc,
@@ -259,6 +302,8 @@ impl Report {
             n_abnormal: evaluation.n_abnormal,
             abnormal_positive: evaluation.abnormal_positive,
             normal_positive: evaluation.normal_positive,
+            n_unheard,
+            calibration,
             means: (alone.len() > 1).then(|| Means::of(&alone)),
         }
     }
@@ -269,12 +314,22 @@ fn evaluate_machines(clips: &[JudgedClip], threshold: f64) -> Vec<Evaluation> {
     machines.into_iter().map(|machine| judged::evaluate_machine(clips, machine, threshold)).collect()
 }
 
-fn write_tables(out: &mut impl Write, whole: &Evaluation, clips: &[JudgedClip], threshold: f64) -> std::io::Result<()> {
+fn write_tables(
+    out: &mut impl Write,
+    whole: &Evaluation,
+    clips: &[JudgedClip],
+    false_alarms: &FalseAlarms,
+) -> std::io::Result<()> {
+    let threshold = whole.threshold;
     let figure = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.4}"));
     writeln!(out, "{} normal and {} abnormal clips\n", whole.n_normal, whole.n_abnormal)?;
     writeln!(out, "AUC        {:>8}", figure(whole.auc))?;
     writeln!(out, "pAUC       {:>8}   false-positive rate up to 0.1", figure(whole.pauc))?;
-    writeln!(out, "threshold  {threshold:>8.3}   from held-out normal clips\n")?;
+    writeln!(out, "threshold  {threshold:>8.3}   from held-out normal clips")?;
+    for line in false_alarms.in_words() {
+        writeln!(out, "{:<11}{line}", "")?;
+    }
+    writeln!(out)?;
 
     writeln!(out, "positive class  {:>9} {:>9} {:>9} {:>9}", "precision", "recall", "F1", "accuracy")?;
     for (name, rates) in [("abnormal", whole.abnormal_positive), ("normal", whole.normal_positive)] {
@@ -327,18 +382,25 @@ fn widest(names: &[&str]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use auscult_detection::Calibration;
+
     use super::*;
 
     fn clip(machine: &str, is_abnormal: bool, score: f64) -> JudgedClip {
         let fault = is_abnormal.then(|| "leak".to_owned());
         let path = PathBuf::from(format!("{machine}/{score}.wav"));
-        let channel_scores = vec![score];
+        let channel_scores = vec![Some(score)];
         JudgedClip { path, machine: machine.to_owned(), domain: None, is_abnormal, fault, score, channel_scores }
+    }
+
+    fn false_alarms() -> FalseAlarms {
+        let band_errors: Vec<Vec<f64>> = (1..=20_u8).map(|clip| vec![f64::from(clip)]).collect();
+        CadenceArgs::default().false_alarms(&Calibration::fit(&band_errors, 0.01).unwrap())
     }
 
     fn json(clips: &[JudgedClip]) -> serde_json::Value {
         let (normal, abnormal) = scores_by_class(clips);
-        serde_json::to_value(Report::of(&evaluate(&normal, &abnormal, 1.5), clips, 1.5)).unwrap()
+        serde_json::to_value(Report::of(&evaluate(&normal, &abnormal, 1.5), clips, false_alarms(), 2)).unwrap()
     }
 
     #[test]
@@ -355,6 +417,8 @@ mod tests {
             "f1",
             "accuracy",
             "normal_positive",
+            "n_unheard",
+            "calibration",
         ];
         let one = json(&fan);
         assert_eq!(one.as_object().unwrap().keys().collect::<Vec<_>>(), fields);
@@ -373,7 +437,7 @@ mod tests {
             [clip("fan", false, 1.0), clip("fan", true, 2.0), clip("pump", false, 1.0), clip("pump", true, 1.0)];
         let (normal, abnormal) = scores_by_class(&clips);
         let mut out = Vec::new();
-        write_tables(&mut out, &evaluate(&normal, &abnormal, 1.5), &clips, 1.5).unwrap();
+        write_tables(&mut out, &evaluate(&normal, &abnormal, 1.5), &clips, &false_alarms()).unwrap();
         let text = String::from_utf8(out).unwrap();
         let last: Vec<&str> = text.lines().rev().take(2).collect();
         assert!(last[1].starts_with("arithmetic mean") && last[1].contains("0.7500"), "{text}");

@@ -4,17 +4,17 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use auscult_detection::{ClipView, Judgement, Model};
+use auscult_detection::{FalseAlarms, HealthyClip, Judgement, Model, words};
 use auscult_features::{ChunkExtractor, Extraction};
-use auscult_schemas::{DeviatingBand, ModelRef, QualityFlag, SensorFault};
+use auscult_schemas::{DeviatingBand, ModelRef, QualityFlag, SensorFault, TimeCourse};
 use clap::Args;
 use serde::Serialize;
 
-use super::arguments::DeviceArgs;
+use super::arguments::{CadenceArgs, DeviceArgs};
 use crate::clips::read_clip;
-use crate::{band, model_file};
+use crate::model_file;
 
-/// Judge recordings: score, threshold, p-value, verdict and the bands that deviate
+/// Judge recordings: score, threshold, p-value, verdict, the bands that deviate, by how much and when
 ///
 /// A channel whose sensor is at fault is left out of the score and named. A file that cannot be judged is named on standard error with the remedy; the others are judged all the same, and the
 /// exit status is 1 at the end. An anomalous recording is no failure: its exit status is 0.
@@ -31,6 +31,8 @@ pub struct ScoreArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    cadence: CadenceArgs,
+    #[command(flatten)]
     device: DeviceArgs,
 }
 
@@ -41,9 +43,12 @@ Examples:
 
 Each JSON line has file, verdict (normal or anomalous), anomalous, score, threshold, p_value (the
 probability that normal sound scores this high or higher), health_index (100 as in training, 50 at
-the threshold, 0 far beyond), channel_scores, bands (hz_low, hz_high, share of the error), quality,
-sensor_faults (channel, flags) and model. Where every sensor is at fault there are only file, verdict
-(sensor_fault), quality, sensor_faults and model. A file that cannot be judged has file and error.";
+the threshold, 0 far beyond), channel_scores, bands (hz_low, hz_high, share of the error,
+level_change_db), time_course (slice_s, and each slice's share of the deviation; of anomalous files),
+explanation (the same in words), quality, sensor_faults (channel, flags), model and calibration: what
+the threshold means in false alarms at one clip each --cadence, and how sure that is. Where every sensor
+is at fault there are only file, verdict (sensor_fault), explanation, quality, sensor_faults and model.
+A file that cannot be judged has file and error.";
 
 /// Judges and prints.
 ///
@@ -54,12 +59,13 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<()> {
     let model = Model::load(&package, &args.device.open()?.device)?;
     let mut extractor = ChunkExtractor::new(package.manifest().feature_spec.clone())?;
 
+    let false_alarms = args.cadence.false_alarms(&package.manifest().calibration);
     let mut out = std::io::stdout().lock();
     let mut failures = 0;
     for path in &args.files {
         let result = judge(path, &model, &mut extractor);
         if args.json {
-            let line = Line::new(path, &result, model.model_ref());
+            let line = Line::new(path, &result, model.model_ref(), &false_alarms);
             serde_json::to_writer(&mut out, &line)?;
             writeln!(out)?;
         } else if let Ok(scored) = &result {
@@ -68,6 +74,12 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<()> {
         if let Err(error) = result {
             failures += 1;
             eprintln!("error: {error:#}");
+        }
+    }
+    if !args.json {
+        writeln!(out, "\nthreshold {:.3}:", package.manifest().calibration.threshold)?;
+        for line in false_alarms.in_words() {
+            writeln!(out, "  {line}")?;
         }
     }
     if failures > 0 {
@@ -85,12 +97,9 @@ struct Scored {
 
 fn judge(path: &Path, model: &Model, extractor: &mut ChunkExtractor) -> anyhow::Result<Scored> {
     let clip = read_clip(path, extractor)?;
-    let (channels, values) = clip.healthy_channels();
-    let judgement = if channels == 0 {
-        None
-    } else {
-        let view = ClipView { channels, values: &values, ..clip.view() };
-        model.judge(&[view])?.pop()
+    let judgement = match clip.healthy().as_ref().map(HealthyClip::view) {
+        Some(view) => model.judge(&[view])?.pop(),
+        None => None,
     };
     let Extraction { quality, sensor_faults, .. } = clip.features;
     Ok(Scored { judgement, quality, sensor_faults })
@@ -110,13 +119,19 @@ enum Line<'a> {
         health_index: f64,
         channel_scores: &'a [f64],
         bands: &'a [DeviatingBand],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        time_course: Option<&'a TimeCourse>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        explanation: Option<String>,
         quality: &'a [QualityFlag],
         sensor_faults: &'a [SensorFault],
         model: &'a ModelRef,
+        calibration: &'a FalseAlarms,
     },
     Unheard {
         file: String,
         verdict: &'static str,
+        explanation: String,
         quality: &'a [QualityFlag],
         sensor_faults: &'a [SensorFault],
         model: &'a ModelRef,
@@ -128,11 +143,12 @@ enum Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn new(path: &Path, result: &'a anyhow::Result<Scored>, model: &'a ModelRef) -> Self {
+    fn new(path: &Path, result: &'a anyhow::Result<Scored>, model: &'a ModelRef, calibration: &'a FalseAlarms) -> Self {
         let file = path.display().to_string();
         match result {
             Ok(Scored { judgement: None, quality, sensor_faults }) => {
-                Self::Unheard { file, verdict: SENSOR_FAULT, quality, sensor_faults, model }
+                let explanation = words::sensor_faults(sensor_faults);
+                Self::Unheard { file, verdict: SENSOR_FAULT, explanation, quality, sensor_faults, model }
             }
             Ok(Scored { judgement: Some(judgement), quality, sensor_faults }) => Self::Scored {
                 file,
@@ -144,9 +160,12 @@ impl<'a> Line<'a> {
                 health_index: judgement.health_index,
                 channel_scores: &judgement.channel_scores,
                 bands: &judgement.bands,
+                time_course: judgement.time_course.as_ref(),
+                explanation: judgement.anomalous.then(|| explanation(judgement)),
                 quality,
                 sensor_faults,
                 model,
+                calibration,
             },
             Err(error) => Self::Failed { file, error: format!("{error:#}") },
         }
@@ -155,6 +174,11 @@ impl<'a> Line<'a> {
 
 /// The verdict on a recording that no sensor heard.
 const SENSOR_FAULT: &str = "sensor_fault";
+
+/// What deviates. When the file was recorded nobody knows, so that it has no since.
+fn explanation(judgement: &Judgement) -> String {
+    words::deviation(&judgement.bands, judgement.time_course.as_ref(), None)
+}
 
 fn verdict(judgement: &Judgement) -> &'static str {
     if judgement.anomalous { "anomalous" } else { "normal" }
@@ -177,18 +201,16 @@ fn write_verdict(out: &mut impl Write, path: &Path, scored: &Scored) -> std::io:
         path.display()
     )?;
     // Which bands deviate explains an anomaly; of a normal clip it says nothing.
-    if judgement.anomalous && !judgement.bands.is_empty() {
-        let bands: Vec<String> = judgement.bands.iter().map(band::in_words).collect();
-        write!(out, "\n           deviates at {}", bands.join(", "))?;
+    if judgement.anomalous {
+        write!(out, "\n           {}", explanation(judgement))?;
     }
     writeln!(out)?;
     write_notes(out, quality, sensor_faults)
 }
 
 fn write_notes(out: &mut impl Write, quality: &[QualityFlag], sensor_faults: &[SensorFault]) -> std::io::Result<()> {
-    for SensorFault { channel, flags } in sensor_faults {
-        let flags: Vec<&str> = flags.iter().map(|flag| flag.as_str()).collect();
-        writeln!(out, "           channel {channel} is left out: {}", flags.join(", "))?;
+    for fault in sensor_faults {
+        writeln!(out, "           left out: {}", words::sensor_fault(fault))?;
     }
     // That a recording was resampled is no news to whoever made it.
     let notes: Vec<&str> = quality.iter().filter_map(quality_note).collect();

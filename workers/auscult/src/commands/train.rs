@@ -8,14 +8,17 @@ use std::time::Instant;
 
 use anyhow::Context;
 use auscult_detection::{
-    DetectorKind, HoldOut, Manifest, ModelPackage, Phase, TrainingClip, TrainingEvent, TrainingOptions, train,
+    DetectorKind, FalseAlarms, HoldOut, Manifest, ModelPackage, Phase, TrainingClip, TrainingEvent, TrainingOptions,
+    train,
 };
-use auscult_schemas::{FeatureSpec, ModelId};
+use auscult_schemas::{FeatureSpec, ModelId, ModelRef};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::ProgressBar;
+use serde::Serialize;
 
-use super::arguments::{DataArgs, SpecArgs, data_dir_help};
+use super::arguments::{CadenceArgs, DataArgs, SpecArgs, data_dir_help};
+use crate::dataset::Dataset;
 use crate::{clips, interrupt, model_file, progress};
 
 /// Learn a machine's normal sound from recordings, and write the model
@@ -62,6 +65,11 @@ pub struct TrainArgs {
     /// Exactly the reference method: its autoencoder, levels relative to each clip's loudest, 80 dB deep, not standardised
     #[arg(long)]
     reference_method: bool,
+    /// Print one JSON object instead of the summary
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    cadence: CadenceArgs,
     #[command(flatten)]
     spec: SpecArgs,
 }
@@ -78,6 +86,7 @@ Examples:
   auscult train recordings/ --out network.safetensors --detector autoencoder --epochs 60
   auscult train recordings/ --out valve.safetensors --detector pooled
   auscult train recordings/ --out fine.safetensors --mels 128 --n-fft 2048
+  auscult train recordings/ --out compressor.safetensors --cadence 5m    # alarms a month at one clip each five minutes
 
 ",
     data_dir_help!()
@@ -94,6 +103,60 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let paths = dataset.training_clips()?;
 
     let mut out = std::io::stdout().lock();
+    if !args.json {
+        write_data(&mut out, args, &dataset)?;
+    }
+
+    let started = Instant::now();
+    let interrupted = interrupt::listen("stopping: keeping the best model so far (once more to end at once)")?;
+    let clips = training_clips(&paths, &options.spec, interrupted)?;
+    let package = train_with_progress(&clips, &options, interrupted)?;
+    model_file::write_whole(&args.out, &package.to_bytes()?)?;
+
+    let false_alarms = args.cadence.false_alarms(&package.manifest().calibration);
+    let elapsed_s = started.elapsed().as_secs_f64();
+    if args.json {
+        serde_json::to_writer_pretty(&mut out, &Report::of(args, &package, false_alarms, elapsed_s))
+            .context("cannot write the summary")?;
+        writeln!(out)?;
+        return Ok(());
+    }
+    write_summary(&mut out, &package, &false_alarms, elapsed_s)?;
+    writeln!(out, "\nwrote {}, version {}", args.out.display(), package.model_ref().version)?;
+    if dataset.check_testable().is_ok() {
+        writeln!(out, "next: auscult evaluate {} {}", args.out.display(), args.data.data.display())?;
+    }
+    Ok(())
+}
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+struct Report {
+    file: String,
+    model: ModelRef,
+    clips: usize,
+    seconds: f64,
+    threshold: f64,
+    calibration: FalseAlarms,
+    took_s: f64,
+}
+
+impl Report {
+    fn of(args: &TrainArgs, package: &ModelPackage, calibration: FalseAlarms, took_s: f64) -> Self {
+        let Manifest { training, calibration: scores, .. } = package.manifest();
+        Self {
+            file: args.out.display().to_string(),
+            model: package.model_ref(),
+            clips: training.clips,
+            seconds: training.seconds,
+            threshold: scores.threshold,
+            calibration,
+            took_s,
+        }
+    }
+}
+
+fn write_data(out: &mut impl Write, args: &TrainArgs, dataset: &Dataset) -> std::io::Result<()> {
     let machines: Vec<&str> = dataset.machines.iter().map(|machine| machine.id.as_str()).collect();
     writeln!(out, "{}: {}", args.data.data.display(), dataset.layout())?;
     if machines.len() > 1 {
@@ -103,18 +166,6 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
             machines.len(),
             machines.join(", ")
         )?;
-    }
-
-    let started = Instant::now();
-    let interrupted = interrupt::listen("stopping: keeping the best model so far (once more to end at once)")?;
-    let clips = training_clips(&paths, &options.spec, interrupted)?;
-    let package = train_with_progress(&clips, &options, interrupted)?;
-    model_file::write_whole(&args.out, &package.to_bytes()?)?;
-
-    write_summary(&mut out, &package, started.elapsed().as_secs_f64())?;
-    writeln!(out, "\nwrote {}, version {}", args.out.display(), package.model_ref().version)?;
-    if dataset.check_testable().is_ok() {
-        writeln!(out, "next: auscult evaluate {} {}", args.out.display(), args.data.data.display())?;
     }
     Ok(())
 }
@@ -206,7 +257,12 @@ fn show(bar: &ProgressBar, event: &TrainingEvent) {
     }
 }
 
-fn write_summary(out: &mut impl Write, package: &ModelPackage, elapsed_s: f64) -> std::io::Result<()> {
+fn write_summary(
+    out: &mut impl Write,
+    package: &ModelPackage,
+    false_alarms: &FalseAlarms,
+    elapsed_s: f64,
+) -> std::io::Result<()> {
     let Manifest { training, calibration, feature_spec, .. } = package.manifest();
     writeln!(
         out,
@@ -249,5 +305,9 @@ fn write_summary(out: &mut impl Write, package: &ModelPackage, elapsed_s: f64) -
         calibration.threshold,
         1e3 * calibration.false_alarm_rate
     )?;
+    for line in false_alarms.in_words() {
+        writeln!(out, "{:<17}{line}", "")?;
+    }
+    writeln!(out, "{:<17}95 % sure of that rate one would be at {:.3}{unit}", "", false_alarms.tolerance_threshold)?;
     writeln!(out, "took             {elapsed_s:.1} s")
 }

@@ -4,10 +4,11 @@ use std::io::{IsTerminal, Write};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use auscult_detection::words;
 use auscult_runtime::kafka::{ReadFrom, TopicReader};
 use auscult_runtime::record::Record;
 use auscult_schemas::topics::{ALERTS, DEAD_LETTERS, DRIFT, SCORES};
-use auscult_schemas::{Alert, DeadLetter, DeviatingBand, Drift, MachineState, Score, SensorFault};
+use auscult_schemas::{Alert, AlertKind, DeadLetter, Drift, MachineState, Score};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
@@ -147,12 +148,10 @@ fn score_line(score: &Score, is_coloured: bool) -> String {
         _ if score.anomalous => paint("anomalous", "33", is_coloured),
         _ => format!("{:<10}", "normal"),
     };
-    let deviating = if score.anomalous { bands(&score.bands) } else { String::new() };
-    let faults = score.sensor_faults.iter().map(sensor_fault);
-    let where_to_look =
-        [deviating].into_iter().filter(|text| !text.is_empty()).chain(faults).collect::<Vec<_>>().join("; ");
+    // Messages of earlier versions explain themselves no less.
+    let explanation = score.explanation.clone().or_else(|| words::score(score)).unwrap_or_default();
     format!(
-        "{:<20.19} {:<16} {what} {:>9.3} {:>9.3} {:>9.2e}  {where_to_look}",
+        "{:<20.19} {:<16} {what} {:>9.3} {:>9.3} {:>9.2e}  {explanation}",
         score.time.to_string(),
         score.machine,
         score.score,
@@ -163,20 +162,20 @@ fn score_line(score: &Score, is_coloured: bool) -> String {
 
 fn alert_line(alert: &Alert, is_coloured: bool) -> String {
     let what = match alert.state {
+        _ if alert.kind == AlertKind::Sensor => paint("SENSOR", "35", is_coloured),
         MachineState::Alarm => paint("ALARM", "1;31", is_coloured),
         MachineState::Healthy => paint("HEALTHY", "32", is_coloured),
         MachineState::Unknown => format!("{:<10}", "UNKNOWN"),
         MachineState::SensorFault => paint("SENSOR", "35", is_coloured),
     };
+    let score = alert.score.map_or("–".to_owned(), |score| format!("{score:.3}"));
+    let p_value = alert.p_value.map_or("–".to_owned(), |p_value| format!("{p_value:.2e}"));
     format!(
-        "{:<20.19} {:<16} {what} {:>9.3} {:>9.3} {:>9.2e}  since {:.19} {}",
+        "{:<20.19} {:<16} {what} {score:>9} {:>9.3} {p_value:>9}  {}",
         alert.time.to_string(),
         alert.machine,
-        alert.score,
         alert.threshold,
-        alert.p_value,
-        alert.since.to_string(),
-        bands(&alert.bands)
+        alert.explanation.clone().unwrap_or_else(|| words::alert(alert))
     )
 }
 
@@ -208,18 +207,6 @@ fn dead_letter_line(record: &Record, key: &str) -> String {
         ),
         Err(error) => format!("{} is no dead letter of ours: {error}", record.coordinates),
     }
-}
-
-/// `channel 2 silent, dropped_out`.
-fn sensor_fault(fault: &SensorFault) -> String {
-    let flags: Vec<&str> = fault.flags.iter().map(|flag| flag.as_str()).collect();
-    format!("channel {} {}", fault.channel, flags.join(", "))
-}
-
-fn bands(bands: &[DeviatingBand]) -> String {
-    let named =
-        bands.iter().map(|band| format!("{:.0}-{:.0} Hz {:.0} %", band.hz_low, band.hz_high, band.share * 100.0));
-    named.collect::<Vec<_>>().join(", ")
 }
 
 fn paint(text: &str, code: &str, is_coloured: bool) -> String {

@@ -2,7 +2,7 @@
 
 use auscult_schemas::MachineState;
 
-use super::text::{bands, grouped, state, truth};
+use super::text::{deviation, grouped, state, truth};
 use super::{AlertLine, DemoView, Phase};
 
 /// One line for a machine that went into alarm or out of it.
@@ -10,7 +10,7 @@ use super::{AlertLine, DemoView, Phase};
 pub fn alert_line(line: &AlertLine) -> String {
     let (_, name) = state(line.state);
     let why = match line.state {
-        MachineState::Alarm => format!("{:.1} x threshold, deviates at {}", line.ratio, bands(&line.bands, 2)),
+        MachineState::Alarm => format!("{:.1} x threshold, {}", line.ratio, deviation(&line.bands, 2)),
         _ => "sounds normal again".to_owned(),
     };
     let truth = match truth(&line.truth) {
@@ -65,7 +65,7 @@ mod tests {
         let alert = view.hear(&score("fan-1", 5.0, Alarm, Healthy), "fan", faulty("bearing wear")).unwrap();
         assert_eq!(
             alert_line(&alert),
-            "    4.0 s  fan-1        ALARM  chunk 1: 2.5 x threshold, deviates at 2.9–3.5 kHz (28 %) (truth: bearing wear, 40 %)"
+            "    4.0 s  fan-1        ALARM  chunk 1: 2.5 x threshold, +9 dB around 2.9–3.5 kHz (truth: bearing wear, 40 %)"
         );
         view.phase = Phase::Streaming { total: 1_200 };
         view.chunks_per_second = 33.4;

@@ -7,7 +7,7 @@ use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Gauge, Paragraph};
 
-use super::text::{bands, fit, grouped, spark, state, truth};
+use super::text::{deviation, fit, grouped, spark, state, truth};
 use super::{AlertLine, DemoView, MachineView, Phase, Truth};
 
 const DIM: Style = Style::new().fg(Color::DarkGray);
@@ -140,7 +140,8 @@ fn figures_line(machine: &MachineView, width: usize) -> Line<'static> {
     };
     spans.push(Span::styled("█".repeat(full), Style::new().fg(health_color)));
     spans.push(Span::styled("░".repeat(HEALTH_CELLS - full), DIM));
-    spans.push(Span::raw(fit(&format!(" {:>3.0}", machine.health), HEALTH_WIDTH - HEALTH_CELLS)));
+    let health = if machine.health.is_nan() { "–".to_owned() } else { format!("{:.0}", machine.health) };
+    spans.push(Span::raw(fit(&format!(" {health:>3}"), HEALTH_WIDTH - HEALTH_CELLS)));
 
     let room = width.saturating_sub(FIXED_WIDTH + 1).min(machine.recent.len());
     for ratio in machine.recent.iter().skip(machine.recent.len() - room) {
@@ -151,8 +152,7 @@ fn figures_line(machine: &MachineView, width: usize) -> Line<'static> {
 }
 
 fn explanation_line(machine: &MachineView, width: usize) -> Line<'static> {
-    let deviates =
-        if machine.bands.is_empty() { String::new() } else { format!("deviates at {}", bands(&machine.bands, 2)) };
+    let deviates = if machine.bands.is_empty() { String::new() } else { deviation(&machine.bands, 2) };
     let truth_text = match truth(&machine.truth) {
         text if text.is_empty() => text,
         text => format!("truth: {text} "),
@@ -184,7 +184,7 @@ fn draw_log(frame: &mut Frame<'_>, area: Rect, view: &DemoView) {
 fn log_line(line: &AlertLine) -> Line<'static> {
     let (sign, name) = state(line.state);
     let why = match line.state {
-        MachineState::Alarm => format!("{:.1} × threshold, {}", line.ratio, bands(&line.bands, 2)),
+        MachineState::Alarm => format!("{:.1} × threshold, {}", line.ratio, deviation(&line.bands, 2)),
         _ => "sounds normal again".to_owned(),
     };
     let truth = match truth(&line.truth) {
@@ -263,7 +263,7 @@ mod tests {
             "{figures}"
         );
         assert!(figures.contains('█') && figures.contains('▃'), "a sparkline below and above the threshold: {figures}");
-        let explanation = line_with(&lines, "deviates at");
+        let explanation = line_with(&lines, "+9 dB around 2.9–3.5 kHz");
         assert!(explanation.contains("2.9–3.5 kHz (28 %)") && explanation.contains("truth: bearing wear, 40 %"));
         assert!(line_with(&lines, "▌ pump-2").contains("✓ healthy"));
         assert!(line_with(&lines, "× threshold").contains("chunk 26"));

@@ -1,9 +1,9 @@
 //! Words and signs that screen, plain lines and summary share.
 
+use auscult_detection::words;
 use auscult_schemas::{DeviatingBand, MachineState};
 
 use super::Truth;
-use crate::band;
 
 /// A state's sign and name: told apart by shape and case, not by colour alone.
 pub(super) fn state(state: MachineState) -> (&'static str, &'static str) {
@@ -15,9 +15,9 @@ pub(super) fn state(state: MachineState) -> (&'static str, &'static str) {
     }
 }
 
-/// The first few bands.
-pub(super) fn bands(bands: &[DeviatingBand], most: usize) -> String {
-    bands.iter().take(most).map(band::in_words).collect::<Vec<_>>().join(", ")
+/// What deviates, in the first few bands.
+pub(super) fn deviation(bands: &[DeviatingBand], most: usize) -> String {
+    words::deviation(&bands[..bands.len().min(most)], None, None)
 }
 
 /// `bearing wear, 40 %`; empty where nobody knows.

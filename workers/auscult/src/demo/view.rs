@@ -82,7 +82,7 @@ pub struct MachineView {
     pub threshold: f64,
     /// The latest chunk's p-value.
     pub p_value: f64,
-    /// The latest chunk's health index, 0–100.
+    /// The latest chunk's health index, 0–100; NaN where no sensor heard it.
     pub health: f64,
     /// The latest scores divided by the threshold, oldest first; at most [`MachineView::RECENT`].
     pub recent: VecDeque<f64>,
@@ -121,7 +121,7 @@ impl MachineView {
         self.score = Some(score.score);
         self.threshold = score.threshold;
         self.p_value = score.p_value;
-        self.health = score.health_index;
+        self.health = score.health_index.unwrap_or(f64::NAN);
         self.bands = if score.anomalous { score.bands.clone() } else { Vec::new() };
         self.truth = truth;
         self.chunks += 1;
@@ -229,12 +229,20 @@ pub(super) mod samples {
             score,
             channel_scores: vec![score],
             p_value: 0.25,
-            health_index: 100.0 - 25.0 * score,
+            health_index: Some(100.0 - 25.0 * score),
             threshold: 2.0,
             anomalous: score > 2.0,
             state,
             previous_state: previous,
-            bands: vec![DeviatingBand { hz_low: 2860.0, hz_high: 3463.0, share: 0.28 }],
+            bands: vec![DeviatingBand {
+                hz_low: 2860.0,
+                hz_high: 3463.0,
+                share: 0.28,
+                level_change_db: Some(9.0),
+                since: None,
+            }],
+            time_course: None,
+            explanation: None,
             quality: Vec::new(),
             sensor_faults: Vec::new(),
             model: ModelRef { id: ModelId("m".to_owned()), version: "0123456789abcdef".to_owned() },

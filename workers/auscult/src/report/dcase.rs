@@ -162,7 +162,7 @@ mod tests {
             is_abnormal: path.contains("anomaly") || path.contains("abnormal"),
             fault: None,
             score,
-            channel_scores: vec![score],
+            channel_scores: vec![Some(score)],
         }
     }
 

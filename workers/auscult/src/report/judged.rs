@@ -21,8 +21,8 @@ pub struct JudgedClip {
     pub fault: Option<String>,
     /// The score, dB².
     pub score: f64,
-    /// Each microphone's score, dB².
-    pub channel_scores: Vec<f64>,
+    /// Each microphone's score, dB²; `None` of those that were left out because they are at fault.
+    pub channel_scores: Vec<Option<f64>>,
 }
 
 impl JudgedClip {

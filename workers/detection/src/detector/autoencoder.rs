@@ -156,4 +156,8 @@ impl Scorer for AutoencoderScorer {
     fn combine(&self, channel_scores: &[f64]) -> f64 {
         arithmetic_mean(channel_scores)
     }
+
+    fn errors_by_time(&self, stretches: &[Segment<'_>]) -> Result<Option<Vec<f64>>, DetectionError> {
+        Ok(Some(self.examine(stretches)?.into_iter().map(|stretch| stretch.score).collect()))
+    }
 }

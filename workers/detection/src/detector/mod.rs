@@ -78,6 +78,12 @@ pub(crate) trait Scorer: Send + Sync {
 
     /// A clip's score from those of its channels, at least one.
     fn combine(&self, channel_scores: &[f64]) -> f64;
+
+    /// The mean error of stretches of time, dB², where the score is a mean over time; `None` where it is not, and the levels tell when a clip
+    /// deviates.
+    fn errors_by_time(&self, _stretches: &[Segment<'_>]) -> Result<Option<Vec<f64>>, DetectionError> {
+        Ok(None)
+    }
 }
 
 /// What a detector makes of one channel.

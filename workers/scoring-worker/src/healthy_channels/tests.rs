@@ -6,8 +6,8 @@ use auscult_runtime::processor::{Memory, Processor, StateKey};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::{
-    Features, FeaturesMetadata, Headers, MachineState, QualityFlag, RecordCoordinates, Score, ScorerState, SensorFault,
-    StageTimings, topics,
+    Alert, AlertKind, Features, FeaturesMetadata, Headers, MachineState, QualityFlag, RecordCoordinates, Score,
+    ScorerState, SensorFault, StageTimings, topics,
 };
 use bytes::Bytes;
 
@@ -38,7 +38,7 @@ impl Bench {
     }
 
     /// A chunk whose channels sound as in training, or, where they are named, as nothing ever did and flagged so.
-    fn hear(&mut self, channels: usize, faulty: &[usize]) -> (Score, usize) {
+    fn hear(&mut self, channels: usize, faulty: &[usize]) -> (Score, Vec<Alert>) {
         self.offset += 1;
         let coordinates =
             |topic: &str| RecordCoordinates { topic: topic.to_owned(), partition: 0, offset: self.offset };
@@ -74,7 +74,10 @@ impl Bench {
         let written = memory.into_written();
         self.states.extend(written);
         let score = outputs.iter().find(|output| output.topic == topics::SCORES).unwrap();
-        (serde_json::from_slice(&score.value).unwrap(), outputs.len())
+        let alerts = outputs.iter().filter(|output| output.topic == topics::ALERTS);
+        let alerts: Vec<Alert> = alerts.map(|output| serde_json::from_slice(&output.value).unwrap()).collect();
+        assert!(outputs.iter().all(|output| [topics::SCORES, topics::ALERTS].contains(&output.topic)));
+        (serde_json::from_slice(&score.value).unwrap(), alerts)
     }
 }
 
@@ -94,8 +97,10 @@ fn a_faulty_microphone_is_named_and_left_out_of_the_score() {
 #[test]
 fn a_chunk_that_no_microphone_heard_has_a_score_and_no_verdict() {
     let mut bench = Bench::start();
-    let (score, outputs) = bench.hear(2, &[0, 1]);
-    assert_eq!(outputs, 1, "neither alert nor drift");
+    let (score, alerts) = bench.hear(2, &[0, 1]);
+    assert!(alerts.is_empty(), "one chunk is no report yet");
+    assert_eq!(score.health_index, None, "a machine that nobody hears is not healthy");
+    assert_eq!(score.explanation.as_deref(), Some("not judged: microphone 1: silent; microphone 2: silent"));
     assert_eq!((score.state, score.previous_state), (MachineState::SensorFault, MachineState::Unknown));
     assert_eq!((score.anomalous, score.score, score.channel_scores.len(), score.p_value), (false, 0.0, 0, 1.0));
     assert_eq!(score.sensor_faults.len(), 2);
@@ -114,8 +119,74 @@ fn what_is_remembered_of_a_machine_takes_no_notice_of_its_sensors_faults() {
         let (score, _) = bench.hear(1, &[0]);
         assert_eq!(score.state, MachineState::SensorFault);
     }
-    assert_eq!(bench.states, before, "60 chunks would fill a drift window of 50 and raise an alarm");
+    let without_sensors = |states: &HashMap<StateKey, ScorerState>| {
+        states.values().map(|state| ScorerState { sensors: Vec::new(), ..state.clone() }).collect::<Vec<_>>()
+    };
+    let (after, had) = (without_sensors(&bench.states), without_sensors(&before));
+    assert_eq!(after, had, "60 chunks would fill a drift window of 50 and raise an alarm");
     let (again, _) = bench.hear(1, &[]);
     let state = before.values().next().unwrap().alert.state;
     assert_eq!((again.previous_state, again.state), (state, state));
+}
+
+#[test]
+fn a_sensor_that_fails_is_reported_after_three_chunks_and_when_it_hears_again_after_five() {
+    let mut bench = Bench::start();
+    for _ in 0..6 {
+        bench.hear(3, &[]);
+    }
+    let mut reported = Vec::new();
+    for (chunk, faulty) in [&[2][..]; 4].into_iter().chain([&[][..]; 7]).enumerate() {
+        let (score, alerts) = bench.hear(3, faulty);
+        assert_ne!(score.state, MachineState::SensorFault, "two of three still hear");
+        assert!(score.health_index.is_some());
+        reported.extend(alerts.into_iter().map(|alert| (chunk, alert)));
+    }
+    let chunks: Vec<usize> = reported.iter().map(|(chunk, _)| *chunk).collect();
+    assert_eq!(chunks, [2, 8]);
+    let [failed, again] = [0, 1].map(|index| &reported[index].1);
+    assert!(reported.iter().all(|(_, alert)| alert.kind == AlertKind::Sensor && alert.score.is_none()));
+    assert_eq!(failed.sensor_faults, [SensorFault { channel: 2, flags: vec![QualityFlag::Silent] }]);
+    assert!(failed.explanation.as_deref().unwrap().starts_with("microphone 3: silent, since "), "{failed:?}");
+    assert_eq!((failed.state, failed.previous_state), (MachineState::Healthy, MachineState::Healthy));
+    assert!(failed.id.ends_with("/sensor"));
+    assert!(again.sensor_faults.is_empty() && again.sensors_well_again == [2]);
+    assert!(again.explanation.as_deref().unwrap().starts_with("microphone 3 hears again since "), "{again:?}");
+    assert!(bench.states.values().all(|state| state.sensors.is_empty()), "nothing is left to remember");
+}
+
+#[test]
+fn a_machine_that_nobody_hears_any_more_is_reported_so_and_goes_on_as_it_was() {
+    let mut bench = Bench::start();
+    for _ in 0..6 {
+        bench.hear(1, &[]);
+    }
+    let mut alerts = Vec::new();
+    for faulty in [&[0][..]; 5].into_iter().chain([&[][..]; 5]) {
+        alerts.extend(bench.hear(1, faulty).1);
+    }
+    let changes: Vec<_> = alerts.iter().map(|alert| (alert.previous_state, alert.state)).collect();
+    use MachineState::{Healthy, SensorFault};
+    assert_eq!(changes, [(Healthy, SensorFault), (SensorFault, Healthy)]);
+    assert!(alerts[0].explanation.as_deref().unwrap().ends_with("nothing can be said of it"), "{:?}", alerts[0]);
+}
+
+#[test]
+fn a_sensor_of_a_machine_that_was_never_heard_is_reported_too() {
+    let mut bench = Bench::start();
+    let alerts: Vec<Alert> = (0..4).flat_map(|_| bench.hear(1, &[0]).1).collect();
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert_eq!((alerts[0].previous_state, alerts[0].state), (MachineState::Unknown, MachineState::SensorFault));
+    let (heard, _) = bench.hear(1, &[]);
+    assert_eq!(bench.states.values().next().unwrap().chunks, 1, "only what was judged counts");
+    assert_eq!(heard.previous_state, MachineState::Unknown);
+}
+
+#[test]
+fn a_sensor_that_now_and_then_drops_out_is_not_reported() {
+    let mut bench = Bench::start();
+    for chunk in 0..30 {
+        let (_, alerts) = bench.hear(2, if chunk % 3 == 2 { &[] } else { &[1] });
+        assert!(alerts.iter().all(|alert| alert.kind == AlertKind::Machine), "chunk {chunk}");
+    }
 }

@@ -67,7 +67,7 @@ fn by_channel(figures: &Figures<'_>) -> Html {
     let rows = (0..channels).map(|channel| -> Row {
         let scores = |is_abnormal: bool| -> Vec<f64> {
             let of_class = figures.clips.iter().filter(|clip: &&JudgedClip| clip.is_abnormal == is_abnormal);
-            of_class.filter_map(|clip| clip.channel_scores.get(channel).copied()).collect()
+            of_class.filter_map(|clip| clip.channel_scores.get(channel).copied().flatten()).collect()
         };
         let (normal, abnormal) = (scores(false), scores(true));
         let one = evaluate(&normal, &abnormal, figures.threshold);

@@ -10,7 +10,7 @@ fn clip(machine: &str, fault: Option<&str>, file: &str, score: f64) -> JudgedCli
         is_abnormal: fault.is_some(),
         fault: fault.map(str::to_owned),
         score,
-        channel_scores: vec![score, score + 0.5],
+        channel_scores: vec![Some(score), Some(score + 0.5)],
     }
 }
 

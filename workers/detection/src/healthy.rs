@@ -1,0 +1,68 @@
+//! Which channels of a clip are judged: those whose sensor hears the machine.
+
+use std::borrow::Cow;
+
+use auscult_schemas::SensorFault;
+
+use crate::ClipView;
+
+/// A clip without the channels whose sensor is at fault.
+#[derive(Debug, Clone)]
+pub struct HealthyClip<'a> {
+    /// The channels that are left, as the clip numbers them, ascending.
+    pub channels: Vec<usize>,
+    /// Spectrogram frames of each.
+    pub frames: usize,
+    /// Mel bands of each frame.
+    pub mels: usize,
+    /// `[channels, frames, mels]`, row-major, dB; the clip's own where no sensor is at fault.
+    pub values: Cow<'a, [f32]>,
+}
+
+impl<'a> HealthyClip<'a> {
+    /// What is left of a clip; `None` where no channel is.
+    #[must_use]
+    pub fn of(clip: &ClipView<'a>, faults: &[SensorFault]) -> Option<Self> {
+        let ClipView { frames, mels, values, .. } = *clip;
+        let is_healthy = |channel: &usize| faults.iter().all(|fault| fault.channel != *channel);
+        let channels: Vec<usize> = (0..clip.channels).filter(is_healthy).collect();
+        if channels.is_empty() {
+            return None;
+        }
+        let size = frames * mels;
+        let values = if channels.len() == clip.channels {
+            Cow::Borrowed(values)
+        } else {
+            let of_channel = |channel: &usize| &values[channel * size..(channel + 1) * size];
+            Cow::Owned(channels.iter().flat_map(of_channel).copied().collect())
+        };
+        Some(Self { channels, frames, mels, values })
+    }
+
+    /// As a model takes it to judge.
+    #[must_use]
+    pub fn view(&self) -> ClipView<'_> {
+        let Self { channels, frames, mels, values } = self;
+        ClipView { channels: channels.len(), frames: *frames, mels: *mels, values }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auscult_schemas::QualityFlag;
+
+    use super::*;
+
+    #[test]
+    fn the_channels_at_fault_are_left_out_and_the_others_keep_their_order() {
+        let values: Vec<f32> = (0..12_u8).map(f32::from).collect();
+        let clip = ClipView { channels: 3, frames: 2, mels: 2, values: &values };
+        let fault = |channel| SensorFault { channel, flags: vec![QualityFlag::Silent] };
+        let left = HealthyClip::of(&clip, &[fault(1)]).unwrap();
+        assert_eq!((left.view().channels, left.channels.as_slice()), (2, [0, 2].as_slice()));
+        assert_eq!(left.view().values, [0.0, 1.0, 2.0, 3.0, 8.0, 9.0, 10.0, 11.0]);
+        let whole = HealthyClip::of(&clip, &[]).unwrap();
+        assert!(matches!(whole.values, Cow::Borrowed(_)), "nothing is copied where no sensor is at fault");
+        assert!(HealthyClip::of(&clip, &[fault(0), fault(2), fault(1)]).is_none());
+    }
+}

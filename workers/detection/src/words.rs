@@ -1,0 +1,210 @@
+//! What a plant engineer reads: `+9 dB around 2.1–2.6 kHz, since 14:02 UTC`.
+//!
+//! One place for every text that explains a result, whether it goes into a message, onto a screen or into a terminal. Pure: a message
+//! says the same wherever it is read. Times are UTC, with the date where it is not the day of the message itself.
+
+use auscult_schemas::{Alert, AlertKind, DeviatingBand, MachineState, QualityFlag, Score, SensorFault, TimeCourse};
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
+use crate::time_course::most_of_it;
+
+/// A change of level below it rounds to nothing, dB.
+const NO_CHANGE_DB: f64 = 0.5;
+
+/// `310–420 Hz`, `2.1–2.6 kHz`, `951 Hz–1.3 kHz`.
+#[must_use]
+pub fn frequencies(hz_low: f64, hz_high: f64) -> String {
+    // By what is shown: 999.7 Hz would be shown as 1000.
+    let is_low = |hz: f64| hz.round() < 1000.0;
+    let (low, high) = match (is_low(hz_low), is_low(hz_high)) {
+        (true, true) => (format!("{hz_low:.0}"), format!("{hz_high:.0}")),
+        (true, false) => return format!("{hz_low:.0} Hz–{:.1} kHz", hz_high / 1000.0),
+        (false, _) => (format!("{:.1}", hz_low / 1000.0), format!("{:.1}", hz_high / 1000.0)),
+    };
+    let unit = if is_low(hz_low) { "Hz" } else { "kHz" };
+    if low == high { format!("{low} {unit}") } else { format!("{low}–{high} {unit}") }
+}
+
+/// `+9 dB around 2.1–2.6 kHz`.
+#[must_use]
+pub fn band(band: &DeviatingBand) -> String {
+    let place = frequencies(band.hz_low, band.hz_high);
+    match band.level_change_db {
+        Some(change) if change.abs() < NO_CHANGE_DB => format!("another pattern around {place}, as loud as ever"),
+        Some(change) => format!("{}{:.0} dB around {place}", if change > 0.0 { "+" } else { "−" }, change.abs()),
+        None => format!("deviates around {place}"),
+    }
+}
+
+/// `14:02 UTC`, or `2026-03-13 14:02 UTC` where that is another day than that of `seen`.
+#[must_use]
+pub fn time(of: Timestamp, seen: Timestamp) -> String {
+    let [of, seen] = [of, seen].map(|time| Offset::UTC.to_datetime(time));
+    let format = if of.date() == seen.date() { "%H:%M UTC" } else { "%Y-%m-%d %H:%M UTC" };
+    of.strftime(format).to_string()
+}
+
+/// What deviates, where and since when; `seen` is when the sound was recorded, where that is known.
+#[must_use]
+pub fn deviation(bands: &[DeviatingBand], course: Option<&TimeCourse>, seen: Option<Timestamp>) -> String {
+    let of_band = |deviating: &DeviatingBand| match (deviating.since, seen) {
+        (Some(since), Some(seen)) => format!("{}, since {}", band(deviating), time(since, seen)),
+        _ => band(deviating),
+    };
+    let mut parts: Vec<String> = bands.iter().map(of_band).collect();
+    if parts.is_empty() {
+        parts.push("no band by itself: the sound as a whole, or how it swings".to_owned());
+    }
+    if let Some(most) = course.and_then(most_of_it) {
+        parts.push(format!("most of it between {:.1} and {:.1} s of the clip", most.start, most.end));
+    }
+    parts.join("; ")
+}
+
+/// `microphone 3: silent`. Channels count from 0, microphones from 1.
+#[must_use]
+pub fn sensor_fault(fault: &SensorFault) -> String {
+    let flags: Vec<&str> = fault.flags.iter().map(|flag| flag_words(*flag)).collect();
+    format!("microphone {}: {}", fault.channel + 1, flags.join(", "))
+}
+
+/// Several of them.
+#[must_use]
+pub fn sensor_faults(faults: &[SensorFault]) -> String {
+    faults.iter().map(sensor_fault).collect::<Vec<_>>().join("; ")
+}
+
+fn flag_words(flag: QualityFlag) -> &'static str {
+    match flag {
+        QualityFlag::Silent => "silent",
+        QualityFlag::Clipped => "clipped",
+        QualityFlag::DcOffset => "far from zero on average",
+        QualityFlag::Resampled => "resampled",
+        QualityFlag::Short => "too short",
+        QualityFlag::Stuck => "stuck at one value",
+        QualityFlag::DroppedOut => "broken by gaps",
+        QualityFlag::WrongRate => "of another rate than it says",
+        QualityFlag::MainsHum => "nothing but mains hum",
+    }
+}
+
+/// The explanation of a score; `None` where there is nothing to explain.
+#[must_use]
+pub fn score(score: &Score) -> Option<String> {
+    let faults = sensor_faults(&score.sensor_faults);
+    if score.state == MachineState::SensorFault {
+        return Some(format!("not judged: {faults}"));
+    }
+    let mut parts = Vec::new();
+    if score.anomalous {
+        parts.push(deviation(&score.bands, score.time_course.as_ref(), Some(score.time)));
+    }
+    if !faults.is_empty() {
+        parts.push(format!("left out: {faults}"));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// The explanation of an alert.
+#[must_use]
+pub fn alert(alert: &Alert) -> String {
+    let since = time(alert.since, alert.time);
+    match (alert.kind, alert.state) {
+        (AlertKind::Sensor, _) => sensor_alert(alert, &since),
+        (AlertKind::Machine, MachineState::Alarm) if alert.bands.is_empty() => {
+            format!("{}, since {since}", deviation(&[], None, None))
+        }
+        (AlertKind::Machine, MachineState::Alarm) => deviation(&alert.bands, None, Some(alert.time)),
+        (AlertKind::Machine, _) => {
+            let after = match (alert.previous_state, alert.previous_since) {
+                (MachineState::Alarm, Some(before)) => format!(", after an alarm at {}", time(before, alert.time)),
+                _ => String::new(),
+            };
+            format!("sounds as in training since {since}{after}")
+        }
+    }
+}
+
+fn sensor_alert(alert: &Alert, since: &str) -> String {
+    let faults = sensor_faults(&alert.sensor_faults);
+    let again: Vec<String> =
+        alert.sensors_well_again.iter().map(|channel| format!("microphone {}", channel + 1)).collect();
+    let hear = if again.len() == 1 { "hears" } else { "hear" };
+    let again = again.join(" and ");
+    let mut text = match (again.is_empty(), alert.sensor_faults.len()) {
+        (true, 0 | 1) => format!("{faults}, since {since}"),
+        (true, _) => format!("{faults}; the latest since {since}"),
+        (false, 0) => format!("{again} {hear} again since {since}"),
+        (false, _) => format!("{again} {hear} again; at fault: {faults}"),
+    };
+    if alert.state == MachineState::SensorFault {
+        text += "; nothing hears the machine, so that nothing can be said of it";
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn band_of(hz_low: f64, hz_high: f64, level_change_db: Option<f64>, since: Option<&str>) -> DeviatingBand {
+        DeviatingBand { hz_low, hz_high, share: 0.3, level_change_db, since: since.map(at) }
+    }
+
+    #[test]
+    fn low_frequencies_are_in_hertz_and_high_ones_in_kilohertz() {
+        for (low, high, expected) in [
+            (116.2, 441.0, "116–441 Hz"),
+            (951.0, 1268.0, "951 Hz–1.3 kHz"),
+            (2110.0, 2590.0, "2.1–2.6 kHz"),
+            (2110.0, 2140.0, "2.1 kHz"),
+            (999.7, 1400.0, "1.0–1.4 kHz"),
+            (310.1, 310.4, "310 Hz"),
+        ] {
+            assert_eq!(frequencies(low, high), expected);
+        }
+    }
+
+    #[test]
+    fn a_louder_band_a_quieter_one_and_one_of_another_pattern_are_told_apart() {
+        let words = |change| band(&band_of(2110.0, 2590.0, change, None));
+        assert_eq!(words(Some(9.2)), "+9 dB around 2.1–2.6 kHz");
+        assert_eq!(words(Some(-5.8)), "−6 dB around 2.1–2.6 kHz");
+        assert_eq!(words(Some(-0.4)), "another pattern around 2.1–2.6 kHz, as loud as ever");
+        assert_eq!(words(None), "deviates around 2.1–2.6 kHz");
+    }
+
+    #[test]
+    fn a_time_of_the_same_day_has_no_date_and_one_of_another_has() {
+        let bands = [
+            band_of(2110.0, 2590.0, Some(9.0), Some("2026-03-14T14:02:50Z")),
+            band_of(300.0, 400.0, Some(-6.0), Some("2026-03-13T23:59:00Z")),
+        ];
+        assert_eq!(
+            deviation(&bands, None, Some(at("2026-03-14T14:05:00Z"))),
+            "+9 dB around 2.1–2.6 kHz, since 14:02 UTC; −6 dB around 300–400 Hz, since 2026-03-13 23:59 UTC"
+        );
+        assert_eq!(deviation(&bands[..1], None, None), "+9 dB around 2.1–2.6 kHz");
+    }
+
+    #[test]
+    fn an_event_is_named_by_its_seconds() {
+        let mut shares = vec![0.01; 20];
+        shares[6] = 0.81;
+        let course = TimeCourse { slice_s: 0.5, shares };
+        let words = deviation(&[band_of(2110.0, 2590.0, Some(9.0), None)], Some(&course), None);
+        assert_eq!(words, "+9 dB around 2.1–2.6 kHz; most of it between 3.0 and 3.5 s of the clip");
+        assert_eq!(deviation(&[], None, None), "no band by itself: the sound as a whole, or how it swings");
+    }
+
+    #[test]
+    fn a_microphone_is_counted_from_one() {
+        let fault = SensorFault { channel: 2, flags: vec![QualityFlag::Silent, QualityFlag::DcOffset] };
+        assert_eq!(sensor_fault(&fault), "microphone 3: silent, far from zero on average");
+    }
+}
