@@ -80,8 +80,8 @@ pub struct TrainingOptions {
     /// Centre each mel band and scale all by one deviation before fitting; without it the network sees raw decibels, as in the
     /// reference method.
     pub standardise: bool,
-    /// Share of normal clips that may score above the threshold. One in a thousand: with chunks of ten seconds some nine a day, too few to come
-    /// three in a row, which is what raises an alarm.
+    /// Share of normal clips that may score above the threshold. One in a hundred: an alarm takes three in a row, which by chance, where clips are
+    /// independent, come once in a million.
     pub false_alarm_rate: f64,
     /// How clips are held out for calibration.
     pub hold_out: HoldOut,
@@ -118,7 +118,7 @@ impl Default for TrainingOptions {
             learning_rate: 1e-3,
             seed: 42,
             standardise: true,
-            false_alarm_rate: 1e-3,
+            false_alarm_rate: 1e-2,
             hold_out: HoldOut::Auto,
             hidden: Autoencoder::REFERENCE_HIDDEN.to_vec(),
             created_at: Timestamp::now(),

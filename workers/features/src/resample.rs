@@ -48,7 +48,7 @@ impl Resampler {
     }
 
     /// Resamples one channel from `from_hz`; the output replaces what `output` held. Samples are held within ±1e15 (a NaN
-    /// counts as the lower bound; a clip with one is refused long before, by [`check`](crate::check)).
+    /// counts as 0; a clip with one is refused long before, by [`check`](crate::check)).
     ///
     /// # Errors
     /// [`FeatureError::TooLarge`] when the output would exceed [`MAX_SAMPLES`](crate::MAX_SAMPLES), [`FeatureError::NoSamples`] when there would be
@@ -68,12 +68,13 @@ impl Resampler {
         plan.reset();
         output.resize(plan.process_all_needed_output_len(samples.len()), 0.0);
         let is_held = |sample: &f32| sample.abs() <= LARGEST_SAMPLE;
+        let held = |sample: &f32| if sample.is_nan() { 0.0 } else { sample.clamp(-LARGEST_SAMPLE, LARGEST_SAMPLE) };
         let samples = match samples.iter().all(is_held) {
             true => Cow::Borrowed(samples),
-            false => samples.iter().map(|sample| sample.max(-LARGEST_SAMPLE).min(LARGEST_SAMPLE)).collect(),
+            false => samples.iter().map(held).collect(),
         };
         let capacity = output.len();
-        let source = SequentialSlice::new(&*samples, 1, samples.len()).map_err(|error| refused(error.to_string()))?;
+        let source = SequentialSlice::new(&samples, 1, samples.len()).map_err(|error| refused(error.to_string()))?;
         let mut sink = SequentialSlice::new_mut(output, 1, capacity).map_err(|error| refused(error.to_string()))?;
         plan.process_all_into_buffer(&source, &mut sink, samples.len(), None)
             .map_err(|error| refused(error.to_string()))?;

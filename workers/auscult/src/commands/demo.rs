@@ -4,7 +4,6 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::bail;
-use auscult_detection::TrainingOptions;
 use clap::Args;
 
 use super::arguments::{DeviceArgs, data_dir_help};
@@ -34,9 +33,6 @@ pub struct DemoArgs {
     /// Seed of the simulated machines
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Passes over the training sound
-    #[arg(long, value_name = "N", default_value_t = TrainingOptions::default().epochs)]
-    epochs: usize,
     /// Lines instead of a live screen, as where standard output is no terminal
     #[arg(long)]
     plain: bool,
@@ -68,8 +64,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
         Some(folder) => Subject::recorded(folder)?,
         None => Subject::simulated(args.seed, args.training_chunks, args.chunks.max(1)),
     };
-    let plan =
-        DemoPlan { rate: (args.rate > 0.0).then_some(args.rate), epochs: args.epochs, device: args.device.choice() };
+    let plan = DemoPlan { rate: (args.rate > 0.0).then_some(args.rate), device: args.device.choice() };
     let interrupted = interrupt::listen("ending: chunks under way are still judged")?;
     let (events, heard) = crossbeam_channel::unbounded();
     let on_screen = std::io::stdout().is_terminal() && !args.plain;

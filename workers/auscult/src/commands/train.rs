@@ -58,7 +58,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N", default_value_t = TrainingOptions::default().seed)]
     seed: u64,
     /// Share of normal clips that may score above the threshold
-    #[arg(long, value_name = "SHARE", default_value_t = FALSE_ALARM_RATE)]
+    #[arg(long, value_name = "SHARE", default_value_t = TrainingOptions::default().false_alarm_rate)]
     false_alarm_rate: f64,
     /// Hold clips out in so many folds instead of choosing by their number
     #[arg(long, value_name = "N")]
@@ -74,9 +74,6 @@ pub struct TrainArgs {
     #[command(flatten)]
     spec: SpecArgs,
 }
-
-/// One normal clip in a hundred: an alarm takes three in a row, which by chance come once in a million.
-const FALSE_ALARM_RATE: f64 = 1e-2;
 
 const AFTER_HELP: &str = concat!(
     "\

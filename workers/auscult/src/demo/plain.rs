@@ -26,9 +26,8 @@ pub fn progress_line(view: &DemoView) -> String {
     let what = match &view.phase {
         Phase::Starting => "starting".to_owned(),
         Phase::Preparing { done, total } => format!("preparing training sound, {done} of {total} clips"),
-        Phase::Training { model, done, total, loss_db2 } => {
-            let loss = loss_db2.map_or(String::new(), |loss| format!(", {loss:.2} dB²"));
-            format!("learning what is normal for {model}, epoch {done} of {total}{loss}")
+        Phase::Training { model, done, total } => {
+            format!("learning what is normal for {model}, step {done} of {total}")
         }
         Phase::Streaming { total } => {
             let alarms: Vec<&str> = view

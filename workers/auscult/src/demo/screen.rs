@@ -60,10 +60,7 @@ fn draw_progress(frame: &mut Frame<'_>, area: Rect, view: &DemoView) {
     let (label, done, total) = match &view.phase {
         Phase::Starting => ("starting".to_owned(), 0, 1),
         Phase::Preparing { done, total } => (format!("preparing training sound {done}/{total}"), *done, *total),
-        Phase::Training { model, done, total, loss_db2 } => {
-            let loss = loss_db2.map_or(String::new(), |loss| format!(", {loss:.2} dB²"));
-            (format!("learning what is normal: {model}{loss}"), *done, *total)
-        }
+        Phase::Training { model, done, total } => (format!("learning what is normal: {model}"), *done, *total),
         Phase::Streaming { total } => {
             (format!("listening {}/{}", grouped(view.chunks), grouped(*total)), view.chunks, *total)
         }
@@ -302,7 +299,7 @@ mod tests {
         let phases = [
             Phase::Starting,
             Phase::Preparing { done: 3, total: 10 },
-            Phase::Training { model: "fan-1".to_owned(), done: 12, total: 30, loss_db2: Some(6.25) },
+            Phase::Training { model: "fan-1".to_owned(), done: 12, total: 30 },
             Phase::Streaming { total: 0 },
             Phase::Done,
         ];
@@ -312,7 +309,7 @@ mod tests {
                 rendered(&view, width, height);
             }
         }
-        let training = Phase::Training { model: "fan-1".to_owned(), done: 12, total: 30, loss_db2: Some(6.25) };
+        let training = Phase::Training { model: "fan-1".to_owned(), done: 12, total: 30 };
         let lines = lines(&rendered(&DemoView { phase: training, ..DemoView::default() }, 100, 30));
         line_with(&lines, "learning what is normal: fan-1, 6.25 dB²");
     }

@@ -51,12 +51,10 @@ pub enum Phase {
     Training {
         /// What the model is for: a machine's id.
         model: String,
-        /// Epochs done, all models together.
+        /// Steps done.
         done: u64,
         /// Of how many.
         total: u64,
-        /// Mean squared error on vectors not fitted, dB².
-        loss_db2: Option<f64>,
     },
     /// Chunks are going through the workers.
     Streaming {

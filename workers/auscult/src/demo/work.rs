@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use auscult_detection::{
-    DeviceChoice, ModelPackage, TrainingClip, TrainingEvent, TrainingOptions, WatchPolicy, open_device, train,
+    DetectorKind, DeviceChoice, ModelPackage, TrainingClip, TrainingEvent, TrainingOptions, WatchPolicy, open_device,
+    train,
 };
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::topics::{DEAD_LETTERS, SCORES};
@@ -48,8 +49,6 @@ pub enum DemoEvent {
 pub struct DemoPlan {
     /// Chunks a second; `None` is as fast as they go.
     pub rate: Option<f64>,
-    /// Passes over the training sound.
-    pub epochs: usize,
     /// Where the models run.
     pub device: DeviceChoice,
 }
@@ -70,7 +69,7 @@ pub fn work(
     let mut packages = Vec::new();
     let mut sound_s = Vec::new();
     for (index, machine) in subject.machines.iter().enumerate() {
-        let package = learn(subject, index, machine, plan, events, interrupted)?;
+        let package = learn(subject, index, machine, events, interrupted)?;
         let training = &package.manifest().training;
         sound_s.push(training.seconds / training.clips.max(1) as f64);
         packages.push((MachineId::new(&machine.id)?, package));
@@ -91,7 +90,6 @@ fn learn(
     subject: &Subject,
     index: usize,
     machine: &DemoMachine,
-    plan: &DemoPlan,
     events: &Sender<DemoEvent>,
     interrupted: &AtomicBool,
 ) -> anyhow::Result<ModelPackage> {
@@ -104,16 +102,10 @@ fn learn(
         .map_init(new_extractor, |extractor, sound| training_clip(subject, index, sound, extractor))
         .collect();
     tell(events, DemoEvent::Phase(Phase::Preparing { done: total, total }));
-    let options =
-        TrainingOptions { model_id: ModelId(machine.id.clone()), epochs: plan.epochs, ..TrainingOptions::default() };
+    let options = TrainingOptions { model_id: ModelId(machine.id.clone()), ..TrainingOptions::of(DetectorKind::Fused) };
     let mut observe = |event: TrainingEvent| {
-        if let TrainingEvent::Epoch { done, total, validation_loss_db2, .. } = event {
-            let phase = Phase::Training {
-                model: machine.id.clone(),
-                done: done as u64,
-                total: total as u64,
-                loss_db2: Some(validation_loss_db2),
-            };
+        if let TrainingEvent::Fold { done, total } = event {
+            let phase = Phase::Training { model: machine.id.clone(), done: done as u64, total: total as u64 };
             tell(events, DemoEvent::Phase(phase));
         }
         if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -88,7 +88,7 @@ impl Detector for FusedDetector {
                     })
                 }
             };
-            let size = look.len(spec.n_mels);
+            let size = look.pooled_len(spec.n_mels);
             let [mean, deviation, precision] = part_names(index);
             let distance = Mahalanobis {
                 mean: file.doubles_1d(&mean, size)?,

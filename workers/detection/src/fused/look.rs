@@ -29,11 +29,11 @@ impl Look {
 
     /// Length of the vector for spectrograms of so many mel bands.
     #[must_use]
-    pub fn len(&self, mels: usize) -> usize {
+    pub fn pooled_len(&self, mels: usize) -> usize {
         match self {
             Self::Level => mels,
             Self::Swing => swing_len(mels),
-            Self::Cycle(cycle) => cycle.len(),
+            Self::Cycle(cycle) => cycle.pooled_len(),
         }
     }
 

@@ -175,7 +175,7 @@ impl Cycle {
 
     /// Length of what [`pool`](Self::pool) gives.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn pooled_len(&self) -> usize {
         self.bands.row(3).iter().filter(|judged| **judged > 0.0).count() + 1
     }
 

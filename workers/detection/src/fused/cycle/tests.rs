@@ -34,7 +34,7 @@ fn normal_clips(noise_db: f64) -> Vec<Array2<f32>> {
 fn the_rate_of_the_stroke_is_found() {
     let cycle = learned(&normal_clips(0.0)).unwrap();
     assert!((cycle.parameters.rate_hz - 2.3).abs() < 0.03, "{:?}", cycle.parameters);
-    assert_eq!(cycle.len(), 17, "16 bands and the rate");
+    assert_eq!(cycle.pooled_len(), 17, "16 bands and the rate");
 }
 
 #[test]
