@@ -145,7 +145,7 @@ impl<D: PooledKind> Detector for PooledDetector<D> {
     fn summary(&self) -> Option<(&'static str, String)> {
         let name = |pooling: RankPooling| match pooling {
             RankPooling::MEAN => "mean".to_owned(),
-            RankPooling::Ranked(r) if r == 0.0 => "maximum".to_owned(),
+            RankPooling::Ranked(0.0) => "maximum".to_owned(),
             RankPooling::Ranked(r) => format!("ranked {r}"),
             RankPooling::Minimum => "minimum".to_owned(),
         };

@@ -133,8 +133,8 @@ impl LogScale {
         let count = logs.len() as f64;
         let mean = logs.iter().sum::<f64>() / count;
         let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / count;
-        // Not `<=`: a logarithm that is no number ends here, too.
-        if !(variance > 1e-18) {
+        // A logarithm that is no number ends here, too.
+        if variance.is_nan() || variance <= 1e-18 {
             let reason = "the held-out scores are all the same; the clips seem to be silent, or copies of one";
             return Err(DetectionError::Training(reason.to_owned()));
         }
@@ -267,14 +267,12 @@ fn cross_fit<D: VectorDistance>(
     folds: &[Vec<usize>],
     seed: u64,
 ) -> Result<CrossFitted<D>, DetectionError> {
-    let by_fold: Result<Vec<Vec<(f64, Array1<f64>)>>, DetectionError> = folds
-        .par_iter()
-        .map(|fold| {
-            let distance = D::fit(&stacked(clips, |clip| !fold.contains(&clip)), seed)?;
-            Ok(fold.iter().map(|clip| held_out(&distance, &clips[*clip])).collect())
-        })
-        .collect();
-    let (logs, errors): (Vec<f64>, Vec<Array1<f64>>) = by_fold?.into_iter().flatten().unzip();
+    let of_fold = |fold: &Vec<usize>| -> Result<Vec<(f64, Array1<f64>)>, DetectionError> {
+        let distance = D::fit(&stacked(clips, |clip| !fold.contains(&clip)), seed)?;
+        Ok(fold.iter().map(|clip| held_out(&distance, &clips[*clip])).collect())
+    };
+    let by_fold = folds.par_iter().map(of_fold).collect::<Result<Vec<_>, _>>()?;
+    let (logs, errors): (Vec<f64>, Vec<Array1<f64>>) = by_fold.into_iter().flatten().unzip();
     let scale = LogScale::of(&logs)?;
     Ok(CrossFitted { distance: D::fit(&stacked(clips, |_| true), seed)?, scale, logs, errors })
 }

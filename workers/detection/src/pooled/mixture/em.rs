@@ -60,8 +60,8 @@ impl Mixture {
     fn maximise(vectors: &Array2<f64>, shares: &Array2<f64>, prior: &Prior) -> Option<Self> {
         let of_component = |share: ndarray::ArrayView1<'_, f64>| {
             let count = share.sum();
-            // Not `<`: what is no number has vanished, too.
-            if !(count > LEAST_VECTORS) {
+            // What is no number has vanished, too.
+            if count.is_nan() || count <= LEAST_VECTORS {
                 return None;
             }
             let mean = vectors.t().dot(&share) / count;
