@@ -131,7 +131,7 @@ fn a_short_event_is_found_by_its_seconds_by_either_detector() {
                 continue;
             }
             let first = (trial as usize * 7) % (MELS - 8);
-            let clip = injected(&normal(200_000 + trial), first..first + 8, frames(begin_s, 0.5), 25.0);
+            let clip = injected(&normal(200_000 + trial), first..first + 8, frames(begin_s, 0.5), 30.0);
             let judgement = judge(model, &clip);
             assert!(judgement.anomalous, "{name}, trial {trial}");
             let course = judgement.time_course.as_ref().unwrap();
