@@ -164,9 +164,9 @@ impl Lines {
 /// A decoy keeps at least so far away from the strikes that it stands beside, as half a share of them, however little slip is allowed for.
 const SMALLEST_GAP: f64 = 0.01;
 
-/// Standard deviation of a comb's excess in noise, nepers: measured on 900 recordings of seven turns and a half of simulated machines
-/// without a defect, of real healthy ones with another bearing's geometry, and of white noise. It falls with the number of lines,
-/// and with turns: for long recordings it is an upper bound.
+/// Standard deviation of a comb's excess in noise, nepers: measured on 310 recordings of seven turns and a half without a defect (240
+/// simulated machines, 60 of the MFPT Fault Data Sets, 10 of the CWRU Bearing Data Center), each with up to twelve bearings made
+/// up. It falls with the number of lines, and with turns: for long recordings it is an upper bound.
 fn spread_in_noise(has_sidebands: bool, harmonics: usize) -> f64 {
     const AT_HARMONICS: f64 = 6.0;
     let spread = if has_sidebands { 0.042 } else { 0.079 };
