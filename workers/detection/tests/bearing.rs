@@ -93,6 +93,20 @@ fn a_speed_that_is_one_percent_off_is_found_with_it() {
 }
 
 #[test]
+fn a_spall_is_found_with_no_slip_and_with_the_most() {
+    for slip in [0.0, 0.05] {
+        let exam = BearingExam { slip, ..exam(SHAFT_HZ) };
+        let named = (0..5)
+            .filter(|seed| {
+                let samples = spalled(BearingPart::OuterRace, 0.5, 8.0, *seed);
+                exam.examine(&samples, RATE_HZ).unwrap().defect == Some(BearingPart::OuterRace)
+            })
+            .count();
+        assert!(named >= 4, "slip {slip}: {named} of 5");
+    }
+}
+
+#[test]
 fn noise_and_unbalance_are_no_defect() {
     let exam = exam(SHAFT_HZ);
     let named = |samples: &dyn Fn(u64) -> Vec<f32>, recordings: u64| {
@@ -157,7 +171,7 @@ fn noise_reaches_a_stated_chance_as_often_as_is_stated() {
 fn silence_is_no_defect() {
     let finding = exam(SHAFT_HZ).examine(&vec![0.5; 25_600], RATE_HZ).unwrap();
     assert_eq!(finding.defect, None);
-    assert!(finding.combs.iter().all(|comb| comb.prominence_db.is_finite()), "{finding:?}");
+    assert!(finding.combs.iter().all(|comb| comb.prominence_db.is_finite() && comb.sigmas.is_finite()), "{finding:?}");
 }
 
 #[test]
