@@ -115,7 +115,8 @@ A file that cannot be examined has file and error.
 
 How often it is right, in recordings of seven turns and a half: on one test bench (MFPT) all 200 of damaged
 races, with 2 of 60 healthy ones named; on another (CWRU) 48 of 56 of outer races, 16 of 21 of inner races
-and none of 20 healthy ones. A ball is seldom named (4 of 24), and may be named as a race (8 of 24).";
+(3 of the 77 are named wrongly) and none of 20 healthy ones. A ball is seldom named (4 of 24), and may be
+named as a race (8 of 24). docs/bearing.md says more.";
 
 /// Examines and prints.
 ///
