@@ -13,8 +13,10 @@ use serde::Serialize;
 /// Say which part of a rolling bearing is damaged, from vibration and the shaft's speed
 ///
 /// No model and no training: the squared envelope's spectrum of each band is searched for the harmonics at which a damaged
-/// outer race, inner race or ball would strike, with their sidebands. Each channel has a finding of its own. A file that cannot be
-/// examined is named on standard error; the others are examined all the same, and the exit status is 1. A damaged bearing is no failure.
+/// outer race, inner race or ball would strike, with their sidebands. A part is named where its lines stand so far above those of combs
+/// that no defect has that noise alone would do so in one recording of a hundred or fewer; what the shaft's own lines explain does not
+/// count. Each channel has a finding of its own. A file that cannot be examined is named on standard error; the others are examined
+/// all the same, and the exit status is 1. A damaged bearing is no failure.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct BearingArgs {
@@ -106,9 +108,15 @@ Examples:
   auscult bearing drive-end/*.wav --rpm 1796 --geometry 6205 --json | jq 'select(.defect) | [.file, .defect]'
 
 The rate must be high enough for the bearing's resonances: 20 kHz and up does for most. Each JSON line
-has file, channel, defect (outer_race, inner_race, ball or null), combs (part, strikes_hz, slip_percent,
-prominence_db, band_low_hz, band_high_hz; the strongest first), shaft_hz, harmonics, resolution_hz, turns
-and words. A file that cannot be examined has file and error.";
+has file, channel, defect (outer_race, inner_race, ball or null), chance (the share of recordings of noise
+alone in which any comb stands out as far), combs (part, strikes_hz, slip_percent, prominence_db, band_low_hz,
+band_high_hz, excess_db, sigmas; the strongest first), shaft_hz, harmonics, resolution_hz, turns and words.
+A file that cannot be examined has file and error.
+
+How often it is right, in recordings of seven turns and a half: on one test bench (MFPT) all 200 of damaged
+races, with 2 of 60 healthy ones named; on another (CWRU) 48 of 56 of outer races, 16 of 21 of inner races
+(3 of the 77 are named wrongly) and none of 20 healthy ones. A ball is seldom named (4 of 24), and may be
+named as a race (8 of 24). docs/bearing.md says more.";
 
 /// Examines and prints.
 ///

@@ -1,4 +1,4 @@
-//! How far a defect's lines stand out of an envelope spectrum.
+//! How far a defect's lines stand out of the envelope spectra.
 
 use serde::Serialize;
 
@@ -6,12 +6,20 @@ use super::envelope::{Band, EnvelopeSpectrum};
 use super::geometry::{BearingOrders, BearingPart};
 
 /// What one line may count at least and at most, natural logarithm: one missing line must not hide five that are there, nor
-/// one loud line (the shaft's own, the mains') stand for six.
+/// one loud line (the mains', a gear's) stand for six.
 const LINE_RANGE: (f64, f64) = (-1.0, 3.0);
 /// Decibels of a magnitude to the natural logarithm's unit: 20 / ln 10.
-pub(super) const DB_PER_NEPER: f64 = 8.685_889_638_065_035;
+const DB_PER_NEPER: f64 = 8.685_889_638_065_035;
+/// So many combs that no defect has are fitted beside each that one has, spread evenly in logarithm over [`DECOY_RANGE`].
+const DECOYS: u32 = 40;
+/// Their strikes, as multiples of the defect's.
+const DECOY_RANGE: (f64, f64) = (0.6, 1.5);
 
-/// The lines of one defect in the band where they stand out furthest.
+/// Exponent of the power mean over bands: 1 weighs them alike, and the larger it is, the more the highest alone counts. Of 1 to 10, none
+/// names more parts of simulated bearings without naming more balls as races.
+const BAND_EXPONENT: f64 = 3.0;
+
+/// The lines of one defect.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Comb {
     /// The part that would be damaged.
@@ -20,12 +28,16 @@ pub struct Comb {
     pub strikes_hz: f64,
     /// By how much that differs from geometry times shaft speed: slip, or a speed that is not quite the stated one, %.
     pub slip_percent: f64,
-    /// Mean height of the lines over the noise floor, dB. A line counts with -8.7 to 26 dB.
+    /// Mean height of the lines over the noise floor in the band where they stand out furthest, dB. A line counts with -8.7 to 26 dB.
     pub prominence_db: f64,
-    /// Lower edge of the band whose envelope this is, Hz.
+    /// Lower edge of that band, Hz.
     pub band_low_hz: f64,
-    /// Upper edge of the band, Hz.
+    /// Upper edge of that band, Hz.
     pub band_high_hz: f64,
+    /// By how much the comb, over all bands, is higher than combs at places where no defect has one, dB.
+    pub excess_db: f64,
+    /// The same in standard deviations of what noise does.
+    pub sigmas: f64,
 }
 
 /// Where the lines of a comb are sought.
@@ -35,58 +47,128 @@ pub(super) struct Search {
     pub harmonics: usize,
     /// Largest deviation of the strikes from geometry, as a share of them.
     pub slip: f64,
+    /// The spectrum of an envelope ends at the width of its band, Hz.
+    pub band_width_hz: f64,
 }
 
-/// The best fit of one part's comb in one band's envelope spectrum.
-pub(super) fn fit(
-    spectrum: &EnvelopeSpectrum,
-    part: BearingPart,
-    orders: &BearingOrders,
-    search: &Search,
-    band: Band,
-) -> Comb {
-    let expected_hz = orders.strikes_of(part) * search.shaft_hz;
-    let sideband_hz = orders.modulation_of(part).map(|order| order * search.shaft_hz);
-    // From one try to the next the highest harmonic moves by one value of the spectrum.
-    let highest_hz = search.harmonics as f64 * expected_hz;
-    let tries = (search.slip * highest_hz / spectrum.step_hz).ceil() as i32;
-    let best = (-tries..=tries)
-        .map(|attempt| {
-            let scale = if tries == 0 { 1.0 } else { 1.0 + search.slip * f64::from(attempt) / f64::from(tries) };
-            (scale, mean_height(spectrum, expected_hz * scale, sideband_hz, search.harmonics))
-        })
-        .max_by(|(_, one), (_, other)| one.total_cmp(other));
-    let (scale, height) = best.expect("the expected place itself is always tried");
-    Comb {
-        part,
-        strikes_hz: expected_hz * scale,
-        slip_percent: 100.0 * (scale - 1.0),
-        prominence_db: DB_PER_NEPER * height,
-        band_low_hz: band.low_hz,
-        band_high_hz: band.high_hz,
+impl Search {
+    /// The highest frequency at which a line is sought for strikes so many times a second, Hz.
+    pub fn top_hz(&self, strikes_hz: f64) -> f64 {
+        self.harmonics as f64 * strikes_hz * self.highest_decoy(strikes_hz) * (1.0 + self.slip) + self.shaft_hz
+    }
+
+    /// The highest decoy whose lines the envelope still holds, as a multiple of the strikes.
+    fn highest_decoy(&self, strikes_hz: f64) -> f64 {
+        (self.band_width_hz / (self.harmonics as f64 * strikes_hz)).clamp(1.0, DECOY_RANGE.1)
     }
 }
 
-/// Mean over the harmonics. Where something modulates the strikes, the pair of sidebands counts as much as the line itself,
-/// which tells an inner race from an outer race whose lines happen to lie close.
-fn mean_height(spectrum: &EnvelopeSpectrum, strikes_hz: f64, sideband_hz: Option<f64>, harmonics: usize) -> f64 {
-    let height = |harmonic: usize| {
-        let hz = harmonic as f64 * strikes_hz;
-        let line = line_height(spectrum, hz);
-        match sideband_hz {
-            None => line,
-            Some(away) => {
-                let pair = f64::midpoint(line_height(spectrum, hz - away), line_height(spectrum, hz + away));
-                f64::midpoint(line, pair)
-            }
-        }
-    };
-    (1..=harmonics).map(height).sum::<f64>() / harmonics as f64
+/// The heights that lines may have, band by band: at every frequency the highest of the three values about it.
+pub(super) struct Lines {
+    step_hz: f64,
+    bands: Vec<(Band, Vec<f64>)>,
 }
 
-/// The highest of the three values about a frequency.
-fn line_height(spectrum: &EnvelopeSpectrum, hz: f64) -> f64 {
-    let nearest = (hz / spectrum.step_hz).round().max(1.0) as usize;
-    let around = spectrum.log_heights.get(nearest - 1..=nearest + 1).unwrap_or_default();
-    around.iter().copied().fold(f64::NEG_INFINITY, f64::max).clamp(LINE_RANGE.0, LINE_RANGE.1)
+impl Lines {
+    /// `spectra` must have one step.
+    pub fn of(spectra: &[(Band, EnvelopeSpectrum)]) -> Self {
+        debug_assert!(spectra.windows(2).all(|pair| pair[0].1.step_hz == pair[1].1.step_hz));
+        let highest =
+            |window: &[f64]| window.iter().copied().fold(f64::NEG_INFINITY, f64::max).clamp(LINE_RANGE.0, LINE_RANGE.1);
+        let bands = spectra
+            .iter()
+            // The value at `index` is that of the three whose middle is `index + 1`.
+            .map(|(band, spectrum)| (*band, spectrum.log_heights.windows(3).map(highest).collect()))
+            .collect();
+        Self { step_hz: spectra.first().map_or(1.0, |(_, spectrum)| spectrum.step_hz), bands }
+    }
+
+    /// The comb of one part, beside its decoys.
+    pub fn fit(&self, part: BearingPart, orders: &BearingOrders, search: &Search) -> Comb {
+        let expected_hz = orders.strikes_of(part) * search.shaft_hz;
+        let sideband_hz = orders.modulation_of(part).map(|order| order * search.shaft_hz);
+        let (scale, height) = self.best(expected_hz, sideband_hz, search);
+        let decoys = self.mean_of_decoys(expected_hz, sideband_hz, search);
+        let strikes_hz = scale * expected_hz;
+        let of_band = |(band, heights): &(Band, Vec<f64>)| {
+            (*band, self.mean_height(heights, strikes_hz, sideband_hz, search.harmonics))
+        };
+        let furthest = self.bands.iter().map(of_band).max_by(|(_, one), (_, other)| one.total_cmp(other));
+        let (band, prominence) = furthest.expect("there is at least one band");
+        let excess = height - decoys;
+        Comb {
+            part,
+            strikes_hz,
+            slip_percent: 100.0 * (scale - 1.0),
+            prominence_db: DB_PER_NEPER * prominence,
+            band_low_hz: band.low_hz,
+            band_high_hz: band.high_hz,
+            excess_db: DB_PER_NEPER * excess,
+            sigmas: excess / spread_in_noise(sideband_hz.is_some(), search.harmonics),
+        }
+    }
+
+    /// The best height within the slip, and the factor by which the strikes are then others than expected.
+    fn best(&self, expected_hz: f64, sideband_hz: Option<f64>, search: &Search) -> (f64, f64) {
+        // From one try to the next the highest harmonic moves by one value of the spectrum.
+        let highest_hz = search.harmonics as f64 * expected_hz;
+        let tries = (search.slip * highest_hz / self.step_hz).ceil() as i32;
+        let best = (-tries..=tries)
+            .map(|attempt| {
+                let scale = if tries == 0 { 1.0 } else { 1.0 + search.slip * f64::from(attempt) / f64::from(tries) };
+                (scale, self.height(expected_hz * scale, sideband_hz, search.harmonics))
+            })
+            .max_by(|(_, one), (_, other)| one.total_cmp(other));
+        best.expect("the expected place itself is always tried")
+    }
+
+    /// Mean of what the same search finds about strikes that no defect of this part has.
+    fn mean_of_decoys(&self, expected_hz: f64, sideband_hz: Option<f64>, search: &Search) -> f64 {
+        let (lowest, highest) = (DECOY_RANGE.0.ln(), search.highest_decoy(expected_hz).ln());
+        let found: Vec<f64> = (0..DECOYS)
+            .map(|index| (lowest + (highest - lowest) * f64::from(index) / f64::from(DECOYS - 1)).exp())
+            .filter(|ratio| (ratio - 1.0).abs() > 2.0 * search.slip.max(SMALLEST_GAP))
+            .map(|ratio| self.best(expected_hz * ratio, sideband_hz, search).1)
+            .collect();
+        found.iter().sum::<f64>() / found.len() as f64
+    }
+
+    /// Height of a comb over all bands: the geometric mean of its lines in each, and the power mean of the bands. A resonance in
+    /// one band is seen, and lines that are in every band count for more than as many that chance puts into one.
+    fn height(&self, strikes_hz: f64, sideband_hz: Option<f64>, harmonics: usize) -> f64 {
+        let raised = |(_, heights): &(Band, Vec<f64>)| {
+            (BAND_EXPONENT * self.mean_height(heights, strikes_hz, sideband_hz, harmonics)).exp()
+        };
+        let mean = self.bands.iter().map(raised).sum::<f64>() / self.bands.len() as f64;
+        mean.ln() / BAND_EXPONENT
+    }
+
+    /// Mean over the harmonics in one band. Where something modulates the strikes, the pair of sidebands counts as much as the line
+    /// itself, which tells an inner race from an outer race whose lines happen to lie close.
+    fn mean_height(&self, heights: &[f64], strikes_hz: f64, sideband_hz: Option<f64>, harmonics: usize) -> f64 {
+        let line = |hz: f64| {
+            let nearest = (hz / self.step_hz).round().max(1.0) as usize;
+            heights.get(nearest - 1).copied().unwrap_or(LINE_RANGE.0)
+        };
+        let height = |harmonic: usize| {
+            let hz = harmonic as f64 * strikes_hz;
+            match sideband_hz {
+                None => line(hz),
+                Some(away) => f64::midpoint(line(hz), f64::midpoint(line(hz - away), line(hz + away))),
+            }
+        };
+        (1..=harmonics).map(height).sum::<f64>() / harmonics as f64
+    }
+}
+
+/// A decoy keeps at least so far away from the strikes that it stands beside, as half a share of them, however little slip is allowed for.
+const SMALLEST_GAP: f64 = 0.01;
+
+/// Standard deviation of a comb's excess in noise, nepers: measured on 310 recordings of seven turns and a half without a defect (240
+/// simulated machines, 60 of the MFPT Fault Data Sets, 10 of the CWRU Bearing Data Center), each with up to twelve bearings made
+/// up. It falls with the number of lines, and with turns: for long recordings it is an upper bound.
+fn spread_in_noise(has_sidebands: bool, harmonics: usize) -> f64 {
+    const AT_HARMONICS: f64 = 6.0;
+    let spread = if has_sidebands { 0.042 } else { 0.079 };
+    spread * (AT_HARMONICS / harmonics as f64).sqrt()
 }

@@ -7,7 +7,7 @@ use rustfft::{Fft, FftPlanner};
 
 /// Zeros are put behind the envelope until it is so many times as long: a line between two frequencies of the plain
 /// spectrum would lose up to 1.4 dB there (Hann window), and be sought in the wrong place.
-const PADDING: usize = 4;
+pub(super) const PADDING: usize = 4;
 /// Share of a band's width over which it fades in and out, so that its edges do not ring.
 const FADE: f64 = 0.1;
 

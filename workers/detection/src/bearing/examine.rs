@@ -1,8 +1,9 @@
 //! One recording, examined.
 
-use super::comb::{self, Search};
+use super::comb::{Lines, Search};
 use super::envelope::{Band, EnvelopeAnalyser};
-use super::{BearingFinding, BearingOrders, BearingPart, Comb};
+use super::shaft_lines;
+use super::{BearingFinding, BearingOrders, BearingPart};
 
 /// Fewest turns of the shaft that a recording must hold: with fewer, the lines of the outer race and of the ball, one shaft
 /// frequency apart, are not two.
@@ -106,21 +107,20 @@ impl BearingExam {
         let segment = samples.len().min(longest);
         let analyser = EnvelopeAnalyser::new(rate_hz, segment);
         let spectra = analyser.spectra_of(samples);
-        let search = Search { shaft_hz: self.shaft_hz, harmonics, slip: self.slip };
-        let top_hz =
-            (self.highest_strikes() * harmonics as f64 * (1.0 + self.slip) + 1.0 + FLOOR_ORDERS) * self.shaft_hz;
-        let mut combs: Vec<Comb> = Vec::new();
-        for band in self.bands(rate_hz) {
-            let spectrum = analyser.envelope_spectrum(&spectra, band, top_hz, FLOOR_ORDERS * self.shaft_hz);
-            for part in BearingPart::ALL {
-                let found = comb::fit(&spectrum, part, &self.orders, &search, band);
-                match combs.iter_mut().find(|comb| comb.part == part) {
-                    Some(best) if best.prominence_db >= found.prominence_db => {}
-                    Some(best) => *best = found,
-                    None => combs.push(found),
-                }
-            }
-        }
+        let band_width_hz = band_width_hz(rate_hz);
+        let search = Search { shaft_hz: self.shaft_hz, harmonics, slip: self.slip, band_width_hz };
+        let floor_hz = FLOOR_ORDERS * self.shaft_hz;
+        let top_hz = search.top_hz(self.highest_strikes() * self.shaft_hz) + floor_hz;
+        let spectra: Vec<_> = self
+            .bands(rate_hz)
+            .map(|band| {
+                let mut spectrum = analyser.envelope_spectrum(&spectra, band, top_hz, floor_hz);
+                shaft_lines::explain(&mut spectrum, self.shaft_hz);
+                (band, spectrum)
+            })
+            .collect();
+        let lines = Lines::of(&spectra);
+        let combs = BearingPart::ALL.map(|part| lines.fit(part, &self.orders, &search)).to_vec();
         let resolution_hz = 4.0 * rate_hz / segment as f64;
         Ok(BearingFinding::new(combs, self.shaft_hz, harmonics, resolution_hz, turns))
     }
@@ -141,7 +141,7 @@ impl BearingExam {
         if !(0.0..=0.05).contains(&self.slip) {
             return Err(BearingError::Slip(self.slip));
         }
-        let band_width_hz = 2.0 / PARTS * rate_hz / 2.0;
+        let band_width_hz = band_width_hz(rate_hz);
         let strikes_hz = self.highest_strikes() * self.shaft_hz;
         let harmonics = (band_width_hz / strikes_hz) as usize;
         if harmonics < MIN_HARMONICS || LOWEST_ORDER * self.shaft_hz >= band_width_hz / 2.0 {
@@ -160,4 +160,9 @@ impl BearingExam {
             high_hz: f64::from(first + 2) * part_hz,
         })
     }
+}
+
+/// Width of every band but the lowest, Hz.
+fn band_width_hz(rate_hz: f64) -> f64 {
+    2.0 / PARTS * rate_hz / 2.0
 }
