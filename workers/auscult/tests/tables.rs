@@ -176,6 +176,7 @@ fn a_table_that_cannot_be_used_is_refused_with_its_name_and_place() {
     assert!(refused(&["--table", "missing.csv"]).contains("cannot be opened"));
     assert!(refused(&["model.safetensors", "recordings", "--table", "bad.csv"]).contains("cannot be used with"));
     assert!(refused(&["model.safetensors"]).contains("DATA_DIR"));
+    assert!(refused(&["model.safetensors", "recordings", "--seed", "3"]).contains("cannot be used with"));
 }
 
 /// Half a second of noise with a hum; a fault adds a whistle at 3 kHz.

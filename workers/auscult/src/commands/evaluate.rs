@@ -26,7 +26,7 @@ use crate::{clips, interrupt, model_file, table};
 /// accuracy are given twice: with the abnormal class as the positive one, and with the normal class, as some papers do.
 /// Of several machines there are DCASE's arithmetic and harmonic means, too.
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, override_usage = USAGE)]
 pub struct EvaluateArgs {
     /// The model, made by `auscult train`
     #[arg(value_name = "MODEL", required_unless_present = "table")]
@@ -75,12 +75,15 @@ struct TableArgs {
     )]
     table: Vec<PathBuf>,
     /// What draws the normal clips that are tested with
-    #[arg(long, value_name = "N", default_value_t = 42)]
+    #[arg(long, value_name = "N", default_value_t = 42, conflicts_with_all = ["model", "data"])]
     seed: u64,
     /// Share of normal clips that may score above the threshold
-    #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01, conflicts_with_all = ["model", "data"])]
     false_alarm_rate: f64,
 }
+
+const USAGE: &str =
+    "auscult evaluate [OPTIONS] <MODEL> <DATA_DIR>\n       auscult evaluate [OPTIONS] --table <FILE>...";
 
 const AFTER_HELP: &str = concat!(
     "\

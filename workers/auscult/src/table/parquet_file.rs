@@ -16,7 +16,8 @@ pub(super) fn read(path: &Path) -> anyhow::Result<RawTable> {
     let columns = schema.get_fields().iter().map(|field| field.name().to_owned()).collect();
     let mut rows = Vec::new();
     for row in reader.get_row_iter(None).context("its rows cannot be read")? {
-        let row = row.with_context(|| format!("row {} cannot be read", rows.len() + 1))?;
+        let unreadable = "cannot be read: is it compressed otherwise than with Snappy or zstd? Then write it so";
+        let row = row.with_context(|| format!("row {} {unreadable}", rows.len() + 1))?;
         rows.push(row.get_column_iter().map(|(_, field)| cell(field)).collect());
     }
     Ok(RawTable { columns, rows })

@@ -5,7 +5,7 @@
 //!        └ held-out scores and band errors ─► Calibration                                                     score, explain, combine
 //! ```
 //!
-//! A new kind is a module with `impl Detector` and a line in [`detectors`] below. Its parameters are in the manifest under its name in snake case,
+//! A new kind is a module with `impl Detector` and a line in `detectors!` below. Its parameters are in the manifest under its name in snake case,
 //! its tensors in the file; training, packages, judging and the command line know it from here.
 
 mod autoencoder;
