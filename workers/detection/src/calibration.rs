@@ -18,9 +18,17 @@ use crate::DetectionError;
 /// however far the fitted tail is followed; and a p-value of zero would say that normal sound *cannot* score so high.
 pub const P_VALUE_FLOOR: f64 = 1e-6;
 
-/// Rounds of the search for the location, each 32 times as fine as the one before.
-const FINE_ROUNDS: usize = 6;
-const ROUGH_ROUNDS: usize = 2;
+/// How finely the best parameters are searched for.
+#[derive(Debug, Clone, Copy)]
+struct Search {
+    /// Rounds of the search for the location, each 32 times as fine as the one before.
+    rounds: usize,
+    /// Halvings of the interval that the shape lies in.
+    bisections: usize,
+}
+
+const FINE: Search = Search { rounds: 6, bisections: 100 };
+const ROUGH: Search = Search { rounds: 2, bisections: 10 };
 
 /// How far below the lowest score the location may lie.
 const MAX_LOCATION_DEVIATIONS: f64 = 1000.0;
@@ -43,16 +51,16 @@ impl GammaFit {
     /// # Errors
     /// [`DetectionError::Training`] when a score is not positive and finite, or when they are all the same.
     pub fn of(scores: &[f64]) -> Result<Self, DetectionError> {
-        Self::better(scores, FINE_ROUNDS)
+        Self::better(scores, FINE)
     }
 
     /// As [`GammaFit::of`], with a location that is searched for less finely: for fits by the hundred, of which only the spread counts.
     pub(crate) fn of_roughly(scores: &[f64]) -> Result<Self, DetectionError> {
-        Self::better(scores, ROUGH_ROUNDS)
+        Self::better(scores, ROUGH)
     }
 
-    fn better(scores: &[f64], rounds: usize) -> Result<Self, DetectionError> {
-        let (from_zero, located) = (Self::from_zero(scores)?, Self::located_in(scores, rounds)?);
+    fn better(scores: &[f64], search: Search) -> Result<Self, DetectionError> {
+        let (from_zero, located) = (Self::from_zero(scores)?, Self::located_by(scores, search)?);
         let count = scores.len() as f64;
         let criterion = |fit: &Self, parameters: f64| {
             let room = count - parameters - 1.0;
@@ -68,7 +76,7 @@ impl GammaFit {
     /// [`DetectionError::Training`] when a score is not positive and finite, or when they are all the same.
     pub fn from_zero(scores: &[f64]) -> Result<Self, DetectionError> {
         check(scores)?;
-        Ok(Self::at_location(scores, 0.0))
+        Ok(Self::at_location(scores, 0.0, FINE.bisections))
     }
 
     /// The maximum-likelihood fit with all three parameters. Two bounds make it well-posed where SciPy's may run away: the shape
@@ -78,10 +86,10 @@ impl GammaFit {
     /// # Errors
     /// [`DetectionError::Training`] when a score is not positive and finite, or when they are all the same.
     pub fn located(scores: &[f64]) -> Result<Self, DetectionError> {
-        Self::located_in(scores, FINE_ROUNDS)
+        Self::located_by(scores, FINE)
     }
 
-    fn located_in(scores: &[f64], rounds: usize) -> Result<Self, DetectionError> {
+    fn located_by(scores: &[f64], search: Search) -> Result<Self, DetectionError> {
         check(scores)?;
         let (mean, deviation) = moments(scores);
         let lowest = scores.iter().copied().fold(f64::INFINITY, f64::min);
@@ -91,12 +99,12 @@ impl GammaFit {
         // The bound itself: shape 1, whose likelihood is greatest with the lowest score as location.
         let mut best = Self { shape: 1.0, scale: mean - lowest, location: lowest };
         let mut best_likelihood = best.mean_log_likelihood(scores);
-        for _ in 0..rounds {
+        for _ in 0..search.rounds {
             let step = (high - low) / 64.0;
             let mut best_at = low;
             for index in 0..=64 {
                 let at = low + step * f64::from(index);
-                let candidate = Self::at_location(scores, lowest - at.exp());
+                let candidate = Self::at_location(scores, lowest - at.exp(), search.bisections);
                 let likelihood = candidate.mean_log_likelihood(scores);
                 if candidate.shape >= 1.0 && likelihood > best_likelihood {
                     (best, best_likelihood, best_at) = (candidate, likelihood, at);
@@ -108,14 +116,14 @@ impl GammaFit {
     }
 
     /// The best shape and scale for a location below all scores.
-    fn at_location(scores: &[f64], location: f64) -> Self {
+    fn at_location(scores: &[f64], location: f64, bisections: usize) -> Self {
         let count = scores.len() as f64;
         let mean = scores.iter().map(|score| score - location).sum::<f64>() / count;
         // ln(mean) - mean(ln), which is 0 for equal scores and grows with their spread.
         let spread = -scores.iter().map(|score| ((score - location) / mean).ln()).sum::<f64>() / count;
         // The likelihood is greatest where ln k - ψ(k) = spread; the left side falls from ∞ to 0 and lies between 1/2k and 1/k.
         let (mut low, mut high) = (0.5 / spread, 1.0 / spread);
-        for _ in 0..100 {
+        for _ in 0..bisections {
             let middle = f64::midpoint(low, high);
             if middle <= low || middle >= high {
                 // Neighbours: no number lies between.

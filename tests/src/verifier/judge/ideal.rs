@@ -82,6 +82,12 @@ fn make_ideal() -> Topics {
         let partition = last as i32 % PARTITIONS;
         push(&mut topics, &record.topic, partition, record.key, record.value, record.headers);
     }
+    work(&mut topics);
+    topics
+}
+
+/// What both workers make of the chunks that lie there, where everything goes well.
+pub(super) fn work(topics: &mut Topics) {
     let mut worker = replay();
     for chunk in topics.of(CHUNKS).to_vec() {
         match worker.extract(&chunk) {
@@ -104,9 +110,9 @@ fn make_ideal() -> Topics {
                 };
                 let value = Some(features.encode().unwrap());
                 let headers = headers_of(&envelope, &envelope.id.0, FEATURE_WORKER);
-                push(&mut topics, FEATURES, chunk.coordinates.partition, chunk.key, value, headers);
+                push(topics, FEATURES, chunk.coordinates.partition, chunk.key, value, headers);
             }
-            Err(code) => push_dead_letter(&mut topics, &chunk, code),
+            Err(code) => push_dead_letter(topics, &chunk, code),
         }
     }
     for message in topics.of(FEATURES).to_vec() {
@@ -114,7 +120,7 @@ fn make_ideal() -> Topics {
         let (envelope, features) = match worker.read(&message) {
             Ok(read) => read,
             Err(code) => {
-                push_dead_letter(&mut topics, &message, code);
+                push_dead_letter(topics, &message, code);
                 continue;
             }
         };
@@ -122,7 +128,7 @@ fn make_ideal() -> Topics {
         let id = judged.score.id.clone();
         let mut send = |topic: &str, value: Value| {
             let headers = headers_of(&envelope, &id, "/auscult/scoring-worker");
-            push(&mut topics, topic, partition, message.key.clone(), Some(value.to_string().into()), headers);
+            push(topics, topic, partition, message.key.clone(), Some(value.to_string().into()), headers);
         };
         send(SCORES, json(&judged.score));
         for alert in judged.observation.alert.iter().chain(&judged.observation.sensor_alert) {
@@ -133,5 +139,4 @@ fn make_ideal() -> Topics {
         }
         send(SCORER_STATE, json(&judged.observation.state));
     }
-    topics
 }

@@ -11,6 +11,8 @@ mod followers;
 #[cfg(test)]
 mod ideal;
 mod scores;
+#[cfg(test)]
+mod sensors;
 
 use std::collections::BTreeMap;
 

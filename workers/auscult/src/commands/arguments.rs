@@ -135,8 +135,8 @@ const REFIT_SEED: u64 = 1;
 
 impl CadenceArgs {
     /// What a threshold means under the workers' own alert policy.
-    pub(super) fn false_alarms(&self, calibration: &Calibration) -> FalseAlarms {
-        FalseAlarms::of(calibration, self.cadence, &AlertPolicy::default(), REFIT_SEED)
+    pub(super) fn false_alarms(&self, calibration: &Calibration) -> anyhow::Result<FalseAlarms> {
+        Ok(FalseAlarms::of(calibration, self.cadence, &AlertPolicy::default(), REFIT_SEED)?)
     }
 }
 

@@ -134,7 +134,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     }
     let model = Model::load(&package, &args.device.open()?.device)?;
     let (clips, n_unheard) = judge_test_clips(&model, &package, &dataset)?;
-    let false_alarms = args.cadence.false_alarms(&package.manifest().calibration);
+    let false_alarms = args.cadence.false_alarms(&package.manifest().calibration)?;
 
     let (normal, abnormal) = scores_by_class(&clips);
     let threshold = package.manifest().calibration.threshold;
@@ -398,7 +398,7 @@ mod tests {
 
     fn false_alarms() -> FalseAlarms {
         let band_errors: Vec<Vec<f64>> = (1..=20_u8).map(|clip| vec![f64::from(clip)]).collect();
-        CadenceArgs::default().false_alarms(&Calibration::fit(&band_errors, 0.01).unwrap())
+        CadenceArgs::default().false_alarms(&Calibration::fit(&band_errors, 0.01).unwrap()).unwrap()
     }
 
     fn json(clips: &[JudgedClip]) -> serde_json::Value {

@@ -59,7 +59,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<()> {
     let model = Model::load(&package, &args.device.open()?.device)?;
     let mut extractor = ChunkExtractor::new(package.manifest().feature_spec.clone())?;
 
-    let false_alarms = args.cadence.false_alarms(&package.manifest().calibration);
+    let false_alarms = args.cadence.false_alarms(&package.manifest().calibration)?;
     let mut out = std::io::stdout().lock();
     let mut failures = 0;
     for path in &args.files {

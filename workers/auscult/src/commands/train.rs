@@ -112,7 +112,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let package = train_with_progress(&clips, &options, interrupted)?;
     model_file::write_whole(&args.out, &package.to_bytes()?)?;
 
-    let false_alarms = args.cadence.false_alarms(&package.manifest().calibration);
+    let false_alarms = args.cadence.false_alarms(&package.manifest().calibration)?;
     let elapsed_s = started.elapsed().as_secs_f64();
     if args.json {
         serde_json::to_writer_pretty(&mut out, &Report::of(args, &package, false_alarms, elapsed_s))
