@@ -31,6 +31,7 @@ pub mod bearing;
 pub mod bootstrap;
 pub mod calibration;
 mod cholesky;
+mod convolution;
 mod detector;
 mod device;
 pub mod drift;

@@ -1,15 +1,21 @@
-//! The two operations that the network's graph consists of, each one pass forward and one back.
+//! The operations that a network's graph consists of, each one pass forward and one back.
 //!
 //! candle keeps the graph and the gradients; these give it a dense layer with bias and ReLU, and an output layer with the loss,
 //! as one node each. Built of candle's own nodes the same network takes four times the processor time on the CPU: gradients of
 //! the input that nobody asks for, a pool of spinning threads that fits side by side contend for, and a look into
 //! `/proc/cpuinfo` at every product, which on large servers takes longer than the product. A test holds both to the same numbers.
 
+mod convolution;
+mod normalisation;
+
 use std::sync::OnceLock;
 
-use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Storage, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp3, Device, Layout, Result, Shape, Storage, Tensor, bail};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+
+pub(super) use self::convolution::{Convolve, MeanSquaredError, Spread};
+pub(super) use self::normalisation::{DenseProduct, Moments, NormRelu, inverse_deviation};
 
 /// `relu(input · weightᵀ + bias)` for input `[rows, inputs]`, weight `[outputs, inputs]`, bias `[outputs]`.
 pub(super) struct DenseRelu {
@@ -123,10 +129,6 @@ fn layer_gradients(
     bias: &Tensor,
     gradient: ArrayView2<'_, f32>,
 ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-    let tensor = |values: Array2<f32>| {
-        let shape = values.dim();
-        Tensor::from_vec(values.into_raw_vec_and_offset().0, shape, bias.device())
-    };
     let of_input = if input_gradient {
         let values = read(weight, |values, layout| Ok(product(gradient, matrix(values, layout)?)))?;
         Some(tensor(values)?)
@@ -137,6 +139,11 @@ fn layer_gradients(
     let of_bias = gradient.sum_axis(Axis(0));
     let of_bias = Tensor::from_iter(of_bias, bias.device())?;
     Ok((of_input, Some(tensor(of_weight)?), Some(of_bias)))
+}
+
+fn tensor(values: Array2<f32>) -> Result<Tensor> {
+    let shape = values.dim();
+    Tensor::from_vec(values.into_raw_vec_and_offset().0, shape, &Device::Cpu)
 }
 
 fn product(left: ArrayView2<'_, f32>, right: ArrayView2<'_, f32>) -> Array2<f32> {
@@ -177,17 +184,17 @@ fn read<T>(tensor: &Tensor, look: impl FnOnce(&[f32], &Layout) -> Result<T>) -> 
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Var};
+    use candle_core::Var;
 
     use super::*;
 
-    fn variable(shape: &[usize], seed: u32) -> Var {
+    pub(super) fn variable(shape: &[usize], seed: u32) -> Var {
         let count: usize = shape.iter().product();
         let values: Vec<f32> = (0..count as u32).map(|i| ((i * 37 + seed * 11) % 23) as f32 / 23.0 - 0.45).collect();
         Var::from_tensor(&Tensor::from_vec(values, shape, &Device::Cpu).unwrap()).unwrap()
     }
 
-    fn distance(a: &Tensor, b: &Tensor) -> f32 {
+    pub(super) fn distance(a: &Tensor, b: &Tensor) -> f32 {
         (a - b).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap()
     }
 

@@ -11,7 +11,8 @@ use ndarray::Array2;
 use super::corpus::{standardisation, standardised};
 use super::split::Split;
 use super::{Phase, TrainingClip, TrainingEvent, TrainingOptions};
-use crate::fit::{EpochLoss, FitPlan, Fitted, fit};
+use crate::Autoencoder;
+use crate::fit::{DenseLearner, EpochLoss, FitPlan, Fitted, fit};
 use crate::forward::CpuNetwork;
 use crate::model::mean_over_channels;
 use crate::{DetectionError, Standardisation, vectors};
@@ -42,7 +43,7 @@ struct Task {
 /// One fit done.
 pub(crate) struct FitResult {
     pub is_model: bool,
-    pub fitted: Fitted,
+    pub fitted: Fitted<Autoencoder>,
     pub scaling: Option<Standardisation>,
     /// Mean squared error by mel band of each held-out clip, dB².
     pub held_out_errors: Vec<Vec<f64>>,
@@ -141,14 +142,16 @@ impl<'a> Run<'a> {
             spectrograms: &spectrograms,
             mels: spec.n_mels,
             frames: spec.frames,
-            hidden: &self.options.hidden,
             epochs: task.epochs,
             batch_size: self.options.batch_size,
+            vectors_per_epoch: usize::MAX,
             learning_rate: self.options.learning_rate,
             seed: self.options.seed,
         };
         let to_db2 = scaling.as_ref().map_or(1.0, |scaling| f64::from(scaling.deviation_db).powi(2));
-        let fitted = fit(&plan, &mut |loss| self.after_epoch(task, loss, to_db2, events))?;
+        let width = spec.vector_len();
+        let fresh = |rng: &mut _| DenseLearner::fresh(width, &self.options.hidden, rng);
+        let fitted = fit(&plan, fresh, &mut |loss| self.after_epoch(task, loss, to_db2, events))?;
         if is_model && self.was_stopped() {
             self.model_epochs.store(fitted.epochs_run, Ordering::Relaxed);
         }
