@@ -6,9 +6,12 @@
 
 mod cpu;
 mod tensor;
+mod whitening;
 
 pub(crate) use cpu::CpuNetwork;
 pub(crate) use tensor::TensorNetwork;
+pub use whitening::Whitening;
+pub(crate) use whitening::{ErrorCorrelation, ErrorMoments};
 
 use crate::{Autoencoder, Standardisation};
 
