@@ -10,6 +10,7 @@ use auscult_schemas::{FeatureSpec, QualityFlag, topics::MAX_MESSAGE_BYTES};
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use crate::dataset::Domain;
 use crate::progress;
 
 /// A recording that became features.
@@ -44,7 +45,7 @@ impl Clip {
         (healthy.len(), healthy.concat())
     }
 
-    /// As training takes it: `[frames, mels]` for each channel.
+    /// As training takes it: `[frames, mels]` for each channel, and the domain where DCASE's file names give one.
     #[must_use]
     pub fn into_training(self) -> TrainingClip {
         let (frames, mels) = (self.features.frames, self.features.mels);
@@ -56,7 +57,8 @@ impl Clip {
                 Array2::from_shape_vec((frames, mels), channel.to_vec()).expect("a chunk holds frames × mels values")
             })
             .collect();
-        TrainingClip { name: self.path.display().to_string(), channels }
+        let domain = Domain::of(&self.path).map(|domain| domain.name().to_owned());
+        TrainingClip { name: self.path.display().to_string(), channels, domain }
     }
 
     /// Whether a microphone heard nothing at all.

@@ -30,7 +30,7 @@ fn model_of(machine: &Machine) -> Model {
         .map(|index| {
             let features = features(machine, index, Condition::NORMAL);
             let log_mel = Array2::from_shape_vec((features.frames, features.mels), features.values).unwrap();
-            TrainingClip { name: index.to_string(), channels: vec![log_mel] }
+            TrainingClip { name: index.to_string(), channels: vec![log_mel], domain: None }
         })
         .collect();
     let options = TrainingOptions { hold_out: HoldOut::Share(0.25), ..TrainingOptions::default() };

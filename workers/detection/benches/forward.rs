@@ -29,8 +29,9 @@ fn log_mel(seed: usize, frames: usize) -> Array2<f32> {
 }
 
 fn package() -> ModelPackage {
-    let clips: Vec<TrainingClip> =
-        (0..8).map(|seed| TrainingClip { name: seed.to_string(), channels: vec![log_mel(seed, 60)] }).collect();
+    let clips: Vec<TrainingClip> = (0..8)
+        .map(|seed| TrainingClip { name: seed.to_string(), channels: vec![log_mel(seed, 60)], domain: None })
+        .collect();
     let options = TrainingOptions { epochs: 1, hold_out: HoldOut::Folds(2), ..TrainingOptions::default() };
     train(&clips, &options, &mut |_| ControlFlow::Continue(())).expect("the clips are sound")
 }

@@ -21,6 +21,29 @@ pub(crate) type Segment<'a> = &'a [f32];
 /// Sum over all vectors and their stacked frames of each mel band's squared error, dB², `[mels]`.
 pub(crate) type BandErrors = Vec<f64>;
 
+/// What a pass makes of one segment, summed over its vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sums {
+    pub band_errors: BandErrors,
+    /// Mahalanobis distance of the reconstruction's error, one sum for each whitening.
+    pub distances: Vec<f64>,
+}
+
+impl Sums {
+    fn zero(mels: usize, whitenings: usize) -> Self {
+        Self { band_errors: vec![0.0; mels], distances: vec![0.0; whitenings] }
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (sum, error) in self.band_errors.iter_mut().zip(&other.band_errors) {
+            *sum += error;
+        }
+        for (sum, distance) in self.distances.iter_mut().zip(&other.distances) {
+            *sum += distance;
+        }
+    }
+}
+
 /// A network that takes centred decibels: standardisation's division is folded into the first layer and its inverse into
 /// the last, so that input, output and error are all in dB.
 struct Folded {

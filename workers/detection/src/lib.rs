@@ -12,7 +12,8 @@
 //! | `detector` | what every kind of detector can do, and the list of the kinds |
 //! | `fused` | the default detector: Mahalanobis distances of pooled log-mels |
 //! | `pooled` | other distances of pooled log-mels, and of vectors that somebody else pooled |
-//! | `autoencoder`, `fit` | the reference method's network, and how it learns |
+//! | `autoencoder`, `convolution` | networks of dense layers (the reference method's among them) and of convolutions |
+//! | `fit` | how they learn |
 //! | `train` | who fits on what, who is held out, and the package that results |
 //! | [`calibration`] | held-out scores to threshold, p-value and health index |
 //! | `manifest`, `package` | the model file |
@@ -53,14 +54,16 @@ pub mod vectors;
 pub use alert::{AlertPolicy, Heard, Observation, WatchPolicy, observe_chunk};
 pub use autoencoder::{Autoencoder, Dense};
 pub use calibration::{Calibration, GammaFit};
+pub use convolution::{ConvolutionalAutoencoder, Kernel};
 pub use detector::{
-    AutoencoderParameters, DetectorKind, DetectorParameters, Examined, FusedParameters, PooledParameters,
-    PooledPartParameters, Weights,
+    AutoencoderParameters, ConvolutionalParameters, DetectorKind, DetectorParameters, Examined, FusedParameters,
+    PooledParameters, PooledPartParameters, SelectiveMahalanobis, SelectiveParameters, Weights, WideAutoencoder,
 };
 pub use device::{DeviceChoice, OpenedDevice, open_device};
 pub use drift::{DriftPolicy, DriftReference};
 pub use error::DetectionError;
 pub use evaluation::{Evaluation, MAX_FALSE_POSITIVE_RATE, MeanFigures, Means, Rates, evaluate};
+pub use forward::Whitening;
 pub use fused::{FusedDetector, Mahalanobis, Part, PartParameters, Pooling, shrunken_covariance};
 pub use manifest::{Manifest, NetworkTraining, Standardisation, TrainingSummary};
 pub use model::{ClipView, Judgement, Model};

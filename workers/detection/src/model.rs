@@ -49,6 +49,7 @@ pub struct Model {
     model_ref: ModelRef,
     edges: Vec<BandEdges>,
     scorer: Box<dyn Scorer>,
+    least_frames: usize,
 }
 
 impl Model {
@@ -72,7 +73,9 @@ impl Model {
     fn on(package: &ModelPackage, backend: Backend<'_>) -> Result<Self, DetectionError> {
         let manifest = package.manifest().clone();
         let scorer = package.weights().scorer(&manifest, backend)?;
-        Ok(Self { model_ref: package.model_ref(), edges: band_edges(&manifest.feature_spec), manifest, scorer })
+        let edges = band_edges(&manifest.feature_spec);
+        let least_frames = package.weights().kind().least_frames(&manifest.feature_spec);
+        Ok(Self { model_ref: package.model_ref(), edges, manifest, scorer, least_frames })
     }
 
     /// What the model says of itself.
@@ -106,8 +109,9 @@ impl Model {
         if channels == 0 {
             return Err("no channel".to_owned());
         }
-        if frames < spec.frames {
-            return Err(format!("{frames} frames are fewer than the {} of one vector", spec.frames));
+        if frames < self.least_frames {
+            let least = self.least_frames;
+            return Err(format!("{frames} frames are fewer than the {least} that the detector sees at a time"));
         }
         if channels.checked_mul(frames).and_then(|rows| rows.checked_mul(mels)) != Some(values.len()) {
             let found = values.len();

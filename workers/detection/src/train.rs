@@ -42,6 +42,9 @@ pub struct TrainingClip {
     pub name: String,
     /// Each microphone's log-mel spectrogram, `[frames, mels]`, dB.
     pub channels: Vec<Array2<f32>>,
+    /// The conditions that it was recorded under, where they are known to differ, such as `source` and `target` of DCASE's file names. Only
+    /// [`DetectorKind::WideMahalanobis`] asks for it.
+    pub domain: Option<String>,
 }
 
 /// How clips are held out for calibration.
@@ -82,10 +85,25 @@ pub struct TrainingOptions {
     pub false_alarm_rate: f64,
     /// How clips are held out for calibration.
     pub hold_out: HoldOut,
-    /// Widths of the hidden layers.
+    /// Widths of the hidden layers of a dense network.
     pub hidden: Vec<usize>,
     /// The time to write into the manifest.
     pub created_at: Timestamp,
+}
+
+impl TrainingOptions {
+    /// What suits a detector: its own schedule and shape, on the default feature spec.
+    #[must_use]
+    pub fn of(detector: DetectorKind) -> Self {
+        let defaults = Self { detector, ..Self::default() };
+        match detector {
+            DetectorKind::Wide | DetectorKind::WideMahalanobis => {
+                Self { hidden: Autoencoder::WIDE_HIDDEN.to_vec(), batch_size: 256, ..defaults }
+            }
+            DetectorKind::Convolutional => Self { epochs: 20, batch_size: 32, ..defaults },
+            _ => defaults,
+        }
+    }
 }
 
 impl Default for TrainingOptions {
@@ -173,7 +191,7 @@ pub fn train(
     observe: &mut dyn FnMut(TrainingEvent) -> ControlFlow<()>,
 ) -> Result<ModelPackage, DetectionError> {
     check_options(options)?;
-    check_clips(clips, &options.spec)?;
+    check_clips(clips, options)?;
     let split = Split::new(clips, options)?;
     let learnt = options.detector.fit(&Training { clips, options, split: &split }, observe)?;
     let drift_reference = DriftReference::new(&learnt.calibration, mean_band_levels(clips, options.spec.n_mels));
@@ -231,7 +249,9 @@ fn check_options(options: &TrainingOptions) -> Result<(), DetectionError> {
     if faults.is_empty() { Ok(()) } else { Err(DetectionError::InvalidOptions(faults.join("; "))) }
 }
 
-fn check_clips(clips: &[TrainingClip], spec: &FeatureSpec) -> Result<(), DetectionError> {
+fn check_clips(clips: &[TrainingClip], options: &TrainingOptions) -> Result<(), DetectionError> {
+    let spec = &options.spec;
+    let least_frames = options.detector.least_frames(spec);
     for clip in clips {
         let refused = |reason: String| Err(DetectionError::TrainingClip { name: clip.name.clone(), reason });
         if clip.channels.is_empty() {
@@ -242,8 +262,10 @@ fn check_clips(clips: &[TrainingClip], spec: &FeatureSpec) -> Result<(), Detecti
             if mels != spec.n_mels {
                 return refused(format!("it has {mels} mel bands, the feature spec {}", spec.n_mels));
             }
-            if rows < spec.frames {
-                return refused(format!("its {rows} frames are fewer than the {} of one vector", spec.frames));
+            if rows < least_frames {
+                return refused(format!(
+                    "its {rows} frames are fewer than the {least_frames} that the detector sees at a time"
+                ));
             }
             if !channel.iter().all(|value| value.is_finite()) {
                 return refused("a level is not a finite number".to_owned());

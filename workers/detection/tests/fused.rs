@@ -16,7 +16,11 @@ use support::{log_mel, options};
 
 fn clips(seeds: std::ops::Range<u64>) -> Vec<TrainingClip> {
     seeds
-        .map(|seed| TrainingClip { name: format!("normal-{seed}.wav"), channels: vec![log_mel(seed, 60, 0.0)] })
+        .map(|seed| TrainingClip {
+            name: format!("normal-{seed}.wav"),
+            channels: vec![log_mel(seed, 60, 0.0)],
+            domain: None,
+        })
         .collect()
 }
 
@@ -108,8 +112,9 @@ fn a_part_that_notices_nothing_is_not_in_the_package() {
             -40.0 + 3.0 * ((noise[[row, mel]] * 37.0).sin() + (clip[[row, mel]] * 53.0).sin())
         })
     };
-    let clips: Vec<TrainingClip> =
-        (0..60).map(|seed| TrainingClip { name: format!("{seed}.wav"), channels: vec![restless(seed)] }).collect();
+    let clips: Vec<TrainingClip> = (0..60)
+        .map(|seed| TrainingClip { name: format!("{seed}.wav"), channels: vec![restless(seed)], domain: None })
+        .collect();
     let options = TrainingOptions { detector: DetectorKind::Fused, ..options() };
     let package = train(&clips, &options, &mut |_| ControlFlow::Continue(())).unwrap();
     let DetectorParameters::Fused(FusedParameters { parts }) = &package.manifest().detector else { panic!("fused") };

@@ -47,6 +47,9 @@ struct DetectionArgs {
     /// Only the sets with one of these in their names
     #[arg(long, value_name = "TEXT", value_delimiter = ',')]
     only: Vec<String>,
+    /// Only these detectors
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    detectors: Vec<String>,
     /// Share of normal clips that may score above the threshold
     #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
     false_alarm_rate: f64,
@@ -79,21 +82,38 @@ struct Contender {
     options: fn() -> TrainingOptions,
 }
 
-const CONTENDERS: [Contender; 6] = [
+static CONTENDERS: [Contender; 9] = [
     Contender { name: "reference", options: reference },
     Contender { name: "autoencoder", options: TrainingOptions::default },
-    Contender { name: "fused", options: || of(DetectorKind::Fused) },
-    Contender { name: "pooled", options: || of(DetectorKind::Pooled) },
-    Contender { name: "gmm", options: || of(DetectorKind::Gmm) },
-    Contender { name: "knn", options: || of(DetectorKind::Knn) },
+    Contender { name: "wide", options: || wide(DetectorKind::Wide) },
+    Contender { name: "wide-mahalanobis", options: || wide(DetectorKind::WideMahalanobis) },
+    Contender { name: "convolutional", options: || TrainingOptions::of(DetectorKind::Convolutional) },
+    Contender { name: "fused", options: || TrainingOptions::of(DetectorKind::Fused) },
+    Contender { name: "pooled", options: || TrainingOptions::of(DetectorKind::Pooled) },
+    Contender { name: "gmm", options: || TrainingOptions::of(DetectorKind::Gmm) },
+    Contender { name: "knn", options: || TrainingOptions::of(DetectorKind::Knn) },
 ];
 
 fn reference() -> TrainingOptions {
     TrainingOptions { spec: FeatureSpec::reference_method(), standardise: false, ..TrainingOptions::default() }
 }
 
-fn of(detector: DetectorKind) -> TrainingOptions {
-    TrainingOptions { detector, ..TrainingOptions::default() }
+/// Those with these names, or all where there are none.
+fn contenders(names: &[String]) -> anyhow::Result<Vec<&'static Contender>> {
+    let known: Vec<&str> = CONTENDERS.iter().map(|contender| contender.name).collect();
+    if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
+        bail!("--detectors {name} is none: choose from {}", known.join(", "));
+    }
+    let is_wanted = |contender: &&Contender| names.is_empty() || names.iter().any(|name| name == contender.name);
+    Ok(CONTENDERS.iter().filter(is_wanted).collect())
+}
+
+/// On the spectrograms of DCASE's baseline: 128 mel bands, five frames a vector.
+fn wide(detector: DetectorKind) -> TrainingOptions {
+    TrainingOptions {
+        spec: FeatureSpec { n_mels: 128, n_fft: 1024, hop_length: 512, frames: 5, ..FeatureSpec::default() },
+        ..TrainingOptions::of(detector)
+    }
 }
 
 /// A data set, and where its models are trained.
@@ -147,19 +167,20 @@ fn run_detection(args: &DetectionArgs) -> anyhow::Result<()> {
     if args.seeds == 0 {
         bail!("--seeds 0 trains nothing: give at least 1");
     }
+    let contenders = contenders(&args.detectors)?;
     let sets = discover(&args.data, &args.only)?;
     let interrupted = interrupt::listen("stopping")?;
-    let bar = progress::bar(sets.len() as u64 * CONTENDERS.len() as u64 * args.seeds, "training");
+    let bar = progress::bar(sets.len() as u64 * contenders.len() as u64 * args.seeds, "training");
     let mut out = std::io::stdout().lock();
     if !args.json {
         writeln!(
             out,
-            "{:<28} {:<12} {:>14} {:>14} {:>14} {:>12} {:>8} {:>9}",
+            "{:<28} {:<16} {:>14} {:>14} {:>14} {:>12} {:>8} {:>9}",
             "set", "detector", "AUC", "pAUC", "F1", "false alarms", "training", "model"
         )?;
     }
     for set in &sets {
-        for contender in &CONTENDERS {
+        for contender in &contenders {
             bar.set_message(format!("{}, {}", set.name, contender.name));
             let trials = trials(set, contender, args, &bar, interrupted)?;
             let row = summary(set, contender, &trials);
@@ -279,7 +300,7 @@ fn write_row(out: &mut impl Write, row: &Row, as_json: bool) -> anyhow::Result<(
     let figure = |spread: Spread| format!("{:.3} ± {:.3}", spread.mean, spread.half_range);
     writeln!(
         out,
-        "{:<28} {:<12} {:>14} {:>14} {:>14} {:>12} {:>8} {:>9}",
+        "{:<28} {:<16} {:>14} {:>14} {:>14} {:>12} {:>8} {:>9}",
         row.set,
         row.detector,
         figure(row.auc),
@@ -325,6 +346,7 @@ mod tests {
             write(&folder.path().join(name), "test/abnormal", 4, 200, 880.0);
         }
         write(&folder.path().join("pump"), "train/normal", 12, 0, 440.0);
+        let contenders = contenders(&args.detectors)?;
         let sets = discover(folder.path(), &[]).unwrap();
         let names: Vec<&str> = sets.iter().map(|set| set.name.as_str()).collect();
         assert_eq!(names, ["pump", "pump-moved"], "the valve has nothing to train with");
@@ -334,10 +356,11 @@ mod tests {
             data: folder.path().to_owned(),
             seeds: 2,
             only: Vec::new(),
+            detectors: Vec::new(),
             false_alarm_rate: 0.01,
             json: true,
         };
-        let contender = Contender { name: "fused", options: || of(DetectorKind::Fused) };
+        let contender = Contender { name: "fused", options: || TrainingOptions::of(DetectorKind::Fused) };
         let row = summary(
             &sets[1],
             &contender,

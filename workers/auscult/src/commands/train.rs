@@ -38,16 +38,17 @@ pub struct TrainArgs {
     ///
     /// fused: distances of level, swing and rhythm. pooled: distances of levels pooled from mean to maximum, for knocks. gmm: clouds of mean levels, for
     /// machines that run in several ways. knn: the nearest normal clips, band by band. autoencoder: the reference method's network, on
-    /// standardised levels.
+    /// standardised levels. wide: the network of DCASE's baseline. wide-mahalanobis: the same, its errors measured by how those of normal sound vary
+    /// together; both were made for --mels 128. convolutional: a network that sees a second at a time.
     #[arg(long, value_name = "DETECTOR", default_value = DetectorKind::Fused.name(), value_parser = detectors())]
     detector: DetectorKind,
-    /// Passes over the training sound (autoencoder)
-    #[arg(long, value_name = "N", default_value_t = TrainingOptions::default().epochs)]
-    epochs: usize,
-    /// Vectors a training step (autoencoder)
-    #[arg(long, value_name = "N", default_value_t = TrainingOptions::default().batch_size)]
-    batch_size: usize,
-    /// Adam's learning rate (autoencoder)
+    /// Passes over the training sound [default: 30; convolutional 20, of 3,072 stretches each] (networks)
+    #[arg(long, value_name = "N")]
+    epochs: Option<usize>,
+    /// Vectors or stretches a training step [default: 512; wide 256, convolutional 32] (networks)
+    #[arg(long, value_name = "N")]
+    batch_size: Option<usize>,
+    /// Adam's learning rate (networks)
     #[arg(long, value_name = "RATE", default_value_t = TrainingOptions::default().learning_rate)]
     learning_rate: f64,
     /// Seed of weights, shuffles and hold-out; the same seed on the same clips gives the same model
@@ -77,6 +78,7 @@ Examples:
   auscult train recordings/ --out reference.safetensors --reference-method
   auscult train recordings/ --out network.safetensors --detector autoencoder --epochs 60
   auscult train recordings/ --out valve.safetensors --detector pooled
+  auscult train recordings/ --out wide.safetensors --detector wide-mahalanobis --mels 128
   auscult train recordings/ --out fine.safetensors --mels 128 --n-fft 2048
 
 ",
@@ -137,13 +139,13 @@ impl TrainArgs {
                 stem.to_string_lossy().into_owned()
             }
         };
-        let defaults = TrainingOptions::default();
+        let detector = if self.reference_method { DetectorKind::Autoencoder } else { self.detector };
+        let defaults = TrainingOptions::of(detector);
         Ok(TrainingOptions {
-            detector: if self.reference_method { DetectorKind::Autoencoder } else { self.detector },
             spec: self.spec.spec(base)?,
             model_id: ModelId(name),
-            epochs: self.epochs,
-            batch_size: self.batch_size,
+            epochs: self.epochs.unwrap_or(defaults.epochs),
+            batch_size: self.batch_size.unwrap_or(defaults.batch_size),
             learning_rate: self.learning_rate,
             seed: self.seed,
             standardise: !self.reference_method,

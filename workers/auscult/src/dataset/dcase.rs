@@ -107,6 +107,15 @@ impl Domain {
     pub fn of(path: &Path) -> Option<Self> {
         Labels::of(path)?.domain
     }
+
+    /// Its name, as file names have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Target => "target",
+        }
+    }
 }
 
 /// What a file's name says.

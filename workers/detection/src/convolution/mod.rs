@@ -113,7 +113,7 @@ impl ConvolutionalAutoencoder {
             let shape = if shape.len() == 1 { (1, shape[0]) } else { (shape[0], shape[1]) };
             Array2::from_shape_vec(shape, values).ok()
         };
-        let mut kernel = |matrix: &mut dyn FnMut() -> Option<Array2<f32>>| {
+        let kernel = |matrix: &mut dyn FnMut() -> Option<Array2<f32>>| {
             Some(Kernel { weight: matrix()?, bias: matrix()?.row(0).to_owned() })
         };
         let encoder = (0..CHANNELS.len()).map(|_| kernel(&mut matrix)).collect::<Option<_>>()?;

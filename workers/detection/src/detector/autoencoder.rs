@@ -1,16 +1,18 @@
 //! The reference method's autoencoder as a detector.
 
 use auscult_schemas::FeatureSpec;
+use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
+use super::network::{self, FittedSound, NetworkDetector};
 use super::{
     Backend, Detector, Examined, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training, arithmetic_mean, floats,
 };
 use crate::autoencoder::{Autoencoder, Dense};
-use crate::forward::{BandErrors, CpuNetwork, Segment, TensorNetwork};
+use crate::fit::DenseLearner;
+use crate::forward::{BandErrors, CpuNetwork, Segment, Sums, TensorNetwork};
 use crate::package::invalid;
-use crate::train::Run;
-use crate::{Calibration, DetectionError, Manifest, NetworkTraining, TrainingEvent, vectors};
+use crate::{DetectionError, Manifest, Standardisation, TrainingOptions, vectors};
 
 /// An autoencoder's shape.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,36 +29,7 @@ impl Detector for Autoencoder {
     const UNIT: &'static str = " dB²";
 
     fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<Learnt<Self>, DetectionError> {
-        let Training { clips, options, split } = *training;
-        let run = Run::new(clips, options);
-        let results = run.fit_all(split, observe)?;
-        let mut held_out: Vec<Vec<f64>> = Vec::new();
-        let mut model = None;
-        for result in results.into_iter().flatten() {
-            held_out.extend(result.held_out_errors);
-            if result.is_model {
-                model = Some((result.scaling, result.fitted));
-            }
-        }
-        let (standardisation, fitted) = model.expect("the model's own fit is never left out");
-        // Nothing to stop any more: whatever the observer answers, the package is next.
-        let _ = observe(TrainingEvent::Calibrating { held_out: held_out.len() });
-        let to_db2 = standardisation.as_ref().map_or(1.0, |scaling| f64::from(scaling.deviation_db).powi(2));
-        Ok(Learnt {
-            detector: fitted.network,
-            standardisation,
-            calibration: Calibration::fit(&held_out, options.false_alarm_rate)?,
-            network: Some(NetworkTraining {
-                epochs: options.epochs,
-                epochs_run: fitted.epochs_run,
-                best_epoch: fitted.best.epoch,
-                stopped_early: run.was_stopped(),
-                batch_size: options.batch_size,
-                learning_rate: options.learning_rate,
-                train_loss_db2: fitted.best.train * to_db2,
-                validation_loss_db2: fitted.best.validation * to_db2,
-            }),
-        })
+        network::fit(training, observe)
     }
 
     fn parameters(&self) -> AutoencoderParameters {
@@ -77,16 +50,9 @@ impl Detector for Autoencoder {
         file: &TensorFile<'_>,
         _spec: &FeatureSpec,
     ) -> Result<Self, DetectionError> {
-        let widths = &parameters.widths;
-        let layer_count = widths.len().saturating_sub(1);
+        let layer_count = parameters.widths.len().saturating_sub(1);
         file.expect(2 * layer_count, &format!("{layer_count} layers"))?;
-        let mut layers = Vec::with_capacity(layer_count);
-        for (index, pair) in widths.windows(2).enumerate() {
-            let (inputs, outputs) = (pair[0], pair[1]);
-            let weight = file.floats_2d(&weight_name(index), (outputs, inputs))?;
-            layers.push(Dense { weight, bias: file.floats_1d(&bias_name(index), outputs)? });
-        }
-        Ok(Self { layers })
+        read_layers(&parameters.widths, file)
     }
 
     fn check(&self, spec: &FeatureSpec) -> Result<(), DetectionError> {
@@ -105,14 +71,45 @@ impl Detector for Autoencoder {
     }
 
     fn scorer(&self, manifest: &Manifest, backend: Backend<'_>) -> Result<Box<dyn Scorer>, DetectionError> {
-        let FeatureSpec { n_mels: mels, frames, .. } = manifest.feature_spec;
-        let scaling = manifest.standardisation.as_ref();
+        self.scorer_of(&manifest.feature_spec, manifest.standardisation.as_ref(), backend)
+    }
+}
+
+impl NetworkDetector for Autoencoder {
+    type Learner = DenseLearner;
+
+    fn fresh(options: &TrainingOptions, rng: &mut StdRng) -> Result<DenseLearner, DetectionError> {
+        DenseLearner::fresh(options.spec.vector_len(), &options.hidden, rng)
+    }
+
+    fn around(network: Autoencoder, _sound: &FittedSound<'_>) -> Result<Self, DetectionError> {
+        Ok(network)
+    }
+
+    fn scorer_of(
+        &self,
+        spec: &FeatureSpec,
+        scaling: Option<&Standardisation>,
+        backend: Backend<'_>,
+    ) -> Result<Box<dyn Scorer>, DetectionError> {
+        let FeatureSpec { n_mels: mels, frames, .. } = *spec;
         let engine = match backend {
             Backend::Cpu => Engine::Cpu(CpuNetwork::new(self, scaling, mels, frames)),
             Backend::Tensors(device) => Engine::Tensor(TensorNetwork::new(self, scaling, mels, frames, device)?),
         };
         Ok(Box::new(AutoencoderScorer { engine, mels, frames }))
     }
+}
+
+/// Reads a network's layers from a file that may hold other tensors, too.
+pub(super) fn read_layers(widths: &[usize], file: &TensorFile<'_>) -> Result<Autoencoder, DetectionError> {
+    let mut layers = Vec::new();
+    for (index, pair) in widths.windows(2).enumerate() {
+        let (inputs, outputs) = (pair[0], pair[1]);
+        let weight = file.floats_2d(&weight_name(index), (outputs, inputs))?;
+        layers.push(Dense { weight, bias: file.floats_1d(&bias_name(index), outputs)? });
+    }
+    Ok(Autoencoder { layers })
 }
 
 fn weight_name(layer: usize) -> String {
@@ -123,9 +120,19 @@ fn bias_name(layer: usize) -> String {
     format!("layers.{layer:02}.bias")
 }
 
-enum Engine {
+/// A dense network on a device.
+pub(super) enum Engine {
     Cpu(CpuNetwork),
     Tensor(TensorNetwork),
+}
+
+impl Engine {
+    pub(super) fn sums(&self, channels: &[Segment<'_>]) -> Result<Vec<Sums>, DetectionError> {
+        match self {
+            Self::Cpu(network) => Ok(network.sums(channels)),
+            Self::Tensor(network) => network.sums(channels),
+        }
+    }
 }
 
 /// A network at work.
@@ -135,22 +142,20 @@ struct AutoencoderScorer {
     frames: usize,
 }
 
-impl AutoencoderScorer {
-    /// Sums over a channel's vectors to means, whose own mean is its score.
-    fn examined(&self, channel: Segment<'_>, mut bands: BandErrors) -> Examined {
-        let per_band = (vectors::count(channel.len() / self.mels, self.frames) * self.frames) as f64;
-        bands.iter_mut().for_each(|sum| *sum /= per_band);
-        Examined { score: arithmetic_mean(&bands), band_errors: bands }
-    }
+/// Sums over a channel's vectors to means, dB².
+pub(super) fn mean_errors(mut bands: BandErrors, vectors: usize, frames: usize) -> Vec<f64> {
+    bands.iter_mut().for_each(|sum| *sum /= (vectors * frames) as f64);
+    bands
 }
 
 impl Scorer for AutoencoderScorer {
     fn examine(&self, channels: &[Segment<'_>]) -> Result<Vec<Examined>, DetectionError> {
-        let sums = match &self.engine {
-            Engine::Cpu(network) => network.band_errors(channels),
-            Engine::Tensor(network) => network.band_errors(channels)?,
+        let examined = |(channel, sums): (&Segment<'_>, Sums)| {
+            let vectors = vectors::count(channel.len() / self.mels, self.frames);
+            let band_errors = mean_errors(sums.band_errors, vectors, self.frames);
+            Examined { score: arithmetic_mean(&band_errors), band_errors }
         };
-        Ok(channels.iter().zip(sums).map(|(channel, bands)| self.examined(channel, bands)).collect())
+        Ok(channels.iter().zip(self.engine.sums(channels)?).map(examined).collect())
     }
 
     fn combine(&self, channel_scores: &[f64]) -> f64 {

@@ -9,9 +9,13 @@
 //! its tensors in the file; training, packages, judging and the command line know it from here.
 
 mod autoencoder;
+mod convolutional;
 mod fused;
+mod network;
 mod pooled;
+mod selective;
 mod tensors;
+mod wide;
 
 use std::ops::ControlFlow;
 
@@ -20,17 +24,22 @@ use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 pub use autoencoder::AutoencoderParameters;
+pub use convolutional::ConvolutionalParameters;
 pub use fused::FusedParameters;
+pub(crate) use network::{FittedSound, NetworkDetector};
 pub use pooled::{PooledParameters, PooledPartParameters};
+pub use selective::{SelectiveMahalanobis, SelectiveParameters};
 pub(crate) use tensors::{NamedTensor, TensorFile, doubles, floats};
+pub use wide::WideAutoencoder;
 
+use crate::convolution::ConvolutionalAutoencoder;
 use crate::forward::Segment;
 use crate::fused::{FusedDetector, Mahalanobis};
 use crate::pooled::{BandNeighbours, GaussianMixture, MahalanobisShape, MixtureShape, NeighboursShape, PooledDetector};
 use crate::train::Split;
 use crate::{
-    Autoencoder, Calibration, DetectionError, Manifest, NetworkTraining, Standardisation, TrainingClip, TrainingEvent,
-    TrainingOptions,
+    Autoencoder, Calibration, DetectionError, HoldOut, Manifest, NetworkTraining, Standardisation, TrainingClip,
+    TrainingEvent, TrainingOptions,
 };
 
 /// A kind of detector: how it learns, how it is kept in a file, and how it comes to judge.
@@ -43,6 +52,17 @@ pub(crate) trait Detector: Sized {
     /// Tomorrow's sound is not a neighbour of today's, and a threshold from clips whose neighbours were fitted would be too low: what remembers single
     /// clips holds out stretches. What needs folds that are alike deals them out.
     const HELD_OUT_IN_STRETCHES: bool;
+
+    /// How clips are held out where nobody has said how.
+    fn hold_out(clips: usize) -> HoldOut {
+        // From two hundred on a fifth is enough to calibrate on.
+        if Self::HELD_OUT_IN_STRETCHES || clips < 200 { HoldOut::Folds(5) } else { HoldOut::Share(0.2) }
+    }
+
+    /// The fewest frames that it can judge.
+    fn least_frames(spec: &FeatureSpec) -> usize {
+        spec.frames
+    }
 
     /// Fits it to normal clips and scores those that are held out by a detector that was not fitted to them.
     fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<Learnt<Self>, DetectionError>;
@@ -160,6 +180,16 @@ macro_rules! detectors {
                 match self { $(Self::$kind => <$detector>::HELD_OUT_IN_STRETCHES,)+ }
             }
 
+            pub(crate) fn hold_out(self, clips: usize) -> HoldOut {
+                match self { $(Self::$kind => <$detector>::hold_out(clips),)+ }
+            }
+
+            /// The fewest frames of a channel that such a detector can be trained with or judge.
+            #[must_use]
+            pub fn least_frames(self, spec: &FeatureSpec) -> usize {
+                match self { $(Self::$kind => <$detector>::least_frames(spec),)+ }
+            }
+
             pub(crate) fn fit(
                 self,
                 training: &Training<'_>,
@@ -252,6 +282,14 @@ detectors! {
     Gmm(PooledDetector<GaussianMixture>, PooledParameters<MixtureShape>, "gmm"),
     /// The nearest normal clips, group of bands by group of bands. The score is dimensionless.
     Knn(PooledDetector<BandNeighbours>, PooledParameters<NeighboursShape>, "knn"),
+    /// A deeper and wider network that learns with batch normalisation, as in the baseline of DCASE's Task 2 (2020 and later). The score is the
+    /// mean squared reconstruction error, dB².
+    Wide(WideAutoencoder, AutoencoderParameters, "wide"),
+    /// The same network, whose errors are measured by how those of normal sound vary together: the *selective Mahalanobis* score of DCASE 2023's
+    /// baseline. The score is dimensionless.
+    WideMahalanobis(SelectiveMahalanobis, SelectiveParameters, "wide-mahalanobis"),
+    /// A network of convolutions on stretches of a second. The score is the mean squared reconstruction error, dB².
+    Convolutional(ConvolutionalAutoencoder, ConvolutionalParameters, "convolutional"),
 }
 
 impl Default for DetectorKind {

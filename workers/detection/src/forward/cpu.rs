@@ -1,10 +1,10 @@
 //! The CPU's engine: matrix products of ndarray, everything else fused around them, blocks in parallel.
 
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2, Axis, Slice};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 use rayon::prelude::*;
 
-use super::{BandErrors, Folded, Segment};
+use super::{Folded, Segment, Sums, Whitening};
 use crate::{Autoencoder, Standardisation, vectors};
 
 /// Vectors that go through all layers together. Their widest layer (320 wide in the reference method) then takes 400 kB:
@@ -15,6 +15,8 @@ pub(crate) struct CpuNetwork {
     folded: Folded,
     /// Each layer's weights as `[inputs, outputs]`, row-major, as the product wants them.
     weights: Vec<Array2<f32>>,
+    /// Each makes a Mahalanobis distance of the error.
+    whitenings: Vec<Whitening>,
     mels: usize,
     frames: usize,
 }
@@ -23,6 +25,8 @@ pub(crate) struct CpuNetwork {
 struct Scratch {
     centred: Vec<f32>,
     outputs: Vec<Array2<f32>>,
+    /// Whitened errors; empty where there is no whitening.
+    whitened: Array2<f32>,
 }
 
 impl CpuNetwork {
@@ -34,28 +38,40 @@ impl CpuNetwork {
     ) -> Self {
         let folded = Folded::new(network, standardisation, mels);
         let weights = folded.layers.iter().map(|layer| layer.weight.t().as_standard_layout().into_owned()).collect();
-        Self { folded, weights, mels, frames }
+        Self { folded, weights, whitenings: Vec::new(), mels, frames }
     }
 
-    /// Each segment's squared error by mel band. A segment's numbers do not depend on what else is in the batch.
-    pub(crate) fn band_errors(&self, segments: &[Segment<'_>]) -> Vec<BandErrors> {
+    /// The same network, which also measures its errors by these.
+    pub(crate) fn with_whitenings(self, whitenings: Vec<Whitening>) -> Self {
+        Self { whitenings, ..self }
+    }
+
+    /// Each segment's squared error by mel band, and its distances. A segment's numbers do not depend on what else is in the batch.
+    pub(crate) fn sums(&self, segments: &[Segment<'_>]) -> Vec<Sums> {
         let blocks: Vec<(usize, &[f32])> = segments
             .iter()
             .enumerate()
             .flat_map(|(index, segment)| self.blocks(segment).map(move |block| (index, block)))
             .collect();
-        let errors: Vec<BandErrors> = blocks
+        let sums: Vec<Sums> = blocks
             .par_iter()
-            .map_init(|| self.scratch(), |scratch, (_, block)| self.block_errors(block, scratch))
+            .map_init(|| self.scratch(), |scratch, (_, block)| self.block_sums(block, scratch))
             .collect();
 
-        let mut by_segment = vec![vec![0.0; self.mels]; segments.len()];
-        for ((segment, _), errors) in blocks.iter().zip(&errors) {
-            for (sum, error) in by_segment[*segment].iter_mut().zip(errors) {
-                *sum += error;
-            }
+        let mut by_segment = vec![Sums::zero(self.mels, self.whitenings.len()); segments.len()];
+        for ((segment, _), sums) in blocks.iter().zip(&sums) {
+            by_segment[*segment].add(sums);
         }
         by_segment
+    }
+
+    /// Calls `visit` with the errors of a segment's vectors, `[vectors, frames · mels]`, dB, block by block.
+    pub(crate) fn visit_errors(&self, segment: Segment<'_>, mut visit: impl FnMut(ArrayView2<'_, f32>)) {
+        let mut scratch = self.scratch();
+        for block in self.blocks(segment) {
+            self.reconstruct(block, &mut scratch);
+            visit(self.errors(&mut scratch).0.view());
+        }
     }
 
     /// Cuts a segment into spectrograms of about equally many vectors, at most [`BLOCK`]; neighbours share `frames - 1` rows.
@@ -72,10 +88,56 @@ impl CpuNetwork {
 
     fn scratch(&self) -> Scratch {
         let outputs = self.weights.iter().map(|weight| Array2::zeros((BLOCK, weight.ncols()))).collect();
-        Scratch { centred: Vec::with_capacity((BLOCK + self.frames) * self.mels), outputs }
+        let whitened = if self.whitenings.is_empty() { 0 } else { BLOCK };
+        let whitened = Array2::zeros((whitened, self.frames * self.mels));
+        Scratch { centred: Vec::with_capacity((BLOCK + self.frames) * self.mels), outputs, whitened }
     }
 
-    fn block_errors(&self, block: &[f32], scratch: &mut Scratch) -> BandErrors {
+    fn block_sums(&self, block: &[f32], scratch: &mut Scratch) -> Sums {
+        self.reconstruct(block, scratch);
+        if self.whitenings.is_empty() {
+            let input = vectors::view(&scratch.centred, self.mels, self.frames);
+            let band_errors = self.squared_errors(input, &scratch.outputs[self.weights.len() - 1]);
+            return Sums { band_errors, distances: Vec::new() };
+        }
+        let mut sums = Sums::zero(self.mels, self.whitenings.len());
+        let (errors, whitened) = self.errors(scratch);
+        let mut squares = vec![0.0_f32; self.frames * self.mels];
+        for row in errors.rows() {
+            for (sum, error) in squares.iter_mut().zip(row) {
+                *sum += error * error;
+            }
+        }
+        for frame in squares.chunks_exact(self.mels) {
+            for (sum, square) in sums.band_errors.iter_mut().zip(frame) {
+                *sum += f64::from(*square);
+            }
+        }
+        for (sum, whitening) in sums.distances.iter_mut().zip(&self.whitenings) {
+            whitening.distances(errors.view(), whitened, |_, distance| *sum += distance);
+        }
+        sums
+    }
+
+    /// The errors of the block that has last been reconstructed, `[vectors, frames · mels]`, dB, in the place of its reconstruction; and
+    /// room for whitened ones.
+    fn errors<'a>(&self, scratch: &'a mut Scratch) -> (ArrayViewMut2<'a, f32>, &'a mut Array2<f32>) {
+        let last = self.weights.len() - 1;
+        let bias = self.folded.layers[last].bias.as_slice().expect("a bias is contiguous");
+        let input = vectors::view(&scratch.centred, self.mels, self.frames);
+        let mut errors = scratch.outputs[last].slice_axis_mut(Axis(0), Slice::from(..input.nrows()));
+        for (mut got, wanted) in errors.rows_mut().into_iter().zip(input.rows()) {
+            let got = got.as_slice_mut().expect("rows are contiguous");
+            let wanted = wanted.to_slice().expect("a vector is a contiguous slice");
+            for ((got, wanted), bias) in got.iter_mut().zip(wanted).zip(bias) {
+                *got += bias - wanted;
+            }
+        }
+        (errors, &mut scratch.whitened)
+    }
+
+    /// Takes a block through all layers; the last one's bias is left out.
+    fn reconstruct(&self, block: &[f32], scratch: &mut Scratch) {
         scratch.centred.clear();
         scratch.centred.extend(self.folded.centred(block));
         let input = vectors::view(&scratch.centred, self.mels, self.frames);
@@ -98,11 +160,10 @@ impl CpuNetwork {
                 }
             }
         }
-        self.squared_errors(input, &scratch.outputs[last])
     }
 
     /// Compares each vector with its reconstruction, band by band; the last layer's bias is added on the way.
-    fn squared_errors(&self, input: ArrayView2<'_, f32>, output: &Array2<f32>) -> BandErrors {
+    fn squared_errors(&self, input: ArrayView2<'_, f32>, output: &Array2<f32>) -> Vec<f64> {
         let bias = self.folded.layers[self.weights.len() - 1].bias.as_slice().expect("a bias is contiguous");
         let mut sums = vec![0.0_f64; self.mels];
         let mut row_sums = vec![0.0_f32; self.mels];

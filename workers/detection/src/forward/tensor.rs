@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 
-use super::{BandErrors, Folded, Segment};
+use super::{Folded, Segment, Sums, Whitening};
 use crate::{Autoencoder, DetectionError, Standardisation, vectors};
 
 /// Vectors of one pass: with 320 inputs about 250 MB of activations. More are taken in several passes.
@@ -12,6 +12,8 @@ pub(crate) struct TensorNetwork {
     folded: Folded,
     /// Each layer's weight `[inputs, outputs]` and bias `[outputs]` on the device.
     layers: Vec<(Tensor, Tensor)>,
+    /// Whitening matrices, transposed, `[frames · mels, frames · mels]`, on the device.
+    whitenings: Vec<Tensor>,
     device: Device,
     mels: usize,
     frames: usize,
@@ -32,12 +34,20 @@ impl TensorNetwork {
             let weight = Tensor::from_iter(layer.weight.t().iter().copied(), device)?.reshape((inputs, outputs))?;
             layers.push((weight, Tensor::from_iter(layer.bias.iter().copied(), device)?));
         }
-        Ok(Self { folded, layers, device: device.clone(), mels, frames })
+        Ok(Self { folded, layers, whitenings: Vec::new(), device: device.clone(), mels, frames })
     }
 
-    /// Each segment's squared error by mel band.
-    pub(crate) fn band_errors(&self, segments: &[Segment<'_>]) -> Result<Vec<BandErrors>, DetectionError> {
-        let mut by_segment = vec![vec![0.0; self.mels]; segments.len()];
+    /// The same network, which also measures its errors by these.
+    pub(crate) fn with_whitenings(mut self, whitenings: &[Whitening]) -> Result<Self, DetectionError> {
+        for Whitening { matrix } in whitenings {
+            self.whitenings.push(Tensor::from_iter(matrix.t().iter().copied(), &self.device)?.reshape(matrix.dim())?);
+        }
+        Ok(self)
+    }
+
+    /// Each segment's squared error by mel band, and its distances.
+    pub(crate) fn sums(&self, segments: &[Segment<'_>]) -> Result<Vec<Sums>, DetectionError> {
+        let mut by_segment = vec![Sums::zero(self.mels, self.whitenings.len()); segments.len()];
         // The next pass's rows, and which segment each of its vectors belongs to.
         let mut pass = Pass::default();
         for (index, segment) in segments.iter().enumerate() {
@@ -58,7 +68,7 @@ impl TensorNetwork {
         Ok(by_segment)
     }
 
-    fn run(&self, pass: &Pass, by_segment: &mut [BandErrors]) -> Result<(), DetectionError> {
+    fn run(&self, pass: &Pass, by_segment: &mut [Sums]) -> Result<(), DetectionError> {
         let vectors = pass.owners.len();
         if vectors == 0 {
             return Ok(());
@@ -74,11 +84,18 @@ impl TensorNetwork {
                 activation = activation.relu()?;
             }
         }
-        let errors = (activation - input)?.sqr()?.reshape((vectors, self.frames, self.mels))?.sum(1)?;
-        let errors = errors.flatten_all()?.to_vec1::<f32>()?;
-        for (row, segment) in errors.chunks_exact(self.mels).zip(&pass.owners) {
-            for (sum, error) in by_segment[*segment].iter_mut().zip(row) {
+        let errors = (activation - input)?;
+        let squares = errors.sqr()?.reshape((vectors, self.frames, self.mels))?.sum(1)?;
+        let squares = squares.flatten_all()?.to_vec1::<f32>()?;
+        for (row, segment) in squares.chunks_exact(self.mels).zip(&pass.owners) {
+            for (sum, error) in by_segment[*segment].band_errors.iter_mut().zip(row) {
                 *sum += f64::from(*error);
+            }
+        }
+        for (index, whitening) in self.whitenings.iter().enumerate() {
+            let distances = errors.matmul(whitening)?.sqr()?.mean(1)?.sqrt()?.to_vec1::<f32>()?;
+            for (distance, segment) in distances.iter().zip(&pass.owners) {
+                by_segment[*segment].distances[index] += f64::from(*distance);
             }
         }
         Ok(())

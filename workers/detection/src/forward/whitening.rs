@@ -27,7 +27,7 @@ pub struct Whitening {
 }
 
 impl Whitening {
-    /// Adds to each vector's place in `distances` its Mahalanobis distance, divided by the root of the vector's length: about 1 on normal sound.
+    /// Calls `found` with each vector's number and Mahalanobis distance, divided by the root of the vector's length: about 1 on normal sound.
     /// `errors` is `[vectors, n]`, dB, `scratch` at least as large.
     pub(crate) fn distances(
         &self,

@@ -4,18 +4,16 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use auscult_schemas::FeatureSpec;
 use crossbeam_channel::{Receiver, Sender};
 use ndarray::Array2;
 
 use super::corpus::{standardisation, standardised};
 use super::split::Split;
 use super::{Phase, TrainingClip, TrainingEvent, TrainingOptions};
-use crate::Autoencoder;
-use crate::fit::{DenseLearner, EpochLoss, FitPlan, Fitted, fit};
-use crate::forward::CpuNetwork;
+use crate::detector::{Backend, Examined, FittedSound, NetworkDetector, Scorer};
+use crate::fit::{EpochLoss, FitPlan, Fitted, fit};
 use crate::model::mean_over_channels;
-use crate::{DetectionError, Standardisation, vectors};
+use crate::{DetectionError, Standardisation};
 
 /// Held-out clips that are enough when training is asked to stop early.
 const ENOUGH_WHEN_STOPPED: usize = 20;
@@ -41,12 +39,14 @@ struct Task {
 }
 
 /// One fit done.
-pub(crate) struct FitResult {
+pub(crate) struct FitResult<D> {
     pub is_model: bool,
-    pub fitted: Fitted<Autoencoder>,
+    pub detector: D,
+    pub epochs_run: usize,
+    pub best: EpochLoss,
     pub scaling: Option<Standardisation>,
-    /// Mean squared error by mel band of each held-out clip, dB².
-    pub held_out_errors: Vec<Vec<f64>>,
+    /// What it says of each held-out clip.
+    pub held_out: Vec<Examined>,
 }
 
 impl<'a> Run<'a> {
@@ -63,11 +63,11 @@ impl<'a> Run<'a> {
     /// where it was left out.
     ///
     /// One core a fit: its matrices are too small to share.
-    pub fn fit_all(
+    pub fn fit_all<D: NetworkDetector>(
         &self,
         split: &Split,
         observe: &mut dyn FnMut(TrainingEvent) -> ControlFlow<()>,
-    ) -> Result<Vec<Option<FitResult>>, DetectionError> {
+    ) -> Result<Vec<Option<FitResult<D>>>, DetectionError> {
         let tasks = self.tasks(split);
         let total: usize = tasks.iter().map(|task| task.epochs).sum();
         let workers = rayon::current_num_threads().clamp(1, tasks.len());
@@ -82,7 +82,7 @@ impl<'a> Run<'a> {
             let handles: Vec<_> = (0..workers)
                 .map(|_| {
                     let (tasks, events) = (task_receiver.clone(), event_sender.clone());
-                    scope.spawn(move || self.work(&tasks, &events))
+                    scope.spawn(move || self.work::<D>(&tasks, &events))
                 })
                 .collect();
             drop(event_sender);
@@ -95,7 +95,7 @@ impl<'a> Run<'a> {
             let joined = handles.into_iter().map(|handle| handle.join());
             joined.map(|result| result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect::<Vec<_>>()
         });
-        let mut results: Vec<Option<FitResult>> = tasks.iter().map(|_| None).collect();
+        let mut results: Vec<Option<FitResult<D>>> = tasks.iter().map(|_| None).collect();
         for worker_results in by_worker {
             for (index, result) in worker_results? {
                 results[index] = result;
@@ -105,11 +105,11 @@ impl<'a> Run<'a> {
     }
 
     /// One worker: fits until no task is left.
-    fn work(
+    fn work<D: NetworkDetector>(
         &self,
         tasks: &Receiver<(usize, &Task)>,
         events: &Sender<TrainingEvent>,
-    ) -> Result<Vec<(usize, Option<FitResult>)>, DetectionError> {
+    ) -> Result<Vec<(usize, Option<FitResult<D>>)>, DetectionError> {
         tasks.iter().map(|(index, task)| Ok((index, self.run(task, events)?))).collect()
     }
 
@@ -127,7 +127,11 @@ impl<'a> Run<'a> {
         [model].into_iter().chain(folds).collect()
     }
 
-    fn run(&self, task: &Task, events: &Sender<TrainingEvent>) -> Result<Option<FitResult>, DetectionError> {
+    fn run<D: NetworkDetector>(
+        &self,
+        task: &Task,
+        events: &Sender<TrainingEvent>,
+    ) -> Result<Option<FitResult<D>>, DetectionError> {
         let is_model = task.phase == Phase::Model;
         if !is_model && self.may_be_left_out() {
             return Ok(None);
@@ -141,25 +145,27 @@ impl<'a> Run<'a> {
         let plan = FitPlan {
             spectrograms: &spectrograms,
             mels: spec.n_mels,
-            frames: spec.frames,
+            frames: D::frames(spec),
             epochs: task.epochs,
             batch_size: self.options.batch_size,
-            vectors_per_epoch: usize::MAX,
+            vectors_per_epoch: D::STRETCHES_PER_EPOCH,
             learning_rate: self.options.learning_rate,
             seed: self.options.seed,
         };
         let to_db2 = scaling.as_ref().map_or(1.0, |scaling| f64::from(scaling.deviation_db).powi(2));
-        let width = spec.vector_len();
-        let fresh = |rng: &mut _| DenseLearner::fresh(width, &self.options.hidden, rng);
-        let fitted = fit(&plan, fresh, &mut |loss| self.after_epoch(task, loss, to_db2, events))?;
+        let Fitted { network, epochs_run, best } =
+            fit(&plan, |rng| D::fresh(self.options, rng), &mut |loss| self.after_epoch(task, loss, to_db2, events))?;
         if is_model && self.was_stopped() {
-            self.model_epochs.store(fitted.epochs_run, Ordering::Relaxed);
+            self.model_epochs.store(epochs_run, Ordering::Relaxed);
         }
-        let network = CpuNetwork::new(&fitted.network, scaling.as_ref(), spec.n_mels, spec.frames);
-        let held_out_errors =
-            task.held_out.iter().map(|clip| clip_errors(&network, &self.clips[*clip], spec)).collect();
+        drop(spectrograms);
+        let clips = task.fit.iter().map(|clip| &self.clips[*clip]).collect();
+        let detector = D::around(network, &FittedSound { clips, spec, scaling: scaling.as_ref() })?;
+        let scorer = detector.scorer_of(spec, scaling.as_ref(), Backend::Cpu)?;
+        let held_out = task.held_out.iter().map(|clip| examined(scorer.as_ref(), &self.clips[*clip]));
+        let held_out = held_out.collect::<Result<Vec<Examined>, DetectionError>>()?;
         self.scored.fetch_add(task.held_out.len(), Ordering::Relaxed);
-        Ok(Some(FitResult { is_model, fitted, scaling, held_out_errors }))
+        Ok(Some(FitResult { is_model, detector, epochs_run, best, scaling, held_out }))
     }
 
     fn may_be_left_out(&self) -> bool {
@@ -206,15 +212,11 @@ fn with_progress(event: TrainingEvent, now_done: usize, now_total: usize) -> Tra
     }
 }
 
-/// A clip's mean squared error by mel band, dB², `[mels]`.
-fn clip_errors(network: &CpuNetwork, clip: &TrainingClip, spec: &FeatureSpec) -> Vec<f64> {
+/// What a detector says of a whole clip: each channel counts the same, however long it is.
+fn examined(scorer: &dyn Scorer, clip: &TrainingClip) -> Result<Examined, DetectionError> {
     let channels: Vec<Vec<f32>> = clip.channels.iter().map(|channel| standardised(channel, None)).collect();
-    let mut errors = network.band_errors(&channels.iter().map(Vec::as_slice).collect::<Vec<_>>());
-    // Each channel counts the same, however long it is.
-    for (bands, channel) in errors.iter_mut().zip(&clip.channels) {
-        let per_band = (vectors::count(channel.nrows(), spec.frames) * spec.frames) as f64;
-        bands.iter_mut().for_each(|sum| *sum /= per_band);
-    }
-    let errors: Vec<&[f64]> = errors.iter().map(Vec::as_slice).collect();
-    mean_over_channels(&errors)
+    let channels = scorer.examine(&channels.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+    let scores: Vec<f64> = channels.iter().map(|channel| channel.score).collect();
+    let errors: Vec<&[f64]> = channels.iter().map(|channel| channel.band_errors.as_slice()).collect();
+    Ok(Examined { score: scorer.combine(&scores), band_errors: mean_over_channels(&errors) })
 }

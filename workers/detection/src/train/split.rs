@@ -7,11 +7,6 @@ use rand::seq::SliceRandom;
 use super::{HoldOut, MIN_CLIPS, TrainingClip, TrainingOptions};
 use crate::DetectionError;
 
-/// From here on a fifth of the clips is enough to calibrate on.
-const CLIPS_FOR_ONE_HOLD_OUT: usize = 200;
-const DEFAULT_SHARE: f64 = 0.2;
-const DEFAULT_FOLDS: usize = 5;
-
 /// Which clips the package's network is fitted to, and which are held out from which fit.
 pub(crate) struct Split {
     pub hold_out: HoldOut,
@@ -36,9 +31,7 @@ impl Split {
         order.shuffle(&mut StdRng::seed_from_u64(options.seed.wrapping_add(1)));
         let in_stretches = options.detector.is_held_out_in_stretches();
         let hold_out = match options.hold_out {
-            HoldOut::Auto if in_stretches => HoldOut::Folds(DEFAULT_FOLDS),
-            HoldOut::Auto if clips < CLIPS_FOR_ONE_HOLD_OUT => HoldOut::Folds(DEFAULT_FOLDS),
-            HoldOut::Auto => HoldOut::Share(DEFAULT_SHARE),
+            HoldOut::Auto => options.detector.hold_out(clips),
             chosen => chosen,
         };
         match hold_out {
