@@ -5,21 +5,25 @@
 //! | `dense` | dense layers as they are judged with: the reference method's |
 //! | `normalised` | dense layers with batch normalisation, which is folded into them when they are read out |
 //! | `convolutional` | convolutions with batch normalisation, folded likewise |
-//! | `ops` | the operations that these consist of |
+//! | `ops`, `tape` | the operations that these consist of, and the way back through them |
+//! | `adam` | the optimiser |
 
+mod adam;
 mod convolutional;
 mod dense;
 mod normalised;
 mod ops;
+mod tape;
 
 use std::ops::ControlFlow;
 
+use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
-use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
+use self::adam::Adam;
 pub(crate) use self::convolutional::ConvolutionalLearner;
 pub(crate) use self::dense::DenseLearner;
 pub(crate) use self::normalised::NormalisedLearner;
@@ -41,8 +45,8 @@ pub(crate) trait Learner {
     /// What the optimiser moves.
     fn variables(&self) -> Vec<Var>;
 
-    /// Mean squared error of the reconstruction of a batch, `[rows, width]`, as a scalar that gradients can be had of.
-    fn loss(&mut self, input: &Tensor) -> Result<Tensor, DetectionError>;
+    /// Mean squared error of the reconstruction of a batch, `[rows, width]`, and its gradients by the variables.
+    fn gradients(&mut self, input: &Tensor) -> Result<(f64, GradStore), DetectionError>;
 
     /// The network as it stands.
     fn network(&self) -> Result<Self::Network, DetectionError>;
@@ -121,9 +125,7 @@ pub(crate) fn fit<L: Learner>(
     let per_epoch = training.len().min(plan.vectors_per_epoch);
     let least = L::LEAST_BATCH.min(plan.batch_size).min(per_epoch);
 
-    // Keras' Adam: no weight decay, epsilon 1e-7.
-    let adam = ParamsAdamW { lr: plan.learning_rate, weight_decay: 0.0, eps: 1e-7, ..ParamsAdamW::default() };
-    let mut optimizer = AdamW::new(learner.variables(), adam)?;
+    let mut adam = Adam::new(learner.variables(), plan.learning_rate)?;
     let mut best: Option<(EpochLoss, L::Network)> = None;
     let mut epochs_run = 0;
     for epoch in 1..=plan.epochs.max(1) {
@@ -131,9 +133,9 @@ pub(crate) fn fit<L: Learner>(
         let (mut loss_sum, mut seen) = (0.0, 0);
         for batch in training[..per_epoch].chunks(plan.batch_size).filter(|batch| batch.len() >= least) {
             let input = gather(batch, width)?;
-            let loss = learner.loss(&input)?;
-            optimizer.backward_step(&loss)?;
-            loss_sum += f64::from(loss.to_scalar::<f32>()?) * batch.len() as f64;
+            let (loss, gradients) = learner.gradients(&input)?;
+            adam.step(&gradients)?;
+            loss_sum += loss * batch.len() as f64;
             seen += batch.len();
         }
         let network = learner.network()?;

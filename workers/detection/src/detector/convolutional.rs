@@ -32,9 +32,8 @@ impl Detector for ConvolutionalAutoencoder {
     const HELD_OUT_IN_STRETCHES: bool = false;
     const UNIT: &'static str = " dB²";
 
-    /// One hold-out as soon as a fifth is enough clips to calibrate on: each further fit takes most of a minute.
     fn hold_out(clips: usize) -> HoldOut {
-        if clips < 40 { HoldOut::Folds(3) } else { HoldOut::Share(0.2) }
+        network::few_fits(clips)
     }
 
     fn least_frames(_spec: &FeatureSpec) -> usize {

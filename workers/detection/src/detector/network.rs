@@ -7,7 +7,8 @@ use super::{Backend, Detector, Learnt, Observer, Scorer, Training};
 use crate::fit::Learner;
 use crate::train::Run;
 use crate::{
-    Calibration, DetectionError, NetworkTraining, Standardisation, TrainingClip, TrainingEvent, TrainingOptions,
+    Calibration, DetectionError, HoldOut, MIN_CLIPS, NetworkTraining, Standardisation, TrainingClip, TrainingEvent,
+    TrainingOptions,
 };
 
 /// A detector around a network that reconstructs stretches of a spectrogram.
@@ -43,6 +44,12 @@ pub(crate) struct FittedSound<'a> {
     pub clips: Vec<&'a TrainingClip>,
     pub spec: &'a FeatureSpec,
     pub scaling: Option<&'a Standardisation>,
+}
+
+/// How clips are held out from networks whose fit takes most of a minute: in one share as soon as a fifth is enough clips to calibrate on, else in
+/// three folds.
+pub(super) fn few_fits(clips: usize) -> HoldOut {
+    if clips < 5 * MIN_CLIPS { HoldOut::Folds(3) } else { HoldOut::Share(0.2) }
 }
 
 /// Fits a network and those that score the held-out clips.

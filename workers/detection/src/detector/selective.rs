@@ -18,7 +18,7 @@ use super::{
 use crate::fit::NormalisedLearner;
 use crate::forward::{CpuNetwork, ErrorCorrelation, ErrorMoments, Segment, TensorNetwork, Whitening};
 use crate::package::invalid;
-use crate::{Autoencoder, DetectionError, Manifest, Standardisation, TrainingClip, TrainingOptions, vectors};
+use crate::{Autoencoder, DetectionError, HoldOut, Manifest, Standardisation, TrainingClip, TrainingOptions, vectors};
 
 /// The name of the domain of clips that name none.
 const UNNAMED: &str = "unnamed";
@@ -47,6 +47,10 @@ impl Detector for SelectiveMahalanobis {
 
     const HELD_OUT_IN_STRETCHES: bool = false;
     const UNIT: &'static str = "";
+
+    fn hold_out(clips: usize) -> HoldOut {
+        network::few_fits(clips)
+    }
 
     fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<Learnt<Self>, DetectionError> {
         network::fit(training, observe)

@@ -6,7 +6,7 @@ use rand::rngs::StdRng;
 use super::network::{self, FittedSound, NetworkDetector};
 use super::{AutoencoderParameters, Backend, Detector, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training};
 use crate::fit::NormalisedLearner;
-use crate::{Autoencoder, DetectionError, Manifest, Standardisation, TrainingOptions};
+use crate::{Autoencoder, DetectionError, HoldOut, Manifest, Standardisation, TrainingOptions};
 
 /// A dense network that has learnt with batch normalisation, which is folded into its layers.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +17,10 @@ impl Detector for WideAutoencoder {
 
     const HELD_OUT_IN_STRETCHES: bool = false;
     const UNIT: &'static str = " dB²";
+
+    fn hold_out(clips: usize) -> HoldOut {
+        network::few_fits(clips)
+    }
 
     fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<Learnt<Self>, DetectionError> {
         network::fit(training, observe)

@@ -1,5 +1,6 @@
 //! Dense layers with bias and ReLU: what learns is what judges.
 
+use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 use ndarray::{Array1, Array2};
 use rand::Rng;
@@ -34,8 +35,12 @@ impl Learner for DenseLearner {
         self.layers.iter().flat_map(|(weight, bias)| [weight.clone(), bias.clone()]).collect()
     }
 
-    fn loss(&mut self, input: &Tensor) -> Result<Tensor, DetectionError> {
-        reconstruction_loss(self.layers.iter().map(|(weight, bias)| (weight.as_tensor(), bias.as_tensor())), input)
+    fn gradients(&mut self, input: &Tensor) -> Result<(f64, GradStore), DetectionError> {
+        let loss = reconstruction_loss(
+            self.layers.iter().map(|(weight, bias)| (weight.as_tensor(), bias.as_tensor())),
+            input,
+        )?;
+        Ok((f64::from(loss.to_scalar::<f32>()?), loss.backward()?))
     }
 
     fn network(&self) -> Result<Autoencoder, DetectionError> {

@@ -10,12 +10,14 @@
 
 use std::sync::{Arc, OnceLock};
 
+use candle_core::backprop::GradStore;
 use candle_core::{Device, Tensor, Var};
 use ndarray::{Array1, Array2, Axis};
 use rand::Rng;
 
 use super::dense::{self, matrix_tensor, read_matrix};
 use super::ops::{DenseProduct, Moments, NormRelu, ReconstructionLoss};
+use super::tape::Tape;
 use super::{Learner, ops};
 use crate::DetectionError;
 use crate::autoencoder::{Autoencoder, Dense, glorot};
@@ -53,13 +55,15 @@ impl Learner for NormalisedLearner {
         hidden.chain([self.output.0.clone(), self.output.1.clone()]).collect()
     }
 
-    fn loss(&mut self, input: &Tensor) -> Result<Tensor, DetectionError> {
+    fn gradients(&mut self, input: &Tensor) -> Result<(f64, GradStore), DetectionError> {
+        let mut tape = Tape::default();
         let mut activation = input.clone();
         for (index, (weight, normalisation)) in self.hidden.iter_mut().enumerate() {
-            let product = activation.apply_op2(weight, DenseProduct { input_gradient: index > 0 })?;
-            activation = normalisation.relu(&product)?;
+            let product = tape.apply2(&activation, weight, DenseProduct { input_gradient: index > 0 })?;
+            activation = normalisation.relu(&mut tape, &product)?;
         }
-        Ok(activation.apply_op3(&self.output.0, &self.output.1, ReconstructionLoss::of(input))?)
+        let loss = tape.apply3(&activation, &self.output.0, &self.output.1, ReconstructionLoss::of(input))?;
+        Ok((f64::from(loss.to_scalar::<f32>()?), tape.gradients(&loss)?))
     }
 
     fn network(&self) -> Result<Autoencoder, DetectionError> {
@@ -109,9 +113,9 @@ impl Normalisation {
     }
 
     /// Normalises each column of `[rows, channels]`, and cuts off what is negative.
-    pub(super) fn relu(&mut self, product: &Tensor) -> Result<Tensor, DetectionError> {
+    pub(super) fn relu(&mut self, tape: &mut Tape, product: &Tensor) -> Result<Tensor, DetectionError> {
         let moments = Arc::new(OnceLock::new());
-        let activation = product.apply_op2(&self.scale_and_shift, NormRelu { moments: Arc::clone(&moments) })?;
+        let activation = tape.apply2(product, &self.scale_and_shift, NormRelu { moments: Arc::clone(&moments) })?;
         let batch = moments.get().expect("the forward pass has computed them");
         match &mut self.running {
             Some(running) => running.fade(batch, MEMORY),
@@ -136,6 +140,7 @@ mod tests {
     use rand::SeedableRng;
     use rand::rngs::StdRng;
 
+    use super::super::adam::Adam;
     use super::*;
 
     /// The reconstruction by the definition: every layer's product normalised with the running moments, in doubles.
@@ -162,16 +167,15 @@ mod tests {
 
     #[test]
     fn the_folded_network_reconstructs_as_the_unfolded_one_does() {
-        use candle_nn::{AdamW, Optimizer, ParamsAdamW};
         let mut rng = StdRng::seed_from_u64(3);
         let mut learner = NormalisedLearner::fresh(12, &[16, 16, 4, 16], &mut rng).unwrap();
         let input = Array2::from_shape_fn((64, 12), |_| rng.random_range(-2.0..2.0_f32));
         let tensor = matrix_tensor(&input).unwrap();
         // Some steps, so that no scale is one, no shift is zero, and the moments are those of several batches.
-        let mut adam = AdamW::new(learner.variables(), ParamsAdamW { lr: 0.01, ..ParamsAdamW::default() }).unwrap();
+        let mut adam = Adam::new(learner.variables(), 0.01).unwrap();
         for _ in 0..30 {
-            let loss = learner.loss(&tensor).unwrap();
-            adam.backward_step(&loss).unwrap();
+            let (_, gradients) = learner.gradients(&tensor).unwrap();
+            adam.step(&gradients).unwrap();
         }
         let expected = unfolded(&learner, &input);
         let folded = learner.network().unwrap();
