@@ -2,11 +2,15 @@
 //!
 //! `cargo bench -p auscult-detection --bench forward`. Goal: `judge` at most twice `bare_products`, which are the same products of the
 //! same blocks on the same threads. `candle_products` are those of candle's own CPU backend on whole matrices.
+//!
+//! `detectors_32_clips_of_10_s` sets the other networks side by side: what the Mahalanobis score costs beside the mean squared error of the same
+//! network, and what convolutions cost.
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
 
-use auscult_detection::{ClipView, HoldOut, Model, ModelPackage, TrainingClip, TrainingOptions, train};
+use auscult_detection::{ClipView, DetectorKind, HoldOut, Model, ModelPackage, TrainingClip, TrainingOptions, train};
+use auscult_schemas::FeatureSpec;
 use candle_core::{Device, Tensor};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::linalg::general_mat_mul;
@@ -21,24 +25,28 @@ const MELS: usize = 64;
 const WIDTHS: [usize; 7] = [320, 64, 64, 8, 64, 64, 320];
 
 /// A log-mel of pseudo-random levels, `[frames, mels]`, dB.
-fn log_mel(seed: usize, frames: usize) -> Array2<f32> {
-    Array2::from_shape_fn((frames, MELS), |(frame, mel)| {
+fn log_mel(seed: usize, frames: usize, mels: usize) -> Array2<f32> {
+    Array2::from_shape_fn((frames, mels), |(frame, mel)| {
         let hash = (seed * 7919 + frame * 104_729 + mel * 1_299_709) % 10_007;
         -60.0 - 0.3 * mel as f32 + 20.0 * hash as f32 / 10_007.0
     })
 }
 
-fn package() -> ModelPackage {
+fn package(options: TrainingOptions) -> ModelPackage {
     let clips: Vec<TrainingClip> = (0..8)
-        .map(|seed| TrainingClip { name: seed.to_string(), channels: vec![log_mel(seed, 60)], domain: None })
+        .map(|seed| TrainingClip {
+            name: seed.to_string(),
+            channels: vec![log_mel(seed, 60, options.spec.n_mels)],
+            domain: None,
+        })
         .collect();
-    let options = TrainingOptions { epochs: 1, hold_out: HoldOut::Folds(2), ..TrainingOptions::default() };
+    let options = TrainingOptions { epochs: 1, hold_out: HoldOut::Folds(2), ..options };
     train(&clips, &options, &mut |_| ControlFlow::Continue(())).expect("the clips are sound")
 }
 
 fn forward(criterion: &mut Criterion) {
-    let package = package();
-    let spectrograms: Vec<Array2<f32>> = (0..CLIPS).map(|seed| log_mel(seed, FRAMES)).collect();
+    let package = package(TrainingOptions::default());
+    let spectrograms: Vec<Array2<f32>> = (0..CLIPS).map(|seed| log_mel(seed, FRAMES, MELS)).collect();
     let clips: Vec<ClipView<'_>> = spectrograms
         .iter()
         .map(|values| ClipView {
@@ -91,5 +99,24 @@ fn forward(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, forward);
+fn detectors(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("detectors_32_clips_of_10_s");
+    group.throughput(Throughput::Elements(CLIPS as u64));
+    group.sample_size(20);
+    for (kind, mels) in
+        [(DetectorKind::Wide, 128), (DetectorKind::WideMahalanobis, 128), (DetectorKind::Convolutional, MELS)]
+    {
+        let spec = FeatureSpec { n_mels: mels, ..FeatureSpec::default() };
+        let package = package(TrainingOptions { spec, ..TrainingOptions::of(kind) });
+        let model = Model::load(&package, &Device::Cpu).expect("the CPU is always there");
+        let spectrograms: Vec<Array2<f32>> = (0..CLIPS).map(|seed| log_mel(seed, FRAMES, mels)).collect();
+        let clip = |values| ClipView { channels: 1, frames: FRAMES, mels, values };
+        let clips: Vec<ClipView<'_>> =
+            spectrograms.iter().map(|values| clip(values.as_slice().expect("just made, row by row"))).collect();
+        group.bench_function(kind.name(), |bencher| bencher.iter(|| black_box(model.judge(&clips))));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, forward, detectors);
 criterion_main!(benches);

@@ -5,6 +5,7 @@
 mod support;
 
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 
 use auscult_detection::{
     ClipView, DetectorKind, HoldOut, Judgement, Model, ModelPackage, TrainingClip, TrainingEvent, TrainingOptions,
@@ -20,12 +21,15 @@ fn options(kind: DetectorKind) -> TrainingOptions {
     // The support's small spec, name, time and hold-out; the kind's own schedule and shape, but for fewer epochs.
     let TrainingOptions { spec, model_id, hold_out, created_at, .. } = support::options();
     let suited = TrainingOptions { spec, model_id, hold_out, created_at, ..TrainingOptions::of(kind) };
-    let (epochs, batch_size) = if kind == DetectorKind::Convolutional { (12, 16) } else { (12, 64) };
+    let (epochs, batch_size) = if kind == DetectorKind::Convolutional { (8, 16) } else { (12, 64) };
     TrainingOptions { epochs, batch_size, hidden: vec![32, 32, 8, 32, 32], ..suited }
 }
 
-fn trained(kind: DetectorKind) -> ModelPackage {
-    train(&clips(24, 1), &options(kind), &mut |_| ControlFlow::Continue(())).unwrap()
+/// One model of each kind for all tests that only look at it.
+fn trained(kind: DetectorKind) -> &'static ModelPackage {
+    static MODELS: [OnceLock<ModelPackage>; KINDS.len()] = [const { OnceLock::new() }; KINDS.len()];
+    let index = KINDS.iter().position(|known| *known == kind).unwrap();
+    MODELS[index].get_or_init(|| train(&clips(24, 1), &options(kind), &mut |_| ControlFlow::Continue(())).unwrap())
 }
 
 fn judge(model: &Model, clip: &Array2<f32>) -> Judgement {
@@ -36,7 +40,7 @@ fn judge(model: &Model, clip: &Array2<f32>) -> Judgement {
 #[test]
 fn a_fault_that_was_never_heard_is_anomalous_and_its_band_is_named_and_normal_sound_is_neither() {
     for kind in KINDS {
-        let model = Model::load(&trained(kind), &Device::Cpu).unwrap();
+        let model = Model::load(trained(kind), &Device::Cpu).unwrap();
         let normal = judge(&model, &log_mel(9_001, 60, 0.0));
         assert!(!normal.anomalous && normal.p_value > 1e-3 && normal.health_index > 50.0, "{kind:?} {normal:?}");
         let faulty = judge(&model, &log_mel(9_001, 60, 12.0));
@@ -72,7 +76,7 @@ fn a_package_is_read_back_as_it_was_and_judges_the_same() {
         assert_eq!(read.to_bytes().unwrap(), bytes);
         let clip = log_mel(7_000, 60, 2.0);
         let [before, after] =
-            [&package, &read].map(|package| judge(&Model::load(package, &Device::Cpu).unwrap(), &clip));
+            [package, &read].map(|package| judge(&Model::load(package, &Device::Cpu).unwrap(), &clip));
         assert_eq!(before, after, "{kind:?}");
     }
 }
@@ -99,8 +103,8 @@ fn an_altered_weight_and_a_file_cut_short_are_refused() {
 fn candles_own_operations_judge_as_the_cpus_engine_does() {
     for kind in KINDS {
         let package = trained(kind);
-        let cpu = Model::load(&package, &Device::Cpu).unwrap();
-        let tensors = Model::load_as_tensors(&package, &Device::Cpu).unwrap();
+        let cpu = Model::load(package, &Device::Cpu).unwrap();
+        let tensors = Model::load_as_tensors(package, &Device::Cpu).unwrap();
         for (seed, fault_db) in [(9_100, 0.0), (9_101, 6.0)] {
             let clip = log_mel(seed, 60, fault_db);
             let (cpu, tensors) = (judge(&cpu, &clip), judge(&tensors, &clip));
@@ -112,7 +116,7 @@ fn candles_own_operations_judge_as_the_cpus_engine_does() {
 #[test]
 fn a_clips_score_does_not_depend_on_its_neighbours_in_the_batch() {
     for kind in KINDS {
-        let model = Model::load(&trained(kind), &Device::Cpu).unwrap();
+        let model = Model::load(trained(kind), &Device::Cpu).unwrap();
         let clips = [log_mel(1, 60, 0.0), log_mel(2, 333, 5.0), log_mel(3, 32, 0.0)];
         let views: Vec<ClipView<'_>> = clips
             .iter()
@@ -173,7 +177,7 @@ fn a_domain_of_its_own_makes_its_normal_sound_no_further_than_the_other_s() {
 
 #[test]
 fn a_clip_shorter_than_a_patch_is_refused_with_both_numbers() {
-    let model = Model::load(&trained(DetectorKind::Convolutional), &Device::Cpu).unwrap();
+    let model = Model::load(trained(DetectorKind::Convolutional), &Device::Cpu).unwrap();
     let clip = log_mel(1, 31, 0.0);
     let view = ClipView { channels: 1, frames: 31, mels: 16, values: clip.as_slice().unwrap() };
     let reason = model.check(&view).unwrap_err();

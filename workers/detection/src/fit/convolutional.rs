@@ -144,21 +144,6 @@ mod tests {
     use super::*;
     use crate::convolution::PATCH_FRAMES;
 
-    #[test]
-    fn timing() {
-        let mut rng = StdRng::seed_from_u64(1);
-        let mut learner = ConvolutionalLearner::fresh(64, &mut rng).unwrap();
-        let rows = Array2::from_shape_fn((32, PATCH_FRAMES * 64), |_| rng.random_range(-2.0..2.0_f32));
-        let input = matrix_tensor(&rows).unwrap();
-        let mut adam = Adam::new(learner.variables(), 0.001).unwrap();
-        let t = std::time::Instant::now();
-        for _ in 0..50 {
-            let (_, gradients) = learner.gradients(&input).unwrap();
-            adam.step(&gradients).unwrap();
-        }
-        println!("step of 32: {:?}", t.elapsed() / 50);
-    }
-
     /// With the moments of the one batch that is learnt from, the folded network must reconstruct it as the learning one does.
     #[test]
     fn the_folded_network_reconstructs_as_the_unfolded_one_does() {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayRef1, ArrayView2, Axis};
 
 use super::{matrix, product, read, stored, tensor, values};
 
@@ -129,13 +129,13 @@ impl CustomOp2 for NormRelu {
             bail!("backward pass of {} before its forward pass", self.name())
         };
         let inverse = moments.variance.mapv(inverse_deviation);
+        let (mean, inverse) = (slice(&moments.mean), slice(&inverse));
         // What passes ReLU.
         let mut gradient = read(output_gradient, |values, layout| Ok(matrix(values, layout)?.to_owned()))?;
         read(output, |values, layout| {
+            // Without a branch: which way it goes is a coin's throw.
             gradient.zip_mut_with(&matrix(values, layout)?, |gradient, output| {
-                if *output <= 0.0 {
-                    *gradient = 0.0;
-                }
+                *gradient = if *output > 0.0 { *gradient } else { 0.0 };
             });
             Ok(())
         })?;
@@ -144,19 +144,26 @@ impl CustomOp2 for NormRelu {
         read(input, |values, layout| {
             let input = matrix(values, layout)?;
             let mut of_scale = Array1::<f32>::zeros(gradient.ncols());
-            for (gradient, input) in gradient.rows().into_iter().zip(input.rows()) {
-                let columns = of_scale.iter_mut().zip(gradient).zip(input).zip(&moments.mean).zip(&inverse);
-                for ((((sum, gradient), value), mean), inverse) in columns {
-                    *sum += gradient * (value - mean) * inverse;
+            {
+                let sums = of_scale.as_slice_mut().expect("just made");
+                for (gradient, input) in gradient.rows().into_iter().zip(input.rows()) {
+                    let (gradient, input) = (slice(&gradient), slice(&input));
+                    for (channel, sum) in sums.iter_mut().enumerate() {
+                        *sum += gradient[channel] * (input[channel] - mean[channel]) * inverse[channel];
+                    }
                 }
             }
             // The normalised numbers sum to zero and have a fixed spread, whatever the input: the gradient loses both directions.
-            let factor = read(scale_and_shift, |values, layout| Ok(&matrix(values, layout)?.row(0) * &inverse))?;
+            let factor = read(scale_and_shift, |values, layout| {
+                Ok(&matrix(values, layout)?.row(0) * &moments.variance.mapv(inverse_deviation))
+            })?;
             let mean_gradient = &of_shift / rows;
-            let along = &of_scale * &inverse / rows;
+            let along = &of_scale * &moments.variance.mapv(inverse_deviation) / rows;
+            let (factor, mean_gradient, along) = (slice(&factor), slice(&mean_gradient), slice(&along));
             for (mut gradient, input) in gradient.rows_mut().into_iter().zip(input.rows()) {
-                for (channel, (gradient, value)) in gradient.iter_mut().zip(input).enumerate() {
-                    let centred = value - moments.mean[channel];
+                let (gradient, input) = (gradient.as_slice_mut().expect("rows are contiguous"), slice(&input));
+                for (channel, gradient) in gradient.iter_mut().enumerate() {
+                    let centred = input[channel] - mean[channel];
                     *gradient = factor[channel] * (*gradient - mean_gradient[channel] - centred * along[channel]);
                 }
             }
@@ -165,6 +172,10 @@ impl CustomOp2 for NormRelu {
             Ok((Some(tensor(gradient.clone())?), Some(tensor(of_parameters)?)))
         })
     }
+}
+
+fn slice(values: &ArrayRef1<f32>) -> &[f32] {
+    values.as_slice().expect("contiguous: a row, or just made")
 }
 
 #[cfg(test)]
