@@ -12,7 +12,7 @@ const STRIDE: usize = 16;
 pub fn patch_starts(rows: usize) -> Vec<usize> {
     let Some(last) = rows.checked_sub(PATCH_FRAMES) else { return Vec::new() };
     let steps = last.div_ceil(STRIDE);
-    (0..=steps).map(|step| if steps == 0 { 0 } else { step * last / steps }).collect()
+    [0].into_iter().chain((1..=steps).map(|step| step * last / steps)).collect()
 }
 
 #[cfg(test)]

@@ -15,10 +15,10 @@ use candle_core::{Device, Tensor, Var};
 use ndarray::{Array1, Array2, Axis};
 use rand::Rng;
 
+use super::Learner;
 use super::dense::{self, matrix_tensor, read_matrix};
-use super::ops::{DenseProduct, Moments, NormRelu, ReconstructionLoss};
+use super::ops::{DenseProduct, Moments, NormRelu, ReconstructionLoss, inverse_deviation};
 use super::tape::Tape;
-use super::{Learner, ops};
 use crate::DetectionError;
 use crate::autoencoder::{Autoencoder, Dense, glorot};
 
@@ -130,7 +130,7 @@ impl Normalisation {
         let Some(Moments { mean, variance }) = &self.running else {
             return Err(DetectionError::Training("no batch has been seen yet".to_owned()));
         };
-        let factor = &scale * &variance.mapv(|variance| ops::inverse_deviation(variance));
+        let factor = &scale * &variance.mapv(inverse_deviation);
         Ok(Folding { shift: &shift - &(&factor * mean), factor })
     }
 }

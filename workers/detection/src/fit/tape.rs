@@ -9,10 +9,13 @@ use candle_core::{CustomOp1, CustomOp2, CustomOp3, Result, Tensor, Var};
 /// What an operation gives back: its input's gradient, where it is wanted, and its variables' own.
 type Back = (Option<Tensor>, Vec<(Var, Tensor)>);
 
+/// An operation that waits for the gradient of its output.
+type Step = Box<dyn FnOnce(&Tensor) -> Result<Back>>;
+
 /// The operations so far, each waiting for the gradient of its output.
 #[derive(Default)]
 pub(super) struct Tape {
-    steps: Vec<Box<dyn FnOnce(&Tensor) -> Result<Back>>>,
+    steps: Vec<Step>,
 }
 
 impl Tape {

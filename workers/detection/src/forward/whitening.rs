@@ -12,6 +12,8 @@
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
 
+use crate::cholesky::Cholesky;
+
 /// No element is taken to err less than that, dB: below, numbers and not sounds would be compared.
 const LEAST_ERROR_DB: f64 = 0.05;
 
@@ -113,55 +115,13 @@ impl ErrorCorrelation {
         let shrinkage = if apart > 0.0 { (noise / apart).clamp(LEAST_SHRINKAGE, 1.0) } else { 1.0 };
         correlation *= 1.0 - shrinkage;
         correlation.diag_mut().mapv_inplace(|value| value + shrinkage * level);
-        let mut inverse = inverse_of_lower(&lower_factor(&correlation)?);
-        for mut row in inverse.rows_mut() {
-            row /= &self.scale;
-        }
-        Some(Whitening { matrix: inverse.mapv(|value| value as f32) })
+        let whitening = Cholesky::of(&correlation).filter(|_| trace.is_finite())?.inverse_factor / &self.scale;
+        Some(Whitening { matrix: whitening.mapv(|value| value as f32) })
     }
 }
 
 /// The least share of the identity in a correlation: single precision then still tells all directions apart.
 const LEAST_SHRINKAGE: f64 = 1e-3;
-
-/// Cholesky's factor of a symmetric positive definite matrix; `None` when it is not one.
-fn lower_factor(matrix: &Array2<f64>) -> Option<Array2<f64>> {
-    let size = matrix.nrows();
-    let mut factor = Array2::<f64>::zeros((size, size));
-    for row in 0..size {
-        for column in 0..=row {
-            let before = Slice::from(..column);
-            let known =
-                factor.row(row).slice_axis(Axis(0), before).dot(&factor.row(column).slice_axis(Axis(0), before));
-            let rest = matrix[[row, column]] - known;
-            factor[[row, column]] = if row == column {
-                if !(rest.is_finite() && rest > 0.0) {
-                    return None;
-                }
-                rest.sqrt()
-            } else {
-                rest / factor[[column, column]]
-            };
-        }
-    }
-    Some(factor)
-}
-
-/// The inverse of a lower triangular matrix, row by row.
-fn inverse_of_lower(factor: &Array2<f64>) -> Array2<f64> {
-    let size = factor.nrows();
-    let mut inverse = Array2::<f64>::zeros((size, size));
-    for row in 0..size {
-        let (above, mut rest) = inverse.view_mut().split_at(Axis(0), row);
-        let mut own = rest.row_mut(0);
-        own[row] = 1.0;
-        for (column, above) in above.rows().into_iter().enumerate() {
-            own.scaled_add(-factor[[row, column]], &above);
-        }
-        own /= factor[[row, row]];
-    }
-    inverse
-}
 
 #[cfg(test)]
 mod tests {

@@ -49,6 +49,9 @@ pub(crate) struct FitResult<D> {
     pub held_out: Vec<Examined>,
 }
 
+/// A task's number and its result; `None` where it was left out.
+type Numbered<D> = (usize, Option<FitResult<D>>);
+
 impl<'a> Run<'a> {
     pub fn new(clips: &'a [TrainingClip], options: &'a TrainingOptions) -> Self {
         let (stop, model_epochs, scored) = (AtomicBool::new(false), AtomicUsize::new(usize::MAX), AtomicUsize::new(0));
@@ -109,7 +112,7 @@ impl<'a> Run<'a> {
         &self,
         tasks: &Receiver<(usize, &Task)>,
         events: &Sender<TrainingEvent>,
-    ) -> Result<Vec<(usize, Option<FitResult<D>>)>, DetectionError> {
+    ) -> Result<Vec<Numbered<D>>, DetectionError> {
         tasks.iter().map(|(index, task)| Ok((index, self.run(task, events)?))).collect()
     }
 
