@@ -346,7 +346,6 @@ mod tests {
             write(&folder.path().join(name), "test/abnormal", 4, 200, 880.0);
         }
         write(&folder.path().join("pump"), "train/normal", 12, 0, 440.0);
-        let contenders = contenders(&args.detectors)?;
         let sets = discover(folder.path(), &[]).unwrap();
         let names: Vec<&str> = sets.iter().map(|set| set.name.as_str()).collect();
         assert_eq!(names, ["pump", "pump-moved"], "the valve has nothing to train with");
