@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
-use auscult_detection::{ClipView, HealthyClip, TrainingClip};
+use auscult_detection::{ClipView, HealthyClip, TrainingClip, words};
 use auscult_features::{ChunkExtractor, Extraction, content_type_of};
-use auscult_schemas::{FeatureSpec, QualityFlag, topics::MAX_MESSAGE_BYTES};
+use auscult_schemas::{FeatureSpec, topics::MAX_MESSAGE_BYTES};
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -40,26 +40,22 @@ impl Clip {
         HealthyClip::of(&self.view(), &self.features.sensor_faults)
     }
 
-    /// As training takes it: `[frames, mels]` for each channel, and the domain where DCASE's file names give one.
-    #[must_use]
-    pub fn into_training(self) -> TrainingClip {
-        let (frames, mels) = (self.features.frames, self.features.mels);
-        let channels = self
-            .features
+    /// As training takes it: `[frames, mels]` for each channel whose sensor hears the machine, and the domain where DCASE's file names give one.
+    ///
+    /// # Errors
+    /// When none does.
+    pub fn to_training(&self) -> anyhow::Result<TrainingClip> {
+        let faults = &self.features.sensor_faults;
+        let Some(healthy) = self.healthy() else {
+            bail!("{}: no sensor heard the machine: {}", self.path.display(), words::sensor_faults(faults));
+        };
+        let channels = healthy
             .values
-            .chunks_exact(frames * mels)
-            .map(|channel| {
-                Array2::from_shape_vec((frames, mels), channel.to_vec()).expect("a chunk holds frames × mels values")
-            })
-            .collect();
+            .chunks_exact(healthy.frames * healthy.mels)
+            .map(|channel| Array2::from_shape_vec((healthy.frames, healthy.mels), channel.to_vec()))
+            .collect::<Result<_, _>>()?;
         let domain = Domain::of(&self.path).map(|domain| domain.name().to_owned());
-        TrainingClip { name: self.path.display().to_string(), channels, domain }
-    }
-
-    /// Whether a microphone heard nothing at all.
-    #[must_use]
-    pub fn is_silent(&self) -> bool {
-        self.features.quality.contains(&QualityFlag::Silent)
+        Ok(TrainingClip { name: self.path.display().to_string(), channels, domain })
     }
 }
 
@@ -140,7 +136,7 @@ const TOLERATED_BAD_SHARE: f64 = 0.1;
 ///
 /// # Errors
 /// When too many are bad: a model or a figure from what is left would mislead.
-pub fn keep_good(clips: Vec<anyhow::Result<Clip>>) -> anyhow::Result<Vec<Clip>> {
+pub fn keep_good<T>(clips: Vec<anyhow::Result<T>>) -> anyhow::Result<Vec<T>> {
     let all = clips.len();
     let mut good = Vec::with_capacity(all);
     let mut bad = 0;
@@ -193,6 +189,26 @@ mod tests {
             assert!(error.starts_with(&path.display().to_string()), "{error}");
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_microphone_at_fault_teaches_nothing_and_a_clip_of_such_is_refused() {
+        let sound = |features: Extraction| Clip { path: PathBuf::from("fan.wav"), features };
+        let mut noise = 1_u32;
+        let mut next = || {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            ((noise >> 16) as i16) / 8
+        };
+        let heard: Vec<i16> = (0..32_000).map(|index| if index % 2 == 0 { next() } else { 0 }).collect();
+        let l16 = |samples: &[i16]| samples.iter().flat_map(|sample| sample.to_be_bytes()).collect::<Vec<u8>>();
+        let two = extractor().extract("audio/L16;rate=16000;channels=2", &l16(&heard)).unwrap();
+        let first = two.values[..two.frames * two.mels].to_vec();
+        let training = sound(two).to_training().unwrap();
+        assert_eq!(training.channels.len(), 1, "the second microphone is silent");
+        assert_eq!(training.channels[0].as_slice().unwrap(), first);
+        let none = extractor().extract("audio/L16;rate=16000;channels=2", &l16(&[0; 32_000])).unwrap();
+        let refusal = sound(none).to_training().unwrap_err().to_string();
+        assert!(refusal.contains("fan.wav") && refusal.contains("microphone 2: silent"), "{refusal}");
     }
 
     #[test]

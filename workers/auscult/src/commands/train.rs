@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::Context;
 use auscult_detection::{
     DetectorKind, FalseAlarms, HoldOut, Manifest, ModelPackage, Phase, TrainingClip, TrainingEvent, TrainingOptions,
-    train,
+    train, words,
 };
 use auscult_schemas::{FeatureSpec, ModelId, ModelRef};
 use clap::Args;
@@ -204,23 +204,23 @@ impl TrainArgs {
     }
 }
 
-/// Reads the clips and leaves out those that teach nothing: unreadable ones, and silent ones, which are a microphone's fault.
+/// Reads the clips and leaves out what teaches nothing: clips that cannot be read, and microphones at fault.
 pub(super) fn training_clips(
     paths: &[PathBuf],
     spec: &FeatureSpec,
     interrupted: &AtomicBool,
 ) -> anyhow::Result<Vec<TrainingClip>> {
     let read = clips::read_clips(paths, spec, "normal recordings", interrupted)?;
-    let heard = read
-        .into_iter()
-        .map(|clip| match clip {
-            Ok(clip) if clip.is_silent() => {
-                Err(anyhow::anyhow!("{}: a microphone heard nothing: check its cable and gain", clip.path.display()))
-            }
-            other => other,
-        })
-        .collect();
-    Ok(clips::keep_good(heard)?.into_iter().map(clips::Clip::into_training).collect())
+    let mut heard = Vec::with_capacity(read.len());
+    for clip in read {
+        if let Ok(clip) = &clip
+            && clip.healthy().is_some_and(|healthy| healthy.channels.len() < clip.features.channels)
+        {
+            eprintln!("left out: {}: {}", clip.path.display(), words::sensor_faults(&clip.features.sensor_faults));
+        }
+        heard.push(clip.and_then(|clip| clip.to_training()));
+    }
+    clips::keep_good(heard)
 }
 
 /// Trains, shows every epoch, and stops with the best so far when interrupted.

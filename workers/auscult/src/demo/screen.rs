@@ -311,6 +311,6 @@ mod tests {
         }
         let training = Phase::Training { model: "fan-1".to_owned(), done: 12, total: 30 };
         let lines = lines(&rendered(&DemoView { phase: training, ..DemoView::default() }, 100, 30));
-        line_with(&lines, "learning what is normal: fan-1, 6.25 dB²");
+        line_with(&lines, "learning what is normal: fan-1");
     }
 }
