@@ -33,7 +33,8 @@ fn model_of(machine: &Machine) -> Model {
             TrainingClip { name: index.to_string(), channels: vec![log_mel], domain: None }
         })
         .collect();
-    let options = TrainingOptions { hold_out: HoldOut::Share(0.25), ..TrainingOptions::default() };
+    let options =
+        TrainingOptions { hold_out: HoldOut::Share(0.25), false_alarm_rate: 1e-3, ..TrainingOptions::default() };
     let package = train(&clips, &options, &mut |_| ControlFlow::Continue(())).unwrap();
     Model::load(&package, &candle_core::Device::Cpu).unwrap()
 }
