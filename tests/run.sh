@@ -24,7 +24,7 @@ step "tests"
 cargo build --locked --release --workspace --bins --tests
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-cargo test --locked --release --workspace 2>&1 | tee "$log"
+cargo test --locked --release --workspace --no-fail-fast 2>&1 | tee "$log"
 
 step "the Kafka adapter's own suite, on one broker for all of it"
 # The end-to-end suites above start brokers of their own.
