@@ -58,7 +58,11 @@ fn a_folder_of_recordings_becomes_pages_and_dcases_files() {
     let page = read("fan.html");
     assert_eq!(page.matches("data:image/png;base64,").count(), 4, "a normal and an abnormal clip of each section");
 
-    auscult(folder.path(), &["train", "fan", "--out", "fan.safetensors", "--epochs", "3"]);
+    let text = auscult(folder.path(), &["train", "fan", "--out", "models"]);
+    for section in ["00", "01"] {
+        assert!(folder.path().join(format!("models/fan_section_{section}.safetensors")).exists(), "{text}");
+    }
+    auscult(folder.path(), &["train", "fan", "--out", "fan.safetensors", "--pool"]);
     let text = auscult(folder.path(), &["evaluate", "fan.safetensors", "fan", "--out", "results"]);
     assert!(text.contains("harmonic mean") && text.contains("results/report.html"), "{text}");
     let page = read("results/report.html");

@@ -1,12 +1,12 @@
-//! `auscult train`: normal recordings in, one model file out.
+//! `auscult train`: normal recordings in, a model file for each machine out.
 
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use auscult_detection::{
     DetectorKind, FalseAlarms, HoldOut, Manifest, ModelPackage, Phase, TrainingClip, TrainingEvent, TrainingOptions,
     train, words,
@@ -18,7 +18,7 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::arguments::{CadenceArgs, DataArgs, SpecArgs, data_dir_help};
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, MachineClips};
 use crate::{clips, interrupt, model_file, progress};
 
 /// Learn a machine's normal sound from recordings, and write the model
@@ -31,15 +31,18 @@ use crate::{clips, interrupt, model_file, progress};
 pub struct TrainArgs {
     #[command(flatten)]
     data: DataArgs,
-    /// Where the model goes
-    #[arg(long, value_name = "FILE.safetensors")]
+    /// Where the model goes: a file, or a folder that gets MACHINE.safetensors for each machine of the recordings
+    #[arg(long, value_name = "FILE.safetensors|FOLDER")]
     out: PathBuf,
+    /// One model of all machines together, instead of one a machine
+    #[arg(long)]
+    pool: bool,
     /// The model's name [default: the file's, without its ending]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// What is trained; all but the networks take seconds
     ///
-    /// fused: distances of level, swing and rhythm. pooled: distances of levels pooled from mean to maximum, for knocks. gmm: clouds of mean levels, for
+    /// fused: distances of level and of the machine's cycle, or of swing where it has none. pooled: distances of levels pooled from mean to maximum, for knocks. gmm: clouds of mean levels, for
     /// machines that run in several ways. knn: the nearest normal clips, band by band. autoencoder: the reference method's network, on
     /// standardised levels. wide: the network of DCASE's baseline. wide-mahalanobis: the same, its errors measured by how those of normal sound vary
     /// together; both were made for --mels 128. convolutional: a network that sees a second at a time.
@@ -81,6 +84,8 @@ Examples:
   auscult train recordings/ --out compressor.safetensors
   auscult train mimii/6_dB_fan --machine id_00 --out fan-00.safetensors
   auscult train recordings/ --out reference.safetensors --reference-method
+  auscult train dcase/dev_data/fan --out models/                   # one a machine: models/fan_id_00.safetensors, …
+  auscult train dcase/dev_data/fan --out fans.safetensors --pool   # one of all of them
   auscult train recordings/ --out network.safetensors --detector autoencoder --epochs 60
   auscult train recordings/ --out valve.safetensors --detector pooled
   auscult train recordings/ --out wide.safetensors --detector wide-mahalanobis --mels 128
@@ -96,34 +101,57 @@ Examples:
 /// # Errors
 /// When there is too little to train with, or the file cannot be written.
 pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
-    let options = args.options()?;
-    model_file::check_writable(&args.out)?;
     let dataset = args.data.discover()?;
-    let paths = dataset.training_clips()?;
-
+    let jobs = args.jobs(&dataset)?;
+    let interrupted = interrupt::listen("stopping: keeping the best model so far (once more to end at once)")?;
     let mut out = std::io::stdout().lock();
     if !args.json {
-        write_data(&mut out, args, &dataset)?;
+        write_data(&mut out, args, &dataset, jobs.len())?;
     }
+    for job in &jobs {
+        if !args.json && jobs.len() > 1 {
+            writeln!(out)?;
+        }
+        train_one(&mut out, args, job, interrupted)?;
+        if interrupted.load(Ordering::Relaxed) && jobs.len() > 1 {
+            bail!("interrupted after {}; the machines after it have no model", job.file.display());
+        }
+    }
+    Ok(())
+}
 
+/// One model to train.
+struct Job {
+    file: PathBuf,
+    /// Its machine, or machines.
+    dataset: Dataset,
+    /// Whether the recordings have other machines besides.
+    is_one_of_several: bool,
+}
+
+fn train_one(out: &mut impl Write, args: &TrainArgs, job: &Job, interrupted: &AtomicBool) -> anyhow::Result<()> {
+    let Job { file, dataset, is_one_of_several } = job;
+    let options = args.options(file)?;
+    model_file::check_writable(file)?;
+    let paths = dataset.training_clips()?;
     let started = Instant::now();
-    let interrupted = interrupt::listen("stopping: keeping the best model so far (once more to end at once)")?;
     let clips = training_clips(&paths, &options.spec, interrupted)?;
     let package = train_with_progress(&clips, &options, interrupted)?;
-    model_file::write_whole(&args.out, &package.to_bytes()?)?;
+    model_file::write_whole(file, &package.to_bytes()?)?;
 
     let false_alarms = args.cadence.false_alarms(&package.manifest().calibration)?;
     let elapsed_s = started.elapsed().as_secs_f64();
     if args.json {
-        serde_json::to_writer_pretty(&mut out, &Report::of(args, &package, false_alarms, elapsed_s))
+        serde_json::to_writer_pretty(&mut *out, &Report::of(file, &package, false_alarms, elapsed_s))
             .context("cannot write the summary")?;
         writeln!(out)?;
         return Ok(());
     }
-    write_summary(&mut out, &package, &false_alarms, elapsed_s)?;
-    writeln!(out, "\nwrote {}, version {}", args.out.display(), package.model_ref().version)?;
+    write_summary(out, &package, &false_alarms, elapsed_s)?;
+    writeln!(out, "\nwrote {}, version {}", file.display(), package.model_ref().version)?;
     if dataset.check_testable().is_ok() {
-        writeln!(out, "next: auscult evaluate {} {}", args.out.display(), args.data.data.display())?;
+        let machine = if *is_one_of_several { format!(" --machine {}", dataset.machines[0].id) } else { String::new() };
+        writeln!(out, "next: auscult evaluate {} {}{machine}", file.display(), args.data.data.display())?;
     }
     Ok(())
 }
@@ -141,10 +169,10 @@ struct Report {
 }
 
 impl Report {
-    fn of(args: &TrainArgs, package: &ModelPackage, calibration: FalseAlarms, took_s: f64) -> Self {
+    fn of(file: &Path, package: &ModelPackage, calibration: FalseAlarms, took_s: f64) -> Self {
         let Manifest { training, calibration: scores, .. } = package.manifest();
         Self {
-            file: args.out.display().to_string(),
+            file: file.display().to_string(),
             model: package.model_ref(),
             clips: training.clips,
             seconds: training.seconds,
@@ -155,18 +183,14 @@ impl Report {
     }
 }
 
-fn write_data(out: &mut impl Write, args: &TrainArgs, dataset: &Dataset) -> std::io::Result<()> {
+fn write_data(out: &mut impl Write, args: &TrainArgs, dataset: &Dataset, models: usize) -> std::io::Result<()> {
     let machines: Vec<&str> = dataset.machines.iter().map(|machine| machine.id.as_str()).collect();
     writeln!(out, "{}: {}", args.data.data.display(), dataset.layout())?;
-    if machines.len() > 1 {
-        writeln!(
-            out,
-            "pooling {} machines into one model: {} (--machine picks one)",
-            machines.len(),
-            machines.join(", ")
-        )?;
+    match (machines.len(), models) {
+        (0 | 1, _) => Ok(()),
+        (all, 1) => writeln!(out, "pooling {all} machines into one model: {}", machines.join(", ")),
+        (all, _) => writeln!(out, "a model for each of {all} machines: {}", machines.join(", ")),
     }
-    Ok(())
 }
 
 /// The detectors by their names.
@@ -178,12 +202,40 @@ fn detectors() -> impl TypedValueParser<Value = DetectorKind> {
 }
 
 impl TrainArgs {
-    fn options(&self) -> anyhow::Result<TrainingOptions> {
+    /// A model for each machine, unless they are to be pooled.
+    fn jobs(&self, dataset: &Dataset) -> anyhow::Result<Vec<Job>> {
+        let machines = &dataset.machines;
+        if self.out.extension().is_some_and(|ending| ending == "safetensors") {
+            if machines.len() > 1 && !self.pool {
+                bail!(
+                    "{} has {} machines and --out is one file: give a folder for a model each, --machine to pick one, or --pool for one model of all",
+                    dataset.root.display(),
+                    machines.len()
+                );
+            }
+            let is_one_of_several = self.data.machine.is_some();
+            return Ok(vec![Job { file: self.out.clone(), dataset: dataset.clone(), is_one_of_several }]);
+        }
+        if self.pool || self.name.is_some() {
+            bail!("--pool and --name are of one model: give --out a file such as model.safetensors");
+        }
+        std::fs::create_dir_all(&self.out).with_context(|| {
+            format!("cannot make the folder {}: check its path and permissions", self.out.display())
+        })?;
+        let job = |machine: &MachineClips| Job {
+            file: self.out.join(format!("{}.safetensors", machine.id)),
+            dataset: Dataset { root: dataset.root.clone(), machines: vec![machine.clone()] },
+            is_one_of_several: machines.len() > 1,
+        };
+        Ok(machines.iter().map(job).collect())
+    }
+
+    fn options(&self, file: &Path) -> anyhow::Result<TrainingOptions> {
         let base = if self.reference_method { FeatureSpec::reference_method() } else { FeatureSpec::default() };
         let name = match &self.name {
             Some(name) => name.clone(),
             None => {
-                let stem = self.out.file_stem().context("--out names no file: give one such as model.safetensors")?;
+                let stem = file.file_stem().context("--out names no file: give one such as model.safetensors")?;
                 stem.to_string_lossy().into_owned()
             }
         };
@@ -309,4 +361,50 @@ fn write_summary(
     }
     writeln!(out, "{:<17}95 % sure of that rate one would be at {:.3}{unit}", "", false_alarms.tolerance_threshold)?;
     writeln!(out, "took             {elapsed_s:.1} s")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        train: TrainArgs,
+    }
+
+    fn jobs(folder: &Path, options: &[&str]) -> anyhow::Result<Vec<String>> {
+        let data = folder.to_str().unwrap();
+        let args = Line::parse_from([&["train", data], options].concat()).train;
+        let jobs = args.jobs(&args.data.discover()?)?;
+        let name = |job: &Job| format!("{} of {}", job.file.file_name().unwrap().display(), job.dataset.machines.len());
+        Ok(jobs.iter().map(name).collect())
+    }
+
+    #[test]
+    fn each_machine_gets_a_model_unless_they_are_pooled() {
+        let folder = tempfile::tempdir().unwrap();
+        for part in ["train/normal_id_00", "train/normal_id_02", "test/anomaly_id_00"] {
+            for number in 0..3 {
+                let file = folder.path().join("fan").join(format!("{part}_{number:08}.wav"));
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                std::fs::write(file, b"x").unwrap();
+            }
+        }
+        let data = folder.path().join("fan");
+        let models = folder.path().join("models");
+        let models = models.to_str().unwrap();
+        assert_eq!(
+            jobs(&data, &["--out", models]).unwrap(),
+            ["fan_id_00.safetensors of 1", "fan_id_02.safetensors of 1"]
+        );
+        assert_eq!(jobs(&data, &["--out", "all.safetensors", "--pool"]).unwrap(), ["all.safetensors of 2"]);
+        assert_eq!(jobs(&data, &["--out", "a.safetensors", "--machine", "id_02"]).unwrap(), ["a.safetensors of 1"]);
+        let refusal = jobs(&data, &["--out", "all.safetensors"]).unwrap_err().to_string();
+        assert!(refusal.contains("2 machines") && refusal.contains("--pool"), "{refusal}");
+        let refusal = jobs(&data, &["--out", models, "--pool"]).unwrap_err().to_string();
+        assert!(refusal.contains("one model"), "{refusal}");
+    }
 }
