@@ -31,7 +31,9 @@ pub fn frequencies(hz_low: f64, hz_high: f64) -> String {
 pub fn band(band: &DeviatingBand) -> String {
     let place = frequencies(band.hz_low, band.hz_high);
     match band.level_change_db {
-        Some(change) if change.abs() < NO_CHANGE_DB => format!("another pattern around {place}, as loud as ever"),
+        Some(change) if change.abs() < NO_CHANGE_DB => {
+            format!("another pattern around {place}, on average as loud as ever")
+        }
         Some(change) => format!("{}{:.0} dB around {place}", if change > 0.0 { "+" } else { "−" }, change.abs()),
         None => format!("deviates around {place}"),
     }
@@ -175,7 +177,7 @@ mod tests {
         let words = |change| band(&band_of(2110.0, 2590.0, change, None));
         assert_eq!(words(Some(9.2)), "+9 dB around 2.1–2.6 kHz");
         assert_eq!(words(Some(-5.8)), "−6 dB around 2.1–2.6 kHz");
-        assert_eq!(words(Some(-0.4)), "another pattern around 2.1–2.6 kHz, as loud as ever");
+        assert_eq!(words(Some(-0.4)), "another pattern around 2.1–2.6 kHz, on average as loud as ever");
         assert_eq!(words(None), "deviates around 2.1–2.6 kHz");
     }
 

@@ -134,7 +134,7 @@ fn poolings(package: &ModelPackage) -> Vec<Pooling> {
 #[test]
 fn a_machine_with_a_stroke_is_heard_by_it_and_one_without_is_not() {
     let package = trained_on((0..40).map(|seed| stroke(seed, false)));
-    assert_eq!(poolings(&package), [Pooling::Level, Pooling::Cycle]);
+    assert_eq!(poolings(&package), [Pooling::Level, Pooling::Cycle, Pooling::Moment]);
     let read = ModelPackage::from_bytes(&package.to_bytes().unwrap()).unwrap();
     assert_eq!(read.weights(), package.weights());
     // Bands that swing each by themselves, and at no rate.
@@ -143,4 +143,47 @@ fn a_machine_with_a_stroke_is_heard_by_it_and_one_without_is_not() {
         Array2::from_shape_fn(one.dim(), |at| -40.0 + 3.0 * ((one[at] * 37.0).sin() + (other[at] * 53.0).sin()))
     };
     assert!(!poolings(&trained_on((0..40).map(restless))).contains(&Pooling::Cycle));
+}
+
+/// A machine that acts now and then, such as a valve: three strokes of two frames at chance times in each clip.
+fn valve(seed: u64) -> Array2<f32> {
+    let mut clip = log_mel(seed, 90, 0.0);
+    for stroke in 0..3_u64 {
+        let at = 30 * stroke as usize + (seed.wrapping_mul(2_654_435_761).wrapping_add(stroke * 97) >> 7) as usize % 28;
+        for frame in at..at + 2 {
+            clip.row_mut(frame).slice_axis_mut(ndarray::Axis(0), (4..12).into()).mapv_inplace(|level| level + 20.0);
+        }
+    }
+    clip
+}
+
+/// A single frame of ninety decides, in a machine with a cycle, in one that acts now and then, and in one that does neither; and its bands are named.
+#[test]
+fn a_short_event_decides() {
+    let machines: [(&str, &dyn Fn(u64) -> Array2<f32>); 3] =
+        [("stroke", &|seed| stroke(seed, false)), ("valve", &valve), ("steady", &|seed| log_mel(seed, 90, 0.0))];
+    for (name, machine) in machines {
+        let model = Model::load(&trained_on((0..60).map(machine)), &Device::Cpu).unwrap();
+        let (mut found, mut named, mut false_alarms) = (0, 0, 0);
+        for seed in 70_000..70_050 {
+            let normal = machine(seed);
+            false_alarms += usize::from(judge(&model, &normal).anomalous);
+            let mut knock = normal.clone();
+            for band in 9..13 {
+                let loudest = normal.column(band).fold(f32::NEG_INFINITY, |loudest, level| loudest.max(*level));
+                knock[[(seed % 80) as usize, band]] = loudest + 12.0;
+            }
+            let judged = judge(&model, &knock);
+            found += usize::from(judged.anomalous);
+            let edges = auscult_detection::explain::band_edges(&model.manifest().feature_spec)[10];
+            let names_it =
+                |band: &auscult_schemas::DeviatingBand| (band.hz_low..=band.hz_high).contains(&edges.hz_centre);
+            named += usize::from(judged.bands.iter().any(names_it));
+        }
+        println!("{name}: {found} of 50 found, {named} named, {false_alarms} false alarms");
+        assert!(
+            found >= 48 && named >= 48 && false_alarms <= 6,
+            "{name}: {found} found, {named} named, {false_alarms} false alarms"
+        );
+    }
 }

@@ -78,6 +78,7 @@ impl Detector for FusedDetector {
             let look = match part.pooling {
                 Pooling::Level => Look::Level,
                 Pooling::Swing => Look::Swing,
+                Pooling::Moment => Look::Moment,
                 Pooling::Cycle => {
                     let parameters = parameters.cycle.ok_or_else(|| invalid("its cycle is missing".to_owned()))?;
                     let bands = Cycle::bands_of(spec.n_mels);
@@ -132,7 +133,7 @@ impl Detector for FusedDetector {
             self.parts.iter().map(|Part { parameters: PartParameters { pooling, sensitivity, .. }, look, .. }| {
                 let rate = match look {
                     Look::Cycle(cycle) => format!(" of {:.2} a second", cycle.parameters.rate_hz),
-                    Look::Level | Look::Swing => String::new(),
+                    Look::Level | Look::Swing | Look::Moment => String::new(),
                 };
                 format!("{}{rate} (sensitivity {sensitivity:.2})", format!("{pooling:?}").to_lowercase())
             });

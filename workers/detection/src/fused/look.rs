@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::cycle::Cycle;
-use super::pooling::{Pooling, level, swing, swing_len};
+use super::pooling::{Pooling, level, moment, swing, wide_len};
 
 /// From a spectrogram to a vector.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +14,8 @@ pub enum Look {
     Swing,
     /// [`Pooling::Cycle`], for a machine that has one.
     Cycle(Cycle),
+    /// [`Pooling::Moment`].
+    Moment,
 }
 
 impl Look {
@@ -24,6 +26,7 @@ impl Look {
             Self::Level => Pooling::Level,
             Self::Swing => Pooling::Swing,
             Self::Cycle(_) => Pooling::Cycle,
+            Self::Moment => Pooling::Moment,
         }
     }
 
@@ -32,7 +35,7 @@ impl Look {
     pub fn pooled_len(&self, mels: usize) -> usize {
         match self {
             Self::Level => mels,
-            Self::Swing => swing_len(mels),
+            Self::Swing | Self::Moment => wide_len(mels),
             Self::Cycle(cycle) => cycle.pooled_len(),
         }
     }
@@ -44,6 +47,7 @@ impl Look {
             Self::Level => level(spectrogram),
             Self::Swing => swing(spectrogram),
             Self::Cycle(cycle) => cycle.pool(spectrogram),
+            Self::Moment => moment(spectrogram),
         }
     }
 

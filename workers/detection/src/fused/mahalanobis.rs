@@ -41,10 +41,16 @@ impl Mahalanobis {
         Ok(Self { mean, deviation, precision: cholesky.inverse() })
     }
 
+    /// How far each element is from the mean, in its own deviations.
+    #[must_use]
+    pub fn scaled(&self, vector: ArrayView1<'_, f64>) -> Array1<f64> {
+        (&vector - &self.mean) / &self.deviation
+    }
+
     /// The squared distance of a vector, divided by its length: about 1 for normal ones.
     #[must_use]
     pub fn distance(&self, vector: ArrayView1<'_, f64>) -> f64 {
-        let scaled = (&vector - &self.mean) / &self.deviation;
+        let scaled = self.scaled(vector);
         (scaled.dot(&self.precision.dot(&scaled)) / scaled.len() as f64).max(f64::MIN_POSITIVE)
     }
 }

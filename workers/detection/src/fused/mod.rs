@@ -2,8 +2,9 @@
 //!
 //! ```text
 //!  log-mel ─┬─► level ─► Mahalanobis ─► ln d, in held-out normal deviations ───────┐
-//!  [frames, ├─► cycle ─► Mahalanobis ─► …  (where the machine has one)             ├─► weighted mean ─► score
-//!   mels]   └─► swing ─► Mahalanobis ─► …  (where it has none)                     ┘
+//!  [frames, ├─► cycle ─► Mahalanobis ─► …  (where the machine has one)             ├─► weighted mean ─► + ─► score
+//!   mels]   ├─► swing ─► Mahalanobis ─► …  (where it has none)                     ┘                  ▲
+//!           └─► moment ─► Mahalanobis ─► …, what it is beyond anything normal ────────────────────────┘
 //! ```
 //!
 //! No labels anywhere: what a part is worth is found out on normal clips, some of which are held out and altered ([`trial`]).
@@ -77,25 +78,41 @@ impl FusedDetector {
     pub fn cycle(&self) -> Option<&Cycle> {
         self.parts.iter().find_map(|part| match &part.look {
             Look::Cycle(cycle) => Some(cycle),
-            Look::Level | Look::Swing => None,
+            Look::Level | Look::Swing | Look::Moment => None,
         })
     }
 
     /// What it makes of one channel. The score is dimensionless, 1 for a typical normal channel: the geometric mean of the parts' distances, each in
-    /// its own normal deviations. The band errors are those of the mean levels.
+    /// its own normal deviations, and what a moment adds. The band errors are those of the mean levels, and those of a
+    /// moment that is beyond anything normal.
     #[must_use]
     pub fn examine(&self, spectrogram: ArrayView2<'_, f32>) -> Examined {
-        let (mut sum, mut weights) = (0.0, 0.0);
-        let mut band_errors = Vec::new();
+        let mut fusion = Fusion::default();
+        let mut band_errors = Array1::zeros(0);
+        let mut level_deviation: Option<&Array1<f64>> = None;
         for Part { parameters, look, distance } in &self.parts {
             let pooled = look.pool(spectrogram);
-            sum += parameters.pooling.weight() * parameters.deviations(distance.distance(pooled.view()));
-            weights += parameters.pooling.weight();
-            if parameters.pooling == Pooling::Level {
-                band_errors = (&pooled - &distance.mean).mapv_into(|apart| apart * apart).to_vec();
+            let deviations = parameters.deviations(distance.distance(pooled.view()));
+            fusion.add(parameters.pooling, deviations);
+            match level_deviation {
+                // The first part is the level.
+                None => {
+                    band_errors = (&pooled - &distance.mean).mapv_into(|apart| apart * apart);
+                    level_deviation = Some(&distance.deviation);
+                }
+                // A moment that is beyond anything normal explains, too: by the error that as many deviations of the level would be. Swing and cycle know
+                // only wider bands, and would blur what the level says.
+                Some(level_deviation) if parameters.pooling == Pooling::Moment && deviations > BEYOND_NORMAL => {
+                    let scaled = distance.scaled(pooled.view()).to_vec();
+                    let of_mels = pooling::of_mels(&scaled, band_errors.len());
+                    for ((error, apart), deviation) in band_errors.iter_mut().zip(of_mels).zip(level_deviation) {
+                        *error = f64::max(*error, (apart * deviation).powi(2));
+                    }
+                }
+                Some(_) => {}
             }
         }
-        Examined { score: (LOG_SPREAD * sum / weights).exp(), band_errors }
+        Examined { score: fusion.score(), band_errors: band_errors.to_vec() }
     }
 
     /// Fits all parts to clips (each with its channels), scores the clips of every fold by a detector that was not fitted to them, and
@@ -124,20 +141,46 @@ impl FusedDetector {
             tried.push(fitted);
         }
         let mut parts = Vec::new();
-        let mut sums = vec![0.0; held_out_errors.len()];
-        let mut weights = 0.0;
+        let mut fusions = vec![Fusion::default(); held_out_errors.len()];
         for trial::Tried { look, pooled, normal, sensitivity, .. } in trial::keep(tried) {
             let distance = Mahalanobis::fit(&stacked(&pooled, |_| true))?;
             let pooling = look.pooling();
             let parameters = PartParameters::of(pooling, &normal, sensitivity)?;
-            for (sum, log) in sums.iter_mut().zip(&normal) {
-                *sum += pooling.weight() * (log - parameters.log_mean) / parameters.log_deviation;
+            for (fusion, log) in fusions.iter_mut().zip(&normal) {
+                fusion.add(pooling, (log - parameters.log_mean) / parameters.log_deviation);
             }
-            weights += pooling.weight();
             parts.push(Part { parameters, look, distance });
         }
-        let held_out_scores = sums.into_iter().map(|sum| (LOG_SPREAD * sum / weights).exp()).collect();
+        let held_out_scores = fusions.iter().map(Fusion::score).collect();
         Ok(CrossFitted { detector: Self { parts }, held_out_scores, held_out_errors })
+    }
+}
+
+/// From how many deviations of held-out normal clips on a part is beyond anything normal.
+const BEYOND_NORMAL: f64 = 3.0;
+/// What each deviation from there on adds: two or three of them decide by themselves.
+const MOMENT_GAIN: f64 = 2.0;
+
+/// What the parts of one channel or clip come to, in deviations of held-out normal ones.
+#[derive(Debug, Clone, Default)]
+struct Fusion {
+    sum: f64,
+    weights: f64,
+    /// What a moment is beyond anything normal. It adds and never takes away, so that no steady normality hides a knock.
+    excess: f64,
+}
+
+impl Fusion {
+    fn add(&mut self, pooling: Pooling, deviations: f64) {
+        self.sum += pooling.weight() * deviations;
+        self.weights += pooling.weight();
+        if pooling == Pooling::Moment {
+            self.excess = MOMENT_GAIN * (deviations - BEYOND_NORMAL).max(0.0);
+        }
+    }
+
+    fn score(&self) -> f64 {
+        (LOG_SPREAD * (self.sum / self.weights + self.excess)).exp()
     }
 }
 

@@ -15,24 +15,29 @@ pub enum Pooling {
     /// How strongly each of sixteen wider bands takes part in the machine's own cycle, in deviations of normal clips. A background that does not
     /// keep time with the machine drops out, steady or not.
     Cycle,
+    /// How far the loudest frame of each of sixteen wider bands is above its median power, dB: what sounds for a moment. A knock in ten seconds of sound
+    /// hardly moves a mean. A steady background is in both and drops out.
+    Moment,
 }
 
 impl Pooling {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Level, Self::Swing, Self::Cycle];
+    pub const ALL: [Self; 4] = [Self::Level, Self::Swing, Self::Cycle, Self::Moment];
 
-    /// How much it counts beside the others.
+    /// How much it counts beside the others in their mean. A moment is no part of the mean: in most clips the loudest frames are chance, which would
+    /// only add its noise.
     pub(super) fn weight(self) -> f64 {
         match self {
             Self::Level | Self::Cycle => 2.0,
             Self::Swing => 1.0,
+            Self::Moment => 0.0,
         }
     }
 }
 
-/// Length of the level's and the swing's vectors for spectrograms of so many mel bands.
-pub(super) fn swing_len(mels: usize) -> usize {
-    SWING_BANDS.min(mels)
+/// Length of the swing's and the moment's vectors for spectrograms of so many mel bands.
+pub(super) fn wide_len(mels: usize) -> usize {
+    WIDE_BANDS.min(mels)
 }
 
 /// Mean level of each mel band, dB, `[mels]`.
@@ -44,6 +49,15 @@ pub(super) fn level(spectrogram: ArrayView2<'_, f32>) -> Array1<f64> {
     sums / spectrogram.nrows() as f64
 }
 
+/// How far the loudest frame of each wider band is above its median power, dB.
+pub(super) fn moment(spectrogram: ArrayView2<'_, f32>) -> Array1<f64> {
+    let crest = |power: &Vec<f64>| {
+        let loudest = power.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        10.0 * (loudest / selected_quantile(&mut power.clone(), 0.5).max(f64::MIN_POSITIVE)).log10()
+    };
+    wide_bands(spectrogram, wide_len(spectrogram.ncols())).iter().map(crest).collect()
+}
+
 /// The swing of each wider band, dB.
 pub(super) fn swing(spectrogram: ArrayView2<'_, f32>) -> Array1<f64> {
     /// A band that does not swing at all is told from one that does by this share of its power at the most.
@@ -53,10 +67,10 @@ pub(super) fn swing(spectrogram: ArrayView2<'_, f32>) -> Array1<f64> {
         let (low, high) = (selected_quantile(&mut power, 0.1), selected_quantile(&mut power, 0.9));
         10.0 * (high - low).max(SMALLEST_SHARE * high).max(f64::MIN_POSITIVE).log10()
     };
-    wide_bands(spectrogram, swing_len(spectrogram.ncols())).iter().map(of_band).collect()
+    wide_bands(spectrogram, wide_len(spectrogram.ncols())).iter().map(of_band).collect()
 }
 
-const SWING_BANDS: usize = 16;
+const WIDE_BANDS: usize = 16;
 
 /// [`quantile`](crate::calibration::quantile) of values in any order, which it disturbs, without sorting all of them.
 fn selected_quantile(values: &mut [f64], probability: f64) -> f64 {
@@ -67,12 +81,26 @@ fn selected_quantile(values: &mut [f64], probability: f64) -> f64 {
     if above.is_empty() { *low } else { *low + (position - below as f64) * (high - *low) }
 }
 
+/// The first mel band of each wider band, and behind them the number of mel bands.
+fn wide_edges(mels: usize, bands: usize) -> Vec<usize> {
+    (0..=bands).map(|band| (band * mels + bands / 2) / bands.max(1)).collect()
+}
+
+/// Each mel band's value, which is that of its wider band, `[mels]`.
+pub(super) fn of_mels(of_wide: &[f64], mels: usize) -> Vec<f64> {
+    let edges = wide_edges(mels, of_wide.len());
+    of_wide
+        .iter()
+        .zip(edges.windows(2))
+        .flat_map(|(value, edge)| std::iter::repeat_n(*value, edge[1] - edge[0]))
+        .collect()
+}
+
 /// Power of wider bands, each the sum of about as many neighbours, `[bands][frames]`.
 pub(super) fn wide_bands(spectrogram: ArrayView2<'_, f32>, bands: usize) -> Vec<Vec<f64>> {
     /// `10^(x / 10)` is `e^(x * ln 10 / 10)`, and the latter is the cheaper.
     const NEPERS_A_DECIBEL: f64 = std::f64::consts::LN_10 / 10.0;
-    let mels = spectrogram.ncols();
-    let edges: Vec<usize> = (0..=bands).map(|band| (band * mels + bands / 2) / bands.max(1)).collect();
+    let edges = wide_edges(spectrogram.ncols(), bands);
     let mut powers = vec![Vec::with_capacity(spectrogram.nrows()); bands];
     for frame in spectrogram.rows() {
         for (power, edge) in powers.iter_mut().zip(edges.windows(2)) {
@@ -86,7 +114,7 @@ pub(super) fn wide_bands(spectrogram: ArrayView2<'_, f32>, bands: usize) -> Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::Array2;
+    use ndarray::{Array2, Axis};
 
     /// Eight seconds in which all bands rise and fall together, twice a second.
     fn pulsating() -> Array2<f32> {
@@ -114,12 +142,30 @@ mod tests {
     }
 
     #[test]
-    fn a_gain_moves_both_by_itself() {
+    fn a_gain_moves_level_and_swing_by_itself_and_no_moment() {
         let louder = pulsating().mapv(|level| level + 7.0);
-        for pool in [level, swing] {
+        type Pool = fn(ArrayView2<'_, f32>) -> Array1<f64>;
+        for (pool, by_db) in [(level as Pool, 7.0), (swing, 7.0), (moment, 0.0)] {
             let moved = pool(louder.view()) - pool(pulsating().view());
-            assert!(moved.iter().all(|moved| (moved - 7.0).abs() < 1e-3), "{moved}");
+            assert!(moved.iter().all(|moved| (moved - by_db).abs() < 1e-3), "{moved}");
         }
+    }
+
+    #[test]
+    fn a_knock_moves_its_bands_moment_and_hardly_their_level() {
+        let mut knock = pulsating();
+        knock.row_mut(100).slice_axis_mut(Axis(0), (20..32).into()).fill(0.0);
+        let moved = |pool: fn(ArrayView2<'_, f32>) -> Array1<f64>| pool(knock.view()) - pool(pulsating().view());
+        let moments = moved(moment);
+        assert!(
+            (0..16).all(|band| if (5..8).contains(&band) { moments[band] > 10.0 } else { moments[band] == 0.0 }),
+            "{moments}"
+        );
+        assert!(moved(level).iter().all(|moved| *moved < 0.25), "{}", moved(level));
+        let of_mels = of_mels(moments.as_slice().unwrap(), 64);
+        assert!(
+            of_mels.len() == 64 && of_mels[20] > 10.0 && of_mels[31] > 10.0 && of_mels[19] == 0.0 && of_mels[32] == 0.0
+        );
     }
 
     #[test]
@@ -147,7 +193,7 @@ mod tests {
     #[test]
     fn silence_and_a_single_frame_give_finite_numbers() {
         for spectrogram in [Array2::from_elem((5, 64), -156.5), Array2::from_elem((1, 64), -20.0)] {
-            for pool in [level, swing] {
+            for pool in [level, swing, moment] {
                 assert!(pool(spectrogram.view()).iter().all(|value| value.is_finite()));
             }
         }

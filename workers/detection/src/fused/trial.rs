@@ -2,7 +2,7 @@
 //! them from unaltered ones is left out. It would only add its noise.
 //!
 //! The alterations are nobody's real fault. They are of several kinds, so that no part is favoured: bands that are louder or weaker, a hiss, sound that
-//! swings more or less, pitch that moves.
+//! swings more or less, pitch that moves. The part that hears moments is tried on moments: on nothing else is it to say anything.
 
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 use rand::rngs::StdRng;
@@ -14,11 +14,15 @@ use super::{Look, Mahalanobis, Pooling, mean_log, stacked};
 use crate::DetectionError;
 use crate::metrics::roc_auc;
 
-/// Kinds of alteration.
-pub(super) const KINDS: usize = 7;
+/// Kinds of alteration, the last of which is a moment's.
+pub(super) const KINDS: usize = 8;
+const MOMENT: usize = KINDS - 1;
 
 /// A part must be better than chance by at least this share of what the best part is.
 const LEAST_SHARE: f64 = 0.35;
+
+/// The AUC with which the part that hears moments must tell clips with one from those without.
+const LEAST_OF_MOMENTS: f64 = 0.75;
 
 pub(super) fn rng(seed: u64, clip: usize) -> StdRng {
     StdRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(clip as u64))
@@ -35,6 +39,7 @@ pub(super) fn altered(kind: usize, normal: ArrayView2<'_, f32>, rng: &mut StdRng
         3 => hiss(&mut spectrogram, rng),
         4 => swing(&mut spectrogram, 0.6),
         5 => swing(&mut spectrogram, 1.5),
+        MOMENT => knock(&mut spectrogram, rng),
         _ => {
             // Half a mel band down.
             for band in 0..mels - 1 {
@@ -66,6 +71,17 @@ fn hiss(spectrogram: &mut Array2<f32>, rng: &mut StdRng) {
         let noise = -power * (1.0 - rng.random::<f32>()).ln();
         10.0 * (10_f32.powf(level / 10.0) + noise).max(f32::MIN_POSITIVE).log10()
     });
+}
+
+/// Two frames in which a quarter of the bands are 6 dB above the loudest that they are in the clip.
+fn knock(spectrogram: &mut Array2<f32>, rng: &mut StdRng) {
+    let (frames, mels) = spectrogram.dim();
+    let (width, duration) = ((mels / 4).max(1), frames.min(2));
+    let (first, at) = (rng.random_range(0..=mels - width), rng.random_range(0..=frames - duration));
+    for mut band in spectrogram.slice_axis_mut(Axis(1), Slice::from(first..first + width)).columns_mut() {
+        let loudest = band.fold(f32::NEG_INFINITY, |loudest, level| loudest.max(*level));
+        band.slice_axis_mut(Axis(0), Slice::from(at..at + duration)).fill(loudest + 6.0);
+    }
 }
 
 fn swing(spectrogram: &mut Array2<f32>, factor: f32) {
@@ -103,7 +119,8 @@ pub(super) fn fitted(
     let Some(look) = learned(pooling, clips, spectra, everything) else { return Ok(None) };
     let pooled = pool_all(&look, clips);
     let (mut distances, mut normal, mut first_channel) = (Vec::new(), Vec::new(), Vec::new());
-    let mut altered_logs: Vec<Vec<f64>> = vec![Vec::new(); KINDS];
+    let kinds = if pooling == Pooling::Moment { MOMENT..KINDS } else { 0..MOMENT };
+    let mut altered_logs: Vec<Vec<f64>> = vec![Vec::new(); kinds.len()];
     for (number, fold) in folds.iter().enumerate() {
         let is_fitted = |clip: usize| !fold.contains(&clip);
         let of_fold = match &look {
@@ -112,18 +129,19 @@ pub(super) fn fitted(
                 None => return Ok(None),
                 Some(look) => Some((pool_all(&look, clips), look)),
             },
-            Look::Level | Look::Swing => None,
+            Look::Level | Look::Swing | Look::Moment => None,
         };
         let (pooled, look) = of_fold.as_ref().map_or((&pooled, &look), |(pooled, look)| (pooled, look));
         let distance = Mahalanobis::fit(&stacked(pooled, is_fitted))?;
-        let tried: Vec<[f64; KINDS]> = fold
+        let tried: Vec<Vec<f64>> = fold
             .par_iter()
             .map(|clip| {
                 let mut rng = rng(seed, *clip);
-                std::array::from_fn(|kind| {
+                let of_kind = |kind| {
                     let changed = altered(kind, clips[*clip][0], &mut rng);
                     distance.distance(look.pool(changed.view()).view()).ln()
-                })
+                };
+                kinds.clone().map(of_kind).collect()
             })
             .collect();
         for (clip, logs) in fold.iter().zip(tried) {
@@ -150,6 +168,7 @@ fn learned(
     match pooling {
         Pooling::Level => Some(Look::Level),
         Pooling::Swing => Some(Look::Swing),
+        Pooling::Moment => Some(Look::Moment),
         Pooling::Cycle => {
             let used = clips.iter().enumerate().filter(|(clip, _)| is_used(*clip));
             let channels: Vec<_> = used.flat_map(|(_, channels)| channels.iter().copied()).collect();
@@ -172,8 +191,13 @@ pub(super) fn sensitivity(normal: &[f64], altered: &[Vec<f64>]) -> f64 {
 /// comes again and again, and the rest of the swing is as much the background's.
 pub(super) fn keep(mut tried: Vec<Tried>) -> Vec<Tried> {
     let better_than_chance = |part: &Tried| part.sensitivity - 0.5;
-    let best = tried.iter().map(better_than_chance).fold(0.0, f64::max);
-    tried.retain(|part| part.look.pooling() == Pooling::Level || better_than_chance(part) >= LEAST_SHARE * best);
+    let of_mean = tried.iter().filter(|part| part.look.pooling() != Pooling::Moment);
+    let best = of_mean.map(better_than_chance).fold(0.0, f64::max);
+    tried.retain(|part| match part.look.pooling() {
+        Pooling::Level => true,
+        Pooling::Swing | Pooling::Cycle => better_than_chance(part) >= LEAST_SHARE * best,
+        Pooling::Moment => part.sensitivity >= LEAST_OF_MOMENTS,
+    });
     if tried.iter().any(|part| part.look.pooling() == Pooling::Cycle) {
         tried.retain(|part| part.look.pooling() != Pooling::Swing);
     }
@@ -199,6 +223,11 @@ mod tests {
         };
         assert_eq!(kept(0.5, 0.75), [Pooling::Level, Pooling::Swing]);
         assert_eq!(kept(0.75, 0.53), [Pooling::Level]);
+
+        let with_moment = |of_moments| {
+            keep(vec![tried(Look::Level, 0.6), tried(Look::Swing, 0.6), tried(Look::Moment, of_moments)]).len()
+        };
+        assert_eq!((with_moment(0.99), with_moment(0.7)), (3, 2), "and the others' shares are their own");
     }
 
     #[test]
