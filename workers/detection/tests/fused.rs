@@ -160,7 +160,8 @@ fn valve(seed: u64) -> Array2<f32> {
 /// A single frame of ninety decides, in a machine with a cycle, in one that acts now and then, and in one that does neither; and its bands are named.
 #[test]
 fn a_short_event_decides() {
-    let machines: [(&str, &dyn Fn(u64) -> Array2<f32>); 3] =
+    type Machine<'a> = &'a dyn Fn(u64) -> Array2<f32>;
+    let machines: [(&str, Machine<'_>); 3] =
         [("stroke", &|seed| stroke(seed, false)), ("valve", &valve), ("steady", &|seed| log_mel(seed, 90, 0.0))];
     for (name, machine) in machines {
         let model = Model::load(&trained_on((0..60).map(machine)), &Device::Cpu).unwrap();
