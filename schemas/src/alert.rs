@@ -15,18 +15,57 @@ pub enum AlertKind {
     Machine,
     /// Its sensors: one or more have failed, or hear again.
     Sensor,
+    /// The surroundings that it shares with others: many machines have come to sound otherwise at about the same time.
+    Environment,
+}
+
+/// The evidence that a warning or an alarm rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Classification {
+    /// Single chunks deviate, others do not: a passing event, or the beginning of something.
+    Pointwise,
+    /// Nearly all of the latest chunks deviate.
+    Persistent,
+}
+
+impl Classification {
+    /// The classification as it stands in messages.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pointwise => "pointwise",
+            Self::Persistent => "persistent",
+        }
+    }
+}
+
+/// Many machines of one environment have come to sound otherwise at about the same time: a change of their surroundings, no fault of each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentChange {
+    /// The environment: the part of its machines' ids before the last `/`, empty for machines without one.
+    pub environment: String,
+    /// How many machines have changed, of those in the partition that reports it.
+    pub machines_affected: u32,
+    /// How many were lately heard there.
+    pub machines_heard: u32,
+    /// Since when.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub since: Timestamp,
 }
 
 /// A change of a machine's state or of its sensors', with what led to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Alert {
-    /// Deterministic id: that of the score which led to it, with `/sensor` behind it where it is about sensors.
+    /// Deterministic id: that of the score which led to it, with `/sensor` behind it where it is about sensors. Of a change that a control
+    /// message made: that of its audit record.
     pub id: String,
     /// What it is about; absent in messages of earlier versions, which were about machines.
     #[serde(default)]
     pub kind: AlertKind,
-    /// The machine.
+    /// The machine. Of an environment: its name, `*` for that of machines without one.
     pub machine: MachineId,
     /// When the sound was recorded that decided.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -40,10 +79,25 @@ pub struct Alert {
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_since: Option<Timestamp>,
-    /// The first of the consecutive chunks that led to the change.
+    /// How long the machine had been in the state before, s; absent where `previous_since` is.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
+    pub previous_seconds: Option<f64>,
+    /// The evidence of a warning or an alarm; absent in every other alert, and in messages of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classification: Option<Classification>,
+    /// Nobody is to be notified: a person has muted the machine, or works on it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub muted: bool,
+    /// Who made the change, where a person did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// In an environment's alert: what has changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EnvironmentChange>,
+    /// The first of the chunks that led to the change.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub since: Timestamp,
-    /// The chunk that decided.
+    /// The chunk, or the control message, that decided.
     pub chunk_id: ChunkId,
     /// Its score; absent in a sensor's alert.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]

@@ -36,13 +36,15 @@ pub enum DeadLetterCode {
     InvalidFeatures,
     /// The model's file is missing or corrupt.
     ModelUnavailable,
+    /// The control message cannot be read, or asks for what cannot be.
+    InvalidControl,
     /// The worker's own code failed on this record.
     Internal,
 }
 
 impl DeadLetterCode {
     /// Every code, for metrics that should exist at zero.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Empty,
         Self::Truncated,
         Self::NotAudio,
@@ -56,6 +58,7 @@ impl DeadLetterCode {
         Self::FeatureSpecMismatch,
         Self::InvalidFeatures,
         Self::ModelUnavailable,
+        Self::InvalidControl,
         Self::Internal,
     ];
 
@@ -76,6 +79,7 @@ impl DeadLetterCode {
             Self::FeatureSpecMismatch => "feature_spec_mismatch",
             Self::InvalidFeatures => "invalid_features",
             Self::ModelUnavailable => "model_unavailable",
+            Self::InvalidControl => "invalid_control",
             Self::Internal => "internal",
         }
     }

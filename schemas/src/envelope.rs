@@ -94,8 +94,14 @@ impl Envelope {
     pub const SCORER_STATE: &str = "auscult.audio.scorer-state.v1";
     /// Type of a model assignment.
     pub const MODEL: &str = "auscult.audio.model.v1";
+    /// Type of a control message.
+    pub const CONTROL: &str = "auscult.audio.control.v1";
+    /// Type of an audit record.
+    pub const AUDIT: &str = "auscult.audio.audit.v1";
     /// Content type of an Arrow IPC stream.
     pub const ARROW_STREAM: &str = "application/vnd.apache.arrow.stream";
+    /// Content type of a control message, by which it is told from sound and from features.
+    pub const CONTROL_JSON: &str = "application/vnd.auscult.control+json";
     /// Content type of JSON.
     pub const JSON: &str = "application/json";
 

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    Alert, DeadLetter, Drift, Envelope, FeaturesMetadata, Label, ModelAssignment, SchemaError, Score, ScorerState,
+    Alert, Audit, Control, DeadLetter, Drift, Envelope, FeaturesMetadata, Label, ModelAssignment, SchemaError, Score,
+    ScorerState,
 };
 
 /// A message whose value is one JSON object on one line.
@@ -45,6 +46,16 @@ impl JsonMessage for Alert {
 impl JsonMessage for Drift {
     const KIND: &'static str = "drift";
     const EVENT_TYPE: Option<&'static str> = Some(Envelope::DRIFT);
+}
+
+impl JsonMessage for Control {
+    const KIND: &'static str = "control";
+    const EVENT_TYPE: Option<&'static str> = Some(Envelope::CONTROL);
+}
+
+impl JsonMessage for Audit {
+    const KIND: &'static str = "audit";
+    const EVENT_TYPE: Option<&'static str> = Some(Envelope::AUDIT);
 }
 
 impl JsonMessage for Label {

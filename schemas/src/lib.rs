@@ -4,6 +4,7 @@
 //!  audio.chunks ──► audio.features ──► audio.scores, audio.alerts, audio.drift     results
 //!   Envelope +       Envelope +        Envelope + Score / Alert / Drift (JSON)
 //!   WAV FLAC L16     Features (Arrow)
+//!   or Control       or Control         audio.audit          Audit (JSON)
 //!                                      audio.scorer-state   ScorerState (JSON, compacted)
 //!       any of them ──────────────►    audio.dead-letters   the record as it came + DeadLetter (headers)
 //!  people ──► audio.labels  Label      audio.models         ModelAssignment (JSON, compacted)
@@ -16,6 +17,8 @@
 
 mod alert;
 mod arrow_stream;
+mod audit;
+mod control;
 mod dead_letter;
 mod drift;
 mod envelope;
@@ -31,7 +34,9 @@ mod score;
 mod state;
 pub mod topics;
 
-pub use alert::{Alert, AlertKind};
+pub use alert::{Alert, AlertKind, Classification, EnvironmentChange};
+pub use audit::{Audit, AuditAction, Judging};
+pub use control::{Control, ControlAction};
 pub use dead_letter::{DeadLetter, DeadLetterCode};
 pub use drift::Drift;
 pub use envelope::{Envelope, Headers, RecordCoordinates};
@@ -43,4 +48,7 @@ pub use json::JsonMessage;
 pub use label::{Label, Verdict};
 pub use model::{ModelAssignment, ModelRef};
 pub use score::{DeviatingBand, QualityFlag, Score, SensorFault, StageTimings, TimeCourse};
-pub use state::{AlertMemory, BandMemory, DeviationMemory, DriftMemory, MachineState, ScorerState, SensorMemory};
+pub use state::{
+    AlertMemory, BandMemory, DeviationMemory, DriftMemory, MachineState, Relearning, ScorerState, SensorMemory,
+    Standing, ThresholdAdjustment, ThresholdEdit,
+};

@@ -39,6 +39,9 @@ pub struct Score {
     /// Scores above it are anomalous.
     #[serde(serialize_with = "crate::finite::only")]
     pub threshold: f64,
+    /// Who or what set that threshold; absent where it is the model's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold_by: Option<String>,
     /// `score > threshold`.
     pub anomalous: bool,
     /// The machine's state after this chunk.

@@ -4,22 +4,60 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{MachineId, ModelRef, QualityFlag};
+use crate::{Classification, MachineId, ModelRef, QualityFlag};
 
 /// A machine's state as its listeners judge it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MachineState {
-    /// Nothing decided yet: no chunk heard.
+    /// Too little heard to decide, of a new machine or under a new model. Earlier versions called it `unknown`, which is still read.
     #[default]
-    Unknown,
+    #[serde(alias = "unknown")]
+    Learning,
     /// Sounds as in training.
     Healthy,
-    /// Enough consecutive chunks deviate.
+    /// Some of the latest chunks deviate.
+    Warning,
+    /// So many of the latest chunks deviate that it is no passing noise.
     Alarm,
+    /// An alarm that a person has taken note of; it lasts until the machine sounds normal again, and is not raised a second time.
+    Acknowledged,
+    /// A person works on the machine: nothing is raised, whatever it sounds like.
+    Maintenance,
     /// Every sensor is at fault, so that nothing can be said of the machine. Only a score or a sensor's alert has this state; what is
     /// remembered of the machine stays as it was, and is what the next good chunk goes on from.
     SensorFault,
+    /// Nothing has come from the machine for many times its cadence.
+    Silent,
+}
+
+impl MachineState {
+    /// Every state, for metrics that should exist at zero.
+    pub const ALL: [Self; 8] = [
+        Self::Learning,
+        Self::Healthy,
+        Self::Warning,
+        Self::Alarm,
+        Self::Acknowledged,
+        Self::Maintenance,
+        Self::SensorFault,
+        Self::Silent,
+    ];
+
+    /// The state as it stands in messages and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Learning => "learning",
+            Self::Healthy => "healthy",
+            Self::Warning => "warning",
+            Self::Alarm => "alarm",
+            Self::Acknowledged => "acknowledged",
+            Self::Maintenance => "maintenance",
+            Self::SensorFault => "sensor_fault",
+            Self::Silent => "silent",
+        }
+    }
 }
 
 /// Everything that a scoring worker keeps of one machine between chunks.
@@ -47,6 +85,34 @@ pub struct ScorerState {
     /// The channels whose sensor is at fault, or was in the latest chunks; the others are well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sensors: Vec<SensorMemory>,
+    /// Channels of the latest chunk, those at fault among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<u32>,
+    /// The latest time at which a chunk of the machine was recorded.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_heard: Option<Timestamp>,
+    /// How far apart its chunks usually are, s: a robust estimate; absent until there are two.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
+    pub cadence_s: Option<f64>,
+    /// The threshold that a person has set in place of the model's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<ThresholdEdit>,
+    /// How the threshold follows a change of the machine's environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adjustment: Option<ThresholdAdjustment>,
+    /// The level being learnt anew after a change of environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relearning: Option<Relearning>,
+    /// Asked for by a person: changes of state are published as muted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mute: Option<Standing>,
+    /// Asked for by a person: the machine is being worked on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<Standing>,
+    /// Who has acknowledged the alarm that stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Standing>,
 }
 
 impl ScorerState {
@@ -54,6 +120,31 @@ impl ScorerState {
     pub const VERSION: u32 = 1;
     /// How many scores are kept.
     pub const RECENT_SCORES: usize = 32;
+
+    /// What is known of a machine that has never been heard.
+    #[must_use]
+    pub fn new(machine: MachineId, model: ModelRef) -> Self {
+        Self {
+            version: Self::VERSION,
+            machine,
+            model,
+            chunks: 0,
+            recent_scores: Vec::new(),
+            alert: AlertMemory::default(),
+            drift: DriftMemory::default(),
+            deviation: None,
+            sensors: Vec::new(),
+            channels: None,
+            last_heard: None,
+            cadence_s: None,
+            threshold: None,
+            adjustment: None,
+            relearning: None,
+            mute: None,
+            maintenance: None,
+            acknowledged: None,
+        }
+    }
 }
 
 /// Alert state: which state, since when, and how far towards the next.
@@ -66,12 +157,102 @@ pub struct AlertMemory {
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
-    /// Consecutive chunks that speak for a change of state.
+    /// Consecutive chunks, up to the latest, that speak for normal sound: at or below the clear threshold.
     pub streak: u32,
     /// The first chunk of that streak.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub streak_since: Option<Timestamp>,
+    /// Which of the latest chunks were anomalous, one bit each, the latest lowest.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub recent: u32,
+    /// When those were recorded, oldest first; one a set bit.
+    #[schemars(with = "Vec<String>", extend("items" = { "type": "string", "format": "date-time" }))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub anomalous_at: Vec<Timestamp>,
+    /// While learning: the chunks decided so far.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub decided: u32,
+    /// While silent: the state that it goes on from when it is heard again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumes: Option<MachineState>,
+    /// Of a warning, an alarm or an acknowledged one: the evidence that it rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classification: Option<Classification>,
+    /// When the latest alarm was raised: another one waits until an hour (`alert.min_alarm_secs`) has passed.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarmed_at: Option<Timestamp>,
+}
+
+/// For fields that are left out of JSON while they are 0.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// What a person has asked for, and for how long it stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// Who asked for it.
+    pub by: String,
+    /// Since when it stands.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub since: Timestamp,
+    /// When it ends by itself; absent where it stands until it is taken back.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// A threshold set by a person while the worker runs: one of `threshold` and `factor`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdEdit {
+    /// The threshold itself, in the unit of the model's scores; it goes with that model.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
+    pub threshold: Option<f64>,
+    /// Times the model's threshold, whichever model serves.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
+    pub factor: Option<f64>,
+    /// Who set it.
+    pub by: String,
+    /// Since when it holds.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub since: Timestamp,
+}
+
+/// How a machine's normal scores have moved with its environment. With `m` the calibration's median score, a score `s` is held against the
+/// threshold as `m + (s − m − offset) / factor`: the threshold itself moves to `m + offset + factor × (threshold − m)`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdAdjustment {
+    /// How far the median of normal scores has moved, in the unit of the scores.
+    #[serde(serialize_with = "crate::finite::only")]
+    pub offset: f64,
+    /// How many times as wide their spread is.
+    #[serde(serialize_with = "crate::finite::only")]
+    pub factor: f64,
+    /// Who or what adjusted it: `environment`.
+    pub by: String,
+    /// Since when it holds.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub since: Timestamp,
+}
+
+/// A level being learnt anew.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Relearning {
+    /// Since when.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub since: Timestamp,
+    /// The scores heard since then, oldest first.
+    #[serde(serialize_with = "crate::finite::only")]
+    pub scores: Vec<f64>,
+    /// How many are needed.
+    pub needed: u32,
 }
 
 /// The drift window in progress.

@@ -23,6 +23,8 @@ pub const SCORES: &str = "audio.scores";
 pub const ALERTS: &str = "audio.alerts";
 /// Drift statistics, one a machine and window.
 pub const DRIFT: &str = "audio.drift";
+/// What people, and the environment, have changed about how a machine is judged.
+pub const AUDIT: &str = "audio.audit";
 /// Records that could not be processed.
 pub const DEAD_LETTERS: &str = "audio.dead-letters";
 /// What people said of alerts.
@@ -41,12 +43,18 @@ pub const DEFAULT_PARTITIONS: i32 = 8;
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// Every topic. All have the same partition count, because a worker writes to the partition number it read from.
-pub const ALL: [Topic; 9] = [
+pub const ALL: [Topic; 10] = [
     Topic { name: CHUNKS, purpose: "sound as it came from the microphone", compacted: false, retention_ms: DAY_MS },
     Topic { name: FEATURES, purpose: "log-mel spectrograms", compacted: false, retention_ms: DAY_MS },
     Topic { name: SCORES, purpose: "one score a chunk", compacted: false, retention_ms: 30 * DAY_MS },
     Topic { name: ALERTS, purpose: "changes of a machine's state", compacted: false, retention_ms: 90 * DAY_MS },
     Topic { name: DRIFT, purpose: "drift statistics", compacted: false, retention_ms: 90 * DAY_MS },
+    Topic {
+        name: AUDIT,
+        purpose: "what people have changed about how a machine is judged",
+        compacted: false,
+        retention_ms: -1,
+    },
     Topic {
         name: DEAD_LETTERS,
         purpose: "records that could not be processed",

@@ -1,6 +1,6 @@
 //! Messages as earlier versions wrote them are still read: topics keep theirs for months, the changelog for good.
 
-use auscult_schemas::{Alert, AlertKind, JsonMessage, Score, ScorerState};
+use auscult_schemas::{Alert, AlertKind, JsonMessage, MachineState, Score, ScorerState};
 
 use crate::json_schemas::validator;
 
@@ -35,4 +35,10 @@ fn a_changelog_record_that_knows_neither_run_nor_sensors_is_read_and_written_as_
     let state: ScorerState = read("scorer-state", STATE);
     assert!(state.deviation.is_none() && state.sensors.is_empty());
     assert_eq!(state.encode().unwrap(), STATE);
+}
+
+#[test]
+fn a_machine_that_earlier_versions_called_unknown_is_learning() {
+    let earlier = String::from_utf8(STATE.to_vec()).unwrap().replace(r#""state":"alarm""#, r#""state":"unknown""#);
+    assert_eq!(ScorerState::decode(earlier.as_bytes()).unwrap().alert.state, MachineState::Learning);
 }

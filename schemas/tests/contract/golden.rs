@@ -1,8 +1,8 @@
 //! The golden messages are what the code writes, and what it reads.
 
 use auscult_schemas::{
-    Alert, DeadLetter, Drift, Envelope, Features, Headers, JsonMessage, Label, ModelAssignment, RecordCoordinates,
-    Score, ScorerState,
+    Alert, Audit, Control, DeadLetter, Drift, Envelope, Features, Headers, JsonMessage, Label, ModelAssignment,
+    RecordCoordinates, Score, ScorerState,
 };
 use bytes::Bytes;
 use serde_json::Value;
@@ -60,6 +60,11 @@ fn golden_json_messages_read_back_as_they_were_written_and_fit_their_schema() {
     holds::<Score>("score", "score", &samples::score());
     holds::<Alert>("alert", "alert", &samples::alert());
     holds::<Alert>("alert-sensor", "alert", &samples::sensor_alert());
+    holds::<Alert>("alert-environment", "alert", &samples::environment_alert());
+    holds::<Control>("control", "control", &samples::control(samples::set_threshold()));
+    let acknowledge = samples::control(auscult_schemas::ControlAction::Acknowledge);
+    holds::<Control>("control-acknowledge", "control", &acknowledge);
+    holds::<Audit>("audit", "audit", &samples::audit());
     holds::<Drift>("drift", "drift", &samples::drift());
     holds::<Label>("label", "label", &samples::label());
     holds::<ScorerState>("scorer-state", "scorer-state", &samples::scorer_state());
@@ -77,10 +82,7 @@ fn has_null(value: &Value) -> bool {
 
 #[test]
 fn a_state_without_any_history_reads_back_as_written() {
-    let mut fresh = samples::scorer_state();
-    fresh.alert = Default::default();
-    fresh.drift = Default::default();
-    (fresh.deviation, fresh.sensors) = (None, Vec::new());
+    let fresh = ScorerState::new(samples::machine(), samples::model());
     let value = fresh.encode().unwrap();
     assert_eq!(ScorerState::decode(&value).unwrap(), fresh);
     validator("scorer-state").validate(&serde_json::from_slice(&value).unwrap()).unwrap();

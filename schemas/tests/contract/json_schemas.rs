@@ -1,7 +1,8 @@
 //! The JSON Schema files are what the types say.
 
 use auscult_schemas::{
-    Alert, DeadLetter, DeadLetterCode, Drift, FeatureSpec, FeaturesMetadata, Label, ModelAssignment, Score, ScorerState,
+    Alert, Audit, Control, DeadLetter, DeadLetterCode, Drift, FeatureSpec, FeaturesMetadata, Label, ModelAssignment,
+    Score, ScorerState,
 };
 use jsonschema::Validator;
 use schemars::{JsonSchema, generate::SchemaSettings};
@@ -72,6 +73,8 @@ fn all() -> Vec<(&'static str, Value)> {
         ("score", schema::<Score>("score", "A score")),
         ("alert", schema::<Alert>("alert", "An alert")),
         ("drift", schema::<Drift>("drift", "A drift report")),
+        ("control", schema::<Control>("control", "A control message")),
+        ("audit", schema::<Audit>("audit", "An audit record")),
         ("label", schema::<Label>("label", "A label")),
         ("model-assignment", schema::<ModelAssignment>("model-assignment", "A model's assignment to a machine")),
         ("scorer-state", schema::<ScorerState>("scorer-state", "A scoring worker's memory of a machine")),

@@ -1,10 +1,11 @@
 //! One message of each kind, as its producer would send it.
 
 use auscult_schemas::{
-    Alert, AlertKind, AlertMemory, BandMemory, ChunkId, DeadLetter, DeadLetterCode, DeviatingBand, DeviationMemory,
-    Drift, DriftMemory, Envelope, FeatureSpec, Features, FeaturesMetadata, Headers, JsonMessage, Label, MachineId,
-    MachineState, ModelAssignment, ModelId, ModelRef, QualityFlag, RecordCoordinates, Score, ScorerState, SensorFault,
-    SensorMemory, StageTimings, TimeCourse, Verdict, topics,
+    Alert, AlertKind, AlertMemory, Audit, AuditAction, BandMemory, ChunkId, Classification, Control, ControlAction,
+    DeadLetter, DeadLetterCode, DeviatingBand, DeviationMemory, Drift, DriftMemory, Envelope, EnvironmentChange,
+    FeatureSpec, Features, FeaturesMetadata, Headers, JsonMessage, Judging, Label, MachineId, MachineState,
+    ModelAssignment, ModelId, ModelRef, QualityFlag, RecordCoordinates, Relearning, Score, ScorerState, SensorFault,
+    SensorMemory, StageTimings, Standing, ThresholdAdjustment, ThresholdEdit, TimeCourse, Verdict, topics,
 };
 use bytes::Bytes;
 
@@ -50,6 +51,10 @@ pub fn all() -> Vec<Sample> {
         json("score", topics::SCORES, &score()),
         json("alert", topics::ALERTS, &alert()),
         json("alert-sensor", topics::ALERTS, &sensor_alert()),
+        json("alert-environment", topics::ALERTS, &environment_alert()),
+        control_record("control", topics::CHUNKS, &control(set_threshold())),
+        control_record("control-acknowledge", topics::FEATURES, &control(ControlAction::Acknowledge)),
+        json("audit", topics::AUDIT, &audit()),
         json("drift", topics::DRIFT, &drift()),
         json("label", topics::LABELS, &label()),
         json("scorer-state", topics::SCORER_STATE, &scorer_state()),
@@ -71,6 +76,12 @@ fn sample(
 fn json<T: JsonMessage>(folder: &'static str, topic: &'static str, message: &T) -> Sample {
     let event_type = T::EVENT_TYPE.expect("a message of its own");
     sample(folder, topic, envelope(event_type, Envelope::JSON).headers(), "value.json", message.encode().unwrap())
+}
+
+/// A control message says by its content type that it is one.
+fn control_record(folder: &'static str, topic: &'static str, message: &Control) -> Sample {
+    let headers = envelope(Envelope::CONTROL, Envelope::CONTROL_JSON).headers();
+    sample(folder, topic, headers, "value.json", message.encode().unwrap())
 }
 
 pub fn machine() -> MachineId {
@@ -187,6 +198,7 @@ pub fn score() -> Score {
         p_value: 0.0004,
         health_index: Some(21.5),
         threshold: 12.25,
+        threshold_by: Some("night shift".to_owned()),
         anomalous: true,
         state: MachineState::Alarm,
         previous_state: MachineState::Healthy,
@@ -213,6 +225,11 @@ pub fn alert() -> Alert {
         state: score.state,
         previous_state: score.previous_state,
         previous_since: Some("2026-03-02T00:00:00Z".parse().unwrap()),
+        previous_seconds: Some(1_058_704.25),
+        classification: Some(Classification::Persistent),
+        muted: true,
+        by: None,
+        environment: None,
         since: "2026-03-14T06:04:44.25Z".parse().unwrap(),
         chunk_id: score.chunk_id,
         score: Some(score.score),
@@ -233,6 +250,9 @@ pub fn sensor_alert() -> Alert {
         state: MachineState::Alarm,
         previous_state: MachineState::Alarm,
         previous_since: None,
+        previous_seconds: None,
+        classification: None,
+        muted: false,
         score: None,
         p_value: None,
         bands: Vec::new(),
@@ -240,6 +260,74 @@ pub fn sensor_alert() -> Alert {
         sensors_well_again: vec![1],
         explanation: Some("microphone 2 hears again; at fault: microphone 3: clipped".to_owned()),
         ..alert()
+    }
+}
+
+pub fn environment_alert() -> Alert {
+    Alert {
+        id: format!("{}/environment", alert().id),
+        kind: AlertKind::Environment,
+        machine: MachineId::new("plant/hall-2").unwrap(),
+        state: MachineState::Warning,
+        previous_state: MachineState::Healthy,
+        previous_since: None,
+        previous_seconds: None,
+        classification: None,
+        muted: false,
+        environment: Some(EnvironmentChange {
+            environment: "plant/hall-2".to_owned(),
+            machines_affected: 11,
+            machines_heard: 12,
+            since: "2026-03-14T06:04:44.25Z".parse().unwrap(),
+        }),
+        score: None,
+        p_value: None,
+        bands: Vec::new(),
+        explanation: Some("11 of 12 machines of plant/hall-2 sound otherwise, since 06:04 UTC".to_owned()),
+        ..alert()
+    }
+}
+
+pub fn set_threshold() -> ControlAction {
+    ControlAction::SetThreshold { threshold: Some(14.5), factor: None }
+}
+
+pub fn control(action: ControlAction) -> Control {
+    Control {
+        machine: machine(),
+        id: Some("shift-book-4711".to_owned()),
+        by: "night shift".to_owned(),
+        at: Some("2026-03-14T06:04:58Z".parse().unwrap()),
+        action,
+    }
+}
+
+pub fn audit() -> Audit {
+    let before = Judging {
+        state: MachineState::Alarm,
+        threshold: 12.25,
+        threshold_by: None,
+        muted: true,
+        muted_until: Some("2026-03-14T14:00:00Z".parse().unwrap()),
+        maintenance_until: None,
+    };
+    Audit {
+        id: "fan-07/3/1208/control".to_owned(),
+        machine: machine(),
+        time: "2026-03-14T06:04:58Z".parse().unwrap(),
+        by: "night shift".to_owned(),
+        control_id: Some("shift-book-4711".to_owned()),
+        action: AuditAction::Control(set_threshold()),
+        after: Judging { threshold: 14.5, threshold_by: Some("night shift".to_owned()), ..before.clone() },
+        before,
+    }
+}
+
+fn standing() -> Standing {
+    Standing {
+        by: "night shift".to_owned(),
+        since: "2026-03-14T06:00:00Z".parse().unwrap(),
+        until: Some("2026-03-14T14:00:00Z".parse().unwrap()),
     }
 }
 
@@ -285,6 +373,12 @@ pub fn scorer_state() -> ScorerState {
             since: Some("2026-03-14T06:04:44.25Z".parse().unwrap()),
             streak: 0,
             streak_since: None,
+            recent: 0b11,
+            anomalous_at: vec!["2026-03-14T06:04:54.25Z".parse().unwrap(), "2026-03-14T06:05:04.25Z".parse().unwrap()],
+            decided: 2,
+            resumes: Some(MachineState::Healthy),
+            classification: Some(Classification::Persistent),
+            alarmed_at: Some("2026-03-14T06:04:44.25Z".parse().unwrap()),
         },
         drift: DriftMemory {
             window_start: Some("2026-03-14T06:04:54.25Z".parse().unwrap()),
@@ -307,6 +401,29 @@ pub fn scorer_state() -> ScorerState {
             streak: 1,
             streak_since: Some("2026-03-14T06:05:04.25Z".parse().unwrap()),
         }],
+        channels: Some(3),
+        last_heard: Some("2026-03-14T06:05:04.25Z".parse().unwrap()),
+        cadence_s: Some(10.0),
+        threshold: Some(ThresholdEdit {
+            threshold: Some(14.5),
+            factor: None,
+            by: "night shift".to_owned(),
+            since: "2026-03-14T06:00:00Z".parse().unwrap(),
+        }),
+        adjustment: Some(ThresholdAdjustment {
+            offset: 1.5,
+            factor: 1.25,
+            by: "environment".to_owned(),
+            since: "2026-03-13T18:00:00Z".parse().unwrap(),
+        }),
+        relearning: Some(Relearning {
+            since: "2026-03-14T06:00:00Z".parse().unwrap(),
+            scores: vec![4.5, 4.25],
+            needed: 24,
+        }),
+        mute: Some(standing()),
+        maintenance: Some(standing()),
+        acknowledged: Some(Standing { until: None, ..standing() }),
     }
 }
 

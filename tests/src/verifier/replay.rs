@@ -127,6 +127,7 @@ impl Replay {
             p_value: 1.0,
             health_index: None,
             threshold: model.manifest().calibration.threshold,
+            threshold_by: None,
             anomalous: false,
             state: MachineState::SensorFault,
             previous_state: observation.previous_state,

@@ -3,13 +3,13 @@
 //!
 //! ```text
 //!             raise_after anomalous in a row            clear_after normal in a row
-//!   Unknown ──────────────────────────────► Alarm ◄─────────────────────────────► Healthy
+//!   Learning ──────────────────────────────► Alarm ◄─────────────────────────────► Healthy
 //!      └───────────────── clear_after normal in a row ───────────────────────────────▲
 //! ```
 
 use auscult_schemas::{
-    Alert, AlertKind, AlertMemory, ChunkId, DeviatingBand, Drift, MachineId, MachineState, ModelRef, ScorerState,
-    SensorFault,
+    Alert, AlertKind, AlertMemory, ChunkId, Classification, DeviatingBand, Drift, MachineId, MachineState, ModelRef,
+    ScorerState, SensorFault,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -121,17 +121,7 @@ pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &W
 }
 
 fn fresh(heard: &Heard<'_>) -> ScorerState {
-    ScorerState {
-        version: ScorerState::VERSION,
-        machine: heard.machine.clone(),
-        model: heard.model.clone(),
-        chunks: 0,
-        recent_scores: Vec::new(),
-        alert: AlertMemory::default(),
-        drift: auscult_schemas::DriftMemory::default(),
-        deviation: None,
-        sensors: Vec::new(),
-    }
+    ScorerState::new(heard.machine.clone(), heard.model.clone())
 }
 
 fn advance_alert(
@@ -154,10 +144,10 @@ fn advance_alert(
         memory.streak_since = None;
         return None;
     }
-    // From a decided state only one change is possible. From `Unknown` there are two, and a streak towards one ends with the first chunk
+    // From a decided state only one change is possible. From `Learning` there are two, and a streak towards one ends with the first chunk
     // that speaks for the other.
     let previous_was_anomalous = previous_score.map(|score| score > judgement.threshold);
-    if memory.state == MachineState::Unknown && previous_was_anomalous != Some(judgement.anomalous) {
+    if memory.state == MachineState::Learning && previous_was_anomalous != Some(judgement.anomalous) {
         memory.streak = 0;
         memory.streak_since = None;
     }
@@ -167,7 +157,7 @@ fn advance_alert(
         return None;
     }
     let previous_state = memory.state;
-    *memory = AlertMemory { state: target, since: Some(heard.time), streak: 0, streak_since: None };
+    *memory = AlertMemory { state: target, since: Some(heard.time), ..AlertMemory::default() };
     Some(explained(Alert {
         id: heard.id.to_owned(),
         kind: AlertKind::Machine,
@@ -176,6 +166,11 @@ fn advance_alert(
         state: target,
         previous_state,
         previous_since: (!first_heard).then_some(known_since),
+        previous_seconds: (!first_heard).then(|| heard.time.duration_since(known_since).as_secs_f64()),
+        classification: (target == MachineState::Alarm).then_some(Classification::Persistent),
+        muted: false,
+        by: None,
+        environment: None,
         since: streak_since,
         chunk_id: heard.chunk_id.clone(),
         score: Some(judgement.score),
@@ -204,6 +199,11 @@ fn advance_sensors(state: &mut ScorerState, heard: &Heard<'_>, policy: &AlertPol
         state: state_of(&state.sensors),
         previous_state,
         previous_since: None,
+        previous_seconds: None,
+        classification: None,
+        muted: false,
+        by: None,
+        environment: None,
         since: change.since,
         chunk_id: heard.chunk_id.clone(),
         score: None,

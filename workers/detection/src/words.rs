@@ -114,6 +114,7 @@ pub fn alert(alert: &Alert) -> String {
     let since = time(alert.since, alert.time);
     match (alert.kind, alert.state) {
         (AlertKind::Sensor, _) => sensor_alert(alert, &since),
+        (AlertKind::Environment, _) => environment_alert(alert, &since),
         (AlertKind::Machine, MachineState::Alarm) if alert.bands.is_empty() => {
             format!("{}, since {since}", deviation(&[], None, None))
         }
@@ -126,6 +127,20 @@ pub fn alert(alert: &Alert) -> String {
             format!("sounds as in training since {since}{after}")
         }
     }
+}
+
+fn environment_alert(alert: &Alert, since: &str) -> String {
+    let Some(change) = &alert.environment else { return format!("the environment has changed, since {since}") };
+    let place = match change.environment.as_str() {
+        "" => String::new(),
+        environment => format!(" of {environment}"),
+    };
+    format!(
+        "{} of {} machines{place} sound otherwise, since {}",
+        change.machines_affected,
+        change.machines_heard,
+        time(change.since, alert.time)
+    )
 }
 
 fn sensor_alert(alert: &Alert, since: &str) -> String {

@@ -78,8 +78,8 @@ fn three_anomalous_chunks_raise_an_alarm_and_five_normal_ones_clear_it() {
     let observations = run(&heard, &WatchPolicy::default());
     let alerts: Vec<_> = observations.iter().enumerate().filter_map(|(i, o)| Some((i, o.alert.clone()?))).collect();
     let changes: Vec<_> = alerts.iter().map(|(i, alert)| (*i, alert.previous_state, alert.state)).collect();
-    use MachineState::{Alarm, Healthy, Unknown};
-    assert_eq!(changes, [(4, Unknown, Healthy), (7, Healthy, Alarm), (12, Alarm, Healthy)]);
+    use MachineState::{Alarm, Healthy, Learning};
+    assert_eq!(changes, [(4, Learning, Healthy), (7, Healthy, Alarm), (12, Alarm, Healthy)]);
 
     let alarm = &alerts[1].1;
     assert_eq!(alarm.since, time(5));
@@ -94,7 +94,7 @@ fn three_anomalous_chunks_raise_an_alarm_and_five_normal_ones_clear_it() {
 fn the_first_chunk_ever_has_no_state_before_it() {
     let policy = WatchPolicy { alert: AlertPolicy { raise_after: 1, clear_after: 1 }, ..WatchPolicy::default() };
     let alert = run(&[true], &policy)[0].alert.clone().unwrap();
-    assert_eq!((alert.previous_state, alert.previous_since), (MachineState::Unknown, None));
+    assert_eq!((alert.previous_state, alert.previous_since), (MachineState::Learning, None));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_state_of_another_layout_is_not_misread_but_started_anew() {
     let mut before = run(&[true; 10], &policy)[9].state.clone();
     before.version += 1;
     let after = observe(Some(&before), 10, &judgement(false, 0.0), "v1", &policy);
-    assert_eq!(after.previous_state, MachineState::Unknown);
+    assert_eq!(after.previous_state, MachineState::Learning);
     assert_eq!((after.state.chunks, after.state.version), (1, ScorerState::VERSION));
 }
 
@@ -165,7 +165,7 @@ proptest! {
     ) {
         let policy = WatchPolicy { alert: AlertPolicy { raise_after, clear_after }, ..WatchPolicy::default() };
         let observations = run(&heard, &policy);
-        let mut expected = MachineState::Unknown;
+        let mut expected = MachineState::Learning;
         for (index, observation) in observations.iter().enumerate() {
             prop_assert_eq!(observation.previous_state, expected);
             let speaks_for = if heard[index] { MachineState::Alarm } else { MachineState::Healthy };

@@ -274,6 +274,7 @@ impl ScoringStage {
             p_value: judgement.map_or(1.0, |judgement| judgement.p_value),
             health_index: judgement.map(|judgement| judgement.health_index),
             threshold: model.manifest.calibration.threshold,
+            threshold_by: None,
             anomalous: judgement.is_some_and(|judgement| judgement.anomalous),
             state: judgement.map_or(MachineState::SensorFault, |_| observation.state.alert.state),
             previous_state: observation.previous_state,
@@ -320,13 +321,7 @@ impl ScoringStage {
             self.scoring_metrics.anomalous_chunks.inc();
         }
         if score.state != score.previous_state && score.state != MachineState::SensorFault {
-            let state = match score.state {
-                MachineState::Alarm => "alarm",
-                MachineState::Healthy => "healthy",
-                MachineState::Unknown => "unknown",
-                MachineState::SensorFault => unreachable!("it is no state of the machine's own"),
-            };
-            self.scoring_metrics.state_changes.with_label_values(&[state]).inc();
+            self.scoring_metrics.state_changes.with_label_values(&[score.state.as_str()]).inc();
         }
         let age = Timestamp::now().duration_since(recorded).as_secs_f64();
         if age >= 0.0 {

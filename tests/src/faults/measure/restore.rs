@@ -69,15 +69,22 @@ pub fn restore() -> Result<()> {
 fn state(number: u32, rng: &mut SmallRng) -> Result<ScorerState> {
     let now = Timestamp::now();
     let mut scores = |count: usize| (0..count).map(|_| rng.random_range(1.0..20.0)).collect::<Vec<f64>>();
+    let machine = MachineId::new(format!("plant-7/hall-{}/fan-{number:05}", number % 17))?;
+    let model = ModelRef { id: auscult_schemas::ModelId("fan".to_owned()), version: "0123456789ab".to_owned() };
     Ok(ScorerState {
-        version: ScorerState::VERSION,
-        machine: MachineId::new(format!("plant-7/hall-{}/fan-{number:05}", number % 17))?,
-        model: ModelRef { id: auscult_schemas::ModelId("fan".to_owned()), version: "0123456789ab".to_owned() },
         chunks: u64::from(number) + 1_000,
         recent_scores: scores(ScorerState::RECENT_SCORES),
-        alert: AlertMemory { state: MachineState::Healthy, since: Some(now), streak: 1, streak_since: Some(now) },
+        alert: AlertMemory {
+            state: MachineState::Healthy,
+            since: Some(now),
+            streak: 1,
+            streak_since: Some(now),
+            ..AlertMemory::default()
+        },
         drift: DriftMemory { window_start: Some(now), scores: scores(49), band_sum_db: scores(64) },
-        deviation: None,
-        sensors: Vec::new(),
+        channels: Some(1),
+        last_heard: Some(now),
+        cadence_s: Some(10.0),
+        ..ScorerState::new(machine, model)
     })
 }

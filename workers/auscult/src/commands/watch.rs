@@ -163,9 +163,14 @@ fn score_line(score: &Score, is_coloured: bool) -> String {
 fn alert_line(alert: &Alert, is_coloured: bool) -> String {
     let what = match alert.state {
         _ if alert.kind == AlertKind::Sensor => paint("SENSOR", "35", is_coloured),
+        _ if alert.kind == AlertKind::Environment => paint("PLACE", "33", is_coloured),
         MachineState::Alarm => paint("ALARM", "1;31", is_coloured),
         MachineState::Healthy => paint("HEALTHY", "32", is_coloured),
-        MachineState::Unknown => format!("{:<10}", "UNKNOWN"),
+        MachineState::Warning => paint("WARNING", "33", is_coloured),
+        MachineState::Acknowledged => paint("ACK", "36", is_coloured),
+        MachineState::Maintenance => paint("MAINTAINED", "36", is_coloured),
+        MachineState::Silent => paint("SILENT", "35", is_coloured),
+        MachineState::Learning => format!("{:<10}", "LEARNING"),
         MachineState::SensorFault => paint("SENSOR", "35", is_coloured),
     };
     let score = alert.score.map_or("–".to_owned(), |score| format!("{score:.3}"));

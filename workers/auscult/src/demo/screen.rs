@@ -104,10 +104,11 @@ fn draw_machines(frame: &mut Frame<'_>, area: Rect, view: &DemoView, lines_a_mac
 
 fn state_style(state: MachineState) -> Style {
     match state {
-        MachineState::Unknown => DIM,
+        MachineState::Learning => DIM,
         MachineState::Healthy => Style::new().fg(Color::Green),
         MachineState::Alarm => Style::new().fg(Color::Red).add_modifier(Modifier::BOLD),
-        MachineState::SensorFault => Style::new().fg(Color::Yellow),
+        MachineState::Warning | MachineState::SensorFault | MachineState::Silent => Style::new().fg(Color::Yellow),
+        MachineState::Acknowledged | MachineState::Maintenance => Style::new().fg(Color::Cyan),
     }
 }
 
@@ -202,7 +203,7 @@ fn log_line(line: &AlertLine) -> Line<'static> {
 mod tests {
     use std::time::Duration;
 
-    use MachineState::{Alarm, Healthy, Unknown};
+    use MachineState::{Alarm, Healthy, Learning};
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
     use ratatui::buffer::Buffer;
@@ -220,7 +221,7 @@ mod tests {
         };
         for step in 0..40 {
             let grown = (f64::from(step) - 20.0).max(0.0) / 8.0;
-            let (previous, now) = if step == 0 { (Unknown, Healthy) } else { (Healthy, Healthy) };
+            let (previous, now) = if step == 0 { (Learning, Healthy) } else { (Healthy, Healthy) };
             for id in ["fan-2", "pump-1", "pump-2", "valve-1", "valve-2"] {
                 view.hear(&score(id, 1.4, now, previous), id.split('-').next().unwrap(), Truth::Normal);
             }

@@ -190,7 +190,7 @@ impl MachineTally {
 
 #[cfg(test)]
 mod tests {
-    use MachineState::{Alarm, Healthy, Unknown};
+    use MachineState::{Alarm, Healthy, Learning};
 
     use super::*;
     use crate::demo::view::samples::{faulty, score};
@@ -202,13 +202,13 @@ mod tests {
         let mut add = |machine, value, state, previous, truth: &Truth| {
             tally.add(&score(machine, value, state, previous), truth, 2.0)
         };
-        add("fan-1", 1.0, Healthy, Unknown, &Truth::Normal);
+        add("fan-1", 1.0, Healthy, Learning, &Truth::Normal);
         add("fan-1", 3.0, Healthy, Healthy, &Truth::Normal);
         add("fan-1", 1.5, Healthy, Healthy, &wear);
         add("fan-1", 3.0, Healthy, Healthy, &wear);
         add("fan-1", 4.0, Alarm, Healthy, &wear);
         add("fan-1", 4.0, Alarm, Alarm, &wear);
-        add("fan-2", 1.0, Healthy, Unknown, &Truth::Normal);
+        add("fan-2", 1.0, Healthy, Learning, &Truth::Normal);
 
         let fan = &tally.machines()["fan-1"];
         assert_eq!((fan.onset, fan.alarm, fan.delay()), (Some(3), Some(5), Some(2)));
@@ -229,8 +229,8 @@ mod tests {
     #[test]
     fn a_missed_fault_and_a_needless_alarm_are_called_so() {
         let mut tally = Tally::default();
-        tally.add(&score("deaf", 1.0, Healthy, Unknown), &faulty("leak"), 1.0);
-        tally.add(&score("nervous", 9.0, Alarm, Unknown), &Truth::Normal, 1.0);
+        tally.add(&score("deaf", 1.0, Healthy, Learning), &faulty("leak"), 1.0);
+        tally.add(&score("nervous", 9.0, Alarm, Learning), &Truth::Normal, 1.0);
         let summary = tally.summary(Duration::from_secs(1));
         assert!(summary.contains("never: missed"), "{summary}");
         assert!(summary.contains("none due, and once needlessly"), "{summary}");
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn several_faults_of_one_machine_are_counted_apart() {
         let mut tally = Tally::default();
-        tally.add(&score("compressor", 9.0, Alarm, Unknown), &faulty("bearing"), 3.0);
+        tally.add(&score("compressor", 9.0, Alarm, Learning), &faulty("bearing"), 3.0);
         tally.add(&score("compressor", 1.0, Alarm, Alarm), &faulty("inlet valve"), 3.0);
         let summary = tally.summary(Duration::from_secs(1));
         assert!(summary.contains("2 faults") && summary.contains("at the first faulty chunk"), "{summary}");

@@ -8,9 +8,13 @@ use super::Truth;
 /// A state's sign and name: told apart by shape and case, not by colour alone.
 pub(super) fn state(state: MachineState) -> (&'static str, &'static str) {
     match state {
-        MachineState::Unknown => ("·", "listening"),
+        MachineState::Learning => ("·", "listening"),
         MachineState::Healthy => ("✓", "healthy"),
+        MachineState::Warning => ("△", "warning"),
         MachineState::Alarm => ("▲", "ALARM"),
+        MachineState::Acknowledged => ("▴", "acknowledged"),
+        MachineState::Maintenance => ("⚒", "maintenance"),
+        MachineState::Silent => ("…", "silent"),
         MachineState::SensorFault => ("?", "sensor fault"),
     }
 }

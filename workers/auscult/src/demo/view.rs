@@ -102,7 +102,7 @@ impl MachineView {
         Self {
             id: id.into(),
             kind: kind.into(),
-            state: MachineState::Unknown,
+            state: MachineState::Learning,
             score: None,
             threshold: f64::NAN,
             p_value: f64::NAN,
@@ -229,6 +229,7 @@ pub(super) mod samples {
             p_value: 0.25,
             health_index: Some(100.0 - 25.0 * score),
             threshold: 2.0,
+            threshold_by: None,
             anomalous: score > 2.0,
             state,
             previous_state: previous,
@@ -256,7 +257,7 @@ pub(super) mod samples {
 
 #[cfg(test)]
 mod tests {
-    use MachineState::{Alarm, Healthy, Unknown};
+    use MachineState::{Alarm, Healthy, Learning};
 
     use super::samples::{faulty, score};
     use super::*;
@@ -279,7 +280,7 @@ mod tests {
     #[test]
     fn only_changes_into_and_out_of_alarm_are_logged() {
         let mut view = DemoView::default();
-        assert!(view.hear(&score("fan-1", 1.0, Healthy, Unknown), "fan", Truth::Normal).is_none());
+        assert!(view.hear(&score("fan-1", 1.0, Healthy, Learning), "fan", Truth::Normal).is_none());
         let raised = view.hear(&score("fan-1", 5.0, Alarm, Healthy), "fan", faulty("bearing wear")).unwrap();
         assert_eq!((raised.chunk, raised.ratio, raised.state), (2, 2.5, Alarm));
         assert!(view.hear(&score("fan-1", 5.0, Alarm, Alarm), "fan", faulty("bearing wear")).is_none());

@@ -101,7 +101,7 @@ fn a_chunk_that_no_microphone_heard_has_a_score_and_no_verdict() {
     assert!(alerts.is_empty(), "one chunk is no report yet");
     assert_eq!(score.health_index, None, "a machine that nobody hears is not healthy");
     assert_eq!(score.explanation.as_deref(), Some("not judged: microphone 1: silent; microphone 2: silent"));
-    assert_eq!((score.state, score.previous_state), (MachineState::SensorFault, MachineState::Unknown));
+    assert_eq!((score.state, score.previous_state), (MachineState::SensorFault, MachineState::Learning));
     assert_eq!((score.anomalous, score.score, score.channel_scores.len(), score.p_value), (false, 0.0, 0, 1.0));
     assert_eq!(score.sensor_faults.len(), 2);
     assert_eq!(bench.metrics.sensor_faults.with_label_values(&["silent"]).get(), 2);
@@ -167,7 +167,7 @@ fn a_machine_that_nobody_hears_any_more_is_reported_so_and_goes_on_as_it_was() {
         alerts.extend(bench.hear(1, faulty).1);
     }
     let own = bench.states.values().next().unwrap().alert.state;
-    assert_ne!(own, MachineState::Unknown, "or the test could not fail");
+    assert_ne!(own, MachineState::Learning, "or the test could not fail");
     let changes: Vec<_> = alerts.iter().map(|alert| (alert.previous_state, alert.state)).collect();
     assert_eq!(changes, [(own, MachineState::SensorFault), (MachineState::SensorFault, own)]);
     assert!(alerts[0].explanation.as_deref().unwrap().ends_with("nothing can be said of it"), "{:?}", alerts[0]);
@@ -178,10 +178,10 @@ fn a_sensor_of_a_machine_that_was_never_heard_is_reported_too() {
     let mut bench = Bench::start();
     let alerts: Vec<Alert> = (0..4).flat_map(|_| bench.hear(1, &[0]).1).collect();
     assert_eq!(alerts.len(), 1, "{alerts:?}");
-    assert_eq!((alerts[0].previous_state, alerts[0].state), (MachineState::Unknown, MachineState::SensorFault));
+    assert_eq!((alerts[0].previous_state, alerts[0].state), (MachineState::Learning, MachineState::SensorFault));
     let (heard, _) = bench.hear(1, &[]);
     assert_eq!(bench.states.values().next().unwrap().chunks, 1, "only what was judged counts");
-    assert_eq!(heard.previous_state, MachineState::Unknown);
+    assert_eq!(heard.previous_state, MachineState::Learning);
 }
 
 #[test]
