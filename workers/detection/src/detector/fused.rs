@@ -1,14 +1,10 @@
 //! The fused Mahalanobis distances as a detector.
 
 use auscult_schemas::FeatureSpec;
-use ndarray::ArrayView2;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Backend, Detector, Examined, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training, doubles, geometric_mean,
-};
-use crate::forward::Segment;
+use super::by_channel::ChannelScorer;
+use super::{Backend, Detector, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training, doubles};
 use crate::fused::{Cycle, CycleParameters, FusedDetector, Look, Mahalanobis, Part, PartParameters, Pooling};
 use crate::package::invalid;
 use crate::{Calibration, DetectionError, Manifest, TrainingEvent};
@@ -124,8 +120,7 @@ impl Detector for FusedDetector {
     }
 
     fn scorer(&self, manifest: &Manifest, _backend: Backend<'_>) -> Result<Box<dyn Scorer>, DetectionError> {
-        // A few dot products a clip: on no device would they be faster.
-        Ok(Box::new(FusedScorer { detector: self.clone(), mels: manifest.feature_spec.n_mels }))
+        Ok(Box::new(ChannelScorer { detector: self.clone(), mels: manifest.feature_spec.n_mels }))
     }
 
     fn summary(&self) -> Option<(&'static str, String)> {
@@ -147,24 +142,4 @@ const CYCLE_BANDS: &str = "cycle.bands";
 /// A part's tensors: mean, deviation, precision.
 fn part_names(part: usize) -> [String; 3] {
     ["mean", "deviation", "precision"].map(|what| format!("parts.{part:02}.{what}"))
-}
-
-struct FusedScorer {
-    detector: FusedDetector,
-    mels: usize,
-}
-
-impl Scorer for FusedScorer {
-    fn examine(&self, channels: &[Segment<'_>]) -> Result<Vec<Examined>, DetectionError> {
-        let of_channel = |channel: &Segment<'_>| {
-            let spectrogram = ArrayView2::from_shape((channel.len() / self.mels, self.mels), channel);
-            self.detector.examine(spectrogram.expect("a checked clip's channel holds whole frames"))
-        };
-        Ok(channels.par_iter().map(of_channel).collect())
-    }
-
-    fn combine(&self, channel_scores: &[f64]) -> f64 {
-        // Distances are compared by their ratios.
-        geometric_mean(channel_scores)
-    }
 }

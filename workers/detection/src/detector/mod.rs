@@ -9,6 +9,7 @@
 //! its tensors in the file; training, packages, judging and the command line know it from here.
 
 mod autoencoder;
+mod by_channel;
 mod convolutional;
 mod fused;
 mod network;

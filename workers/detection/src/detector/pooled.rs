@@ -1,12 +1,10 @@
 //! Distances of pooled log-mels as detectors: one kind for each distance.
 
 use auscult_schemas::FeatureSpec;
-use ndarray::ArrayView2;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{Backend, Detector, Examined, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training, geometric_mean};
-use crate::forward::Segment;
+use super::by_channel::ChannelScorer;
+use super::{Backend, Detector, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training};
 use crate::fused::Mahalanobis;
 use crate::package::invalid;
 use crate::pooled::{
@@ -138,8 +136,7 @@ impl<D: PooledKind> Detector for PooledDetector<D> {
     }
 
     fn scorer(&self, manifest: &Manifest, _backend: Backend<'_>) -> Result<Box<dyn Scorer>, DetectionError> {
-        // A few sums a clip: on no device would they be faster.
-        Ok(Box::new(PooledScorer { detector: self.clone(), mels: manifest.feature_spec.n_mels }))
+        Ok(Box::new(ChannelScorer { detector: self.clone(), mels: manifest.feature_spec.n_mels }))
     }
 
     fn summary(&self) -> Option<(&'static str, String)> {
@@ -159,24 +156,4 @@ impl<D: PooledKind> Detector for PooledDetector<D> {
 
 fn prefix(part: usize) -> String {
     format!("parts.{part:02}")
-}
-
-struct PooledScorer<D> {
-    detector: PooledDetector<D>,
-    mels: usize,
-}
-
-impl<D: PooledKind> Scorer for PooledScorer<D> {
-    fn examine(&self, channels: &[Segment<'_>]) -> Result<Vec<Examined>, DetectionError> {
-        let of_channel = |channel: &Segment<'_>| {
-            let spectrogram = ArrayView2::from_shape((channel.len() / self.mels, self.mels), channel);
-            self.detector.examine(spectrogram.expect("a checked clip's channel holds whole frames"))
-        };
-        Ok(channels.par_iter().map(of_channel).collect())
-    }
-
-    fn combine(&self, channel_scores: &[f64]) -> f64 {
-        // Distances are compared by their ratios.
-        geometric_mean(channel_scores)
-    }
 }
