@@ -24,9 +24,9 @@ use super::wording;
 /// The group whose offsets say how far the bridge has got, and its name in metrics.
 const NAME: &str = "auscult-alertmanager";
 const TOPICS: [&str; 2] = [ALERTS, AUDIT];
-/// How long it waits for one more record before it delivers what there is.
+/// For how long it reads before it delivers what there is.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How many records it reads before it delivers.
+/// How many records it reads at most before it delivers.
 const AT_ONCE: usize = 256;
 /// How long the loop may be silent and count as alive: longer than any call to Kafka or Alertmanager.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -139,8 +139,9 @@ impl Bridge<'_> {
                     Err(error) => tracing::warn!(%error, "the group's offsets are not committed"),
                 }
             }
+            let until = Instant::now() + PAUSE;
             for _ in 0..AT_ONCE {
-                let Some(record) = reader.next(PAUSE)? else { break };
+                let Some(record) = reader.next(until.saturating_duration_since(Instant::now()))? else { break };
                 self.read(&mut books, &record, true);
                 advance(&mut reached, &record);
                 is_uncommitted = true;
@@ -150,9 +151,14 @@ impl Bridge<'_> {
                 books.note_all();
                 // Kafka forgets the offsets of a group that nobody commits for.
                 is_uncommitted = true;
-                if offsets.partitions(&TOPICS)? != partitions {
-                    tracing::info!("the topics have got more partitions, which are now read, too");
-                    return Ok(());
+                match offsets.partitions(&TOPICS) {
+                    Ok(now) if now.iter().any(|(topic, count)| partitions.get(topic) < Some(count)) => {
+                        tracing::info!("the topics have got more partitions, which are now read, too");
+                        return Ok(());
+                    }
+                    Ok(_) => {}
+                    // What stands is repeated all the same: that Kafka is away must resolve nothing.
+                    Err(error) => tracing::warn!(%error, "waiting for the brokers"),
                 }
             }
         }

@@ -146,13 +146,17 @@ async fn secured(
     ca_file: Option<&Path>,
 ) -> Result<std::pin::Pin<Box<tokio_openssl::SslStream<TcpStream>>>, String> {
     use openssl::ssl::{SslConnector, SslMethod};
+    use openssl::x509::store::X509StoreBuilder;
 
     let failed = |error: openssl::error::ErrorStack| format!("cannot set TLS up: {error}");
     let mut builder = SslConnector::builder(SslMethod::tls_client()).map_err(failed)?;
-    // An OpenSSL that was built in does not know where this system keeps them.
-    let system = openssl_probe::probe().cert_file;
-    if let Some(file) = ca_file.or(system.as_deref()) {
+    if let Some(file) = ca_file {
+        // These authorities, and no others.
+        builder.set_cert_store(X509StoreBuilder::new().map_err(failed)?.build());
         builder.set_ca_file(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    } else if let Some(file) = openssl_probe::probe().cert_file {
+        // An OpenSSL that was built in does not know where this system keeps them.
+        builder.set_ca_file(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     }
     let tls = builder.build().configure().and_then(|session| session.into_ssl(host)).map_err(failed)?;
     let mut stream = Box::pin(tokio_openssl::SslStream::new(tls, stream).map_err(failed)?);

@@ -45,7 +45,7 @@ pub struct AlertmanagerConfig {
     /// How long Alertmanager keeps an alert that is not sent again: as long as the bridge may be away without its alerts being
     /// resolved falsely. Unit: s. Default: 900, so that a pod may be moved from a node that has died.
     pub hold_secs: u64,
-    /// How long a change of environment is shown. It is an event; nothing says that it is over. Unit: s. Default: 3600.
+    /// How long a change of environment is shown. It is an event; nothing says that it is over. Unit: s. Default: 21600 (6 h).
     pub environment_secs: u64,
     /// How long Alertmanager may take to answer. Unit: s. Default: 10.
     pub timeout_secs: u64,
@@ -67,7 +67,7 @@ impl Default for AlertmanagerConfig {
             url: "http://localhost:9093".to_owned(),
             resend_secs: 60,
             hold_secs: 900,
-            environment_secs: 3600,
+            environment_secs: 21_600,
             timeout_secs: 10,
             bearer_token_file: None,
             username: None,
