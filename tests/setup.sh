@@ -71,6 +71,12 @@ fi
 if ! [[ -x $work/alertmanager/usr/bin/prometheus-alertmanager ]] && ! command -v prometheus-alertmanager >/dev/null; then
     unpack prometheus-alertmanager "$work/alertmanager"
 fi
+# Debian's Alertmanager does not start without its templates at this very place.
+templates=/usr/share/prometheus/alertmanager
+if ! [[ -r $templates/default.tmpl && -r $templates/email.tmpl ]]; then
+    [[ $(id -u) == 0 ]] || fail "as root, run: install -D -m 644 -t $templates $work/alertmanager$templates/*.tmpl"
+    install -D -m 644 -t "$templates" "$work/alertmanager$templates"/*.tmpl
+fi
 
 venv=$work/venv
 if ! "$venv/bin/python" -c 'import numpy, pyarrow' 2>/dev/null; then
