@@ -124,11 +124,11 @@ impl Replay {
             chunk: metadata.chunk.clone(),
             time: envelope.time,
             score: 0.0,
-            p_value: 1.0,
-            health_index: None,
-            threshold: model.manifest().calibration.threshold,
-            threshold_by: None,
-            anomalous: false,
+            p_value: observation.p_value,
+            health_index: observation.health_index,
+            threshold: observation.held.threshold,
+            threshold_by: observation.held.by.clone(),
+            anomalous: observation.anomalous,
             state: MachineState::SensorFault,
             previous_state: observation.previous_state,
             quality: metadata.quality.clone(),
@@ -143,9 +143,8 @@ impl Replay {
             id,
         };
         if let Some(judgement) = judgement {
-            (score.score, score.p_value) = (judgement.score, judgement.p_value);
-            (score.anomalous, score.health_index) = (judgement.anomalous, Some(judgement.health_index));
-            (score.channel_scores, score.time_course) = (judgement.channel_scores, judgement.time_course);
+            (score.score, score.channel_scores) = (judgement.score, judgement.channel_scores);
+            score.time_course = judgement.time_course.filter(|_| observation.anomalous);
             score.state = observation.state.alert.state;
         }
         score.explanation = words::score(&score);
