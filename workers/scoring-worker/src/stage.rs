@@ -16,6 +16,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::census::Census;
 use crate::device_thread::{DeviceThread, Shelf, StartError};
 use crate::healthy_channels::healthy_channels;
 use crate::library::{Entry, Owner, ShelvedModel};
@@ -74,6 +75,7 @@ pub struct ScoringStage {
     unfinished: Vec<(i32, i64)>,
     /// The machines by partition, as the batch before left them; none after one that panicked.
     rosters: Option<Rosters>,
+    census: Census,
 }
 
 impl ScoringStage {
@@ -101,6 +103,7 @@ impl ScoringStage {
             reload: None,
             unfinished: Vec::new(),
             rosters: None,
+            census: Census::default(),
         };
         stage.count_models();
         Ok(stage)
@@ -188,9 +191,11 @@ impl ScoringStage {
         let results = self.score_chunks(records, read(records), memory, &mut rosters);
         self.scoring_metrics.silent_machines.set(rosters.silent());
         self.rosters = Some(rosters);
-        if self.unfinished.len() == records.len() {
+        let is_whole = self.unfinished.len() == records.len();
+        if is_whole {
             self.unfinished.clear();
         }
+        self.census.take(memory, is_whole, &self.scoring_metrics.machines);
         results
     }
 
