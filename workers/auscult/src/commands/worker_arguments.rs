@@ -80,6 +80,7 @@ pub(super) struct KafkaOnly {
     alert: Value,
     drift: Value,
     alertmanager: Value,
+    environment: Value,
 }
 
 impl Validate for KafkaOnly {
