@@ -1,9 +1,11 @@
 //! One file a command: its arguments and help, and `run`.
 
+pub mod alertmanager;
 mod arguments;
 pub mod bearing;
 pub mod bench;
 pub mod config;
+pub mod control;
 pub mod demo;
 pub mod evaluate;
 pub mod explore;

@@ -79,6 +79,8 @@ pub(super) struct KafkaOnly {
     device: Value,
     alert: Value,
     drift: Value,
+    alertmanager: Value,
+    environment: Value,
 }
 
 impl Validate for KafkaOnly {

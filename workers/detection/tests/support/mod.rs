@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod hall;
+pub mod listening;
+
 use std::ops::ControlFlow;
 
 use auscult_detection::{
