@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 
 use auscult_runtime::processor::{Memory, StateKey};
-use auscult_runtime::record::Record;
 use auscult_schemas::{MachineState, ScorerState};
-use bytes::Bytes;
 use prometheus::IntGaugeVec;
 
-/// The latest state of each machine, taken from what is remembered: with every batch of those that it was about, and of all anew whenever
+/// The latest state of each machine, taken from what is remembered: with every batch of those whose state it wrote, and of all anew whenever
 /// partitions came or went or a batch was taken back.
 #[derive(Debug, Default)]
 pub(crate) struct Census {
@@ -18,15 +16,12 @@ pub(crate) struct Census {
 
 impl Census {
     /// After a batch. `is_whole` is false after one that has panicked on its way, of which nobody knows how far it came.
-    pub fn take(&mut self, records: &[Record], memory: &Memory<'_, ScorerState>, is_whole: bool, gauge: &IntGaugeVec) {
+    pub fn take(&mut self, memory: &Memory<'_, ScorerState>, is_whole: bool, gauge: &IntGaugeVec) {
         if !is_whole || self.generation != Some(memory.generation()) {
             self.generation = is_whole.then(|| memory.generation());
             self.states = memory.iter().map(|(key, state)| (key.clone(), state_of(state))).collect();
         } else {
-            for record in records {
-                let Some(key) = &record.key else { continue };
-                self.count(record.coordinates.partition, key, memory);
-            }
+            self.states.extend(memory.written().iter().map(|(key, state)| (key.clone(), state_of(state))));
         }
         let mut counts = MachineState::ALL.map(|state| (state, 0));
         for state in self.states.values() {
@@ -36,12 +31,6 @@ impl Census {
         }
         for (state, count) in counts {
             gauge.with_label_values(&[state.as_str()]).set(count);
-        }
-    }
-
-    fn count(&mut self, partition: i32, key: &Bytes, memory: &Memory<'_, ScorerState>) {
-        if let Some(state) = memory.get(partition, key) {
-            self.states.insert((partition, key.clone()), state_of(state));
         }
     }
 }
@@ -55,7 +44,8 @@ fn state_of(state: &ScorerState) -> MachineState {
 
 #[cfg(test)]
 mod tests {
-    use auscult_schemas::{Headers, MachineId, ModelId, ModelRef, RecordCoordinates};
+    use auscult_schemas::{MachineId, ModelId, ModelRef};
+    use bytes::Bytes;
     use prometheus::Opts;
 
     use super::*;
@@ -71,11 +61,6 @@ mod tests {
         (0, Bytes::from_static(machine.as_bytes()))
     }
 
-    fn record(machine: &'static str) -> Record {
-        let coordinates = RecordCoordinates { topic: "audio.features".to_owned(), partition: 0, offset: 7 };
-        Record { coordinates, key: Some(key(machine).1), value: None, headers: Headers::default(), timestamp_ms: None }
-    }
-
     #[test]
     fn machines_are_counted_by_state_and_those_of_lost_partitions_no_longer() {
         let gauge = IntGaugeVec::new(Opts::new("machines", "machines"), &["state"]).unwrap();
@@ -83,16 +68,16 @@ mod tests {
         let mut census = Census::default();
         let mut known =
             HashMap::from([(key("a"), state("a", MachineState::Healthy)), (key("b"), state("b", MachineState::Alarm))]);
-        census.take(&[], &Memory::over(&known), true, &gauge);
+        census.take(&Memory::over(&known), true, &gauge);
         assert_eq!((of(MachineState::Healthy), of(MachineState::Alarm)), (1, 1));
 
         let mut memory = Memory::over(&known);
         memory.put(0, key("b").1, state("b", MachineState::Acknowledged));
-        census.take(&[record("b")], &memory, true, &gauge);
+        census.take(&memory, true, &gauge);
         assert_eq!((of(MachineState::Alarm), of(MachineState::Acknowledged)), (0, 1));
 
         known.remove(&key("a"));
-        census.take(&[], &Memory::over(&known), false, &gauge);
+        census.take(&Memory::over(&known), false, &gauge);
         assert_eq!((of(MachineState::Healthy), of(MachineState::Alarm)), (0, 1));
     }
 }
