@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     bearing, bench, config, demo, evaluate, explore, feature_worker, features, run, score, scoring_worker, send,
-    topics, train, watch,
+    simulate, topics, train, watch,
 };
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
@@ -35,6 +35,7 @@ Examples:
   auscult scoring-worker --brokers localhost:9092 --default-model fan.safetensors
   auscult send today/ --machine fan-07 --brokers localhost:9092
   auscult watch --brokers localhost:9092
+  auscult simulate --scenario week --brokers localhost:9092   no plant at hand? a hundred machines' week
 
 `auscult COMMAND --help` has every option, with examples. Exit status: 0 done, 1 failed, 2 wrong usage.";
 
@@ -53,6 +54,7 @@ enum Command {
     Run(run::RunArgs),
     Topics(topics::TopicsArgs),
     Send(send::SendArgs),
+    Simulate(simulate::SimulateArgs),
     Watch(watch::WatchArgs),
     Config(config::ConfigCommandArgs),
 }
@@ -77,6 +79,7 @@ impl Cli {
             Command::Run(args) => run::run(&args),
             Command::Topics(args) => topics::run(&args),
             Command::Send(args) => send::run(&args),
+            Command::Simulate(args) => simulate::run(&args),
             Command::Watch(args) => watch::run(&args),
             Command::Config(args) => config::run(&args),
         }
