@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use auscult_schemas::topics::{CHUNKS, DEAD_LETTERS, SCORES};
+use auscult_schemas::topics::{ALL, CHUNKS, DEAD_LETTERS, SCORES};
 use tempfile::TempDir;
 
 use crate::{Journey, KafkaCluster, KcatRecord, Worker, auscult_binary, until};
@@ -53,7 +53,7 @@ impl Plant {
         let plant = Self { workers: Vec::new(), cluster, folder };
         let made =
             plant.auscult(&["topics", "create", "--partitions", &partitions.to_string(), "--replication", "1"])?;
-        ensure!(made.contains("all 9 topics are as they must be"), "{made}");
+        ensure!(made.contains(&format!("all {} topics are as they must be", ALL.len())), "{made}");
         Ok(plant)
     }
 
