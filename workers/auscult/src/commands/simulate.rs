@@ -281,11 +281,7 @@ pub fn write_training(fleet: &Fleet, folder: &Path, clips: u64, interrupted: &At
         }
         Ok(())
     };
-    machines
-        .par_iter()
-        .enumerate()
-        .map(|(index, machine)| write_machine((index, machine)))
-        .collect::<Result<(), _>>()?;
+    machines.par_iter().enumerate().try_for_each(write_machine)?;
     bar.finish_and_clear();
     println!(
         "wrote {clips} clips of normal sound of each of {} machines; now: auscult train {} --out models/",

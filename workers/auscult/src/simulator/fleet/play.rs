@@ -39,8 +39,9 @@ const TRAINING_DAYS: f64 = 7.0;
 /// Machines' turns are spread over this share of the cadence, and each chunk comes up to that share of it early or late.
 const TURNS: f64 = 0.8;
 const JITTER: f64 = 0.02;
-/// The longest that a gateway takes to deliver, s.
+/// The longest that a gateway takes to deliver, s, and as a share of the cadence: a round is over before the next begins.
 const DELIVERY_S: f64 = 3.0;
+const DELIVERY: f64 = 0.1;
 
 impl Fleet {
     /// The chunks of a round, one a machine, in the order in which gateways deliver them; those lost in an outage left out.
@@ -52,7 +53,8 @@ impl Fleet {
         for (machine, fleet_machine) in self.machines.iter().enumerate() {
             let turn = TURNS * fleet_machine.machine.own_number(4) + rng.random_range(0.0..JITTER);
             let time = later(self.spec.start, (number as f64 + turn) * cadence_s);
-            let delivered = later(time, self.spec.chunk_s + rng.random_range(0.0..DELIVERY_S));
+            let delivered =
+                later(time, self.spec.chunk_s + rng.random_range(0.0..DELIVERY_S.min(DELIVERY * cadence_s)));
             if !self.is_lost(fleet_machine.hall, time) {
                 chunks.push(PlannedChunk { machine, number, time, delivered });
             }
