@@ -198,7 +198,7 @@ impl ScenarioArgs {
         if let Some(dead) = self.dead_microphones {
             let spread = |number: usize| DeadMicrophoneSpec {
                 machine: None,
-                fault: if number % 2 == 0 { MicrophoneFault::Quiet } else { MicrophoneFault::Stuck },
+                fault: if number.is_multiple_of(2) { MicrophoneFault::Quiet } else { MicrophoneFault::Stuck },
                 at_h: hours * (0.2 + 0.6 * (number as f64 + 0.5) / dead as f64),
             };
             spec.dead_microphones = (0..dead).map(spread).collect();
