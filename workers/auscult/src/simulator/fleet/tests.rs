@@ -138,7 +138,7 @@ fn a_scenario_reads_from_toml_and_says_what_is_wrong_with_it() {
     assert_eq!(FleetSpec::from_toml(&toml::to_string(&week).unwrap()).unwrap(), week);
 
     let refusal = |text: &str| Fleet::new(FleetSpec::from_toml(text).unwrap()).unwrap_err().to_string();
-    assert!(FleetSpec::from_toml("fans = 3").unwrap_err().to_string().contains("fans"));
+    assert!(FleetSpec::from_toml("fan = 3").unwrap_err().to_string().contains("unknown field `fan`"));
     assert!(refusal("days = -1").contains("days is -1"));
     let nobody = "[[failing]]\nmachine = 'fan-99'\nonset_h = 1\nfailure_h = 2";
     assert!(refusal(nobody).contains("no machine fan-99"));
