@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bearing, bench, config, control, demo, evaluate, explore, feature_worker, features, run, score, scoring_worker,
-    send, simulate, topics, train, watch,
+    alertmanager, bearing, bench, config, control, demo, evaluate, explore, feature_worker, features, run, score,
+    scoring_worker, send, simulate, topics, train, watch,
 };
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
@@ -57,6 +57,7 @@ enum Command {
     Send(send::SendArgs),
     Simulate(simulate::SimulateArgs),
     Watch(watch::WatchArgs),
+    Alertmanager(alertmanager::AlertmanagerArgs),
     Control(control::ControlArgs),
     Config(config::ConfigCommandArgs),
 }
@@ -83,6 +84,7 @@ impl Cli {
             Command::Send(args) => send::run(&args),
             Command::Simulate(args) => simulate::run(&args),
             Command::Watch(args) => watch::run(&args),
+            Command::Alertmanager(args) => alertmanager::run(&args),
             Command::Control(args) => control::run(&args),
             Command::Config(args) => config::run(&args),
         }
