@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 /// What a record came to.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly every record is a chunk")]
 pub enum Extracted {
     /// A chunk: its envelope and its features.
     Chunk(Envelope, Features),

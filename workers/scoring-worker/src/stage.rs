@@ -41,7 +41,7 @@ enum Step {
     /// A chunk: the position of its candidate.
     Chunk(usize),
     /// A control message.
-    Control(Envelope, Control),
+    Control(Box<(Envelope, Control)>),
 }
 
 struct Candidate {
@@ -214,7 +214,7 @@ impl ScoringStage {
                     candidates.push(candidate);
                     Step::Chunk(candidates.len() - 1)
                 }),
-                Ok(ScoringInput::Control(envelope, control)) => Ok(Step::Control(envelope, control)),
+                Ok(ScoringInput::Control(envelope, control)) => Ok(Step::Control(Box::new((envelope, control)))),
                 Err(rejection) => Err(rejection),
             });
         }
@@ -236,7 +236,8 @@ impl ScoringStage {
                     }
                     concluded
                 }
-                Ok(Step::Control(envelope, control)) => {
+                Ok(Step::Control(asked)) => {
+                    let (envelope, control) = *asked;
                     self.control(&envelope, &control, Place { partition, memory, rosters })
                 }
                 Err(rejection) => Err(rejection),
