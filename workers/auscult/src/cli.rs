@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bearing, bench, config, demo, evaluate, explore, feature_worker, features, run, score, scoring_worker, send,
+    bearing, bench, config, demo, evaluate, explore, feature_worker, features, lives, run, score, scoring_worker, send,
     topics, train, watch,
 };
 
@@ -29,6 +29,7 @@ Examples:
   auscult score fan.safetensors today/*.wav           judge new recordings
   auscult features today/*.wav --out pictures/        see what the model hears
   auscult bearing motor.wav --rpm 1796 --geometry 6205   which part of the bearing is damaged?
+  auscult lives bearings/                             how long before its end would a machine have been alarmed?
 
   auscult topics create --brokers localhost:9092      on your own Kafka: make the topics, start the workers,
   auscult feature-worker --brokers localhost:9092     send sound, and watch what comes out
@@ -47,6 +48,7 @@ enum Command {
     Score(score::ScoreArgs),
     Features(features::FeaturesArgs),
     Bearing(bearing::BearingArgs),
+    Lives(lives::LivesArgs),
     Bench(bench::BenchArgs),
     FeatureWorker(feature_worker::FeatureWorkerArgs),
     ScoringWorker(scoring_worker::ScoringWorkerArgs),
@@ -71,6 +73,7 @@ impl Cli {
             Command::Score(args) => score::run(&args),
             Command::Features(args) => features::run(&args),
             Command::Bearing(args) => bearing::run(&args),
+            Command::Lives(args) => lives::run(&args),
             Command::Bench(args) => bench::run(&args),
             Command::FeatureWorker(args) => feature_worker::run(&args),
             Command::ScoringWorker(args) => scoring_worker::run(&args),
