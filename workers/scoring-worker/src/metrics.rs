@@ -17,8 +17,14 @@ pub struct ScoringMetrics {
     pub state_changes: IntCounterVec,
     /// Alerts, by the new state and by what they are about.
     pub alerts: IntCounterVec,
+    /// Machines of this worker's partitions, by state.
+    pub machines: IntGaugeVec,
     /// Control messages that were applied, by what they ask for.
     pub control_messages: IntCounterVec,
+    /// Changes of an environment, by partition in which they were noticed.
+    pub environment_changes: IntCounter,
+    /// Machines that have fallen silent, of the partitions that this worker judges.
+    pub silent_machines: IntGauge,
     /// Chunks in one forward pass.
     pub forward_chunks: Histogram,
     /// From the time the sound was recorded to its judgement, s.
@@ -67,9 +73,21 @@ impl ScoringMetrics {
                 Opts::new("auscult_alerts_total", "alerts, by the new state and by what they are about"),
                 &["state", "kind"],
             )?,
+            machines: IntGaugeVec::new(
+                Opts::new("auscult_machines", "machines of this worker's partitions, by state"),
+                &["state"],
+            )?,
             control_messages: IntCounterVec::new(
                 Opts::new("auscult_control_messages_total", "control messages applied, by what they ask for"),
                 &["action"],
+            )?,
+            environment_changes: IntCounter::new(
+                "auscult_environment_changes_total",
+                "changes of an environment that many machines share, one a partition that notices it",
+            )?,
+            silent_machines: IntGauge::new(
+                "auscult_silent_machines",
+                "machines of which nothing has come for many times their cadence",
             )?,
             forward_chunks: Histogram::with_opts(
                 HistogramOpts::new("auscult_forward_chunks", "chunks in one forward pass")
@@ -104,7 +122,10 @@ impl ScoringMetrics {
         registry.register(Box::new(metrics.unheard_chunks.clone()))?;
         registry.register(Box::new(metrics.state_changes.clone()))?;
         registry.register(Box::new(metrics.alerts.clone()))?;
+        registry.register(Box::new(metrics.machines.clone()))?;
         registry.register(Box::new(metrics.control_messages.clone()))?;
+        registry.register(Box::new(metrics.environment_changes.clone()))?;
+        registry.register(Box::new(metrics.silent_machines.clone()))?;
         registry.register(Box::new(metrics.forward_chunks.clone()))?;
         registry.register(Box::new(metrics.chunk_age_seconds.clone()))?;
         registry.register(Box::new(metrics.last_drift_psi.clone()))?;
