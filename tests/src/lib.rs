@@ -6,18 +6,22 @@
 //!   Worker         one process of the `auscult` binary              start, ready, metrics, kill, pause, terminate
 //!   Kcat           a Kafka client that knows nothing of Auscult     produce, consume what is committed
 //!   Prometheus     Debian's, scraping the workers                   a PromQL query
+//!   Alertmanager   Debian's, told by the bridge                    what stands, whom it has told of what
 //!   Plant          the three of them together, with topics and models
 //!   Journey        what came out: once a chunk, in order, how fast
 //!   SecuredCluster one broker with TLS, SASL and access control lists
 //!   TcpProxy       between a worker and a broker                     delay, cut, half close, hold one kind of request
 //!   load           twenty machines and some poison, seeded
 //!   verifier       a serial replay through the pure crates, against all topics
+//!   fleet          a simulated fleet on Kafka, judged against the truth
 //!   faults         the fault suite: catalogue, supervisor, table, measurements
 //! ```
 //!
 //! `tests/setup.sh` gets what these need; a fixture that misses something says so.
 
+mod alertmanager;
 pub mod faults;
+pub mod fleet;
 mod http;
 mod installation;
 mod journey;
@@ -36,6 +40,7 @@ pub mod verifier;
 mod wait;
 mod worker;
 
+pub use alertmanager::{Alertmanager, AlertmanagerAlert};
 pub use http::get;
 pub use installation::{auscult_binary, repository};
 pub use journey::{Journey, quantile};

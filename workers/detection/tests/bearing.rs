@@ -21,9 +21,12 @@ fn noise(rng: &mut StdRng) -> f64 {
 /// A spalled bearing after Randall and Antoni (2011): strikes with random slip, each ringing at a resonance, as loud as the load is where the
 /// spot just is; in white noise, with the shaft's own unbalance.
 fn spalled(part: BearingPart, seconds: f64, strength: f64, seed: u64) -> Vec<f32> {
+    spalled_as(&BearingOrders::of_type("6205").unwrap(), part, seconds, strength, seed)
+}
+
+fn spalled_as(orders: &BearingOrders, part: BearingPart, seconds: f64, strength: f64, seed: u64) -> Vec<f32> {
     const RESONANCE_HZ: f64 = 4_300.0;
     const DECAY_S: f64 = 0.001;
-    let orders = BearingOrders::of_type("6205").unwrap();
     let mut rng = StdRng::seed_from_u64(seed);
     let samples = (seconds * RATE_HZ) as usize;
     let mut signal: Vec<f64> = (0..samples)
@@ -206,4 +209,47 @@ fn what_cannot_be_examined_is_refused_with_what_would_do() {
         other => panic!("{other}"),
     };
     assert!(exam.examine(&samples, needed_hz.ceil() + 1.0).is_ok());
+}
+
+#[test]
+fn a_long_recording_names_each_part_and_nothing_in_noise() {
+    for part in BearingPart::ALL {
+        for seed in 0..5 {
+            let finding = exam(SHAFT_HZ).examine_joined(&spalled(part, 2.5, 4.0, seed), RATE_HZ).unwrap();
+            assert_eq!(finding.defect, Some(part), "seed {seed}: {finding:#?}");
+        }
+    }
+    for turns in [35.0, 60.0] {
+        let samples = (turns / SHAFT_HZ * RATE_HZ) as usize;
+        let named = (0..60)
+            .filter(|&seed| {
+                exam(SHAFT_HZ).examine_joined(&white_noise(samples, 5_000 + seed), RATE_HZ).unwrap().defect.is_some()
+            })
+            .count();
+        println!("named in {turns} turns of noise: {named} of 60");
+        assert!(named <= 3, "{turns} turns: {named} of 60");
+    }
+}
+
+/// Strikes at the inner race's rate that are equally strong all the way round have its lines without their sidebands: the load does not
+/// come and go, so the spot does not turn with the shaft.
+#[test]
+fn the_lines_of_an_inner_race_without_sidebands_are_none() {
+    let orders = BearingOrders::of_type("6205").unwrap();
+    // A spot that stays in the load and is struck as often as this bearing's inner race would be.
+    let of_inner = BearingOrders { bpfo: orders.bpfi, bpfi: orders.bpfi + 1.0, ..orders };
+    for seed in 0..5 {
+        let samples = spalled_as(&of_inner, BearingPart::OuterRace, 2.5, 6.0, seed);
+        let unmodulated = exam(SHAFT_HZ).examine_joined(&samples, RATE_HZ).unwrap();
+        assert_ne!(unmodulated.defect, Some(BearingPart::InnerRace), "seed {seed}: {unmodulated:#?}");
+        let loaded = spalled(BearingPart::InnerRace, 2.5, 6.0, seed);
+        let modulated = exam(SHAFT_HZ).examine_joined(&loaded, RATE_HZ).unwrap();
+        assert_eq!(modulated.defect, Some(BearingPart::InnerRace), "seed {seed}: {modulated:#?}");
+    }
+}
+
+#[test]
+fn too_short_a_recording_is_not_judged_as_a_long_one() {
+    let refusal = exam(SHAFT_HZ).examine_joined(&white_noise(25_600, 0), RATE_HZ).unwrap_err();
+    assert!(matches!(refusal, BearingError::TooShort { fewest_turns: 32.0, .. }), "{refusal}");
 }

@@ -8,7 +8,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use auscult_detection::bearing::{BearingExam, BearingFinding, BearingOrders, BearingPart, RollingElements};
+use auscult_detection::bearing::{
+    BearingExam, BearingFinding, BearingOrders, BearingPart, RollingElements, follows_on,
+};
 use auscult_features::{content_type_of, decode};
 
 fn folder(name: &str) -> Option<PathBuf> {
@@ -98,6 +100,58 @@ fn races_of_the_cwru_bearings_are_told_apart() {
     assert!(outer.named[0] >= 47 && inner.named[1] >= 16, "{outer:?} {inner:?}");
     // What is named is named rightly, but for recording 174, whose strikes are a ball's.
     assert!(outer.named[1] + outer.named[2] <= 1 && inner.named[0] == 0 && inner.named[2] <= 2, "{outer:?} {inner:?}");
+}
+
+/// The clips of each recording follow on without a pause, so that a monitor which listens all the time would judge them as one.
+#[test]
+fn consecutive_clips_of_the_cwru_bearings_are_judged_as_one() {
+    let Some(data) = folder("cwru-bearing-48k") else { return };
+    let orders = BearingOrders::of_type("6205").unwrap();
+    let exam = BearingExam { orders, shaft_hz: 1796.0 / 60.0, slip: BearingExam::DEFAULT_SLIP };
+    // Clips in a recording that its joined samples give this part; the recordings come from the joints alone.
+    let clips_named = |folder: &str| -> Vec<(usize, Option<BearingPart>)> {
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(data.join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        let mut recordings: Vec<(usize, Vec<f32>)> = Vec::new();
+        let mut last: Vec<f32> = Vec::new();
+        for path in files {
+            let content_type = content_type_of(&path.to_string_lossy()).unwrap();
+            let mut clip = decode(content_type, &std::fs::read(&path).unwrap()).unwrap();
+            let samples = clip.channels.swap_remove(0);
+            match recordings.last_mut() {
+                Some((clips, joined)) if follows_on(&last, &samples) => {
+                    *clips += 1;
+                    joined.extend_from_slice(&samples);
+                }
+                _ => recordings.push((1, samples.clone())),
+            }
+            last = samples;
+        }
+        let judged = recordings.iter().map(|(clips, samples)| {
+            let finding = exam.examine_joined(samples, 48_000.0).unwrap();
+            let sigmas = BearingPart::ALL
+                .map(|part| finding.combs.iter().find(|comb| comb.part == part).map_or(f64::NAN, |comb| comb.sigmas));
+            println!("{folder}: {clips} clips, outer/inner/ball {sigmas:.1?} σ, {:?}", finding.defect);
+            (*clips, finding.defect)
+        });
+        judged.collect()
+    };
+    let named = |recordings: &[(usize, Option<BearingPart>)], part: BearingPart| -> usize {
+        recordings.iter().filter(|(_, defect)| *defect == Some(part)).map(|(clips, _)| clips).sum()
+    };
+    for healthy in ["train/normal", "test/normal"] {
+        assert_eq!(clips_named(healthy), [(10, None)]);
+    }
+    let outer = clips_named("test/abnormal/outer-race");
+    let inner = clips_named("test/abnormal/inner-race");
+    let ball = clips_named("test/abnormal/ball");
+    assert_eq!((outer.len(), inner.len(), ball.len()), (7, 3, 3), "a joint was missed, or seen where there is none");
+    let right = (named(&outer, BearingPart::OuterRace), named(&inner, BearingPart::InnerRace));
+    println!("judged as one: {} of 56 clips of outer races named rightly, {} of 21 of inner races", right.0, right.1);
+    // Nine tenths of the 77 clips; what is missing is recording 174, which shows no inner race's comb.
+    assert_eq!(right, (56, 16));
+    assert_eq!(named(&inner, BearingPart::OuterRace), 0);
 }
 
 /// The Fault Data Sets of the Society for Machinery Failure Prevention Technology (E. Bechhoefer, 2013): another bench, another bearing

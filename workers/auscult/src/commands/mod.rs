@@ -1,5 +1,6 @@
 //! One file a command: its arguments and help, and `run`.
 
+pub mod alertmanager;
 mod arguments;
 pub mod bearing;
 pub mod bench;
@@ -15,6 +16,7 @@ pub mod run;
 pub mod score;
 pub mod scoring_worker;
 pub mod send;
+pub mod simulate;
 pub mod topics;
 pub mod train;
 pub mod watch;

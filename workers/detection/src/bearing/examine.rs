@@ -11,6 +11,8 @@ pub const MIN_TURNS: f64 = 5.0;
 /// Turns in one segment; a longer recording is cut and its envelope spectra are averaged. Balls slip at random, and over more turns
 /// than these the slip smears a line wider than the finer resolution gains.
 const SEGMENT_TURNS: f64 = 32.0;
+/// Fewest turns that [`BearingExam::examine_joined`] judges: one segment.
+pub const JOINED_TURNS: f64 = SEGMENT_TURNS;
 /// Harmonics of a comb, where the rate has room for them.
 const HARMONICS: usize = 6;
 const MIN_HARMONICS: usize = 2;
@@ -50,11 +52,13 @@ pub enum BearingError {
     Slip(f64),
     /// Too short.
     #[error(
-        "the recording holds {turns:.1} turns of the shaft and {MIN_TURNS} are needed: record for {needed_s:.2} s or longer"
+        "the recording holds {turns:.1} turns of the shaft and {fewest_turns} are needed: record for {needed_s:.2} s or longer"
     )]
     TooShort {
         /// Turns that it holds.
         turns: f64,
+        /// Turns that are needed.
+        fewest_turns: f64,
         /// Seconds that it should have.
         needed_s: f64,
     },
@@ -86,6 +90,14 @@ pub struct BearingExam {
     pub slip: f64,
 }
 
+/// What a recording shows before any part is held against it.
+struct Observed {
+    lines: Lines,
+    search: Search,
+    resolution_hz: f64,
+    turns: f64,
+}
+
 impl BearingExam {
     /// The slip that is allowed for where nobody says otherwise.
     pub const DEFAULT_SLIP: f64 = 0.01;
@@ -95,10 +107,31 @@ impl BearingExam {
     /// # Errors
     /// [`BearingError`] naming what cannot be and what would do.
     pub fn examine(&self, samples: &[f32], rate_hz: f64) -> Result<BearingFinding, BearingError> {
+        let Observed { lines, search, resolution_hz, turns } = self.observe(samples, rate_hz, MIN_TURNS)?;
+        let combs = BearingPart::ALL.map(|part| lines.fit(part, &self.orders, &search)).to_vec();
+        Ok(BearingFinding::new(combs, self.shaft_hz, search.harmonics, resolution_hz, turns))
+    }
+
+    /// Examines one channel that was recorded for [`JOINED_TURNS`] turns or longer, as a monitor hears it that listens all the time.
+    ///
+    /// Two things differ from [`examine`](Self::examine): deviations are those of noise in sixty turns, and the inner race is held against
+    /// what is its own. A spot on it is carried through the load once a turn, so its lines have sidebands one turn away; that of an
+    /// outer race stays in the load and has none (Randall and Antoni 2011, section 2). Its comb stands out as far as the lower of the
+    /// two does, the lines alone or the sidebands alone: either without the other is no inner race.
+    ///
+    /// # Errors
+    /// As [`examine`](Self::examine).
+    pub fn examine_joined(&self, samples: &[f32], rate_hz: f64) -> Result<BearingFinding, BearingError> {
+        let Observed { lines, search, resolution_hz, turns } = self.observe(samples, rate_hz, JOINED_TURNS)?;
+        let combs = BearingPart::ALL.map(|part| lines.fit_joined(part, &self.orders, &search, turns)).to_vec();
+        Ok(BearingFinding::new(combs, self.shaft_hz, search.harmonics, resolution_hz, turns))
+    }
+
+    fn observe(&self, samples: &[f32], rate_hz: f64, fewest_turns: f64) -> Result<Observed, BearingError> {
         let harmonics = self.harmonics_at(rate_hz)?;
         let turns = samples.len() as f64 / rate_hz * self.shaft_hz;
-        if turns < MIN_TURNS {
-            return Err(BearingError::TooShort { turns, needed_s: MIN_TURNS / self.shaft_hz });
+        if turns < fewest_turns {
+            return Err(BearingError::TooShort { turns, fewest_turns, needed_s: fewest_turns / self.shaft_hz });
         }
         if !samples.iter().all(|sample| sample.is_finite()) {
             return Err(BearingError::NonFinite);
@@ -120,9 +153,7 @@ impl BearingExam {
             })
             .collect();
         let lines = Lines::of(&spectra);
-        let combs = BearingPart::ALL.map(|part| lines.fit(part, &self.orders, &search)).to_vec();
-        let resolution_hz = 4.0 * rate_hz / segment as f64;
-        Ok(BearingFinding::new(combs, self.shaft_hz, harmonics, resolution_hz, turns))
+        Ok(Observed { lines, search, resolution_hz: 4.0 * rate_hz / segment as f64, turns })
     }
 
     fn highest_strikes(&self) -> f64 {

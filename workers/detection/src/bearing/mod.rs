@@ -18,10 +18,12 @@
 //! | `envelope` | the spectrum of a band's squared envelope, over its noise floor |
 //! | `shaft_lines` | what of that is the shaft's own |
 //! | `comb` | how far a defect's lines stand out of it |
+//! | `consecutive` | whether recordings follow on one another, to be judged as one |
 //! | `finding` | the comparison, in numbers and words |
 //! | `examine` | all of it, for one recording |
 
 mod comb;
+mod consecutive;
 mod envelope;
 mod examine;
 mod finding;
@@ -29,6 +31,7 @@ mod geometry;
 mod shaft_lines;
 
 pub use comb::Comb;
-pub use examine::{BearingError, BearingExam, MIN_TURNS};
+pub use consecutive::follows_on;
+pub use examine::{BearingError, BearingExam, JOINED_TURNS, MIN_TURNS};
 pub use finding::{BearingFinding, CLEAR_CHANCE};
 pub use geometry::{BearingOrders, BearingPart, RollingElements};
