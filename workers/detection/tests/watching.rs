@@ -124,7 +124,7 @@ fn another_model_starts_scores_streak_and_window_anew_but_keeps_the_machines_sta
 
 #[test]
 fn a_full_window_reports_how_far_level_and_band_have_moved() {
-    let policy = WatchPolicy { drift: DriftPolicy { window_chunks: 20 }, ..WatchPolicy::default() };
+    let policy = WatchPolicy { drift: DriftPolicy { window_chunks: 20, ..DriftPolicy::default() }, ..WatchPolicy::default() };
     let mut state: Option<ScorerState> = None;
     let mut reports = Vec::new();
     for index in 0..40 {
@@ -193,7 +193,7 @@ proptest! {
         heard in prop::collection::vec(any::<bool>(), 2..120),
         from in any::<prop::sample::Index>(),
     ) {
-        let policy = WatchPolicy { drift: DriftPolicy { window_chunks: 7 }, ..WatchPolicy::default() };
+        let policy = WatchPolicy { drift: DriftPolicy { window_chunks: 7, ..DriftPolicy::default() }, ..WatchPolicy::default() };
         let observations = run(&heard, &policy);
         let from = from.index(heard.len() - 1);
         let stored = serde_json::to_string(&observations[from].state).unwrap();
