@@ -95,6 +95,9 @@ pub struct ScorerState {
     /// How far apart its chunks usually are, s: a robust estimate; absent until there are two.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
     pub cadence_s: Option<f64>,
+    /// For how long the machine's partition had been listened to when the machine was last heard, s: what its silence is measured from.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
+    pub listened_s: Option<f64>,
     /// The threshold that a person has set in place of the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<ThresholdEdit>,
@@ -137,6 +140,7 @@ impl ScorerState {
             channels: None,
             last_heard: None,
             cadence_s: None,
+            listened_s: None,
             threshold: None,
             adjustment: None,
             relearning: None,

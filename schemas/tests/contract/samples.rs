@@ -437,6 +437,7 @@ pub fn scorer_state() -> ScorerState {
         channels: Some(3),
         last_heard: Some("2026-03-14T06:05:04.25Z".parse().unwrap()),
         cadence_s: Some(10.0),
+        listened_s: Some(86_400.5),
         threshold: Some(ThresholdEdit {
             threshold: Some(14.5),
             factor: None,

@@ -177,6 +177,7 @@ fn every_number_field_is_guarded_against_null() {
         "hz_low",
         "level_change_db",
         "level_shift_db",
+        "listened_s",
         "log_mel_s",
         "max_band_shift_db",
         "max_band_shift_hz",

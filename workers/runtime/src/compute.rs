@@ -141,7 +141,7 @@ fn process_guarded<P: Processor>(
     if records.is_empty() {
         return Vec::new();
     }
-    let mut attempt = Memory { layers: memory.layers.clone(), written: HashMap::new() };
+    let mut attempt = Memory { layers: memory.layers.clone(), written: HashMap::new(), generation: memory.generation };
     let outcome = catch_unwind(AssertUnwindSafe(|| processor.process(records, &mut attempt)));
     match outcome {
         Ok(results) if results.len() == records.len() => {
@@ -162,7 +162,7 @@ fn process_singly<P: Processor>(
     for record in records {
         let mut layers = vec![&memory.written];
         layers.extend(memory.layers.iter().copied());
-        let mut attempt = Memory { layers, written: HashMap::new() };
+        let mut attempt = Memory { layers, written: HashMap::new(), generation: memory.generation };
         let outcome = catch_unwind(AssertUnwindSafe(|| processor.process(std::slice::from_ref(record), &mut attempt)));
         let written = attempt.written;
         match outcome {

@@ -66,13 +66,15 @@ pub struct Memory<'a, S> {
     pub(crate) layers: Vec<&'a HashMap<StateKey, S>>,
     /// What this batch has written.
     pub(crate) written: HashMap<StateKey, S>,
+    /// See [`Memory::generation`].
+    pub(crate) generation: u64,
 }
 
 impl<'a, S: Clone> Memory<'a, S> {
     /// A memory over one layer of states; what tests of a processor need.
     #[must_use]
     pub fn over(states: &'a HashMap<StateKey, S>) -> Self {
-        Self { layers: vec![states], written: HashMap::new() }
+        Self { layers: vec![states], written: HashMap::new(), generation: 0 }
     }
 
     /// What is remembered of this machine.
@@ -80,6 +82,25 @@ impl<'a, S: Clone> Memory<'a, S> {
     pub fn get(&self, partition: i32, key: &Bytes) -> Option<&S> {
         let state_key = (partition, key.clone());
         self.written.get(&state_key).or_else(|| self.layers.iter().find_map(|layer| layer.get(&state_key)))
+    }
+
+    /// Everything that is remembered, in no order: each machine once, as [`Memory::get`] gives it.
+    pub fn iter(&self) -> impl Iterator<Item = (&StateKey, &S)> {
+        let beneath = self.layers.iter().enumerate().flat_map(move |(depth, layer)| {
+            let is_overlaid = move |key: &StateKey| {
+                self.written.contains_key(key) || self.layers[..depth].iter().any(|newer| newer.contains_key(key))
+            };
+            layer.iter().filter(move |(key, _)| !is_overlaid(key))
+        });
+        self.written.iter().chain(beneath)
+    }
+
+    /// A number that is another one whenever states have changed by anything but what the processor put: a partition was restored or given away, a
+    /// batch was taken back. What a processor has derived from the states holds as long as it finds the number that it was derived under, and no
+    /// batch has panicked on the way.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Remembers this of the machine, from the commit of this batch on.

@@ -10,11 +10,13 @@ use crate::processor::{Memory, StateKey};
 pub struct States<S> {
     committed: HashMap<StateKey, S>,
     staged: VecDeque<(BatchId, HashMap<StateKey, S>)>,
+    /// Raised by whatever changes a batch's view other than the batches themselves.
+    generation: u64,
 }
 
 impl<S> Default for States<S> {
     fn default() -> Self {
-        Self { committed: HashMap::new(), staged: VecDeque::new() }
+        Self { committed: HashMap::new(), staged: VecDeque::new(), generation: 0 }
     }
 }
 
@@ -23,11 +25,13 @@ impl<S: Clone> States<S> {
     #[must_use]
     pub fn memory(&self) -> Memory<'_, S> {
         let staged = self.staged.iter().rev().map(|(_, layer)| layer);
-        Memory { layers: staged.chain([&self.committed]).collect(), written: HashMap::new() }
+        let layers = staged.chain([&self.committed]).collect();
+        Memory { layers, written: HashMap::new(), generation: self.generation }
     }
 
     /// Makes restored states a partition's committed ones.
     pub fn install(&mut self, states: impl IntoIterator<Item = (StateKey, S)>) {
+        self.generation += 1;
         self.committed.extend(states);
     }
 
@@ -45,22 +49,28 @@ impl<S: Clone> States<S> {
             let (staged, layer) = self.staged.pop_front().expect("the front was just seen");
             if staged == batch {
                 self.committed.extend(layer);
+            } else {
+                // Beneath a committed batch lies only what was committed before it, or was given up.
+                self.generation += 1;
             }
         }
     }
 
     /// The batch will not be committed.
     pub fn drop_batch(&mut self, batch: BatchId) {
+        self.generation += 1;
         self.staged.retain(|(staged, _)| *staged != batch);
     }
 
     /// Forgets all that is staged.
     pub fn discard(&mut self) {
+        self.generation += 1;
         self.staged.clear();
     }
 
     /// Forgets all of a partition, committed or staged.
     pub fn forget(&mut self, partition: i32) {
+        self.generation += 1;
         self.committed.retain(|(owner, _), _| *owner != partition);
         for (_, layer) in &mut self.staged {
             layer.retain(|(owner, _), _| *owner != partition);

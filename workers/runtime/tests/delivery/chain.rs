@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use auscult_runtime::processor::{Memory, Output, Processor, Rejection};
+use auscult_runtime::processor::{Memory, Output, Processor, Rejection, StateKey};
 use auscult_runtime::record::Record;
 use auscult_schemas::{DeadLetterCode, Headers};
 use bytes::Bytes;
@@ -36,13 +36,30 @@ impl Link {
     }
 }
 
-pub struct Chain;
+/// The processor. It keeps what it last saw of the states, as one would that derives something from them.
+#[derive(Default)]
+pub struct Chain {
+    kept: Option<(u64, HashMap<StateKey, Link>)>,
+}
 
 impl Processor for Chain {
     type State = Link;
 
     fn process(&mut self, records: &[Record], memory: &mut Memory<'_, Link>) -> Vec<Result<Vec<Output>, Rejection>> {
-        records.iter().map(|record| link(record, memory)).collect()
+        let seen = |memory: &Memory<'_, Link>| -> HashMap<StateKey, Link> {
+            memory.iter().map(|(key, link)| (key.clone(), link.clone())).collect()
+        };
+        let generation = memory.generation();
+        if let Some((_, kept)) = self.kept.take().filter(|(of, _)| *of == generation) {
+            // A panic here makes dead letters that the serial replay does not expect.
+            assert_eq!(kept, seen(memory), "the states changed behind the processor's back, under one generation");
+        }
+        for (key, link) in memory.iter() {
+            assert_eq!(memory.get(key.0, &key.1), Some(link), "iterated and looked up, a state is the same");
+        }
+        let results = records.iter().map(|record| link(record, memory)).collect();
+        self.kept = Some((generation, seen(memory)));
+        results
     }
 }
 

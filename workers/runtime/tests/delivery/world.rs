@@ -82,7 +82,7 @@ impl World {
     }
 
     fn fresh_worker(&self, id: String) -> Worker {
-        let compute = Compute::new(compute_config(&id), Chain);
+        let compute = Compute::new(compute_config(&id), Chain::default());
         let clients = Some(self.connect(&id));
         Worker {
             core: Core::new(core_config()),
