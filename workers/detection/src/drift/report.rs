@@ -53,9 +53,11 @@ impl Readings {
         Self { charts, levels, quality, mean_deviation }
     }
 
-    /// The first chart that is beyond its limit.
+    /// The chart that is farthest beyond its limit.
     pub(super) fn beyond(&self) -> Option<DriftChart> {
-        self.charts.iter().find(|reading| reading.value > reading.limit).map(|reading| reading.chart)
+        let excess = |reading: &ChartReading| reading.value / reading.limit;
+        let beyond = self.charts.iter().filter(|reading| reading.value > reading.limit);
+        beyond.max_by(|a, b| excess(a).total_cmp(&excess(b))).map(|reading| reading.chart)
     }
 
     /// Whether nothing is to be seen of drift, not even of one too small for the limits.

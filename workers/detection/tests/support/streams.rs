@@ -73,25 +73,35 @@ impl Default for Stream {
             clips: 100,
             wanted: 10_000,
             correlation: 0.0,
-            bands: 16,
+            bands: 8,
             change: None,
             give_up: u64::MAX,
         }
     }
 }
 
-/// A standard normal number (Box and Muller's transform, one of the two).
-pub fn normal(rng: &mut SmallRng) -> f64 {
-    let (radius, turn) = (1.0 - rng.random::<f64>(), rng.random::<f64>());
-    (-2.0 * radius.ln()).sqrt() * (std::f64::consts::TAU * turn).cos()
+/// Two standard normal numbers (Box and Muller's transform).
+fn normals(rng: &mut SmallRng) -> (f64, f64) {
+    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
+    let (sine, cosine) = (std::f64::consts::TAU * rng.random::<f64>()).sin_cos();
+    (radius * sine, radius * cosine)
+}
+
+/// A standard normal number.
+fn normal(rng: &mut SmallRng) -> f64 {
+    normals(rng).0
 }
 
 impl Stream {
     /// Bands that share half of their variance, as neighbours do.
     fn levels(&self, rng: &mut SmallRng, levels: &mut [f32]) {
+        const HALF: f64 = std::f64::consts::FRAC_1_SQRT_2;
         let shared = normal(rng);
-        for level in levels {
-            *level = (-40.0 + 0.5_f64.sqrt() * (shared + normal(rng))) as f32;
+        for pair in levels.chunks_mut(2) {
+            let (one, other) = normals(rng);
+            for (level, own) in pair.iter_mut().zip([one, other]) {
+                *level = (HALF * (shared + own) - 40.0) as f32;
+            }
         }
     }
 
