@@ -19,6 +19,21 @@ pub enum AlertKind {
     Environment,
 }
 
+impl AlertKind {
+    /// Every kind, for metrics that should exist at zero.
+    pub const ALL: [Self; 3] = [Self::Machine, Self::Sensor, Self::Environment];
+
+    /// The kind as it stands in messages and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Machine => "machine",
+            Self::Sensor => "sensor",
+            Self::Environment => "environment",
+        }
+    }
+}
+
 /// The evidence that a warning or an alarm rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

@@ -167,6 +167,13 @@ impl Envelope {
         })
     }
 
+    /// Whether the record is a control message rather than sound or features: its content type says so, whatever parameters follow.
+    #[must_use]
+    pub fn is_control(&self) -> bool {
+        let media_type = self.content_type.split(';').next().unwrap_or_default().trim();
+        media_type.eq_ignore_ascii_case(Self::CONTROL_JSON)
+    }
+
     /// The headers of this envelope, in a fixed order.
     #[must_use]
     pub fn headers(&self) -> Headers {

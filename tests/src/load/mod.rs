@@ -1,5 +1,6 @@
 //! Load for the fault suite: machines that send short chunks at a steady rate, with poison in between. The seed decides all.
 
+mod controls;
 mod poison;
 mod sound;
 
@@ -29,7 +30,7 @@ pub struct LoadSpec {
     pub seed: u64,
     /// Machines.
     pub machines: usize,
-    /// Records in all, poison included.
+    /// Records in all, poison and control messages included.
     pub chunks: usize,
     /// Records a second.
     pub rate_per_s: f64,
@@ -43,7 +44,11 @@ pub struct LoadSpec {
 enum Content {
     Sound { is_faulty: bool },
     Poison(Poison),
+    Control,
 }
+
+/// Share of control messages among the records.
+const CONTROL_SHARE: f64 = 0.03;
 
 /// Records in the order in which they are sent.
 #[derive(Debug)]
@@ -65,6 +70,10 @@ impl Load {
                 planned.push((machine, Content::Poison(Poison::any(&mut rng))));
                 continue;
             }
+            if rng.random_bool(CONTROL_SHARE) {
+                planned.push((machine, Content::Control));
+                continue;
+            }
             if faulty_left[machine] == 0 && rng.random_bool(0.03) {
                 faulty_left[machine] = rng.random_range(4..10);
             }
@@ -75,7 +84,7 @@ impl Load {
         Self { spec: spec.clone(), planned }
     }
 
-    /// How many records there are. Each has one result at the end: a score or a dead letter.
+    /// How many records there are. Each has one result at the end: a score, an audit record or a dead letter.
     #[must_use]
     pub fn len(&self) -> usize {
         self.planned.len()
@@ -95,6 +104,7 @@ impl Load {
             match content {
                 Content::Sound { is_faulty } => Ok(chunk(&machine, number, sound::wav(&machine, *is_faulty, &mut rng))),
                 Content::Poison(poison) => poison.record(&machine, number, &mut rng),
+                Content::Control => controls::any(&machine, number, &mut rng),
             }
         })
     }

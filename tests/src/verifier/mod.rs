@@ -6,6 +6,7 @@
 //! ```text
 //!   audio.chunks ──extract──► expected features │ code   ═?═  audio.features, audio.dead-letters
 //!   audio.features ──judge, observe──► expected score, alert, drift │ code   ═?═  audio.scores, …, audio.dead-letters
+//!        or control ──apply──► expected audit record, alert │ code           ═?═  audio.audit, audio.alerts, audio.dead-letters
 //!                            └──► each machine's final state   ═?═  the changelog's last record of it
 //! ```
 
@@ -19,7 +20,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use auscult_schemas::topics::{DEAD_LETTERS, SCORES};
+use auscult_schemas::topics::{AUDIT, DEAD_LETTERS, SCORES};
 
 pub use read::{Offsets, TopicRecord, Topics};
 pub use replay::Replay;
@@ -42,7 +43,7 @@ impl Verifier {
         Self { kcat, models: models.to_vec(), max_chunk_bytes }
     }
 
-    /// Waits until there are as many scores and dead letters as there were records sent.
+    /// Waits until there are as many scores, audit records and dead letters as there were records sent.
     ///
     /// # Errors
     /// When there are not within `limit`, or `meanwhile` fails.
@@ -56,7 +57,10 @@ impl Verifier {
         let begun = Instant::now();
         loop {
             meanwhile()?;
-            let results = self.kcat.count_since(SCORES, since)? + self.kcat.count_since(DEAD_LETTERS, since)?;
+            let mut results = 0;
+            for topic in [SCORES, AUDIT, DEAD_LETTERS] {
+                results += self.kcat.count_since(topic, since)?;
+            }
             if results >= expected {
                 return Ok(());
             }

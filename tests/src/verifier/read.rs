@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use auscult_schemas::topics::{ALERTS, CHUNKS, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
+use auscult_schemas::topics::{ALERTS, AUDIT, CHUNKS, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
 use auscult_schemas::{Headers, RecordCoordinates};
 use bytes::Bytes;
 
@@ -13,7 +13,7 @@ use crate::{Kcat, until};
 /// How long new partitions may be without a leader.
 const LEADERS: Duration = Duration::from_secs(30);
 
-const READ: [&str; 7] = [CHUNKS, FEATURES, SCORES, ALERTS, DRIFT, SCORER_STATE, DEAD_LETTERS];
+const READ: [&str; 8] = [CHUNKS, FEATURES, SCORES, ALERTS, DRIFT, AUDIT, SCORER_STATE, DEAD_LETTERS];
 
 /// The end of every partition at one moment: where a run begins.
 #[derive(Debug, Clone)]

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use auscult_detection::{
-    ClipView, Heard, Judgement, Model, ModelPackage, Observation, WatchPolicy, observe_chunk, words,
+    Applied, Asked, ClipView, Heard, Judgement, Model, ModelPackage, Observation, WatchPolicy, apply_control,
+    observe_chunk, words,
 };
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{
-    DeadLetterCode, Envelope, FeatureSpecHash, Features, MachineState, ModelRef, Score, ScorerState, StageTimings,
+    Control, DeadLetterCode, Envelope, FeatureSpecHash, Features, JsonMessage, MachineState, ModelRef, Score,
+    ScorerState, StageTimings,
 };
 use bytes::Bytes;
 
@@ -124,11 +126,11 @@ impl Replay {
             chunk: metadata.chunk.clone(),
             time: envelope.time,
             score: 0.0,
-            p_value: 1.0,
-            health_index: None,
-            threshold: model.manifest().calibration.threshold,
-            threshold_by: None,
-            anomalous: false,
+            p_value: observation.p_value,
+            health_index: observation.health_index,
+            threshold: observation.held.threshold,
+            threshold_by: observation.held.by.clone(),
+            anomalous: observation.anomalous,
             state: MachineState::SensorFault,
             previous_state: observation.previous_state,
             quality: metadata.quality.clone(),
@@ -143,13 +145,49 @@ impl Replay {
             id,
         };
         if let Some(judgement) = judgement {
-            (score.score, score.p_value) = (judgement.score, judgement.p_value);
-            (score.anomalous, score.health_index) = (judgement.anomalous, Some(judgement.health_index));
-            (score.channel_scores, score.time_course) = (judgement.channel_scores, judgement.time_course);
+            (score.score, score.channel_scores) = (judgement.score, judgement.channel_scores);
+            score.time_course = judgement.time_course.filter(|_| observation.anomalous);
             score.state = observation.state.alert.state;
         }
         score.explanation = words::score(&score);
         Ok(Judged { score, observation })
+    }
+
+    /// What a control message comes to, or the code of its dead letter; `None` where the record is none.
+    pub fn control(&mut self, record: &TopicRecord) -> Option<Result<(Envelope, Applied), DeadLetterCode>> {
+        if !is_control(record) {
+            return None;
+        }
+        Some(self.applied(record))
+    }
+
+    fn applied(&mut self, record: &TopicRecord) -> Result<(Envelope, Applied), DeadLetterCode> {
+        let value = record.value.as_deref().unwrap_or_default();
+        if value.is_empty() {
+            return Err(DeadLetterCode::Empty);
+        }
+        let envelope = envelope(record, Envelope::CONTROL)?;
+        let control = Control::decode(value).map_err(|_| DeadLetterCode::InvalidControl)?;
+        if control.machine != envelope.machine {
+            return Err(DeadLetterCode::InvalidControl);
+        }
+        let place = (record.coordinates.partition, Bytes::from(envelope.machine.as_str().to_owned()));
+        let before = self.states.get(&place);
+        let judged_by = before.and_then(|before| self.models.iter().find(|model| *model.model_ref() == before.model));
+        let model = judged_by.unwrap_or(&self.models[0]);
+        let id = format!("{}/{}/control", envelope.machine, envelope.id);
+        let asked = Asked {
+            id: &id,
+            control: &control,
+            record_id: &envelope.id,
+            record_time: envelope.time,
+            model: model.model_ref(),
+            manifest: model.manifest(),
+        };
+        let applied =
+            apply_control(before, &asked, &WatchPolicy::default().alert).map_err(|_| DeadLetterCode::InvalidControl)?;
+        self.states.insert(place, applied.state.clone());
+        Ok((envelope, applied))
     }
 
     /// What is remembered at the end.
@@ -177,6 +215,12 @@ fn judge_what_is_heard(model: &Model, features: &Features) -> Result<Option<Judg
     let view = ClipView { channels, frames: *frames, mels: *mels, values: &heard };
     let mut judgements = model.judge(&[view]).map_err(|_| DeadLetterCode::InvalidFeatures)?;
     judgements.pop().map(Some).ok_or(DeadLetterCode::Internal)
+}
+
+/// Whether a record is a control message: by its content type, which is all that a plain producer must set.
+#[must_use]
+pub fn is_control(record: &TopicRecord) -> bool {
+    record.headers.text("content-type").ok().flatten() == Some(Envelope::CONTROL_JSON)
 }
 
 fn envelope(record: &TopicRecord, default_type: &str) -> Result<Envelope, DeadLetterCode> {

@@ -11,7 +11,7 @@ pub struct Finding(pub String);
 pub struct Verdict {
     /// Records that came in.
     pub chunks: usize,
-    /// Scores and dead letters that came out.
+    /// Scores, audit records and dead letters that came out.
     pub results: usize,
     /// Results that are not there.
     pub lost: Vec<Finding>,
@@ -23,7 +23,7 @@ pub struct Verdict {
     pub wrong: Vec<Finding>,
     /// Machines whose state in the changelog is not that of the replay.
     pub state_mismatches: Vec<Finding>,
-    /// When each score was written and each dead letter made, ms since 1970.
+    /// When each score and each audit record was written and each dead letter made, ms since 1970.
     pub result_times_ms: Vec<i64>,
 }
 

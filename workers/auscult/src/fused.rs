@@ -1,12 +1,12 @@
 //! Both stages in one worker, without the features topic in between: for one small machine.
 
 use auscult_detection::{AlertPolicy, DeviceChoice, DriftPolicy};
-use auscult_feature_worker::FeatureStage;
+use auscult_feature_worker::{Extracted, FeatureStage};
 use auscult_runtime::config::{BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, Validate};
 use auscult_runtime::processor::{Memory, Output, Processor, Rejection};
 use auscult_runtime::record::Record;
 use auscult_schemas::{FeatureSpec, ScorerState};
-use auscult_scoring_worker::{ModelsConfig, ScoringStage, ScoringWorkerConfig};
+use auscult_scoring_worker::{ModelsConfig, ScoringInput, ScoringStage, ScoringWorkerConfig, read_control};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,7 +33,7 @@ pub struct FusedConfig {
     pub models: ModelsConfig,
     /// Where the models run: `auto`, `cpu` or `cuda:N`. Default: `auto`.
     pub device: DeviceChoice,
-    /// How many chunks in a row raise an alarm or clear it.
+    /// How many chunks raise a warning or an alarm, and clear it.
     pub alert: AlertPolicy,
     /// How many chunks make a drift window.
     pub drift: DriftPolicy,
@@ -89,6 +89,14 @@ impl Processor for FusedProcessor {
         records: &[Record],
         memory: &mut Memory<'_, ScorerState>,
     ) -> Vec<Result<Vec<Output>, Rejection>> {
-        self.scoring.score(records, |records| self.features.extract(records), memory)
+        let read = |records: &[Record]| {
+            let extracted = records.iter().zip(self.features.extract(records));
+            let inputs = extracted.map(|(record, extracted)| match extracted? {
+                Extracted::Chunk(envelope, features) => Ok(ScoringInput::Chunk(envelope, features)),
+                Extracted::Control(envelope) => read_control(record, envelope),
+            });
+            inputs.collect()
+        };
+        self.scoring.score(records, read, memory)
     }
 }

@@ -74,25 +74,28 @@ impl FromStr for Cadence {
 pub struct AlarmCounts {
     /// Chunks judged anomalous.
     pub anomalous_chunks: f64,
+    /// Warnings that begin, those that grow into an alarm among them.
+    pub warnings: f64,
     /// Alarms raised. Chunks are taken to be independent of each other; in truth a noise lasts, so that there are more.
     pub alarms: f64,
 }
 
 impl AlarmCounts {
-    /// At a rate of false alarms from clip to clip.
+    /// At a rate of anomalous chunks, and a rate of chunks that are normal again, from chunk to chunk of a machine that is well.
     ///
-    /// From healthy to alarm and back is one cycle: the mean waiting time for a run of `k` successes of probability `p` is
-    /// `(1 - p^k) / ((1 - p) p^k)` (Feller, *An Introduction to Probability Theory and Its Applications* I, 3rd edition, XIII.7), once for anomalous chunks and
-    /// once for normal ones.
+    /// From healthy to alarm and back is one cycle, and a month has as many alarms as cycles (renewal). Both parts are exact for independent
+    /// chunks, and warnings are counted as if alarms took no time from them: see [`mean_wait`] and [`mean_stand`].
     #[must_use]
-    pub fn of(rate: f64, cadence: Cadence, policy: &AlertPolicy) -> Self {
+    pub fn of(rate: f64, clear_rate: f64, cadence: Cadence, policy: &AlertPolicy) -> Self {
         let chunks = MONTH_S / cadence.0;
-        let waiting = |p: f64, run: u32| {
-            let all = p.powf(f64::from(run));
-            if p >= 1.0 { f64::from(run) } else { (1.0 - all) / ((1.0 - p) * all) }
-        };
-        let cycle = waiting(rate, policy.raise_after.max(1)) + waiting(1.0 - rate, policy.clear_after.max(1));
-        Self { anomalous_chunks: rate * chunks, alarms: chunks / cycle }
+        let hold = (f64::from(policy.min_alarm_secs) / cadence.0).ceil() as u64;
+        let stand = mean_stand(clear_rate, policy.clear_after, hold);
+        let cycles = |of: u32, window: u32| chunks / (mean_wait(rate, of, window) + stand);
+        Self {
+            anomalous_chunks: rate * chunks,
+            warnings: cycles(policy.warn_of, policy.warn_window),
+            alarms: cycles(policy.raise_of, policy.raise_window),
+        }
     }
 }
 
@@ -103,8 +106,10 @@ pub struct FalseAlarms {
     pub clips: usize,
     /// One clip in that time, s.
     pub cadence_s: f64,
-    /// Anomalous chunks in a row that raise an alarm.
-    pub raise_after: u32,
+    /// Anomalous chunks that raise an alarm.
+    pub raise_of: u32,
+    /// Among so many of the latest.
+    pub raise_window: u32,
     /// Share of normal clips that was asked to exceed the threshold at the most.
     pub rate: f64,
     /// Low end of the interval in which the true rate lies in nine of ten trainings with so many clips.
@@ -134,11 +139,16 @@ impl FalseAlarms {
     ) -> Result<Self, DetectionError> {
         let (rate, clips) = (calibration.false_alarm_rate, calibration.scores.len());
         let bounds = RateBounds::of(&calibration.scores, rate, RESAMPLES, seed)?;
-        let counts = |rate: f64| AlarmCounts::of(rate, cadence, policy);
+        let median = quantile(&calibration.scores, 0.5);
+        let clear = median + policy.clear_ratio * (calibration.threshold - median);
+        let clear_rate = (1.0 - calibration.gamma.survival(clear)).clamp(0.0, 1.0);
+        // Where more chunks are anomalous than was asked for, fewer are normal again.
+        let counts = |of: f64| AlarmCounts::of(of, clear_rate.min(1.0 - of), cadence, policy);
         Ok(Self {
             clips,
             cadence_s: cadence.0,
-            raise_after: policy.raise_after,
+            raise_of: policy.raise_of,
+            raise_window: policy.raise_window,
             rate,
             rate_low: bounds.low,
             rate_high: bounds.high,
@@ -152,13 +162,14 @@ impl FalseAlarms {
     /// In words, one line a thought.
     #[must_use]
     pub fn in_words(&self) -> Vec<String> {
-        let Self { clips, raise_after, .. } = self;
+        let Self { clips, raise_of, raise_window, .. } = self;
         let month = self.per_machine_month;
         let mut lines = vec![format!(
-            "at one clip each {} s a well machine has {} anomalous chunks a month and {} alarms ({raise_after} in a row; more in truth, for chunks are not independent)",
+            "at one clip each {} s a well machine has {} anomalous chunks a month and {} alarms ({raise_of} of {raise_window}; more in truth, for chunks are not independent), {} warnings",
             self.cadence_s,
             count(month.anomalous_chunks),
-            count(month.alarms)
+            count(month.alarms),
+            count(month.warnings)
         )];
         let between = format!(
             "between {} and {}, {} to {} alarms a month",
@@ -175,6 +186,80 @@ impl FalseAlarms {
         });
         lines
     }
+}
+
+/// The mean number of chunks until `of` among the latest `window` are anomalous, each with this probability and independent of the others. Exact, up to
+/// a relative error of 1e-9: the Markov chain of the latest `window - 1` chunks is followed until it leaves at a steady rate, and from then on the
+/// wait is geometric. Only positive numbers are added, so that a rare event loses no digits. A `window` beyond 16 is cut to it.
+#[must_use]
+pub fn mean_wait(rate: f64, of: u32, window: u32) -> f64 {
+    let window = window.clamp(1, AlertPolicy::MAX_WINDOW);
+    let of = of.clamp(1, window);
+    if rate <= 0.0 {
+        return f64::INFINITY;
+    }
+    let mask = (1_usize << (window - 1)) - 1;
+    let mut alive = vec![0.0; mask + 1];
+    alive[0] = 1.0;
+    let (mut wait, mut last_rate, mut steady) = (0.0, 0.0_f64, 0);
+    loop {
+        let survival: f64 = alive.iter().sum();
+        if survival < 1e-15 {
+            return wait;
+        }
+        let mut next = vec![0.0; mask + 1];
+        let mut raised = 0.0;
+        for (recent, mass) in alive.iter().enumerate().filter(|(_, mass)| **mass > 0.0) {
+            next[recent << 1 & mask] += mass * (1.0 - rate);
+            if recent.count_ones() + 1 >= of {
+                raised += mass * rate;
+            } else {
+                next[(recent << 1 | 1) & mask] += mass * rate;
+            }
+        }
+        let leaving = raised / survival;
+        steady = if (leaving - last_rate).abs() <= 1e-12 * leaving && leaving > 0.0 { steady + 1 } else { 0 };
+        if steady > window {
+            return wait + survival / leaving;
+        }
+        wait += survival;
+        (alive, last_rate) = (next, leaving);
+    }
+}
+
+/// The mean number of chunks that an alarm stands after the chunk that raised it: until `run` chunks in a row are normal again, each with this
+/// probability, but at least `hold`. Exact for independent chunks: the run's length is followed through the hold, and from run `j` on the
+/// mean wait for run `k` is `W(k) - W(j)` with `W(k) = (1 - p^k) / ((1 - p) p^k)` (Feller, *An Introduction to Probability Theory and Its
+/// Applications* I, 3rd edition, XIII.7).
+#[must_use]
+pub fn mean_stand(clear_rate: f64, run: u32, hold: u64) -> f64 {
+    let run = run.max(1) as usize;
+    let waiting = |run: usize| {
+        if clear_rate >= 1.0 {
+            return run as f64;
+        }
+        let all = clear_rate.powi(run as i32);
+        (1.0 - all) / ((1.0 - clear_rate) * all)
+    };
+    // After the chunk that comes when the hold is over, the alarm is cleared if the run is long enough.
+    let mut runs = vec![0.0; run + 1];
+    runs[0] = 1.0;
+    let hold = hold.max(1);
+    // Beyond some thousand chunks the run's length has long forgotten where it began.
+    for _ in 0..hold.min(10_000) {
+        let mut next = vec![0.0; run + 1];
+        for (length, mass) in runs.iter().enumerate() {
+            next[0] += mass * (1.0 - clear_rate);
+            next[(length + 1).min(run)] += mass * clear_rate;
+        }
+        runs = next;
+    }
+    let rest: f64 = runs
+        .iter()
+        .enumerate()
+        .map(|(length, mass)| if *mass > 0.0 { mass * (waiting(run) - waiting(length)) } else { 0.0 })
+        .sum();
+    hold as f64 + rest
 }
 
 /// `1.2 %`.

@@ -60,7 +60,10 @@ mod train;
 pub mod vectors;
 pub mod words;
 
-pub use alert::{AlertPolicy, Heard, Observation, WatchPolicy, observe_chunk};
+pub use alert::{
+    AlertPolicy, Applied, Asked, ControlError, Heard, HeldThreshold, Observation, WatchPolicy, apply_control,
+    fall_silent, judging, observe_chunk,
+};
 pub use autoencoder::{Autoencoder, Dense};
 pub use calibration::{Calibration, GammaFit};
 pub use convolution::{ConvolutionalAutoencoder, Kernel};
@@ -72,7 +75,7 @@ pub use device::{DeviceChoice, OpenedDevice, open_device};
 pub use drift::{DriftPolicy, DriftReference, LevelSpread};
 pub use error::DetectionError;
 pub use evaluation::{Evaluation, MAX_FALSE_POSITIVE_RATE, MeanFigures, Means, Rates, evaluate};
-pub use false_alarms::{AlarmCounts, Cadence, FalseAlarms};
+pub use false_alarms::{AlarmCounts, Cadence, FalseAlarms, mean_stand, mean_wait};
 pub use forward::Whitening;
 pub use fused::{
     Cycle, CycleParameters, FusedDetector, Look, Mahalanobis, Part, PartParameters, Pooling, shrunken_covariance,

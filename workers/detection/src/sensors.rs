@@ -1,6 +1,6 @@
 //! What is remembered of a machine's sensors: which have been reported as at fault, and how many chunks speak for another report.
 //!
-//! The counts are those of the machine's own alerts: a sensor that is at fault in `raise_after` chunks in a row is reported, and once more when it has
+//! A sensor that is at fault in `sensor_after` chunks in a row is reported, and once more when it has
 //! been well in `clear_after`. A channel that a chunk does not have is not spoken of by that chunk.
 
 use auscult_schemas::{SensorFault, SensorMemory};
@@ -47,7 +47,7 @@ pub(crate) fn advance(
         }
         sensor.streak += 1;
         let streak_since = *sensor.streak_since.get_or_insert(time);
-        let needed = if fault.is_some() { policy.raise_after } else { policy.clear_after };
+        let needed = if fault.is_some() { policy.sensor_after } else { policy.clear_after };
         if sensor.streak < needed {
             continue;
         }

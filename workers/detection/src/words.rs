@@ -115,17 +115,36 @@ pub fn alert(alert: &Alert) -> String {
     match (alert.kind, alert.state) {
         (AlertKind::Sensor, _) => sensor_alert(alert, &since),
         (AlertKind::Environment, _) => environment_alert(alert, &since),
-        (AlertKind::Machine, MachineState::Alarm) if alert.bands.is_empty() => {
+        (AlertKind::Machine, state) => machine_alert(alert, state, &since),
+    }
+}
+
+fn machine_alert(alert: &Alert, state: MachineState, since: &str) -> String {
+    use MachineState::{Acknowledged, Alarm, Healthy, Learning, Maintenance, SensorFault, Silent, Warning};
+    let by = alert.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+    match (state, alert.previous_state) {
+        (Alarm, Acknowledged) if alert.by.is_some() => format!("the alarm is open again: taken back{by}"),
+        (Alarm | Acknowledged, Silent) => "heard again; what it was in alarm for is not over".to_owned(),
+        (Alarm | Warning, _) if alert.score.is_none() => format!("set back to {}{by}", state.as_str()),
+        (Alarm | Warning, _) if alert.bands.is_empty() => {
             format!("{}, since {since}", deviation(&[], None, None))
         }
-        (AlertKind::Machine, MachineState::Alarm) => deviation(&alert.bands, None, Some(alert.time)),
-        (AlertKind::Machine, _) => {
-            let after = match (alert.previous_state, alert.previous_since) {
-                (MachineState::Alarm, Some(before)) => format!(", after an alarm at {}", time(before, alert.time)),
+        (Alarm | Warning, _) => deviation(&alert.bands, None, Some(alert.time)),
+        (Acknowledged, _) => format!("acknowledged{by}"),
+        (Maintenance, _) => format!("in maintenance: set{by}"),
+        (Silent, _) => format!("nothing heard since {since}"),
+        (Learning, Maintenance) => format!("maintenance is over; judged anew{by}"),
+        (Learning, _) => format!("judged anew{by}"),
+        (Healthy, previous) => {
+            let after = match (previous, alert.previous_since) {
+                (Alarm | Acknowledged, Some(before)) => format!(", after an alarm at {}", time(before, alert.time)),
+                (Warning, Some(before)) => format!(", after a warning at {}", time(before, alert.time)),
+                (Silent, Some(before)) => format!(", after silence at {}", time(before, alert.time)),
                 _ => String::new(),
             };
             format!("sounds as in training since {since}{after}")
         }
+        (SensorFault, _) => format!("no microphone hears it, since {since}"),
     }
 }
 

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use auscult_detection::false_alarms::{ENOUGH_CLIPS, MONTH_S, RateBounds};
-use auscult_detection::{AlarmCounts, AlertPolicy, Cadence, Calibration, FalseAlarms, GammaFit};
+use auscult_detection::{AlarmCounts, AlertPolicy, Cadence, Calibration, FalseAlarms, GammaFit, mean_stand, mean_wait};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
@@ -88,26 +88,57 @@ fn more_clips_make_the_interval_narrower_and_the_same_seed_makes_the_same() {
 #[test]
 fn alarms_a_month_are_what_a_simulation_of_the_policy_gives() {
     let cadence: Cadence = "10s".parse().unwrap();
-    for (rate, raise_after, clear_after) in [(0.3, 3, 5), (0.2, 2, 4), (0.5, 1, 1), (0.1, 2, 1)] {
-        let policy = AlertPolicy { raise_after, clear_after };
-        let expected = AlarmCounts::of(rate, cadence, &policy);
-        let mut rng = StdRng::seed_from_u64(u64::from(raise_after));
+    let policies = [
+        (0.3, 0.6, 4, 5, 5, 300),
+        (0.1, 0.8, 2, 5, 4, 0),
+        (0.5, 0.5, 1, 1, 1, 0),
+        (0.2, 0.75, 3, 3, 7, 3600),
+        (0.3, 0.5, 3, 9, 2, 60),
+    ];
+    for (rate, clear_rate, raise_of, raise_window, clear_after, min_alarm_secs) in policies {
+        let policy = AlertPolicy { raise_of, raise_window, clear_after, min_alarm_secs, ..AlertPolicy::default() };
+        let expected = AlarmCounts::of(rate, clear_rate, cadence, &policy);
+        let mut rng = StdRng::seed_from_u64(u64::from(raise_of));
         let (months, chunks) = (8, (MONTH_S / 10.0) as usize);
-        let (mut is_alarm, mut streak, mut alarms, mut anomalous) = (false, 0, 0, 0);
-        for _ in 0..months * chunks {
-            let is_anomalous = rng.random_bool(rate);
-            anomalous += usize::from(is_anomalous);
-            streak = if is_anomalous == is_alarm { 0 } else { streak + 1 };
-            if streak >= if is_alarm { clear_after } else { raise_after } {
-                (is_alarm, streak) = (!is_alarm, 0);
-                alarms += usize::from(is_alarm);
+        let (mut recent, mut run, mut raised_at, mut alarms) = (Vec::new(), 0, None, 0);
+        for chunk in 0..months * chunks {
+            let drawn = rng.random_range(0.0..1.0);
+            let (is_anomalous, is_clear) = (drawn < rate, drawn >= 1.0 - clear_rate);
+            run = if is_clear { run + 1 } else { 0 };
+            match raised_at {
+                None => {
+                    recent.push(is_anomalous);
+                    let latest = recent.iter().rev().take(raise_window as usize);
+                    if latest.filter(|anomalous| **anomalous).count() >= raise_of as usize {
+                        (raised_at, alarms) = (Some(chunk), alarms + 1);
+                        run = 0;
+                    }
+                }
+                Some(since) if run >= clear_after && (chunk - since) * 10 >= min_alarm_secs as usize => {
+                    raised_at = None;
+                    recent.clear();
+                }
+                Some(_) => {}
             }
         }
-        let simulated = alarms as f64 / f64::from(months as u32);
-        assert!((simulated / expected.alarms - 1.0).abs() < 0.03, "{simulated} {expected:?}");
-        let simulated = anomalous as f64 / f64::from(months as u32);
-        assert!((simulated / expected.anomalous_chunks - 1.0).abs() < 0.01, "{simulated} {expected:?}");
+        let simulated = f64::from(alarms) / months as f64;
+        assert!((simulated / expected.alarms - 1.0).abs() < 0.03, "{policy:?}: {simulated} {expected:?}");
     }
+}
+
+#[test]
+fn waiting_times_that_are_known_in_closed_form_are_met() {
+    // Feller XIII.7: a run of k, each of probability p.
+    for (p, k) in [(0.5_f64, 3_u32), (0.01, 3), (0.001, 4)] {
+        let all = p.powi(k as i32);
+        let run = (1.0 - all) / ((1.0 - p) * all);
+        assert!((mean_wait(p, k, k) / run - 1.0).abs() < 1e-9, "{p} {k}");
+    }
+    assert!((mean_wait(0.01, 1, 5) - 100.0).abs() < 1e-6);
+    assert_eq!(mean_wait(1.0, 4, 5), 4.0);
+    assert!(mean_wait(0.0, 1, 5).is_infinite());
+    // An alarm stands for its hold and no longer where every chunk is normal.
+    assert_eq!((mean_stand(1.0, 5, 360), mean_stand(1.0, 5, 0)), (360.0, 5.0));
 }
 
 fn false_alarms(clips: usize, cadence: &str) -> FalseAlarms {
@@ -136,9 +167,10 @@ fn few_clips_are_told_to_be_few_and_how_many_more_are_needed() {
 fn a_rarer_cadence_has_fewer_alarms_in_proportion() {
     let (often, rarely) = (false_alarms(60, "10s"), false_alarms(60, "5m"));
     assert!((often.per_machine_month.anomalous_chunks - 0.01 * 263_001.6).abs() < 1e-6, "{often:?}");
-    assert!((often.per_machine_month.alarms / rarely.per_machine_month.alarms - 30.0).abs() < 1e-9);
-    // One in a hundred, three in a row: about 0.01³ of 263,000.
-    assert!((often.per_machine_month.alarms - 0.26).abs() < 0.005, "{often:?}");
+    assert!((often.per_machine_month.alarms / rarely.per_machine_month.alarms - 30.0).abs() < 0.01);
+    // One in a hundred, four of five: about 4 × 0.01⁴ of 263,000. Three of five: about 6 × 0.01³ of them.
+    assert!((often.per_machine_month.alarms - 0.0104).abs() < 0.0002, "{often:?}");
+    assert!((often.per_machine_month.warnings - 1.54).abs() < 0.05, "{often:?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //!  audio.chunks ──► FeatureStage ──► Features ──► FeatureProcessor ──► audio.features
 //!                   one extractor a thread │
 //!                                          └──► (fused) straight to the scoring stage
+//!                control messages ─────────────────────────────────────► audio.features, as they are
 //! ```
 
 mod config;
@@ -13,4 +14,4 @@ mod stage;
 
 pub use config::FeatureWorkerConfig;
 pub use processor::FeatureProcessor;
-pub use stage::{ExtractedChunk, FeatureStage, FeatureStageError};
+pub use stage::{Extracted, ExtractedChunk, FeatureStage, FeatureStageError};

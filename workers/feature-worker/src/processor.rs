@@ -5,9 +5,9 @@ use auscult_runtime::record::Record;
 use auscult_schemas::{DeadLetterCode, Envelope, Features, topics};
 use bytes::Bytes;
 
-use crate::{ExtractedChunk, FeatureStage};
+use crate::{Extracted, FeatureStage};
 
-/// Chunks in, features messages out. Remembers nothing.
+/// Chunks in, features messages out; control messages are passed on as they are, so that they stay in order with the sound. Remembers nothing.
 pub struct FeatureProcessor {
     stage: FeatureStage,
 }
@@ -24,11 +24,28 @@ impl Processor for FeatureProcessor {
     type State = ();
 
     fn process(&mut self, records: &[Record], _memory: &mut Memory<'_, ()>) -> Vec<Result<Vec<Output>, Rejection>> {
-        self.stage.extract(records).into_iter().map(|chunk: ExtractedChunk| message(chunk?)).collect()
+        let extracted = self.stage.extract(records);
+        let outputs = records.iter().zip(extracted).map(|(record, extracted)| match extracted? {
+            Extracted::Chunk(envelope, features) => message(envelope, &features),
+            Extracted::Control(envelope) => Ok(vec![passed_on(record, &envelope)]),
+        });
+        outputs.collect()
     }
 }
 
-fn message((envelope, features): (Envelope, Features)) -> Result<Vec<Output>, Rejection> {
+/// A control message, as it came but for what a plain producer left out: the time of the record it was, which the next one would not have.
+fn passed_on(record: &Record, envelope: &Envelope) -> Output {
+    let mut headers = record.headers.clone();
+    for (name, value) in envelope.headers().0 {
+        if headers.get(&name).is_none() {
+            headers.0.push((name, value));
+        }
+    }
+    let key = Bytes::from(envelope.machine.as_str().to_owned());
+    Output { topic: topics::FEATURES, key, value: record.value.clone().unwrap_or_default(), headers }
+}
+
+fn message(envelope: Envelope, features: &Features) -> Result<Vec<Output>, Rejection> {
     let value = features
         .encode()
         .map_err(|error| Rejection { code: DeadLetterCode::InvalidFeatures, detail: error.to_string() })?;

@@ -10,8 +10,17 @@ use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::{Envelope, FeatureSpec, FeatureSpecHash, Features, FeaturesMetadata, StageTimings};
 use rayon::prelude::*;
 
-/// What a chunk came to: its envelope and its features.
-pub type ExtractedChunk = Result<(Envelope, Features), Rejection>;
+/// What a record came to.
+#[derive(Debug, Clone)]
+pub enum Extracted {
+    /// A chunk: its envelope and its features.
+    Chunk(Envelope, Features),
+    /// A control message, which is the scoring worker's to read.
+    Control(Envelope),
+}
+
+/// What a record came to, or why it came to nothing.
+pub type ExtractedChunk = Result<Extracted, Rejection>;
 
 /// Why a feature stage cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -54,14 +63,22 @@ impl FeatureStage {
     pub fn extract(&self, records: &[Record]) -> Vec<ExtractedChunk> {
         let extracted: Vec<ExtractedChunk> =
             self.pool.install(|| records.par_iter().with_max_len(1).map(|record| self.extract_one(record)).collect());
-        for (_, features) in extracted.iter().flatten() {
-            self.observe(&features.metadata.timings);
+        for extracted in extracted.iter().flatten() {
+            if let Extracted::Chunk(_, features) = extracted {
+                self.observe(&features.metadata.timings);
+            }
         }
         extracted
     }
 
     fn extract_one(&self, record: &Record) -> ExtractedChunk {
-        let envelope = envelope_of(record, Envelope::CHUNK)?;
+        let mut envelope = envelope_of(record, Envelope::CHUNK)?;
+        if envelope.is_control() {
+            if record.headers.get("ce_type").is_none() {
+                Envelope::CONTROL.clone_into(&mut envelope.event_type);
+            }
+            return Ok(Extracted::Control(envelope));
+        }
         let thread = rayon::current_thread_index().expect("extract runs on the stage's own pool");
         // An extractor that panicked is whole again with its next chunk: every buffer is filled before it is read.
         let mut extractor = self.extractors[thread].lock().unwrap_or_else(PoisonError::into_inner);
@@ -85,7 +102,7 @@ impl FeatureStage {
             mels: extraction.mels,
             values: extraction.values.into(),
         };
-        Ok((envelope, features))
+        Ok(Extracted::Chunk(envelope, features))
     }
 
     fn observe(&self, timings: &StageTimings) {

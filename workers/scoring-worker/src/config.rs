@@ -28,7 +28,7 @@ pub struct ScoringWorkerConfig {
     pub models: ModelsConfig,
     /// Where the models run: `auto` (a GPU if there is one, else the CPU), `cpu`, or `cuda:N`. Default: `auto`.
     pub device: DeviceChoice,
-    /// How many chunks in a row raise an alarm or clear it.
+    /// How many chunks raise a warning or an alarm, and clear it.
     pub alert: AlertPolicy,
     /// How many chunks make a drift window.
     pub drift: DriftPolicy,
@@ -85,8 +85,9 @@ impl Validate for ScoringWorkerConfig {
             "models.reload_secs",
             format!("is {}, must be at most 86400, a day; 0 is never", self.models.reload_secs),
         );
-        problems.require(self.alert.raise_after >= 1, "alert.raise_after", "must be at least 1");
-        problems.require(self.alert.clear_after >= 1, "alert.clear_after", "must be at least 1");
+        for (option, reason) in self.alert.problems() {
+            problems.add(&format!("alert.{option}"), reason);
+        }
         problems.require(self.drift.window_chunks >= 2, "drift.window_chunks", "must be at least 2");
     }
 }

@@ -12,6 +12,7 @@
 //! the next batch on.
 
 mod config;
+mod control;
 mod device_thread;
 mod healthy_channels;
 mod library;
@@ -22,8 +23,9 @@ mod self_test;
 mod stage;
 
 pub use config::{ModelsConfig, ScoringWorkerConfig};
+pub use control::read_control;
 pub use device_thread::StartError;
 pub use library::{LibraryError, ModelLibrary};
 pub use metrics::ScoringMetrics;
 pub use processor::ScoringProcessor;
-pub use stage::{ScoredChunk, ScoringStage};
+pub use stage::{ScoredChunk, ScoringInput, ScoringStage};

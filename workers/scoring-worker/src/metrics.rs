@@ -1,7 +1,7 @@
 //! What a scoring worker counts beside what every worker does.
 
 use auscult_detection::OpenedDevice;
-use auscult_schemas::QualityFlag;
+use auscult_schemas::{AlertKind, ControlAction, MachineState, QualityFlag};
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Metrics of scoring.
@@ -15,6 +15,10 @@ pub struct ScoringMetrics {
     pub unheard_chunks: IntCounter,
     /// Changes of a machine's state, by the new state.
     pub state_changes: IntCounterVec,
+    /// Alerts, by the new state and by what they are about.
+    pub alerts: IntCounterVec,
+    /// Control messages that were applied, by what they ask for.
+    pub control_messages: IntCounterVec,
     /// Chunks in one forward pass.
     pub forward_chunks: Histogram,
     /// From the time the sound was recorded to its judgement, s.
@@ -59,6 +63,14 @@ impl ScoringMetrics {
                 Opts::new("auscult_state_changes_total", "changes of a machine's state, by the new state"),
                 &["state"],
             )?,
+            alerts: IntCounterVec::new(
+                Opts::new("auscult_alerts_total", "alerts, by the new state and by what they are about"),
+                &["state", "kind"],
+            )?,
+            control_messages: IntCounterVec::new(
+                Opts::new("auscult_control_messages_total", "control messages applied, by what they ask for"),
+                &["action"],
+            )?,
             forward_chunks: Histogram::with_opts(
                 HistogramOpts::new("auscult_forward_chunks", "chunks in one forward pass")
                     .buckets(prometheus::exponential_buckets(1.0, 2.0, 11)?),
@@ -91,6 +103,8 @@ impl ScoringMetrics {
         registry.register(Box::new(metrics.sensor_faults.clone()))?;
         registry.register(Box::new(metrics.unheard_chunks.clone()))?;
         registry.register(Box::new(metrics.state_changes.clone()))?;
+        registry.register(Box::new(metrics.alerts.clone()))?;
+        registry.register(Box::new(metrics.control_messages.clone()))?;
         registry.register(Box::new(metrics.forward_chunks.clone()))?;
         registry.register(Box::new(metrics.chunk_age_seconds.clone()))?;
         registry.register(Box::new(metrics.last_drift_psi.clone()))?;
@@ -100,8 +114,13 @@ impl ScoringMetrics {
         registry.register(Box::new(metrics.model_reload_failures.clone()))?;
         registry.register(Box::new(metrics.device.clone()))?;
         registry.register(Box::new(metrics.device_fallback.clone()))?;
-        for state in ["healthy", "alarm"] {
-            metrics.state_changes.with_label_values(&[state]);
+        for state in MachineState::ALL.into_iter().filter(|state| *state != MachineState::SensorFault) {
+            metrics.state_changes.with_label_values(&[state.as_str()]);
+            metrics.alerts.with_label_values(&[state.as_str(), AlertKind::Machine.as_str()]);
+        }
+        metrics.alerts.with_label_values(&[MachineState::SensorFault.as_str(), AlertKind::Sensor.as_str()]);
+        for action in ControlAction::NAMES {
+            metrics.control_messages.with_label_values(&[action]);
         }
         for flag in QualityFlag::ALL.into_iter().filter(|flag| flag.is_sensor_fault()) {
             metrics.sensor_faults.with_label_values(&[flag.as_str()]);

@@ -4,9 +4,9 @@ use auscult_runtime::processor::{Memory, Output, Processor, Rejection, envelope_
 use auscult_runtime::record::Record;
 use auscult_schemas::{DeadLetterCode, Envelope, Features, ScorerState};
 
-use crate::{ScoredChunk, ScoringStage};
+use crate::{ScoredChunk, ScoringInput, ScoringStage, read_control};
 
-/// Features messages in; scores, alerts and drift out.
+/// Features and control messages in; scores, alerts, drift and audit records out.
 pub struct ScoringProcessor {
     stage: ScoringStage,
 }
@@ -38,8 +38,11 @@ impl Processor for ScoringProcessor {
 
 fn read(record: &Record) -> ScoredChunk {
     let envelope = envelope_of(record, Envelope::FEATURES)?;
+    if envelope.is_control() {
+        return read_control(record, envelope);
+    }
     let message = record.value.as_deref().unwrap_or_default();
     let features = Features::decode(message)
         .map_err(|error| Rejection { code: DeadLetterCode::InvalidFeatures, detail: error.to_string() })?;
-    Ok((envelope, features))
+    Ok(ScoringInput::Chunk(envelope, features))
 }

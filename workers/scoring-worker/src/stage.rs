@@ -9,7 +9,7 @@ use auscult_runtime::processor::{Memory, Output, Rejection};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::{
-    DeadLetterCode, Envelope, Features, FeaturesMetadata, MachineState, ModelRef, Score, ScorerState, topics,
+    Control, DeadLetterCode, Envelope, Features, FeaturesMetadata, MachineState, ModelRef, Score, ScorerState, topics,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -21,11 +21,27 @@ use crate::library::{Entry, Owner, ShelvedModel};
 use crate::reload::{Change, Looker, Reload};
 use crate::{ModelLibrary, ModelsConfig, ScoringMetrics};
 
-/// A chunk on its way to its score: its envelope and features, or why it has none.
-pub type ScoredChunk = Result<(Envelope, Features), Rejection>;
+/// What a record holds for the scoring stage.
+#[derive(Debug, Clone)]
+pub enum ScoringInput {
+    /// A chunk: its envelope and features.
+    Chunk(Envelope, Features),
+    /// A control message.
+    Control(Envelope, Control),
+}
+
+/// A record on its way to its results, or why it has none.
+pub type ScoredChunk = Result<ScoringInput, Rejection>;
+
+/// What is to be done with a record, in its turn.
+enum Step {
+    /// A chunk: the position of its candidate.
+    Chunk(usize),
+    /// A control message.
+    Control(Envelope, Control),
+}
 
 struct Candidate {
-    index: usize,
     envelope: Envelope,
     /// The message's own.
     metadata: FeaturesMetadata,
@@ -38,11 +54,11 @@ struct Candidate {
 
 /// Judges batches on the device thread, and keeps each machine's alert state and drift window.
 pub struct ScoringStage {
-    library: ModelLibrary,
+    pub(crate) library: ModelLibrary,
     device: DeviceThread,
-    policy: WatchPolicy,
+    pub(crate) policy: WatchPolicy,
     metrics: Arc<Metrics>,
-    scoring_metrics: ScoringMetrics,
+    pub(crate) scoring_metrics: ScoringMetrics,
     pub(crate) reload: Option<Reload>,
     /// Partition and offset of the records of a batch that has not come to its end: empty but while one is at work, or after
     /// one has panicked.
@@ -160,26 +176,38 @@ impl ScoringStage {
         chunks: Vec<ScoredChunk>,
         memory: &mut Memory<'_, ScorerState>,
     ) -> Vec<Result<Vec<Output>, Rejection>> {
-        let mut results: Vec<Result<Vec<Output>, Rejection>> = chunks.iter().map(|_| Ok(Vec::new())).collect();
         let mut candidates = Vec::new();
-        for (index, chunk) in chunks.into_iter().enumerate() {
-            match chunk.and_then(|(envelope, features)| self.admit(index, envelope, features)) {
-                Ok(candidate) => candidates.push(candidate),
-                Err(rejection) => results[index] = Err(rejection),
-            }
-        }
-        let (judged, forward_s) = self.judge(&candidates);
-        for (candidate, judgement) in candidates.iter().zip(judged) {
-            let partition = records[candidate.index].coordinates.partition;
-            results[candidate.index] = match judgement {
-                Ok(judgement) => self.conclude(candidate, judgement.as_ref(), partition, forward_s, memory),
+        let mut steps = Vec::new();
+        for chunk in chunks {
+            steps.push(match chunk {
+                Ok(ScoringInput::Chunk(envelope, features)) => self.admit(envelope, features).map(|candidate| {
+                    candidates.push(candidate);
+                    Step::Chunk(candidates.len() - 1)
+                }),
+                Ok(ScoringInput::Control(envelope, control)) => Ok(Step::Control(envelope, control)),
                 Err(rejection) => Err(rejection),
-            };
+            });
+        }
+        let (mut judged, forward_s) = self.judge(&candidates);
+        // In the records' order: a control message changes how the chunks behind it are judged, and none before it.
+        let mut results = Vec::new();
+        for (record, step) in records.iter().zip(steps) {
+            let partition = record.coordinates.partition;
+            results.push(match step {
+                Ok(Step::Chunk(position)) => {
+                    let judgement = std::mem::replace(&mut judged[position], Ok(None));
+                    judgement.and_then(|judgement| {
+                        self.conclude(&candidates[position], judgement.as_ref(), partition, forward_s, memory)
+                    })
+                }
+                Ok(Step::Control(envelope, control)) => self.control(&envelope, &control, partition, memory),
+                Err(rejection) => Err(rejection),
+            });
         }
         results
     }
 
-    fn admit(&self, index: usize, envelope: Envelope, features: Features) -> Result<Candidate, Rejection> {
+    fn admit(&self, envelope: Envelope, features: Features) -> Result<Candidate, Rejection> {
         let model = self.library.find(&envelope.machine).map_err(|(code, detail)| Rejection { code, detail })?;
         let expected = model.manifest.feature_spec_hash;
         let found = features.metadata.feature_spec;
@@ -193,7 +221,7 @@ impl ScoringStage {
         let metadata = features.metadata.clone();
         let channels = features.channels;
         let healthy = healthy_channels(Arc::new(features));
-        Ok(Candidate { index, envelope, metadata, channels, healthy, model: Arc::clone(model) })
+        Ok(Candidate { envelope, metadata, channels, healthy, model: Arc::clone(model) })
     }
 
     /// One forward pass a model; a candidate without a healthy channel has no judgement. Should one fail, its clips are tried singly, so that only the one at fault is refused.
@@ -271,15 +299,17 @@ impl ScoringStage {
             time: envelope.time,
             score: judgement.map_or(0.0, |judgement| judgement.score),
             channel_scores: judgement.map(|judgement| judgement.channel_scores.clone()).unwrap_or_default(),
-            p_value: judgement.map_or(1.0, |judgement| judgement.p_value),
-            health_index: judgement.map(|judgement| judgement.health_index),
-            threshold: model.manifest.calibration.threshold,
-            threshold_by: None,
-            anomalous: judgement.is_some_and(|judgement| judgement.anomalous),
+            p_value: observation.p_value,
+            health_index: observation.health_index,
+            threshold: observation.held.threshold,
+            threshold_by: observation.held.by,
+            anomalous: observation.anomalous,
             state: judgement.map_or(MachineState::SensorFault, |_| observation.state.alert.state),
             previous_state: observation.previous_state,
             bands: observation.bands,
-            time_course: judgement.and_then(|judgement| judgement.time_course.clone()),
+            time_course: judgement
+                .filter(|_| observation.anomalous)
+                .and_then(|judgement| judgement.time_course.clone()),
             explanation: None,
             quality: metadata.quality.clone(),
             sensor_faults: metadata.sensor_faults.clone(),
@@ -300,13 +330,17 @@ impl ScoringStage {
         let mut outputs = vec![output(&score.id, topics::SCORES, Envelope::SCORE, json(&score)?)];
         for alert in observation.alert.iter().chain(&observation.sensor_alert) {
             outputs.push(output(&alert.id, topics::ALERTS, Envelope::ALERT, json(alert)?));
+            self.count_alert(alert);
+        }
+        if let Some(audit) = &observation.audit {
+            outputs.push(output(&audit.id, topics::AUDIT, Envelope::AUDIT, json(audit)?));
         }
         if let Some(drift) = &observation.drift {
             outputs.push(output(&drift.id, topics::DRIFT, Envelope::DRIFT, json(drift)?));
             self.scoring_metrics.last_drift_psi.set(drift.score_psi);
         }
         self.count(&score, envelope.time);
-        // A chunk that no sensor heard mostly changes nothing.
+        // A chunk that came late, from no sensor that hears, changes nothing.
         if !is_remembered {
             memory.put(partition, key, observation.state);
         }
@@ -331,7 +365,7 @@ impl ScoringStage {
 }
 
 /// A result about a chunk, under an id of its own.
-fn result(envelope: &Envelope, id: &str, topic: &'static str, event_type: &str, value: Bytes) -> Output {
+pub(crate) fn result(envelope: &Envelope, id: &str, topic: &'static str, event_type: &str, value: Bytes) -> Output {
     let sent = Envelope {
         id: auscult_schemas::ChunkId(id.to_owned()),
         source: "/auscult/scoring-worker".to_owned(),
@@ -343,7 +377,7 @@ fn result(envelope: &Envelope, id: &str, topic: &'static str, event_type: &str, 
     Output { topic, key, value, headers: sent.headers() }
 }
 
-fn json(message: &impl Serialize) -> Result<Bytes, Rejection> {
+pub(crate) fn json(message: &impl Serialize) -> Result<Bytes, Rejection> {
     serde_json::to_vec(message).map(Bytes::from).map_err(|error| Rejection {
         code: DeadLetterCode::Internal,
         detail: format!("a result cannot be written as JSON: {error}"),

@@ -1,13 +1,13 @@
 //! A run without a fault, doctored: what is done to it must be named, and nothing else.
 
-use auscult_schemas::topics::{ALERTS, CHUNKS, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
+use auscult_schemas::topics::{ALERTS, AUDIT, CHUNKS, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
 use auscult_schemas::{DeadLetterCode, Features, RecordCoordinates, Score};
 use bytes::Bytes;
 use serde_json::Value;
 
 use super::features::is_of_a_worker;
 use super::ideal::{headers_of, ideal, push, push_dead_letter, replay};
-use super::{TopicRecord, Topics, Verdict, json, judge};
+use super::{TopicRecord, Topics, Verdict, is_control, json, judge};
 use crate::verifier::Finding;
 
 /// Doctors the ideal run and judges it.
@@ -67,7 +67,7 @@ fn names(findings: &[Finding], place: &RecordCoordinates, machine: &str) -> bool
 fn a_run_in_which_everything_went_well_is_clean() {
     let topics = ideal();
     // Or the tests below could not fail.
-    for topic in [CHUNKS, FEATURES, SCORES, ALERTS, DRIFT, SCORER_STATE, DEAD_LETTERS] {
+    for topic in [CHUNKS, FEATURES, SCORES, ALERTS, DRIFT, AUDIT, SCORER_STATE, DEAD_LETTERS] {
         assert!(topics.of(topic).len() >= 4, "{topic}: {}", topics.of(topic).len());
     }
     let verdict = judge(&topics, &mut replay());
@@ -283,8 +283,49 @@ fn a_dead_letter_of_a_good_chunk_is_wrong_beside_its_score() {
 }
 
 #[test]
-fn alerts_and_drift_are_lost_doubled_reordered_and_wrong_like_scores() {
-    for topic in [ALERTS, DRIFT] {
+fn a_control_message_that_is_not_passed_on_or_passed_on_twice_or_altered_is_named() {
+    let position = |topics: &Topics| topics.of(FEATURES).iter().position(is_control).unwrap();
+    let verdict = verdict_of(|topics| {
+        let position = position(topics);
+        drop(records(topics, FEATURES).remove(position));
+    });
+    assert!(verdict.lost.iter().any(|finding| finding.0.contains("is not passed on")), "{verdict}");
+    let verdict = verdict_of(|topics| {
+        let position = position(topics);
+        copy(records(topics, FEATURES), position);
+    });
+    assert!(verdict.doubled.iter().any(|finding| finding.0.contains("not sent so often")), "{verdict}");
+    let verdict = verdict_of(|topics| {
+        let position = position(topics);
+        alter(&mut records(topics, FEATURES)[position], "/by", |_| "somebody else".into());
+    });
+    assert!(verdict.lost.iter().any(|finding| finding.0.contains("is not passed on")), "{verdict}");
+}
+
+#[test]
+fn a_state_that_forgets_who_muted_the_machine_is_a_mismatch() {
+    let verdict = verdict_of(|topics| {
+        let states = records(topics, SCORER_STATE);
+        let last = states.iter_mut().rev().find(|state| {
+            let value: Value = serde_json::from_slice(state.value.as_deref().unwrap()).unwrap();
+            value["threshold"].is_object() || value["mute"].is_object() || value["maintenance"].is_object()
+        });
+        let record = last.expect("the load mutes, maintains and sets thresholds");
+        let mut value: Value = serde_json::from_slice(record.value.as_deref().unwrap()).unwrap();
+        for field in ["threshold", "mute", "maintenance"] {
+            value.as_object_mut().unwrap().remove(field);
+        }
+        record.value = Some(value.to_string().into());
+        // It is to be the last word on its machine.
+        let record = record.clone();
+        push(topics, SCORER_STATE, record.coordinates.partition, record.key, record.value, record.headers);
+    });
+    assert_eq!(verdict.state_mismatches.len(), 1, "{verdict}");
+}
+
+#[test]
+fn alerts_drift_and_audits_are_lost_doubled_reordered_and_wrong_like_scores() {
+    for topic in [ALERTS, DRIFT, AUDIT] {
         let verdict = verdict_of(|topics| drop(records(topics, topic).remove(2)));
         assert_eq!(counts(&verdict), [1, 0, 0, 0, 0], "{verdict}");
         let verdict = verdict_of(|topics| drop(copy(records(topics, topic), 2)));

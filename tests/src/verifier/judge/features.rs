@@ -7,7 +7,7 @@ use auscult_schemas::topics::{CHUNKS, FEATURES};
 use auscult_schemas::{Envelope, Features};
 
 use super::answers::Answers;
-use super::{DeadLetters, Replay, TopicRecord, Topics, Verdict, named};
+use super::{DeadLetters, Replay, TopicRecord, Topics, Verdict, is_control, named};
 
 /// Who put a record into the features topic.
 pub(super) const FEATURE_WORKER: &str = "/auscult/feature-worker";
@@ -17,9 +17,14 @@ pub(super) fn is_of_a_worker(record: &TopicRecord) -> bool {
     record.headers.text("ce_source").ok().flatten() == Some(FEATURE_WORKER)
 }
 
+/// A control message that a feature worker passes on without reading it.
+fn is_good_control(record: &TopicRecord) -> bool {
+    is_control(record) && record.key.is_some() && record.value.as_ref().is_some_and(|value| !value.is_empty())
+}
+
 pub(super) fn judge(topics: &Topics, replay: &mut Replay, dead_letters: &mut DeadLetters<'_>, verdict: &mut Verdict) {
     let mut answers = Answers::new();
-    for message in topics.of(FEATURES).iter().filter(|message| is_of_a_worker(message)) {
+    for message in topics.of(FEATURES).iter().filter(|message| is_of_a_worker(message) && !is_control(message)) {
         match Features::decode(message.value.as_deref().unwrap_or_default()) {
             Ok(features) => answers.add(message, features.metadata.chunk.clone(), features, verdict),
             Err(error) => verdict.add_wrong(format!("{} is no features message: {error}", named(message))),
@@ -27,6 +32,10 @@ pub(super) fn judge(topics: &Topics, replay: &mut Replay, dead_letters: &mut Dea
     }
     let mut good = HashSet::new();
     for chunk in topics.of(CHUNKS) {
+        if is_good_control(chunk) {
+            dead_letters.expect_none(chunk, verdict);
+            continue;
+        }
         let answer = answers.next(&chunk.coordinates);
         match (replay.extract(chunk), answer) {
             (Ok((envelope, expected)), answer) => {

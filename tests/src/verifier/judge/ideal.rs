@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use auscult_schemas::topics::{ALERTS, CHUNKS, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
+use auscult_detection::Applied;
+use auscult_schemas::topics::{ALERTS, AUDIT, CHUNKS, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
 use auscult_schemas::{
     ChunkId, DeadLetter, DeadLetterCode, Envelope, Features, FeaturesMetadata, Headers, RecordCoordinates, StageTimings,
 };
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::features::FEATURE_WORKER;
-use super::{Replay, TopicRecord, Topics, json};
+use super::{Replay, TopicRecord, Topics, is_control, json};
 use crate::load::{Load, LoadSpec, train_model};
 
 const MAX_CHUNK_BYTES: usize = 131_072;
@@ -90,6 +91,10 @@ fn make_ideal() -> Topics {
 pub(super) fn work(topics: &mut Topics) {
     let mut worker = replay();
     for chunk in topics.of(CHUNKS).to_vec() {
+        if is_control(&chunk) {
+            push(topics, FEATURES, chunk.coordinates.partition, chunk.key, chunk.value, chunk.headers);
+            continue;
+        }
         match worker.extract(&chunk) {
             Ok((envelope, extraction)) => {
                 let metadata = FeaturesMetadata {
@@ -117,6 +122,21 @@ pub(super) fn work(topics: &mut Topics) {
     }
     for message in topics.of(FEATURES).to_vec() {
         let partition = message.coordinates.partition;
+        if let Some(applied) = worker.control(&message) {
+            match applied {
+                Ok((envelope, Applied { state, audit, alert })) => {
+                    let mut send = |topic: &str, value: Value| {
+                        let headers = headers_of(&envelope, &audit.id, "/auscult/scoring-worker");
+                        push(topics, topic, partition, message.key.clone(), Some(value.to_string().into()), headers);
+                    };
+                    send(AUDIT, json(&audit));
+                    alert.iter().for_each(|alert| send(ALERTS, json(alert)));
+                    send(SCORER_STATE, json(&state));
+                }
+                Err(code) => push_dead_letter(topics, &message, code),
+            }
+            continue;
+        }
         let (envelope, features) = match worker.read(&message) {
             Ok(read) => read,
             Err(code) => {
@@ -133,6 +153,9 @@ pub(super) fn work(topics: &mut Topics) {
         send(SCORES, json(&judged.score));
         for alert in judged.observation.alert.iter().chain(&judged.observation.sensor_alert) {
             send(ALERTS, json(alert));
+        }
+        if let Some(audit) = &judged.observation.audit {
+            send(AUDIT, json(audit));
         }
         if let Some(drift) = &judged.observation.drift {
             send(DRIFT, json(drift));

@@ -8,16 +8,16 @@ use auscult_schemas::{Score, StageTimings};
 use bytes::Bytes;
 
 use super::answers::Answers;
-use super::{DeadLetters, Events, Replay, TopicRecord, Topics, Verdict, json, named};
+use super::{DeadLetters, Followers, Replay, TopicRecord, Topics, Verdict, json, named};
 use crate::verifier::alike::difference;
 
-/// Judges the scores, and gives the alerts and the drift reports that must have come with them.
+/// Judges the scores, and gives the alerts, drift reports and audit records that must have come with them.
 pub(super) fn judge(
     topics: &Topics,
     replay: &mut Replay,
     dead_letters: &mut DeadLetters<'_>,
     verdict: &mut Verdict,
-) -> (Events, Events) {
+) -> Followers {
     let mut answers = Answers::new();
     for record in topics.of(SCORES) {
         match serde_json::from_slice::<Score>(record.value.as_deref().unwrap_or_default()) {
@@ -25,9 +25,23 @@ pub(super) fn judge(
             Err(error) => verdict.add_wrong(format!("{} is no score: {error}", named(record))),
         }
     }
-    let (mut alerts, mut drift) = (Events::new(), Events::new());
+    let Followers { mut alerts, mut drift, mut audits } = Followers::default();
     let mut judged_chunks = HashSet::new();
     for message in topics.of(FEATURES) {
+        if let Some(applied) = replay.control(message) {
+            match applied {
+                Ok((envelope, applied)) => {
+                    dead_letters.expect_none(message, verdict);
+                    let whose = (message.coordinates.partition, Bytes::from(envelope.machine.as_str().to_owned()));
+                    audits.entry(whose.clone()).or_default().push((applied.audit.id.clone(), json(&applied.audit)));
+                    if let Some(alert) = &applied.alert {
+                        alerts.entry(whose).or_default().push((alert.id.clone(), json(alert)));
+                    }
+                }
+                Err(code) => dead_letters.expect(message, code, verdict),
+            }
+            continue;
+        }
         let (envelope, features) = match replay.read(message) {
             Ok(read) => read,
             Err(code) => {
@@ -56,6 +70,9 @@ pub(super) fn judge(
         for alert in judged.observation.alert.iter().chain(&judged.observation.sensor_alert) {
             alerts.entry(whose.clone()).or_default().push((alert.id.clone(), json(alert)));
         }
+        if let Some(audit) = &judged.observation.audit {
+            audits.entry(whose.clone()).or_default().push((audit.id.clone(), json(audit)));
+        }
         if let Some(report) = &judged.observation.drift {
             drift.entry(whose).or_default().push((report.id.clone(), json(report)));
         }
@@ -71,7 +88,7 @@ pub(super) fn judge(
             verdict.add_wrong(format!("{} answers {chunk}, of which there are no good features", named(record)));
         }
     }
-    (alerts, drift)
+    Followers { alerts, drift, audits }
 }
 
 fn compare(

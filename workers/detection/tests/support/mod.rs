@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod listening;
+
 use std::ops::ControlFlow;
 
 use auscult_detection::{

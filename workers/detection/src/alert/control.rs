@@ -1,0 +1,221 @@
+//! One control message: what a person has asked for is done, and recorded.
+
+use auscult_schemas::{
+    Alert, Audit, AuditAction, ChunkId, Control, ControlAction, DriftMemory, Judging, MachineState, ModelRef,
+    ScorerState, Standing, ThresholdEdit,
+};
+use jiff::Timestamp;
+
+use super::machine;
+use super::message::{self, Before, Cause};
+use super::observe::{begun, expire};
+use super::{AlertPolicy, HeldThreshold};
+use crate::Manifest;
+
+/// A control message as it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The audit record's deterministic id, which an alert takes over.
+    pub id: &'a str,
+    /// What is asked for.
+    pub control: &'a Control,
+    /// The record's own id.
+    pub record_id: &'a ChunkId,
+    /// The record's own time.
+    pub record_time: Timestamp,
+    /// The model that serves the machine.
+    pub model: &'a ModelRef,
+    /// That model's manifest.
+    pub manifest: &'a Manifest,
+}
+
+/// What follows from a control message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Applied {
+    /// What to remember of the machine from now on.
+    pub state: ScorerState,
+    /// What was done.
+    pub audit: Audit,
+    /// The change of state, where it brought one.
+    pub alert: Option<Alert>,
+}
+
+/// Why what is asked for cannot be.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum ControlError {
+    /// Nobody asks.
+    #[error("`by` is empty: say who asks, for the audit record")]
+    Nobody,
+    /// There is no alarm.
+    #[error("the machine is {0:?}, there is no alarm to acknowledge")]
+    NoAlarm(MachineState),
+    /// No alarm has been acknowledged.
+    #[error("the machine is {0:?}, no acknowledged alarm stands")]
+    NotAcknowledged(MachineState),
+    /// Nobody works on the machine.
+    #[error("the machine is {0:?}, not in maintenance")]
+    NoMaintenance(MachineState),
+    /// It would end before it begins.
+    #[error("`until` {until} is not after the message's own time {time}")]
+    AlreadyOver {
+        /// When it is to end.
+        until: Timestamp,
+        /// When it is asked for.
+        time: Timestamp,
+    },
+    /// A threshold is no number that scores can be held against.
+    #[error("set_threshold takes one of `threshold` and `factor`, above 0, or neither for the model's own threshold")]
+    NoThreshold,
+}
+
+/// Does what is asked for. `before` is `None` for a machine never heard before.
+///
+/// What depends on a state that the machine is not in is refused, so that whoever asked learns of it; what only sets something is done, however
+/// often it is asked for.
+///
+/// # Errors
+/// [`ControlError`]; nothing has changed then.
+pub fn apply_control(
+    before: Option<&ScorerState>,
+    asked: &Asked<'_>,
+    policy: &AlertPolicy,
+) -> Result<Applied, ControlError> {
+    let Control { machine, by, .. } = asked.control;
+    if by.trim().is_empty() {
+        return Err(ControlError::Nobody);
+    }
+    let time = asked.control.at.unwrap_or(asked.record_time);
+    let mut state = begun(before, machine, asked.model, time);
+    expire(&mut state, time);
+    let judged_before = judging(&state, asked.manifest, policy);
+    act(&mut state, &asked.control.action, by, time)?;
+    let after = judging(&state, asked.manifest, policy);
+
+    let cause = Cause { id: asked.id, chunk_id: asked.record_id, time, threshold: after.threshold };
+    let alert = message::of_change(Before::of(before), &state, cause)
+        .map(|alert| message::explained(Alert { by: Some(by.clone()), ..alert }));
+    let audit = Audit {
+        id: asked.id.to_owned(),
+        machine: machine.clone(),
+        time,
+        by: by.clone(),
+        control_id: Some(asked.control.id.clone().unwrap_or_else(|| asked.record_id.0.clone())),
+        action: AuditAction::Control(asked.control.action.clone()),
+        before: judged_before,
+        after,
+    };
+    Ok(Applied { state, audit, alert })
+}
+
+/// How a machine is judged, as an audit record says it.
+#[must_use]
+pub fn judging(state: &ScorerState, manifest: &Manifest, policy: &AlertPolicy) -> Judging {
+    let held = HeldThreshold::of(&manifest.calibration, state, policy);
+    let until = |standing: &Option<Standing>| standing.as_ref().and_then(|standing| standing.until);
+    Judging {
+        state: state.alert.state,
+        threshold: held.threshold,
+        threshold_by: held.by,
+        muted: state.mute.is_some(),
+        muted_until: until(&state.mute),
+        maintenance_until: until(&state.maintenance),
+    }
+}
+
+fn act(state: &mut ScorerState, action: &ControlAction, by: &str, time: Timestamp) -> Result<(), ControlError> {
+    match action {
+        ControlAction::Acknowledge => acknowledge(state, by, time),
+        ControlAction::Unacknowledge => unacknowledge(state, time),
+        ControlAction::Mute { until } => {
+            state.mute = Some(standing(by, time, *until)?);
+            Ok(())
+        }
+        ControlAction::Unmute => {
+            state.mute = None;
+            Ok(())
+        }
+        ControlAction::Maintenance { until } => {
+            let asked = standing(by, time, *until)?;
+            if state.maintenance.is_none() {
+                machine::begin_anew(&mut state.alert, time);
+                machine::enter(&mut state.alert, MachineState::Maintenance, time);
+                (state.acknowledged, state.deviation) = (None, None);
+                state.drift = DriftMemory::default();
+            }
+            let since = state.maintenance.as_ref().map_or(time, |standing| standing.since);
+            state.maintenance = Some(Standing { since, ..asked });
+            Ok(())
+        }
+        ControlAction::EndMaintenance => {
+            if state.maintenance.take().is_none() {
+                return Err(ControlError::NoMaintenance(state.alert.state));
+            }
+            machine::begin_anew(&mut state.alert, time);
+            Ok(())
+        }
+        ControlAction::SetThreshold { threshold, factor } => {
+            state.threshold = threshold_edit(*threshold, *factor, by, time)?;
+            // The latest verdicts were of another threshold.
+            machine::forget_evidence(&mut state.alert);
+            Ok(())
+        }
+        ControlAction::Relearn => {
+            (state.adjustment, state.relearning, state.deviation) = (None, None, None);
+            state.drift = DriftMemory::default();
+            state.recent_scores.clear();
+            if state.maintenance.is_none() {
+                machine::begin_anew(&mut state.alert, time);
+                state.acknowledged = None;
+            }
+            Ok(())
+        }
+    }
+}
+
+/// An alarm that silence has interrupted is acknowledged as well as one that stands.
+fn acknowledge(state: &mut ScorerState, by: &str, time: Timestamp) -> Result<(), ControlError> {
+    match (state.alert.state, state.alert.resumes) {
+        (MachineState::Alarm, _) => machine::enter(&mut state.alert, MachineState::Acknowledged, time),
+        (MachineState::Silent, Some(MachineState::Alarm)) => {
+            state.alert.resumes = Some(MachineState::Acknowledged);
+        }
+        (MachineState::Acknowledged, _) | (MachineState::Silent, Some(MachineState::Acknowledged)) => return Ok(()),
+        (other, _) => return Err(ControlError::NoAlarm(other)),
+    }
+    state.acknowledged = Some(Standing { by: by.to_owned(), since: time, until: None });
+    Ok(())
+}
+
+fn unacknowledge(state: &mut ScorerState, time: Timestamp) -> Result<(), ControlError> {
+    match (state.alert.state, state.alert.resumes) {
+        (MachineState::Acknowledged, _) => machine::enter(&mut state.alert, MachineState::Alarm, time),
+        (MachineState::Silent, Some(MachineState::Acknowledged)) => {
+            state.alert.resumes = Some(MachineState::Alarm);
+        }
+        (other, _) => return Err(ControlError::NotAcknowledged(other)),
+    }
+    state.acknowledged = None;
+    Ok(())
+}
+
+fn standing(by: &str, time: Timestamp, until: Option<Timestamp>) -> Result<Standing, ControlError> {
+    match until {
+        Some(until) if until <= time => Err(ControlError::AlreadyOver { until, time }),
+        _ => Ok(Standing { by: by.to_owned(), since: time, until }),
+    }
+}
+
+fn threshold_edit(
+    threshold: Option<f64>,
+    factor: Option<f64>,
+    by: &str,
+    time: Timestamp,
+) -> Result<Option<ThresholdEdit>, ControlError> {
+    let is_sound = |number: &f64| number.is_finite() && *number > 0.0;
+    match (threshold, factor) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(ControlError::NoThreshold),
+        _ if !threshold.iter().chain(&factor).all(is_sound) => Err(ControlError::NoThreshold),
+        _ => Ok(Some(ThresholdEdit { threshold, factor, by: by.to_owned(), since: time })),
+    }
+}

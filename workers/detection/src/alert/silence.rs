@@ -1,0 +1,35 @@
+//! A machine of which nothing has come for too long. Who is silent is decided elsewhere, by the times of all machines of a partition; here it is
+//! only said what that changes.
+
+use auscult_schemas::{Alert, ChunkId, MachineState, ScorerState};
+use jiff::Timestamp;
+
+use super::machine;
+use super::message::{self, Before, Cause};
+
+/// Has a machine fall silent at `time`, because of a record that moved the partition's clock: `id` and `chunk_id` are the alert's, `threshold`
+/// is what the machine's scores are held against. `None` where it cannot: it is silent already, or being worked on.
+///
+/// An alarm that stood goes on when the machine is heard again.
+#[must_use]
+pub fn fall_silent(
+    before: &ScorerState,
+    time: Timestamp,
+    id: &str,
+    chunk_id: &ChunkId,
+    threshold: f64,
+) -> Option<(ScorerState, Alert)> {
+    if matches!(before.alert.state, MachineState::Silent | MachineState::Maintenance) {
+        return None;
+    }
+    let mut state = before.clone();
+    if state.mute.as_ref().and_then(|mute| mute.until).is_some_and(|until| until <= time) {
+        state.mute = None;
+    }
+    state.alert.resumes = Some(before.alert.state);
+    machine::enter(&mut state.alert, MachineState::Silent, time);
+    state.alert.decided = before.alert.decided;
+    let alert = message::of_change(Before::of(Some(before)), &state, Cause { id, chunk_id, time, threshold })?;
+    let since = state.last_heard.unwrap_or(time);
+    Some((state, message::explained(Alert { classification: None, since, ..alert })))
+}

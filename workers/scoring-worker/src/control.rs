@@ -1,0 +1,70 @@
+//! Control messages: read, applied in their place among the machine's chunks, recorded.
+
+use auscult_detection::{Applied, Asked, apply_control};
+use auscult_runtime::processor::{Memory, Output, Rejection};
+use auscult_runtime::record::Record;
+use auscult_schemas::{Alert, Control, DeadLetterCode, Envelope, JsonMessage, ScorerState, topics};
+use bytes::Bytes;
+
+use crate::ScoringStage;
+use crate::stage::{ScoredChunk, ScoringInput, json, result};
+
+/// Reads the control message in a record whose envelope says that it is one.
+///
+/// # Errors
+/// [`DeadLetterCode::InvalidControl`] when the value is none, or is about another machine than the record's key.
+pub fn read_control(record: &Record, envelope: Envelope) -> ScoredChunk {
+    let control = Control::decode(record.value.as_deref().unwrap_or_default()).map_err(|error| {
+        invalid(format!("{error}; schemas/json/control.schema.json says what a control message is"))
+    })?;
+    if control.machine != envelope.machine {
+        let detail = format!("the message is about {}, the record's key is {}", control.machine, envelope.machine);
+        return Err(invalid(detail));
+    }
+    Ok(ScoringInput::Control(envelope, control))
+}
+
+fn invalid(detail: String) -> Rejection {
+    Rejection { code: DeadLetterCode::InvalidControl, detail }
+}
+
+impl ScoringStage {
+    /// Does what is asked for: an audit record, and an alert where the machine's state changes.
+    pub(crate) fn control(
+        &self,
+        envelope: &Envelope,
+        control: &Control,
+        partition: i32,
+        memory: &mut Memory<'_, ScorerState>,
+    ) -> Result<Vec<Output>, Rejection> {
+        let model = self.library.find(&envelope.machine).map_err(|(code, detail)| Rejection { code, detail })?;
+        let key = Bytes::from(envelope.machine.as_str().to_owned());
+        // By the message's own id, so that a message that was delivered twice is recorded under one id.
+        let id = format!("{}/{}/control", envelope.machine, envelope.id);
+        let asked = Asked {
+            id: &id,
+            control,
+            record_id: &envelope.id,
+            record_time: envelope.time,
+            model: &model.model,
+            manifest: &model.manifest,
+        };
+        let applied = apply_control(memory.get(partition, &key), &asked, &self.policy.alert)
+            .map_err(|error| invalid(error.to_string()))?;
+        let Applied { state, audit, alert } = applied;
+        let mut outputs = vec![result(envelope, &audit.id, topics::AUDIT, Envelope::AUDIT, json(&audit)?)];
+        if let Some(alert) = &alert {
+            outputs.push(result(envelope, &alert.id, topics::ALERTS, Envelope::ALERT, json(alert)?));
+            self.count_alert(alert);
+        }
+        let action = control.action.as_str();
+        self.scoring_metrics.control_messages.with_label_values(&[action]).inc();
+        tracing::info!(machine = %envelope.machine, action, by = control.by, "a control message is applied");
+        memory.put(partition, key, state);
+        Ok(outputs)
+    }
+
+    pub(crate) fn count_alert(&self, alert: &Alert) {
+        self.scoring_metrics.alerts.with_label_values(&[alert.state.as_str(), alert.kind.as_str()]).inc();
+    }
+}
