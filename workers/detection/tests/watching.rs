@@ -57,6 +57,7 @@ fn observe(
         judgement: Some(judgement),
         channels: 1,
         sensor_faults: &[],
+        quality: &[],
         model: &model(version),
         manifest: &MANIFEST,
     };

@@ -286,6 +286,7 @@ impl ScoringStage {
             judgement,
             channels: candidate.channels,
             sensor_faults: &metadata.sensor_faults,
+            quality: &metadata.quality,
             model: &model.model,
             manifest: &model.manifest,
         };

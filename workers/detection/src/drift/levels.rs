@@ -13,18 +13,20 @@ const LEAST_DEVIATION_DB: f64 = 0.02;
 
 /// What has been learnt before the first chunk.
 pub(super) fn of_training(reference: &DriftReference) -> LevelMemory {
+    let anew = to_be_learnt(reference);
+    let Some(spread) = &reference.spread else { return anew };
+    let freedom = f64::from(spread.clips.saturating_sub(1));
+    let deviations = spread.band_deviation_db.iter().chain([&spread.level_deviation_db]);
+    let square_sum_db2 = deviations.map(|deviation| deviation.powi(2) * freedom).collect();
+    LevelMemory { chunks: spread.clips, square_sum_db2, ..anew }
+}
+
+/// The same where nothing is known but what to measure distances from.
+pub(super) fn to_be_learnt(reference: &DriftReference) -> LevelMemory {
     let bands = &reference.mean_band_levels_db;
     let level = bands.iter().sum::<f64>() / bands.len().max(1) as f64;
-    let mean_db = bands.iter().copied().chain([level]).collect();
-    match &reference.spread {
-        Some(spread) => {
-            let freedom = f64::from(spread.clips.saturating_sub(1));
-            let deviations = spread.band_deviation_db.iter().chain([&spread.level_deviation_db]);
-            let square_sum_db2 = deviations.map(|deviation| deviation.powi(2) * freedom).collect();
-            LevelMemory { chunks: spread.clips, mean_db, square_sum_db2 }
-        }
-        None => LevelMemory { chunks: 0, square_sum_db2: vec![0.0; mean_db.len()], mean_db },
-    }
+    let mean_db: Vec<f64> = bands.iter().copied().chain([level]).collect();
+    LevelMemory { chunks: 0, square_sum_db2: vec![0.0; mean_db.len()], mean_db }
 }
 
 /// Adds a chunk's band levels to the window.

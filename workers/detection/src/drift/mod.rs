@@ -283,20 +283,26 @@ pub fn relearn(memory: &mut DriftMemory) {
     *memory = DriftMemory { learnt_levels, ..DriftMemory::default() };
 }
 
-/// Takes one chunk into the charts; what is to be published of a window that it ended.
+/// Takes one chunk into the charts; what is to be published of a window that it ended. `score` is the one that would have been as normal where the
+/// calibration was taken; where the surroundings have moved what is normal, levels are not those of training either.
 pub(crate) fn advance(
     memory: &mut DriftMemory,
     heard: &Heard<'_>,
     judgement: &Judgement,
+    score: f64,
+    has_moved: bool,
     policy: &DriftPolicy,
 ) -> Option<Drift> {
     let manifest = heard.manifest;
+    if has_moved && memory.learnt_levels.is_none() {
+        memory.learnt_levels = Some(levels::to_be_learnt(&manifest.drift_reference));
+    }
     let sample = DriftSample {
         id: heard.id,
         time: heard.time,
-        score: judgement.score,
+        score,
         band_levels_db: &judgement.band_levels_db,
-        quality: &[],
+        quality: heard.quality,
     };
     let step = listen(memory, &sample, &manifest.calibration.scores, &manifest.drift_reference, policy)?;
     Some(report::drift(&step, heard))
