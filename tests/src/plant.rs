@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use auscult_schemas::topics::{CHUNKS, DEAD_LETTERS, SCORES};
+use auscult_schemas::topics::{AUDIT, CHUNKS, DEAD_LETTERS, SCORES};
 use tempfile::TempDir;
 
 use crate::{Journey, KafkaCluster, KcatRecord, Worker, auscult_binary, until};
@@ -53,7 +53,7 @@ impl Plant {
         let plant = Self { workers: Vec::new(), cluster, folder };
         let made =
             plant.auscult(&["topics", "create", "--partitions", &partitions.to_string(), "--replication", "1"])?;
-        ensure!(made.contains("all 9 topics are as they must be"), "{made}");
+        ensure!(made.contains("all 10 topics are as they must be"), "{made}");
         Ok(plant)
     }
 
@@ -113,7 +113,7 @@ impl Plant {
         Ok(())
     }
 
-    /// Waits until scores and dead letters together are as many as chunks, then reads the scores.
+    /// Waits until scores, audit records and dead letters together are as many as chunks, then reads the scores.
     ///
     /// # Errors
     /// When they are not within `limit`, or a worker has ended.
@@ -125,7 +125,9 @@ impl Plant {
             for worker in &mut self.workers {
                 worker.process().ensure_running()?;
             }
-            seen = (kcat.consume(SCORES)?.len(), kcat.consume(DEAD_LETTERS)?.len());
+            // A control message that was applied has an audit record in the place of a score.
+            let scores = kcat.consume(SCORES)?.len() + kcat.consume(AUDIT)?.len();
+            seen = (scores, kcat.consume(DEAD_LETTERS)?.len());
             Ok((seen.0 + seen.1 >= chunks).then_some(()))
         });
         waited.with_context(|| format!("{} scores and {} dead letters so far", seen.0, seen.1))?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use auscult::simulator::{Condition, Fault, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
-use auscult_schemas::topics::{ALERTS, CHUNKS, SCORES};
+use auscult_schemas::topics::{ALERTS, AUDIT, CHUNKS, SCORER_STATE, SCORES};
 use auscult_tests::{Journey, Plant, Prometheus, quantile};
 
 const PARTITIONS: u32 = 4;
@@ -171,6 +171,64 @@ fn check_watch(plant: &Plant) -> Result<()> {
     assert!(scores.iter().all(|line| line["topic"] == SCORES && line["message"]["score"].is_f64()));
     let table = plant.auscult(&["watch", "--from-beginning", "--until-end", "--machine", "fan-1"])?;
     assert!(table.contains("ALARM") && table.contains("Hz"), "{table}");
+    Ok(())
+}
+
+#[test]
+fn what_people_ask_for_is_done_in_its_place_recorded_and_remembered() -> Result<()> {
+    let mut plant = Plant::with_topics(PARTITIONS)?;
+    let data = simulate(plant.folder(), MachineKind::Fan, "fan-1", Fault::BearingWear, 24)?;
+    train(&plant, &data, "fan-1")?;
+    plant.start_workers(&[])?;
+    let control = |arguments: &[&str]| plant.auscult(&[&["control", "fan-1", "--by", "anna"], arguments].concat());
+    // Refused: there is no alarm yet.
+    control(&["acknowledge"])?;
+    // Twelve normal chunks, twelve faulty ones.
+    send(&plant, "fan-1", &data.join("stream"), None)?;
+    control(&["acknowledge"])?;
+    control(&["mute", "--for", "8h"])?;
+    control(&["set-threshold", "--factor", "1.5"])?;
+    // A plain producer of no control message.
+    let json = [("content-type", "application/vnd.auscult.control+json")];
+    plant.cluster.kcat().produce(CHUNKS, Some("fan-1"), &json, b"{\"machine\":\"fan-1\"}")?;
+    send(&plant, "fan-1", &data.join("stream/01000.wav"), None)?;
+
+    let (journey, dead_letters) = plant.await_results(Duration::from_secs(120))?;
+    assert_eq!(journey.len(), 25);
+    let codes: Vec<&str> = dead_letters.iter().filter_map(|letter| letter.header("auscult_dead_letter_code")).collect();
+    assert_eq!(codes, ["invalid_control", "invalid_control"]);
+    let kcat = plant.cluster.kcat();
+    let values = |topic: &str| -> Result<Vec<serde_json::Value>> {
+        kcat.consume(topic)?.iter().map(auscult_tests::KcatRecord::json).collect()
+    };
+    let audits = values(AUDIT)?;
+    let actions: Vec<String> = audits.iter().map(|audit| audit["action"]["control"].to_string()).collect();
+    assert_eq!(actions.len(), 3, "{actions:?}");
+    assert!(actions[0].contains("acknowledge") && actions[1].contains("mute") && actions[2].contains("1.5"));
+    assert_eq!(
+        (&audits[0]["before"]["state"], &audits[0]["after"]["state"]),
+        (&"alarm".into(), &"acknowledged".into())
+    );
+    assert!(audits.iter().all(|audit| audit["by"] == "anna"));
+    let alerts = values(ALERTS)?;
+    let acknowledged = alerts.iter().find(|alert| alert["state"] == "acknowledged").expect("it is a change");
+    assert_eq!((&acknowledged["by"], &acknowledged["previous_state"]), (&"anna".into(), &"alarm".into()));
+
+    let scores = &journey.scores["fan-1"];
+    let (first, last) = (&scores[0].0, &scores[24].0);
+    assert_eq!((first.threshold_by.as_deref(), last.threshold_by.as_deref()), (None, Some("anna")));
+    assert!((last.threshold / first.threshold - 1.5).abs() < 1e-9);
+    let state = values(SCORER_STATE)?.into_iter().next_back().expect("25 chunks leave one");
+    assert_eq!((&state["alert"]["state"], &state["threshold"]["by"]), (&"acknowledged".into(), &"anna".into()));
+    assert!(state["mute"]["until"].is_string() && state["acknowledged"]["by"] == "anna", "{state}");
+
+    let watched = plant.auscult(&["watch", "--only", "audit", "--from-beginning", "--until-end"])?;
+    assert!(watched.contains("acknowledge by anna: alarm to acknowledged"), "{watched}");
+    let metrics: Vec<_> = plant.workers[2..].iter().map(auscult_tests::Worker::metrics).collect::<Result<_>>()?;
+    let sum = |name: &str, labels: &[(&str, &str)]| metrics.iter().filter_map(|one| one.sum(name, labels)).sum::<f64>();
+    assert!((sum("auscult_control_messages_total", &[]) - 3.0).abs() < 1e-9);
+    assert!((sum("auscult_alerts_total", &[("state", "acknowledged")]) - 1.0).abs() < 1e-9);
+    assert!((sum("auscult_machines", &[("state", "acknowledged")]) - 1.0).abs() < 1e-9);
     Ok(())
 }
 

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bearing, bench, config, demo, evaluate, explore, feature_worker, features, run, score, scoring_worker, send,
-    topics, train, watch,
+    bearing, bench, config, control, demo, evaluate, explore, feature_worker, features, run, score, scoring_worker,
+    send, topics, train, watch,
 };
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
@@ -35,6 +35,7 @@ Examples:
   auscult scoring-worker --brokers localhost:9092 --default-model fan.safetensors
   auscult send today/ --machine fan-07 --brokers localhost:9092
   auscult watch --brokers localhost:9092
+  auscult control fan-07 acknowledge --by anna --brokers localhost:9092
 
 `auscult COMMAND --help` has every option, with examples. Exit status: 0 done, 1 failed, 2 wrong usage.";
 
@@ -54,6 +55,7 @@ enum Command {
     Topics(topics::TopicsArgs),
     Send(send::SendArgs),
     Watch(watch::WatchArgs),
+    Control(control::ControlArgs),
     Config(config::ConfigCommandArgs),
 }
 
@@ -78,6 +80,7 @@ impl Cli {
             Command::Topics(args) => topics::run(&args),
             Command::Send(args) => send::run(&args),
             Command::Watch(args) => watch::run(&args),
+            Command::Control(args) => control::run(&args),
             Command::Config(args) => config::run(&args),
         }
     }

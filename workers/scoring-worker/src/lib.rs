@@ -11,6 +11,7 @@
 //! Model files may change meanwhile (`reload`): a new model is loaded onto a shelf of its own, tried out there, and serves from
 //! the next batch on.
 
+mod census;
 mod config;
 mod control;
 mod device_thread;

@@ -17,6 +17,8 @@ pub struct ScoringMetrics {
     pub state_changes: IntCounterVec,
     /// Alerts, by the new state and by what they are about.
     pub alerts: IntCounterVec,
+    /// Machines of this worker's partitions, by state.
+    pub machines: IntGaugeVec,
     /// Control messages that were applied, by what they ask for.
     pub control_messages: IntCounterVec,
     /// Chunks in one forward pass.
@@ -67,6 +69,10 @@ impl ScoringMetrics {
                 Opts::new("auscult_alerts_total", "alerts, by the new state and by what they are about"),
                 &["state", "kind"],
             )?,
+            machines: IntGaugeVec::new(
+                Opts::new("auscult_machines", "machines of this worker's partitions, by state"),
+                &["state"],
+            )?,
             control_messages: IntCounterVec::new(
                 Opts::new("auscult_control_messages_total", "control messages applied, by what they ask for"),
                 &["action"],
@@ -104,6 +110,7 @@ impl ScoringMetrics {
         registry.register(Box::new(metrics.unheard_chunks.clone()))?;
         registry.register(Box::new(metrics.state_changes.clone()))?;
         registry.register(Box::new(metrics.alerts.clone()))?;
+        registry.register(Box::new(metrics.machines.clone()))?;
         registry.register(Box::new(metrics.control_messages.clone()))?;
         registry.register(Box::new(metrics.forward_chunks.clone()))?;
         registry.register(Box::new(metrics.chunk_age_seconds.clone()))?;

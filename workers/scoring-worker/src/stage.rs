@@ -15,6 +15,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::census::Census;
 use crate::device_thread::{DeviceThread, Shelf, StartError};
 use crate::healthy_channels::healthy_channels;
 use crate::library::{Entry, Owner, ShelvedModel};
@@ -63,6 +64,7 @@ pub struct ScoringStage {
     /// Partition and offset of the records of a batch that has not come to its end: empty but while one is at work, or after
     /// one has panicked.
     unfinished: Vec<(i32, i64)>,
+    census: Census,
 }
 
 impl ScoringStage {
@@ -81,7 +83,16 @@ impl ScoringStage {
         let device = DeviceThread::start(device, library.take_packages())?;
         let unusable = library.entries().values().filter(|entry| entry.model.is_err()).count();
         scoring_metrics.unusable_models.set(i64::try_from(unusable).unwrap_or(i64::MAX));
-        let stage = Self { library, device, policy, metrics, scoring_metrics, reload: None, unfinished: Vec::new() };
+        let stage = Self {
+            library,
+            device,
+            policy,
+            metrics,
+            scoring_metrics,
+            reload: None,
+            unfinished: Vec::new(),
+            census: Census::default(),
+        };
         stage.count_models();
         Ok(stage)
     }
@@ -164,9 +175,11 @@ impl ScoringStage {
     ) -> Vec<Result<Vec<Output>, Rejection>> {
         self.begin_batch(records);
         let results = self.score_chunks(records, read(records), memory);
-        if self.unfinished.len() == records.len() {
+        let is_whole = self.unfinished.len() == records.len();
+        if is_whole {
             self.unfinished.clear();
         }
+        self.census.take(records, memory, is_whole, &self.scoring_metrics.machines);
         results
     }
 

@@ -4,6 +4,7 @@ mod arguments;
 pub mod bearing;
 pub mod bench;
 pub mod config;
+pub mod control;
 pub mod demo;
 pub mod evaluate;
 pub mod explore;

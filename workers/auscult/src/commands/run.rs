@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::bail;
 use auscult_feature_worker::FeatureStage;
 use auscult_runtime::telemetry::Metrics;
-use auscult_schemas::topics::{ALERTS, CHUNKS, DEAD_LETTERS, DRIFT, SCORER_STATE, SCORES};
+use auscult_schemas::topics::{ALERTS, AUDIT, CHUNKS, DEAD_LETTERS, DRIFT, SCORER_STATE, SCORES};
 use clap::Args;
 
 use super::scoring_worker::{ModelArgs, stage};
@@ -17,7 +17,7 @@ pub(super) const KIND: WorkerKind = WorkerKind {
     name: "auscult-fused-worker",
     input: CHUNKS,
     changelog: Some(SCORER_STATE),
-    touches: &[CHUNKS, SCORES, ALERTS, DRIFT, DEAD_LETTERS, SCORER_STATE],
+    touches: &[CHUNKS, SCORES, ALERTS, DRIFT, AUDIT, DEAD_LETTERS, SCORER_STATE],
 };
 
 /// Run both stages in one process: audio.chunks in; audio.scores, audio.alerts and audio.drift out

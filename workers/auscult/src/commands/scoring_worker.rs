@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use auscult_detection::open_device;
 use auscult_runtime::telemetry::Metrics;
-use auscult_schemas::topics::{ALERTS, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
+use auscult_schemas::topics::{ALERTS, AUDIT, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
 use auscult_scoring_worker::{ModelLibrary, ScoringMetrics, ScoringProcessor, ScoringStage, ScoringWorkerConfig};
 use clap::Args;
 
@@ -16,7 +16,7 @@ pub(crate) const KIND: WorkerKind = WorkerKind {
     name: "auscult-scoring-worker",
     input: FEATURES,
     changelog: Some(SCORER_STATE),
-    touches: &[FEATURES, SCORES, ALERTS, DRIFT, DEAD_LETTERS, SCORER_STATE],
+    touches: &[FEATURES, SCORES, ALERTS, DRIFT, AUDIT, DEAD_LETTERS, SCORER_STATE],
 };
 
 /// Run a scoring worker: audio.features in; audio.scores, audio.alerts and audio.drift out

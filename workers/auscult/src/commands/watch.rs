@@ -7,15 +7,15 @@ use std::time::Duration;
 use auscult_detection::words;
 use auscult_runtime::kafka::{ReadFrom, TopicReader};
 use auscult_runtime::record::Record;
-use auscult_schemas::topics::{ALERTS, DEAD_LETTERS, DRIFT, SCORES};
-use auscult_schemas::{Alert, AlertKind, DeadLetter, Drift, MachineState, Score};
+use auscult_schemas::topics::{ALERTS, AUDIT, DEAD_LETTERS, DRIFT, SCORES};
+use auscult_schemas::{Alert, AlertKind, Audit, AuditAction, DeadLetter, Drift, MachineState, Score};
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 use crate::interrupt;
 
-/// Watch results: scores, alerts, drift and dead letters as they are committed
+/// Watch results: scores, alerts, drift, audit records and dead letters as they are committed
 ///
 /// A table for people, or JSON lines for programs: {"topic", "partition", "offset", "timestamp_ms", "key", "message"}.
 #[derive(Debug, Args)]
@@ -45,17 +45,19 @@ enum Stream {
     Scores,
     Alerts,
     Drift,
+    Audit,
     DeadLetters,
 }
 
 impl Stream {
-    const ALL: [Self; 4] = [Self::Scores, Self::Alerts, Self::Drift, Self::DeadLetters];
+    const ALL: [Self; 5] = [Self::Scores, Self::Alerts, Self::Drift, Self::Audit, Self::DeadLetters];
 
     fn topic(self) -> &'static str {
         match self {
             Self::Scores => SCORES,
             Self::Alerts => ALERTS,
             Self::Drift => DRIFT,
+            Self::Audit => AUDIT,
             Self::DeadLetters => DEAD_LETTERS,
         }
     }
@@ -137,6 +139,7 @@ fn table_line(record: &Record, key: &str, is_coloured: bool) -> String {
         SCORES => serde_json::from_slice(value).map(|score: Score| score_line(&score, is_coloured)),
         ALERTS => serde_json::from_slice(value).map(|alert: Alert| alert_line(&alert, is_coloured)),
         DRIFT => serde_json::from_slice(value).map(|drift: Drift| drift_line(&drift)),
+        AUDIT => serde_json::from_slice(value).map(|audit: Audit| audit_line(&audit)),
         _ => Ok(dead_letter_line(record, key)),
     };
     described.unwrap_or_else(|error| format!("{} is unreadable: {error}", record.coordinates))
@@ -180,7 +183,7 @@ fn alert_line(alert: &Alert, is_coloured: bool) -> String {
         alert.time.to_string(),
         alert.machine,
         alert.threshold,
-        alert.explanation.clone().unwrap_or_else(|| words::alert(alert))
+        alert.explanation.clone().unwrap_or_else(|| words::alert(alert)) + if alert.muted { " (muted)" } else { "" }
     )
 }
 
@@ -198,6 +201,27 @@ fn drift_line(drift: &Drift) -> String {
         drift.max_band_shift_hz,
         drift.chunks
     )
+}
+
+fn audit_line(audit: &Audit) -> String {
+    let what = match &audit.action {
+        AuditAction::Control(action) => action.as_str().to_owned(),
+        AuditAction::AdjustThreshold { .. } => "adjusted the threshold".to_owned(),
+        AuditAction::DropThreshold => "another model: the threshold that was set has ended".to_owned(),
+    };
+    let (before, after) = (&audit.before, &audit.after);
+    let mut changes = Vec::new();
+    if before.state != after.state {
+        changes.push(format!("{} to {}", before.state.as_str(), after.state.as_str()));
+    }
+    if before.threshold_by != after.threshold_by || before.threshold.to_bits() != after.threshold.to_bits() {
+        changes.push(format!("threshold {:.3} to {:.3}", before.threshold, after.threshold));
+    }
+    if before.muted != after.muted {
+        changes.push(if after.muted { "muted" } else { "no longer muted" }.to_owned());
+    }
+    let changes = if changes.is_empty() { "nothing changes".to_owned() } else { changes.join(", ") };
+    format!("{:<20.19} {:<16} {:<10} {what} by {}: {changes}", audit.time.to_string(), audit.machine, "audit", audit.by)
 }
 
 fn dead_letter_line(record: &Record, key: &str) -> String {
