@@ -9,7 +9,8 @@ use auscult_runtime::processor::{Memory, Output, Rejection};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::{
-    Control, DeadLetterCode, Envelope, Features, FeaturesMetadata, MachineState, ModelRef, Score, ScorerState, topics,
+    Control, DeadLetterCode, DriftChange, Envelope, Features, FeaturesMetadata, MachineState, ModelRef, Score,
+    ScorerState, topics,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -179,7 +180,13 @@ impl ScoringStage {
         if is_whole {
             self.unfinished.clear();
         }
-        self.census.take(records, memory, is_whole, &self.scoring_metrics.machines);
+        self.census.take(
+            records,
+            memory,
+            is_whole,
+            &self.scoring_metrics.machines,
+            &self.scoring_metrics.drifting_machines,
+        );
         results
     }
 
@@ -352,6 +359,9 @@ impl ScoringStage {
         if let Some(drift) = &observation.drift {
             outputs.push(output(&drift.id, topics::DRIFT, Envelope::DRIFT, json(drift)?));
             self.scoring_metrics.last_drift_psi.set(drift.score_psi);
+            if let (Some(DriftChange::Began), Some(chart)) = (drift.change, drift.found_by) {
+                self.scoring_metrics.drifts_found.with_label_values(&[chart.as_str()]).inc();
+            }
         }
         self.count(&score, envelope.time);
         // A chunk that came late, from no sensor that hears, changes nothing.
