@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use auscult_detection::{
-    Applied, Asked, ClipView, Heard, Judgement, Model, ModelPackage, Observation, WatchPolicy, apply_control,
-    observe_chunk, words,
+    Applied, Asked, ClipView, Heard, HeldThreshold, Judgement, Model, ModelPackage, Neighbours, Observation, Roster,
+    WatchPolicy, Watched, apply_control, watch_chunk, words,
 };
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{
-    Control, DeadLetterCode, Envelope, FeatureSpecHash, Features, JsonMessage, MachineState, ModelRef, Score,
-    ScorerState, StageTimings,
+    Alert, Control, DeadLetterCode, Envelope, FeatureSpecHash, Features, JsonMessage, MachineId, MachineState,
+    ModelRef, Score, ScorerState, StageTimings,
 };
 use bytes::Bytes;
 
@@ -23,6 +23,10 @@ pub struct Judged {
     pub score: Score,
     /// State, alert and drift.
     pub observation: Observation,
+    /// What it shows of the environment and of other machines: that one has changed, that others have fallen silent.
+    pub neighbours: Vec<Alert>,
+    /// The states of those machines.
+    pub others: Vec<ScorerState>,
 }
 
 /// Extractor, models, and what is remembered of each machine of each partition.
@@ -119,7 +123,16 @@ impl Replay {
             manifest: model.manifest(),
         };
         let place = (record.coordinates.partition, Bytes::from(envelope.machine.as_str().to_owned()));
-        let observation = observe_chunk(self.states.get(&place), &heard, &WatchPolicy::default());
+        // Made anew for every chunk: a worker that keeps its own wrongly is found out.
+        let mut roster = Roster::default();
+        self.states.iter().filter(|((partition, _), _)| *partition == place.0).for_each(|(_, state)| roster.put(state));
+        let others = Others { partition: place.0, states: &self.states, models: &self.models };
+        let watched = watch_chunk(&mut roster, &others, self.states.get(&place), &heard, &WatchPolicy::default());
+        let Watched { observation, environment, silent, others } = watched;
+        let neighbours = environment.into_iter().chain(silent).collect();
+        for state in others.clone() {
+            self.states.insert((place.0, Bytes::from(state.machine.as_str().to_owned())), state);
+        }
         self.states.insert(place, observation.state.clone());
         let mut score = Score {
             machine: envelope.machine.clone(),
@@ -151,7 +164,7 @@ impl Replay {
             score.state = observation.state.alert.state;
         }
         score.explanation = words::score(&score);
-        Ok(Judged { score, observation })
+        Ok(Judged { score, observation, neighbours, others })
     }
 
     /// What a control message comes to, or the code of its dead letter; `None` where the record is none.
@@ -195,6 +208,25 @@ impl Replay {
     #[must_use]
     pub fn states(&self) -> &HashMap<(i32, Bytes), ScorerState> {
         &self.states
+    }
+}
+
+/// The machines of a partition.
+struct Others<'a> {
+    partition: i32,
+    states: &'a HashMap<(i32, Bytes), ScorerState>,
+    models: &'a [Model],
+}
+
+impl Neighbours for Others<'_> {
+    fn state(&self, machine: &MachineId) -> Option<ScorerState> {
+        self.states.get(&(self.partition, Bytes::from(machine.as_str().to_owned()))).cloned()
+    }
+
+    fn threshold(&self, state: &ScorerState) -> Option<f64> {
+        let judged_by = self.models.iter().find(|model| *model.model_ref() == state.model);
+        let calibration = &judged_by.unwrap_or(&self.models[0]).manifest().calibration;
+        Some(HeldThreshold::of(calibration, state, &WatchPolicy::default().alert).threshold)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Both stages in one worker, without the features topic in between: for one small machine.
 
-use auscult_detection::{AlertPolicy, DeviceChoice, DriftPolicy};
+use auscult_detection::{AlertPolicy, DeviceChoice, DriftPolicy, EnvironmentPolicy};
 use auscult_feature_worker::{Extracted, FeatureStage};
 use auscult_runtime::config::{BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, Validate};
 use auscult_runtime::processor::{Memory, Output, Processor, Rejection};
@@ -37,6 +37,8 @@ pub struct FusedConfig {
     pub alert: AlertPolicy,
     /// How many chunks make a drift window.
     pub drift: DriftPolicy,
+    /// When many machines that deviate are a change of their environment.
+    pub environment: EnvironmentPolicy,
 }
 
 impl FusedConfig {
@@ -53,6 +55,7 @@ impl FusedConfig {
             device: self.device,
             alert: self.alert,
             drift: self.drift,
+            environment: self.environment,
         }
     }
 }

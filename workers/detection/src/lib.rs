@@ -24,6 +24,7 @@
 //! | `healthy` | a clip without the channels whose sensor is at fault |
 //! | [`metrics`], `sweep`, `evaluation` | how good a model is on labelled clips, at every threshold and at its own |
 //! | [`bootstrap`] | how far those figures would move on other clips |
+//! | `watch`, [`roster`], [`silence`], [`environment`] | what a chunk says of the machines beside its own |
 //! | `alert`, `deviation`, `sensors`, [`drift`] | what a scoring worker remembers of a machine |
 //! | [`bearing`] | which part of a bearing is damaged, from vibration and shaft speed: no model |
 //!
@@ -40,6 +41,7 @@ mod detector;
 mod deviation;
 mod device;
 pub mod drift;
+pub mod environment;
 mod error;
 mod evaluation;
 pub mod explain;
@@ -53,11 +55,14 @@ pub mod metrics;
 mod model;
 mod package;
 mod pooled;
+pub mod roster;
 mod sensors;
+pub mod silence;
 mod sweep;
 pub mod time_course;
 mod train;
 pub mod vectors;
+mod watch;
 pub mod words;
 
 pub use alert::{
@@ -73,6 +78,7 @@ pub use detector::{
 };
 pub use device::{DeviceChoice, OpenedDevice, open_device};
 pub use drift::{DriftPolicy, DriftReference, LevelSpread};
+pub use environment::EnvironmentPolicy;
 pub use error::DetectionError;
 pub use evaluation::{Evaluation, MAX_FALSE_POSITIVE_RATE, MeanFigures, Means, Rates, evaluate};
 pub use false_alarms::{AlarmCounts, Cadence, FalseAlarms, mean_stand, mean_wait};
@@ -88,5 +94,7 @@ pub use pooled::{
     BandNeighbours, GaussianMixture, LogScale, MahalanobisShape, MixtureShape, NeighboursShape, PooledDetector,
     PooledPart, RankPooling, VectorScores, judge_vectors, pool_all,
 };
+pub use roster::Roster;
 pub use sweep::{OperatingPoint, sweep};
 pub use train::{HoldOut, MIN_CLIPS, Phase, TrainingClip, TrainingEvent, TrainingOptions, train};
+pub use watch::{Neighbours, Watched, watch_chunk};

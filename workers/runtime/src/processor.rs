@@ -108,7 +108,13 @@ impl<'a, S: Clone> Memory<'a, S> {
         self.written.insert((partition, key), state);
     }
 
-    /// What has been written so far.
+    /// What this batch has written so far.
+    #[must_use]
+    pub fn written(&self) -> &HashMap<StateKey, S> {
+        &self.written
+    }
+
+    /// The same, at the end.
     #[must_use]
     pub fn into_written(self) -> HashMap<StateKey, S> {
         self.written

@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 
 use auscult_runtime::processor::{Memory, StateKey};
-use auscult_runtime::record::Record;
 use auscult_schemas::{MachineState, ScorerState};
-use bytes::Bytes;
 use prometheus::{IntGauge, IntGaugeVec};
 
-/// The latest state of each machine, taken from what is remembered: with every batch of those that it was about, and of all anew whenever
+/// The latest state of each machine, taken from what is remembered: with every batch of those whose state it wrote, and of all anew whenever
 /// partitions came or went or a batch was taken back.
 #[derive(Debug, Default)]
 pub(crate) struct Census {
@@ -19,22 +17,12 @@ pub(crate) struct Census {
 
 impl Census {
     /// After a batch. `is_whole` is false after one that has panicked on its way, of which nobody knows how far it came.
-    pub fn take(
-        &mut self,
-        records: &[Record],
-        memory: &Memory<'_, ScorerState>,
-        is_whole: bool,
-        gauge: &IntGaugeVec,
-        drifting: &IntGauge,
-    ) {
+    pub fn take(&mut self, memory: &Memory<'_, ScorerState>, is_whole: bool, gauge: &IntGaugeVec, drifting: &IntGauge) {
         if !is_whole || self.generation != Some(memory.generation()) {
             self.generation = is_whole.then(|| memory.generation());
             self.states = memory.iter().map(|(key, state)| (key.clone(), counted(state))).collect();
         } else {
-            for record in records {
-                let Some(key) = &record.key else { continue };
-                self.count(record.coordinates.partition, key, memory);
-            }
+            self.states.extend(memory.written().iter().map(|(key, state)| (key.clone(), counted(state))));
         }
         let mut counts = MachineState::ALL.map(|state| (state, 0));
         for (state, _) in self.states.values() {
@@ -47,12 +35,6 @@ impl Census {
         }
         let drift = self.states.values().filter(|(_, is_drifting)| *is_drifting).count();
         drifting.set(i64::try_from(drift).unwrap_or(i64::MAX));
-    }
-
-    fn count(&mut self, partition: i32, key: &Bytes, memory: &Memory<'_, ScorerState>) {
-        if let Some(state) = memory.get(partition, key) {
-            self.states.insert((partition, key.clone()), counted(state));
-        }
     }
 }
 
@@ -69,7 +51,8 @@ fn state_of(state: &ScorerState) -> MachineState {
 
 #[cfg(test)]
 mod tests {
-    use auscult_schemas::{DriftChart, DriftEpisode, Headers, MachineId, ModelId, ModelRef, RecordCoordinates};
+    use auscult_schemas::{DriftChart, DriftEpisode, MachineId, ModelId, ModelRef};
+    use bytes::Bytes;
     use prometheus::Opts;
 
     use super::*;
@@ -85,11 +68,6 @@ mod tests {
         (0, Bytes::from_static(machine.as_bytes()))
     }
 
-    fn record(machine: &'static str) -> Record {
-        let coordinates = RecordCoordinates { topic: "audio.features".to_owned(), partition: 0, offset: 7 };
-        Record { coordinates, key: Some(key(machine).1), value: None, headers: Headers::default(), timestamp_ms: None }
-    }
-
     #[test]
     fn machines_are_counted_by_state_and_those_of_lost_partitions_no_longer() {
         let gauge = IntGaugeVec::new(Opts::new("machines", "machines"), &["state"]).unwrap();
@@ -98,7 +76,7 @@ mod tests {
         let mut census = Census::default();
         let mut known =
             HashMap::from([(key("a"), state("a", MachineState::Healthy)), (key("b"), state("b", MachineState::Alarm))]);
-        census.take(&[], &Memory::over(&known), true, &gauge, &drifting);
+        census.take(&Memory::over(&known), true, &gauge, &drifting);
         assert_eq!((of(MachineState::Healthy), of(MachineState::Alarm)), (1, 1));
 
         let mut memory = Memory::over(&known);
@@ -108,11 +86,11 @@ mod tests {
         acknowledged.drift.episode =
             Some(DriftEpisode { chart: DriftChart::Ewma, since: now, found: now, quiet_windows: 0 });
         memory.put(0, key("b").1, acknowledged);
-        census.take(&[record("b")], &memory, true, &gauge, &drifting);
+        census.take(&memory, true, &gauge, &drifting);
         assert_eq!((of(MachineState::Alarm), of(MachineState::Acknowledged), drifting.get()), (0, 1, 1));
 
         known.remove(&key("a"));
-        census.take(&[], &Memory::over(&known), false, &gauge, &drifting);
+        census.take(&Memory::over(&known), false, &gauge, &drifting);
         assert_eq!((of(MachineState::Healthy), of(MachineState::Alarm), drifting.get()), (0, 1, 0));
     }
 }

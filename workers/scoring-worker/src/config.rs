@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use auscult_detection::{AlertPolicy, DeviceChoice, DriftPolicy, WatchPolicy};
+use auscult_detection::{AlertPolicy, DeviceChoice, DriftPolicy, EnvironmentPolicy, WatchPolicy};
 use auscult_runtime::config::{
     BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, Sections, Validate,
 };
@@ -32,6 +32,8 @@ pub struct ScoringWorkerConfig {
     pub alert: AlertPolicy,
     /// How many chunks make a drift window, and how rarely drift may be found where there is none.
     pub drift: DriftPolicy,
+    /// When many machines that deviate are a change of their environment.
+    pub environment: EnvironmentPolicy,
 }
 
 impl ScoringWorkerConfig {
@@ -42,10 +44,10 @@ impl ScoringWorkerConfig {
         Sections { kafka, batch, limits, http, log }
     }
 
-    /// Alert and drift policy together.
+    /// Alert, drift and environment policy together.
     #[must_use]
     pub fn watch_policy(&self) -> WatchPolicy {
-        WatchPolicy { alert: self.alert, drift: self.drift }
+        WatchPolicy { alert: self.alert, drift: self.drift, environment: self.environment }
     }
 }
 
@@ -87,6 +89,9 @@ impl Validate for ScoringWorkerConfig {
         );
         for (option, reason) in self.alert.problems() {
             problems.add(&format!("alert.{option}"), reason);
+        }
+        for (option, reason) in self.environment.problems() {
+            problems.add(&format!("environment.{option}"), reason);
         }
         problems.require(self.drift.window_chunks >= 2, "drift.window_chunks", "must be at least 2");
         problems.require(

@@ -1,13 +1,13 @@
 //! Control messages: read, applied in their place among the machine's chunks, recorded.
 
 use auscult_detection::{Applied, Asked, apply_control};
-use auscult_runtime::processor::{Memory, Output, Rejection};
+use auscult_runtime::processor::{Output, Rejection};
 use auscult_runtime::record::Record;
-use auscult_schemas::{Alert, Control, DeadLetterCode, Envelope, JsonMessage, ScorerState, topics};
+use auscult_schemas::{Alert, Control, DeadLetterCode, Envelope, JsonMessage, topics};
 use bytes::Bytes;
 
 use crate::ScoringStage;
-use crate::stage::{ScoredChunk, ScoringInput, json, result};
+use crate::stage::{Place, ScoredChunk, ScoringInput, json, result};
 
 /// Reads the control message in a record whose envelope says that it is one.
 ///
@@ -34,9 +34,9 @@ impl ScoringStage {
         &self,
         envelope: &Envelope,
         control: &Control,
-        partition: i32,
-        memory: &mut Memory<'_, ScorerState>,
+        place: Place<'_, '_>,
     ) -> Result<Vec<Output>, Rejection> {
+        let Place { partition, memory, rosters } = place;
         let model = self.library.find(&envelope.machine).map_err(|(code, detail)| Rejection { code, detail })?;
         let key = Bytes::from(envelope.machine.as_str().to_owned());
         // By the message's own id, so that a message that was delivered twice is recorded under one id.
@@ -60,6 +60,7 @@ impl ScoringStage {
         let action = control.action.as_str();
         self.scoring_metrics.control_messages.with_label_values(&[action]).inc();
         tracing::info!(machine = %envelope.machine, action, by = control.by, "a control message is applied");
+        rosters.partition(partition).put(&state);
         memory.put(partition, key, state);
         Ok(outputs)
     }

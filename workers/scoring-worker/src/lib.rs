@@ -20,6 +20,7 @@ mod library;
 mod metrics;
 mod processor;
 mod reload;
+mod rosters;
 mod self_test;
 mod stage;
 

@@ -25,6 +25,10 @@ pub struct ScoringMetrics {
     pub drifts_found: IntCounterVec,
     /// Control messages that were applied, by what they ask for.
     pub control_messages: IntCounterVec,
+    /// Changes of an environment, by partition in which they were noticed.
+    pub environment_changes: IntCounter,
+    /// Machines that have fallen silent, of the partitions that this worker judges.
+    pub silent_machines: IntGauge,
     /// Chunks in one forward pass.
     pub forward_chunks: Histogram,
     /// From the time the sound was recorded to its judgement, s.
@@ -89,6 +93,14 @@ impl ScoringMetrics {
                 Opts::new("auscult_control_messages_total", "control messages applied, by what they ask for"),
                 &["action"],
             )?,
+            environment_changes: IntCounter::new(
+                "auscult_environment_changes_total",
+                "changes of an environment that many machines share, one a partition that notices it",
+            )?,
+            silent_machines: IntGauge::new(
+                "auscult_silent_machines",
+                "machines of which nothing has come for many times their cadence",
+            )?,
             forward_chunks: Histogram::with_opts(
                 HistogramOpts::new("auscult_forward_chunks", "chunks in one forward pass")
                     .buckets(prometheus::exponential_buckets(1.0, 2.0, 11)?),
@@ -126,6 +138,8 @@ impl ScoringMetrics {
         registry.register(Box::new(metrics.drifting_machines.clone()))?;
         registry.register(Box::new(metrics.drifts_found.clone()))?;
         registry.register(Box::new(metrics.control_messages.clone()))?;
+        registry.register(Box::new(metrics.environment_changes.clone()))?;
+        registry.register(Box::new(metrics.silent_machines.clone()))?;
         registry.register(Box::new(metrics.forward_chunks.clone()))?;
         registry.register(Box::new(metrics.chunk_age_seconds.clone()))?;
         registry.register(Box::new(metrics.last_drift_psi.clone()))?;

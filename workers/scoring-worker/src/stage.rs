@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auscult_detection::{Heard, Judgement, OpenedDevice, WatchPolicy, observe_chunk, words};
+use auscult_detection::{Heard, Judgement, OpenedDevice, WatchPolicy, Watched, watch_chunk, words};
 use auscult_runtime::processor::{Memory, Output, Rejection};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::{
-    Control, DeadLetterCode, DriftChange, Envelope, Features, FeaturesMetadata, MachineState, ModelRef, Score,
-    ScorerState, topics,
+    Alert, Control, DeadLetterCode, DriftChange, Envelope, EnvironmentChange, Features, FeaturesMetadata, MachineState,
+    ModelRef, Score, ScorerState, topics,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -21,6 +21,7 @@ use crate::device_thread::{DeviceThread, Shelf, StartError};
 use crate::healthy_channels::healthy_channels;
 use crate::library::{Entry, Owner, ShelvedModel};
 use crate::reload::{Change, Looker, Reload};
+use crate::rosters::{Partition, Rosters};
 use crate::{ModelLibrary, ModelsConfig, ScoringMetrics};
 
 /// What a record holds for the scoring stage.
@@ -54,6 +55,13 @@ struct Candidate {
     model: Arc<ShelvedModel>,
 }
 
+/// Where a record lies, and what is remembered there.
+pub(crate) struct Place<'a, 'm> {
+    pub(crate) partition: i32,
+    pub(crate) memory: &'a mut Memory<'m, ScorerState>,
+    pub(crate) rosters: &'a mut Rosters,
+}
+
 /// Judges batches on the device thread, and keeps each machine's alert state and drift window.
 pub struct ScoringStage {
     pub(crate) library: ModelLibrary,
@@ -65,6 +73,8 @@ pub struct ScoringStage {
     /// Partition and offset of the records of a batch that has not come to its end: empty but while one is at work, or after
     /// one has panicked.
     unfinished: Vec<(i32, i64)>,
+    /// The machines by partition, as the batch before left them; none after one that panicked.
+    rosters: Option<Rosters>,
     census: Census,
 }
 
@@ -92,6 +102,7 @@ impl ScoringStage {
             scoring_metrics,
             reload: None,
             unfinished: Vec::new(),
+            rosters: None,
             census: Census::default(),
         };
         stage.count_models();
@@ -175,18 +186,17 @@ impl ScoringStage {
         memory: &mut Memory<'_, ScorerState>,
     ) -> Vec<Result<Vec<Output>, Rejection>> {
         self.begin_batch(records);
-        let results = self.score_chunks(records, read(records), memory);
+        let kept = self.rosters.take().filter(|rosters| rosters.hold(memory));
+        let mut rosters = kept.unwrap_or_else(|| Rosters::of(memory));
+        let results = self.score_chunks(records, read(records), memory, &mut rosters);
+        self.scoring_metrics.silent_machines.set(rosters.silent());
+        self.rosters = Some(rosters);
         let is_whole = self.unfinished.len() == records.len();
         if is_whole {
             self.unfinished.clear();
         }
-        self.census.take(
-            records,
-            memory,
-            is_whole,
-            &self.scoring_metrics.machines,
-            &self.scoring_metrics.drifting_machines,
-        );
+        let ScoringMetrics { machines, drifting_machines, .. } = &self.scoring_metrics;
+        self.census.take(memory, is_whole, machines, drifting_machines);
         results
     }
 
@@ -195,6 +205,7 @@ impl ScoringStage {
         records: &[Record],
         chunks: Vec<ScoredChunk>,
         memory: &mut Memory<'_, ScorerState>,
+        rosters: &mut Rosters,
     ) -> Vec<Result<Vec<Output>, Rejection>> {
         let mut candidates = Vec::new();
         let mut steps = Vec::new();
@@ -216,11 +227,19 @@ impl ScoringStage {
             results.push(match step {
                 Ok(Step::Chunk(position)) => {
                     let judgement = std::mem::replace(&mut judged[position], Ok(None));
-                    judgement.and_then(|judgement| {
-                        self.conclude(&candidates[position], judgement.as_ref(), partition, forward_s, memory)
-                    })
+                    let place = Place { partition, memory, rosters };
+                    let concluded = judgement.and_then(|judgement| {
+                        self.conclude(&candidates[position], judgement.as_ref(), forward_s, place)
+                    });
+                    if concluded.is_err() {
+                        // They may list what was not remembered in the end.
+                        *rosters = Rosters::of(memory);
+                    }
+                    concluded
                 }
-                Ok(Step::Control(envelope, control)) => self.control(&envelope, &control, partition, memory),
+                Ok(Step::Control(envelope, control)) => {
+                    self.control(&envelope, &control, Place { partition, memory, rosters })
+                }
                 Err(rejection) => Err(rejection),
             });
         }
@@ -289,14 +308,14 @@ impl ScoringStage {
         &self,
         candidate: &Candidate,
         judgement: Option<&Judgement>,
-        partition: i32,
         forward_s: f64,
-        memory: &mut Memory<'_, ScorerState>,
+        place: Place<'_, '_>,
     ) -> Result<Vec<Output>, Rejection> {
         let begun = Instant::now();
         let Candidate { envelope, metadata, model, .. } = candidate;
         let id = Score::deterministic_id(&envelope.machine, &metadata.chunk, &model.model);
         let key = Bytes::from(envelope.machine.as_str().to_owned());
+        let Place { partition, memory, rosters } = place;
         let before = memory.get(partition, &key);
         let heard = Heard {
             id: &id,
@@ -310,7 +329,9 @@ impl ScoringStage {
             model: &model.model,
             manifest: &model.manifest,
         };
-        let observation = observe_chunk(before, &heard, &self.policy);
+        let neighbours = Partition { partition, memory, library: &self.library, policy: &self.policy.alert };
+        let watched = watch_chunk(rosters.partition(partition), &neighbours, before, &heard, &self.policy);
+        let Watched { observation, environment, silent, others } = watched;
         let is_remembered = before == Some(&observation.state);
         let mut score = Score {
             id,
@@ -353,6 +374,16 @@ impl ScoringStage {
             outputs.push(output(&alert.id, topics::ALERTS, Envelope::ALERT, json(alert)?));
             self.count_alert(alert);
         }
+        for alert in environment.iter().chain(&silent) {
+            let about = Envelope { machine: alert.machine.clone(), time: alert.time, ..envelope.clone() };
+            outputs.push(result(&about, &alert.id, topics::ALERTS, Envelope::ALERT, json(alert)?));
+            self.count_alert(alert);
+        }
+        if let Some(Alert { environment: Some(change), .. }) = &environment {
+            self.scoring_metrics.environment_changes.inc();
+            let EnvironmentChange { environment, machines_affected, machines_heard, since } = change;
+            tracing::warn!(environment, machines_affected, machines_heard, %since, "an environment has changed");
+        }
         if let Some(audit) = &observation.audit {
             outputs.push(output(&audit.id, topics::AUDIT, Envelope::AUDIT, json(audit)?));
         }
@@ -367,6 +398,9 @@ impl ScoringStage {
         // A chunk that came late, from no sensor that hears, changes nothing.
         if !is_remembered {
             memory.put(partition, key, observation.state);
+        }
+        for state in others {
+            memory.put(partition, Bytes::from(state.machine.as_str().to_owned()), state);
         }
         Ok(outputs)
     }

@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use auscult_detection::Applied;
 use auscult_schemas::topics::{ALERTS, AUDIT, CHUNKS, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
 use auscult_schemas::{
-    ChunkId, DeadLetter, DeadLetterCode, Envelope, Features, FeaturesMetadata, Headers, RecordCoordinates, StageTimings,
+    ChunkId, DeadLetter, DeadLetterCode, Envelope, Features, FeaturesMetadata, Headers, MachineId, RecordCoordinates,
+    StageTimings,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -161,5 +162,15 @@ pub(super) fn work(topics: &mut Topics) {
             send(DRIFT, json(drift));
         }
         send(SCORER_STATE, json(&judged.observation.state));
+        let key_of = |machine: &MachineId| Some(machine.as_str().to_owned().into());
+        for alert in &judged.neighbours {
+            let about = Envelope { machine: alert.machine.clone(), ..envelope.clone() };
+            let headers = headers_of(&about, &alert.id, "/auscult/scoring-worker");
+            push(topics, ALERTS, partition, key_of(&alert.machine), Some(json(alert).to_string().into()), headers);
+        }
+        for state in &judged.others {
+            let value = Some(json(state).to_string().into());
+            push(topics, SCORER_STATE, partition, key_of(&state.machine), value, Headers::default());
+        }
     }
 }

@@ -70,6 +70,10 @@ pub(super) fn judge(
         for alert in judged.observation.alert.iter().chain(&judged.observation.sensor_alert) {
             alerts.entry(whose.clone()).or_default().push((alert.id.clone(), json(alert)));
         }
+        for alert in &judged.neighbours {
+            let whose = (whose.0, Bytes::from(alert.machine.as_str().to_owned()));
+            alerts.entry(whose).or_default().push((alert.id.clone(), json(alert)));
+        }
         if let Some(audit) = &judged.observation.audit {
             audits.entry(whose.clone()).or_default().push((audit.id.clone(), json(audit)));
         }

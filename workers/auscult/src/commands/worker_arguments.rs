@@ -79,6 +79,7 @@ pub(super) struct KafkaOnly {
     device: Value,
     alert: Value,
     drift: Value,
+    environment: Value,
 }
 
 impl Validate for KafkaOnly {

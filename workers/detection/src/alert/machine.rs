@@ -21,12 +21,8 @@ pub(crate) struct Evidence {
 pub(crate) fn advance(memory: &mut AlertMemory, evidence: Evidence, policy: &AlertPolicy) {
     memory.since.get_or_insert(evidence.time);
     remember(memory, evidence, policy);
-    if memory.state == MachineState::Silent {
-        // Heard again: it goes on where it was, and the chunk itself counts as any other.
-        let (resumed, decided) = (memory.resumes.take().unwrap_or_default(), memory.decided);
-        enter(memory, resumed, evidence.time);
-        memory.decided = decided;
-    }
+    // The chunk itself counts as any other.
+    resume(memory, evidence.time);
     let before = memory.state;
     let after = next(memory, evidence.time, policy);
     if after == before {
@@ -45,6 +41,15 @@ pub(crate) fn advance(memory: &mut AlertMemory, evidence: Evidence, policy: &Ale
         // What led to the fault that is over must not help to raise the next one.
         forget_deviations(memory);
         memory.alarmed_at = None;
+    }
+}
+
+/// A silent machine that is heard again goes on where it was.
+pub(crate) fn resume(memory: &mut AlertMemory, time: Timestamp) {
+    if memory.state == MachineState::Silent {
+        let (resumed, decided) = (memory.resumes.take().unwrap_or_default(), memory.decided);
+        enter(memory, resumed, time);
+        memory.decided = decided;
     }
 }
 

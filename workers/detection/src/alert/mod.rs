@@ -21,10 +21,13 @@ mod message;
 mod observe;
 mod policy;
 mod silence;
+mod surroundings;
 mod threshold;
 
 pub use control::{Applied, Asked, ControlError, apply_control, judging};
+pub(crate) use machine::forget_evidence;
 pub use observe::{Heard, Observation, WatchPolicy, observe_chunk};
 pub use policy::AlertPolicy;
 pub use silence::fall_silent;
+pub(crate) use surroundings::environment_alert;
 pub use threshold::HeldThreshold;

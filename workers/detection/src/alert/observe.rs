@@ -12,6 +12,8 @@ use super::control::judging;
 use super::machine::{self, Evidence};
 use super::message::{self, Before, Cause};
 use super::{AlertPolicy, HeldThreshold};
+use crate::environment::{self, EnvironmentPolicy};
+use crate::silence::follow_cadence;
 use crate::{DriftPolicy, Judgement, Manifest, deviation, drift, sensors};
 
 /// How machines are watched.
@@ -22,6 +24,8 @@ pub struct WatchPolicy {
     pub alert: AlertPolicy,
     /// When drift is reported.
     pub drift: DriftPolicy,
+    /// When an environment has changed.
+    pub environment: EnvironmentPolicy,
 }
 
 /// One chunk of a machine.
@@ -72,7 +76,7 @@ pub struct Observation {
     pub sensor_alert: Option<Alert>,
     /// The drift report, where this chunk filled a window.
     pub drift: Option<Drift>,
-    /// What ended with the model before, of what a person had set.
+    /// What ended with the model before, of what a person had set, or how the threshold has followed the environment.
     pub audit: Option<Audit>,
 }
 
@@ -87,7 +91,7 @@ pub struct Observation {
 pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &WatchPolicy) -> Observation {
     let mut state = begun(before, heard.machine, heard.model, heard.time);
     expire(&mut state, heard.time);
-    let audit = drop_threshold(before, &mut state, heard, policy);
+    let mut audit = drop_threshold(before, &mut state, heard, policy);
     let calibration = &heard.manifest.calibration;
     let held = HeldThreshold::of(calibration, &state, &policy.alert);
     let previous = Before::of(before.filter(|before| before.version == ScorerState::VERSION));
@@ -101,7 +105,9 @@ pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &W
     if let Some(judgement) = heard.judgement {
         bands = deviation::advance(&mut state.deviation, anomalous, &judgement.bands, heard.time);
         let is_being_worked_on = state.maintenance.is_some();
-        if !is_being_worked_on && state.relearning.is_none() {
+        if !is_being_worked_on && state.relearning.is_some() {
+            machine::resume(&mut state.alert, heard.time);
+        } else if !is_being_worked_on {
             let is_clear = held.is_clear(judgement.score);
             let evidence = Evidence { time: heard.time, is_anomalous: anomalous, is_clear };
             machine::advance(&mut state.alert, evidence, &policy.alert);
@@ -115,6 +121,9 @@ pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &W
         state.recent_scores.push(judgement.score);
         let surplus = state.recent_scores.len().saturating_sub(ScorerState::RECENT_SCORES);
         state.recent_scores.drain(..surplus);
+        if !is_being_worked_on {
+            audit = audit.or(follow_environment(&mut state, judgement.score, heard, policy));
+        }
     }
     if state.alert.state == MachineState::Healthy {
         state.acknowledged = None;
@@ -126,6 +135,7 @@ pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &W
     });
     let sensor_alert = advance_sensors(&mut state, heard, cause, &policy.alert);
     state.channels = u32::try_from(heard.channels).ok();
+    state.cadence_s = follow_cadence(state.cadence_s, state.last_heard, heard.time);
     state.last_heard = state.last_heard.max(Some(heard.time));
     let health_index = score.map(|score| held.health_index(score));
     Observation {
@@ -220,6 +230,25 @@ fn drop_threshold(
         action: AuditAction::DropThreshold,
         before: judged_before,
         after,
+    })
+}
+
+/// Learns from the score what is normal in an environment that has changed. The audit record of a threshold that has moved for it.
+fn follow_environment(state: &mut ScorerState, score: f64, heard: &Heard<'_>, policy: &WatchPolicy) -> Option<Audit> {
+    if state.relearning.is_none() && state.adjustment.is_none() {
+        return None;
+    }
+    let before = judging(state, heard.manifest, &policy.alert);
+    let action = environment::learn(state, score, &heard.manifest.calibration)?;
+    Some(Audit {
+        id: format!("{}/adjustment", heard.id),
+        machine: heard.machine.clone(),
+        time: heard.time,
+        by: environment::BY.to_owned(),
+        control_id: None,
+        action,
+        before,
+        after: judging(state, heard.manifest, &policy.alert),
     })
 }
 
