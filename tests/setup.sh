@@ -7,6 +7,7 @@
 #   openssl                    certificates for a secured broker                Debian package
 #   Apache Kafka's jars        tests/kafka/fetch.sh                             .work/kafka/libs
 #   prometheus, promtool       from Debian's package, unpacked, no service      .work/prometheus
+#   prometheus-alertmanager    likewise                                         .work/alertmanager
 #   cargo-deny                 licences, bans, sources of dependencies          .work/cargo-deny
 #   pyarrow, numpy             cross-check the Arrow contract                   .work/venv
 set -euo pipefail
@@ -46,21 +47,35 @@ java_version=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | he
 
 "$root/tests/kafka/fetch.sh" >/dev/null
 
-# The package would start a service on port 9090; unpacked, it is just two programs.
-if ! [[ -x $work/prometheus/usr/bin/prometheus ]] && ! command -v prometheus >/dev/null; then
-    command -v apt-get >/dev/null || fail "put prometheus and promtool on the PATH"
-    note "fetching prometheus"
+# As packages they would start services of their own; unpacked, they are just programs.
+unpack() {
+    local package=$1 folder=$2 download
+    command -v apt-get >/dev/null || fail "put the programs of $package on the PATH"
+    note "fetching $package"
     download=$(mktemp -d "$work/download.XXXXXX")
-    trap 'rm -rf "$download"' EXIT
     # apt-get drops its rights for a download; the folder must let it in.
     chmod 755 "$download"
-    (cd "$download" && { apt-get -qq download prometheus >"$work/apt.log" 2>&1 || {
+    (cd "$download" && { apt-get -qq download "$package" >"$work/apt.log" 2>&1 || {
         [[ $(id -u) == 0 ]] || fail "as root, run: apt-get update; then run this again"
         apt update
-        apt download prometheus
+        apt download "$package"
     }; })
-    rm -rf "$work/prometheus"
-    dpkg-deb -x "$download"/prometheus_*.deb "$work/prometheus"
+    rm -rf "$folder"
+    dpkg-deb -x "$download/$package"_*.deb "$folder"
+    rm -rf "$download"
+}
+trap 'rm -rf "$work"/download.*' EXIT
+if ! [[ -x $work/prometheus/usr/bin/prometheus ]] && ! command -v prometheus >/dev/null; then
+    unpack prometheus "$work/prometheus"
+fi
+if ! [[ -x $work/alertmanager/usr/bin/prometheus-alertmanager ]] && ! command -v prometheus-alertmanager >/dev/null; then
+    unpack prometheus-alertmanager "$work/alertmanager"
+fi
+# Debian's Alertmanager does not start without its templates at this very place.
+templates=/usr/share/prometheus/alertmanager
+if ! [[ -r $templates/default.tmpl && -r $templates/email.tmpl ]]; then
+    [[ $(id -u) == 0 ]] || fail "as root, run: install -D -m 644 -t $templates $work/alertmanager$templates/*.tmpl"
+    install -D -m 644 -t "$templates" "$work/alertmanager$templates"/*.tmpl
 fi
 
 venv=$work/venv

@@ -33,10 +33,11 @@ pub fn auscult_binary() -> Result<PathBuf> {
 
 /// A program by its name: on the PATH, or where `tests/setup.sh` unpacked it.
 pub(crate) fn program(name: &str) -> Result<PathBuf> {
-    let unpacked = repository().join(".work/prometheus/usr/bin");
+    let unpacked =
+        ["prometheus", "alertmanager"].map(|package| repository().join(".work").join(package).join("usr/bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found =
-        std::env::split_paths(&path).chain([unpacked]).map(|folder| folder.join(name)).find(|file| file.is_file());
+        std::env::split_paths(&path).chain(unpacked).map(|folder| folder.join(name)).find(|file| file.is_file());
     found.with_context(|| format!("{name} is not installed: {SETUP}"))
 }
 

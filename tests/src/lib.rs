@@ -6,6 +6,7 @@
 //!   Worker         one process of the `auscult` binary              start, ready, metrics, kill, pause, terminate
 //!   Kcat           a Kafka client that knows nothing of Auscult     produce, consume what is committed
 //!   Prometheus     Debian's, scraping the workers                   a PromQL query
+//!   Alertmanager   Debian's, told by the bridge                    what stands, whom it has told of what
 //!   Plant          the three of them together, with topics and models
 //!   Journey        what came out: once a chunk, in order, how fast
 //!   SecuredCluster one broker with TLS, SASL and access control lists
@@ -17,6 +18,7 @@
 //!
 //! `tests/setup.sh` gets what these need; a fixture that misses something says so.
 
+mod alertmanager;
 pub mod faults;
 mod http;
 mod installation;
@@ -36,6 +38,7 @@ pub mod verifier;
 mod wait;
 mod worker;
 
+pub use alertmanager::{Alertmanager, AlertmanagerAlert};
 pub use http::get;
 pub use installation::{auscult_binary, repository};
 pub use journey::{Journey, quantile};

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bearing, bench, config, control, demo, evaluate, explore, feature_worker, features, run, score, scoring_worker,
-    send, topics, train, watch,
+    alertmanager, bearing, bench, config, control, demo, evaluate, explore, feature_worker, features, run, score,
+    scoring_worker, send, topics, train, watch,
 };
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
@@ -55,6 +55,7 @@ enum Command {
     Topics(topics::TopicsArgs),
     Send(send::SendArgs),
     Watch(watch::WatchArgs),
+    Alertmanager(alertmanager::AlertmanagerArgs),
     Control(control::ControlArgs),
     Config(config::ConfigCommandArgs),
 }
@@ -80,6 +81,7 @@ impl Cli {
             Command::Topics(args) => topics::run(&args),
             Command::Send(args) => send::run(&args),
             Command::Watch(args) => watch::run(&args),
+            Command::Alertmanager(args) => alertmanager::run(&args),
             Command::Control(args) => control::run(&args),
             Command::Config(args) => config::run(&args),
         }

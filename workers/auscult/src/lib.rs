@@ -12,12 +12,14 @@
 //!                    ├─ simulator     machine sound from physics, for the demo
 //!                    ├─ demo          the live screen, the plain lines and the closing summary
 //!                    ├─ band          a frequency band in words
+//!                    ├─ alertmanager  what stands, told to Prometheus Alertmanager
 //!                    ├─ worker        one worker's process on Kafka: logs, health, topics, signals, runner
 //!                    ├─ pipeline      both workers in this process, on the in-memory log
 //!                    ├─ fused         both stages in one worker
 //!                    └─ progress, interrupt      bars on standard error; Ctrl-C as a flag
 //! ```
 
+pub mod alertmanager;
 pub mod cli;
 pub mod clips;
 pub mod commands;

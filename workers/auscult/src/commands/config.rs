@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::worker_arguments::ConfigArgs;
+use crate::alertmanager::BridgeConfig;
 use crate::fused::FusedConfig;
 
 /// Check, show or describe a worker's configuration
@@ -53,6 +54,8 @@ enum WorkerName {
     Scoring,
     /// `auscult run --fused`
     Fused,
+    /// `auscult alertmanager`
+    Alertmanager,
 }
 
 const EXAMPLES: &str = "\
@@ -77,6 +80,7 @@ pub fn run(args: &ConfigCommandArgs) -> anyhow::Result<()> {
                 WorkerName::Feature => schema::<FeatureWorkerConfig>(),
                 WorkerName::Scoring => schema::<ScoringWorkerConfig>(),
                 WorkerName::Fused => schema::<FusedConfig>(),
+                WorkerName::Alertmanager => schema::<BridgeConfig>(),
             };
             println!("{}", serde_json::to_string_pretty(&schema)?);
         }
@@ -90,6 +94,7 @@ impl Which {
             WorkerName::Feature => self.load::<FeatureWorkerConfig>(),
             WorkerName::Scoring => self.load::<ScoringWorkerConfig>(),
             WorkerName::Fused => self.load::<FusedConfig>(),
+            WorkerName::Alertmanager => self.load::<BridgeConfig>(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! One file a command: its arguments and help, and `run`.
 
+pub mod alertmanager;
 mod arguments;
 pub mod bearing;
 pub mod bench;

@@ -79,6 +79,7 @@ pub(super) struct KafkaOnly {
     device: Value,
     alert: Value,
     drift: Value,
+    alertmanager: Value,
     environment: Value,
 }
 

@@ -1,0 +1,114 @@
+//! Brings alerts to Alertmanager, and does not give up.
+
+use std::time::Duration;
+
+use auscult_runtime::runner::StopSignal;
+use auscult_runtime::telemetry::{Health, UnreadyReason};
+use hyper::Uri;
+use jiff::{SignedDuration, Timestamp};
+use rand::Rng;
+
+use super::client::{AlertmanagerClient, PostError};
+use super::metrics::BridgeMetrics;
+use super::standing::{Change, PostedAlert};
+
+/// Alerts in one request: some hundred kilobytes.
+const AT_ONCE: usize = 64;
+/// How long it waits before it tries again, at first and at most.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// Brings alerts to Alertmanager.
+pub(super) struct Courier {
+    pub client: AlertmanagerClient,
+    /// The members of the cluster. They tell each other what has been notified, not which alerts there are: each gets all.
+    pub endpoints: Vec<Uri>,
+    /// How long an alert stands there if it is not repeated.
+    pub hold: SignedDuration,
+    pub metrics: BridgeMetrics,
+    pub health: Health,
+    pub stop: StopSignal,
+}
+
+impl Courier {
+    /// Posts the changes until they have been taken. `false`: told to stop before.
+    pub fn deliver(&self, changes: &[Change]) -> bool {
+        let mut wait = FIRST_WAIT;
+        loop {
+            self.health.beat();
+            let error = match self.try_to_deliver(changes) {
+                Ok(()) => {
+                    self.health.clear(UnreadyReason::Stalled);
+                    self.metrics.set_delivered(Timestamp::now());
+                    return true;
+                }
+                Err(error) => error,
+            };
+            tracing::warn!(error, alerts = changes.len(), wait_s = wait.as_secs(), "alertmanager takes nothing");
+            self.health.unready(UnreadyReason::Stalled, error);
+            // Some earlier or later, so that bridges that lost it together do not come back together.
+            if self.stop.wait(wait.mul_f64(rand::rng().random_range(0.75..1.25))) {
+                return false;
+            }
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    /// One try; times are those of this moment, however old the changes are.
+    fn try_to_deliver(&self, changes: &[Change]) -> Result<(), String> {
+        let now = Timestamp::now();
+        let alerts: Vec<PostedAlert> = changes.iter().map(|change| change.posted(now, self.hold)).collect();
+        for part in alerts.chunks(AT_ONCE) {
+            match self.post(part, now) {
+                Ok(()) => {}
+                Err(PostError::Failed(reason)) => return Err(reason),
+                Err(PostError::Refused(_)) if part.len() > 1 => self.post_each(part, now)?,
+                Err(PostError::Refused(reason)) => self.give_up(&part[0], &reason),
+            }
+        }
+        Ok(())
+    }
+
+    /// One of them is faulty: each by itself, so that it holds no other up.
+    fn post_each(&self, alerts: &[PostedAlert], now: Timestamp) -> Result<(), String> {
+        for alert in alerts {
+            match self.post(std::slice::from_ref(alert), now) {
+                Ok(()) => {}
+                Err(PostError::Failed(reason)) => return Err(reason),
+                Err(PostError::Refused(reason)) => self.give_up(alert, &reason),
+            }
+        }
+        Ok(())
+    }
+
+    fn give_up(&self, alert: &PostedAlert, reason: &str) {
+        self.metrics.refused_alerts.inc();
+        tracing::error!(labels = ?alert.labels, reason, "alertmanager refuses an alert; it goes on without it");
+    }
+
+    /// To every member of the cluster. One that has taken it is enough: it tells of it, and the others get it when it is repeated.
+    fn post(&self, alerts: &[PostedAlert], now: Timestamp) -> Result<(), PostError> {
+        let body = serde_json::to_vec(alerts).map_err(|error| PostError::Refused(error.to_string()))?;
+        let body = bytes::Bytes::from(body);
+        let mut outcome = Err(PostError::Failed("there is no alertmanager".to_owned()));
+        for endpoint in &self.endpoints {
+            let posted = self.client.post(endpoint, body.clone());
+            self.metrics.add_post(match &posted {
+                Ok(()) => "taken",
+                Err(PostError::Refused(_)) => "refused",
+                Err(PostError::Failed(_)) => "failed",
+            });
+            match (posted, &outcome) {
+                (Ok(()), _) => outcome = Ok(()),
+                (Err(error), Ok(())) => tracing::warn!(%error, "one alertmanager of several takes nothing"),
+                // Whoever can be reached has judged the alert.
+                (Err(PostError::Failed(_)), Err(PostError::Refused(_))) => {}
+                (Err(error), Err(_)) => outcome = Err(error),
+            }
+        }
+        if outcome.is_ok() {
+            self.metrics.add_taken(alerts, now);
+        }
+        outcome
+    }
+}

@@ -1,0 +1,54 @@
+//! `auscult alertmanager`: alerts from Kafka to Prometheus Alertmanager.
+
+use clap::Args;
+
+use super::worker_arguments::WorkerArgs;
+use crate::alertmanager::{self, BridgeConfig};
+
+/// Run a bridge: audio.alerts in; Prometheus Alertmanager told of what stands and of what has ended
+///
+/// Alerts are posted as they come and repeated while they stand; offsets are committed once Alertmanager has taken them. After a
+/// restart it reads the topic again and goes on. Who is told, and how, is Alertmanager's configuration.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct AlertmanagerArgs {
+    /// Alertmanager's address; of a cluster all, separated by commas (alertmanager.url)
+    #[arg(long, value_name = "URL,...")]
+    url: Option<String>,
+    /// File with a bearer token (alertmanager.bearer_token_file)
+    #[arg(long, value_name = "FILE")]
+    bearer_token_file: Option<String>,
+    /// User name of basic authentication (alertmanager.username)
+    #[arg(long, value_name = "NAME")]
+    username: Option<String>,
+    /// File with its password (alertmanager.password_file)
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<String>,
+    /// File with the authorities that may vouch for Alertmanager, PEM (alertmanager.ca_file)
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<String>,
+    #[command(flatten)]
+    worker: WorkerArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  auscult alertmanager --brokers localhost:9092 --url http://localhost:9093
+  auscult alertmanager --url https://alerts-0:9093,https://alerts-1:9093 --ca-file plant-ca.pem --bearer-token-file token
+  auscult alertmanager --config bridge.yaml --set alertmanager.labels.site=graz --listen 0.0.0.0:9467";
+
+/// Runs until told to stop.
+///
+/// # Errors
+/// When the bridge cannot start or go on.
+pub fn run(args: &AlertmanagerArgs) -> anyhow::Result<()> {
+    let own = [
+        ("alertmanager.url", args.url.clone()),
+        ("alertmanager.bearer_token_file", args.bearer_token_file.clone()),
+        ("alertmanager.username", args.username.clone()),
+        ("alertmanager.password_file", args.password_file.clone()),
+        ("alertmanager.ca_file", args.ca_file.clone()),
+    ];
+    let config: BridgeConfig = args.worker.config.load(&[args.worker.overrides().as_slice(), &own].concat())?;
+    alertmanager::run(&config)
+}
