@@ -1,7 +1,7 @@
 //! kcat: the outside world's view of the topics.
 
 use std::collections::BTreeMap;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
@@ -197,6 +197,17 @@ impl Kcat {
             "fetch.wait.max.ms=50",
         ]);
         run_raw(&mut command)
+    }
+
+    /// Follows a topic: its committed values from the beginning on, a line each, piped, until the process is killed.
+    ///
+    /// # Errors
+    /// When kcat does not start.
+    pub fn follow(&self, topic: &str) -> Result<Child> {
+        let mut command = self.command("-C")?;
+        command.args(["-u", "-t", topic, "-o", "beginning", "-f", "%s\\n", "-X", "isolation.level=read_committed"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.spawn().context("running kcat")
     }
 
     fn consume_with(&self, topic: &str, options: &[&str]) -> Result<Vec<KcatRecord>> {

@@ -13,6 +13,7 @@
 //!   TcpProxy       between a worker and a broker                     delay, cut, half close, hold one kind of request
 //!   load           twenty machines and some poison, seeded
 //!   verifier       a serial replay through the pure crates, against all topics
+//!   fleet          a simulated fleet on Kafka, judged against the truth
 //!   faults         the fault suite: catalogue, supervisor, table, measurements
 //! ```
 //!
@@ -20,6 +21,7 @@
 
 mod alertmanager;
 pub mod faults;
+pub mod fleet;
 mod http;
 mod installation;
 mod journey;

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     alertmanager, bearing, bench, config, control, demo, evaluate, explore, feature_worker, features, run, score,
-    scoring_worker, send, topics, train, watch,
+    scoring_worker, send, simulate, topics, train, watch,
 };
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
@@ -36,6 +36,7 @@ Examples:
   auscult send today/ --machine fan-07 --brokers localhost:9092
   auscult watch --brokers localhost:9092
   auscult control fan-07 acknowledge --by anna --brokers localhost:9092
+  auscult simulate --scenario week --brokers localhost:9092   no plant at hand? a hundred machines' week
 
 `auscult COMMAND --help` has every option, with examples. Exit status: 0 done, 1 failed, 2 wrong usage.";
 
@@ -54,6 +55,7 @@ enum Command {
     Run(run::RunArgs),
     Topics(topics::TopicsArgs),
     Send(send::SendArgs),
+    Simulate(simulate::SimulateArgs),
     Watch(watch::WatchArgs),
     Alertmanager(alertmanager::AlertmanagerArgs),
     Control(control::ControlArgs),
@@ -80,6 +82,7 @@ impl Cli {
             Command::Run(args) => run::run(&args),
             Command::Topics(args) => topics::run(&args),
             Command::Send(args) => send::run(&args),
+            Command::Simulate(args) => simulate::run(&args),
             Command::Watch(args) => watch::run(&args),
             Command::Alertmanager(args) => alertmanager::run(&args),
             Command::Control(args) => control::run(&args),

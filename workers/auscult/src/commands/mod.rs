@@ -15,6 +15,7 @@ pub mod run;
 pub mod score;
 pub mod scoring_worker;
 pub mod send;
+pub mod simulate;
 pub mod topics;
 pub mod train;
 pub mod watch;

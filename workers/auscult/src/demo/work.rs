@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use auscult_detection::{
-    DetectorKind, DeviceChoice, ModelPackage, TrainingClip, TrainingEvent, TrainingOptions, WatchPolicy, open_device,
-    train,
+    AlertPolicy, DetectorKind, DeviceChoice, ModelPackage, TrainingClip, TrainingEvent, TrainingOptions, WatchPolicy,
+    open_device, train,
 };
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::topics::{DEAD_LETTERS, SCORES};
@@ -74,10 +74,12 @@ pub fn work(
         sound_s.push(training.seconds / training.clips.max(1) as f64);
         packages.push((MachineId::new(&machine.id)?, package));
     }
+    // A demo is over in a minute: an alarm that stood for an hour would never be seen to clear.
+    let alert = AlertPolicy { min_alarm_secs: 0, ..AlertPolicy::default() };
     let config = PipelineConfig {
         spec: FeatureSpec::default(),
         partitions: 4,
-        watch: WatchPolicy::default(),
+        watch: WatchPolicy { alert, ..WatchPolicy::default() },
         max_batch_age: Duration::from_millis(20),
     };
     let pipeline = Pipeline::start(ModelLibrary::of(packages), open_device(plan.device)?, &config)?;

@@ -16,7 +16,8 @@ const NEIGHBOUR_SPREAD_DB: f64 = 4.0;
 const CLANKS_HZ: f64 = 0.25;
 const CLANK_PEAK_SPL_DB: f64 = 72.0;
 
-pub(super) fn add_background(pressure: &mut [f64], rng: &mut SmallRng) {
+/// The hall as it usually is, `hall_db` louder.
+pub(super) fn add_background(pressure: &mut [f64], hall_db: f64, rng: &mut SmallRng) {
     let samples = pressure.len();
 
     // Rumble that falls by about 3 dB an octave: three overlapping bands, the low ones strongest.
@@ -26,7 +27,7 @@ pub(super) fn add_background(pressure: &mut [f64], rng: &mut SmallRng) {
         Filter::band_pass(hz, 0.5).run(&mut band);
         add_at_spl(&mut rumble, &band, 60.0 + level_db + around(rng, 0.0, 1.0));
     }
-    add_at_spl(pressure, &rumble, around(rng, ROOM_SPL_DB, ROOM_SPREAD_DB));
+    add_at_spl(pressure, &rumble, around(rng, ROOM_SPL_DB + hall_db, ROOM_SPREAD_DB));
 
     let neighbour = Rotation::new(samples, around(rng, 47.0, 6.0), rng);
     let orders: Vec<(f64, f64)> = (1..=8).map(|order| (1.0 / f64::from(order), rng.random())).collect();
@@ -36,4 +37,29 @@ pub(super) fn add_background(pressure: &mut [f64], rng: &mut SmallRng) {
         let modes = [0.4, 1.0, 0.6].map(|gain| Mode { hz: rng.random_range(400.0..3000.0), decay_s: 0.03, gain });
         strike(pressure, at_s, peak_of_spl(around(rng, CLANK_PEAK_SPL_DB, 4.0)), &modes);
     }
+}
+
+/// A tone of the newcomer relative to its noise, dB; and its speed, Hz: a screw compressor's lobes pass six times a turn.
+const NEWCOMER_TONE_DB: f64 = -3.0;
+const NEWCOMER_HZ: f64 = 49.2;
+const NEWCOMER_LOBES: u32 = 6;
+
+/// Something new in the hall, a screw compressor behind a grille: broadband noise, and the tones of its lobes.
+pub(super) fn add_newcomer(pressure: &mut [f64], spl_db: f64, rng: &mut SmallRng) {
+    let samples = pressure.len();
+    let mut noise = vec![0.0; samples];
+    for (hz, level_db) in [(350.0, 0.0), (1400.0, -4.0), (4500.0, -10.0)] {
+        let mut band = white(samples, rng);
+        Filter::band_pass(hz, 0.6).run(&mut band);
+        add_at_spl(&mut noise, &band, 60.0 + level_db);
+    }
+    let spl_db = around(rng, spl_db, 1.0);
+    add_at_spl(pressure, &noise, spl_db);
+
+    let rotation = Rotation::new(samples, around(rng, NEWCOMER_HZ, 0.2), rng);
+    let mut orders = vec![(0.0, 0.0); 4 * NEWCOMER_LOBES as usize];
+    for harmonic in 1..=4 {
+        orders[(harmonic * NEWCOMER_LOBES - 1) as usize] = (1.0 / f64::from(harmonic), rng.random());
+    }
+    add_at_spl(pressure, &rotation.orders(&orders), spl_db + NEWCOMER_TONE_DB);
 }

@@ -7,6 +7,9 @@
 //!  condition   ──► fault × severity 0…1                                       (0: as good as new, 1: plainly broken)
 //!                  ▼
 //!               pressure at the microphone, full scale = 120 dB SPL  ──► WAV
+//!
+//!  fleet: many such machines in halls over days, by the clock: load and hall by time of day, faults that end in failure,
+//!  something new in a hall, microphones that die, gateways that are away; and the truth about all of it
 //! ```
 //!
 //! A chunk is a pure function of seed, id, index and condition: it can be made again, in any order. Levels are sound pressure
@@ -14,8 +17,11 @@
 //! substitute for recordings: it is there so that the demo needs none, and so that a fault's onset is known to the chunk.
 
 mod acoustics;
+mod circumstances;
 mod factory;
 mod fan;
+pub mod fleet;
+mod microphone;
 mod pump;
 mod rotor;
 mod scenario;
@@ -26,7 +32,10 @@ use std::fmt;
 
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
+use serde::{Deserialize, Serialize};
 
+pub use circumstances::Circumstances;
+pub use microphone::{Microphone, MicrophoneFault};
 pub use scenario::{Chunk, MachinePlan, Onset, Scenario};
 pub use wav::wav_bytes;
 
@@ -37,7 +46,8 @@ pub const SAMPLE_RATE_HZ: u32 = 16_000;
 pub const CHUNK_SECONDS: f64 = 2.0;
 
 /// A kind of machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum MachineKind {
     /// Axial fan on a four-pole induction motor.
     Fan,
@@ -73,7 +83,8 @@ impl fmt::Display for MachineKind {
 }
 
 /// What can go wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fault {
     /// Fan: mass off the axis shakes casing and duct once a turn, and the flow with them.
     Imbalance,
@@ -199,25 +210,44 @@ impl Machine {
         &self.id
     }
 
-    /// The sound of chunk number `index`: mono at [`SAMPLE_RATE_HZ`], full scale ±1 = 120 dB SPL.
+    /// The sound of chunk number `index`: mono at [`SAMPLE_RATE_HZ`], full scale ±1 = 120 dB SPL. The load swings with the number.
     ///
     /// # Panics
     /// When the condition's fault is not one of this kind of machine.
     #[must_use]
     pub fn chunk(&self, index: u64, condition: Condition) -> Vec<f32> {
+        self.chunk_in(index, condition, Circumstances::usual(self.load(index)))
+    }
+
+    /// The same in other circumstances: another load, a louder hall, something new in it.
+    ///
+    /// # Panics
+    /// When the condition's fault is not one of this kind of machine.
+    #[must_use]
+    pub fn chunk_in(&self, index: u64, condition: Condition, circumstances: Circumstances) -> Vec<f32> {
         if let Some(fault) = condition.fault {
             assert_eq!(fault.kind(), self.kind, "{fault} is no fault of a {}", self.kind);
         }
-        let mut rng = SmallRng::seed_from_u64(mix(self.seed ^ mix(index)));
-        let load = self.load(index);
+        let seed = mix(self.seed ^ mix(index));
+        let mut rng = SmallRng::seed_from_u64(seed);
         let mut pressure = vec![0.0; self.samples];
-        factory::add_background(&mut pressure, &mut rng);
+        factory::add_background(&mut pressure, circumstances.hall_db, &mut rng);
+        let load = circumstances.load;
         match &self.build {
             Build::Fan(fan) => fan.add(&mut pressure, load, condition, &mut rng),
             Build::Pump(pump) => pump.add(&mut pressure, load, condition, &mut rng),
             Build::Valve(valve) => valve.add(&mut pressure, load, condition, &mut rng),
         }
+        if let Some(spl_db) = circumstances.newcomer_spl_db {
+            // Random numbers of its own: the machine itself sounds no otherwise for it.
+            factory::add_newcomer(&mut pressure, spl_db, &mut SmallRng::seed_from_u64(mix(seed)));
+        }
         pressure.iter().map(|&sample| sample.clamp(-1.0, 1.0) as f32).collect()
+    }
+
+    /// A number on 0…1 that is this machine's own, another one for each `purpose`.
+    fn own_number(&self, purpose: u64) -> f64 {
+        (mix(self.seed ^ mix(purpose)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// Load during a chunk, −1…1 around the usual: two slow swings with periods of 37 and 11 chunks.

@@ -1,0 +1,148 @@
+//! Plays a scenario through a plant, and gives what came out.
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use auscult::simulator::fleet::{Fleet, FleetSpec, Truth, gateway_record};
+use auscult_runtime::config::KafkaConfig;
+use auscult_runtime::kafka::GatewayProducer;
+use auscult_schemas::Alert;
+use auscult_schemas::topics::{ALERTS, CHUNKS, DEAD_LETTERS, FEATURES};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::follow::Followed;
+use crate::Plant;
+
+/// What is to be decided beside the scenario.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Partitions of every topic.
+    pub partitions: u32,
+    /// Normal clips that each machine is learned from.
+    pub training_clips: u64,
+    /// Settings of the workers.
+    pub settings: Vec<(&'static str, &'static str)>,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self { partitions: 2, training_clips: 100, settings: Vec::new() }
+    }
+}
+
+/// What a score says that matters here.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ScoreSeen {
+    /// The machine.
+    pub machine: String,
+    /// The chunk.
+    pub chunk_id: String,
+    /// When it was recorded.
+    pub time: Timestamp,
+    /// Whether it was held to be anomalous.
+    pub anomalous: bool,
+}
+
+/// What came out of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// Every score.
+    pub scores: Vec<ScoreSeen>,
+    /// Every alert, in the order of each partition.
+    pub alerts: Vec<Alert>,
+    /// The codes of dead letters.
+    pub dead_letters: Vec<String>,
+    /// From the first chunk sent to the last one scored.
+    pub took: Duration,
+    /// Learning all machines.
+    pub training_took: Duration,
+}
+
+/// No more chunks than this are under way at once: brokers keep little of the sound.
+const UNDER_WAY: u64 = 2_000;
+/// So long without a new score, and something is wrong.
+const STANDSTILL: Duration = Duration::from_secs(90);
+/// What brokers keep of sound and of spectrograms, each partition.
+const RETENTION: &str = "retention.bytes=134217728,segment.bytes=33554432";
+
+/// Learns the fleet's machines, then plays its stream through two feature workers and two scoring workers.
+///
+/// # Errors
+/// When a part is missing or ends, or scores stop coming.
+pub fn run(spec: &FleetSpec, options: &RunOptions) -> Result<(Truth, Outcome)> {
+    let fleet = Fleet::new(spec.clone())?;
+    let mut plant = Plant::with_topics(options.partitions)?;
+    for topic in [CHUNKS, FEATURES] {
+        let alter = ["--alter", "--entity-type", "topics", "--entity-name", topic, "--add-config", RETENTION];
+        plant.cluster.tool("kafka.admin.ConfigCommand", &alter)?;
+    }
+    let training_took = learn(&plant, spec, options.training_clips)?;
+    plant.start_workers(&options.settings)?;
+
+    let followed = Followed::start(&plant.cluster.kcat())?;
+    let begun = Instant::now();
+    let sent = send(&mut plant, &fleet, &followed)?;
+    let waiting = wait_for(&mut plant, &followed, sent);
+    let took = begun.elapsed();
+    let kcat = plant.cluster.kcat();
+    let letters = kcat.consume(DEAD_LETTERS)?;
+    let dead_letters: Vec<String> =
+        letters.iter().filter_map(|letter| letter.header("auscult_dead_letter_code")).map(str::to_owned).collect();
+    if dead_letters.is_empty() {
+        waiting?;
+    }
+    let alerts = kcat.consume(ALERTS)?;
+    let alerts = alerts.iter().map(|record| serde_json::from_value(record.json()?).context("reading an alert"));
+    let alerts = alerts.collect::<Result<_>>()?;
+    let scores = followed.take()?;
+    Ok((fleet.truth(), Outcome { scores, alerts, dead_letters, took, training_took }))
+}
+
+/// As an operator would: normal sound into a folder, and a model for each machine of it.
+fn learn(plant: &Plant, spec: &FleetSpec, clips: u64) -> Result<Duration> {
+    let begun = Instant::now();
+    let scenario = plant.folder().join("scenario.toml");
+    std::fs::write(&scenario, toml::to_string(spec)?)?;
+    let (scenario, clips) = (scenario.display().to_string(), clips.to_string());
+    let sound = plant.folder().join("sound").display().to_string();
+    plant.auscult(&["simulate", "--scenario", &scenario, "--train", &sound, "--training-clips", &clips])?;
+    plant.auscult(&["train", &sound, "--out", &plant.models().display().to_string()])?;
+    std::fs::remove_dir_all(&sound)?;
+    Ok(begun.elapsed())
+}
+
+fn send(plant: &mut Plant, fleet: &Fleet, followed: &Followed) -> Result<u64> {
+    let config = KafkaConfig { brokers: plant.cluster.bootstrap(), ..KafkaConfig::default() };
+    let producer = GatewayProducer::new(&config, "auscult-simulate")?;
+    let mut sent = 0;
+    fleet.play(|chunk| {
+        if sent >= UNDER_WAY {
+            wait_for(plant, followed, sent - UNDER_WAY)?;
+        }
+        producer.send(&gateway_record(fleet, chunk)?)?;
+        sent += 1;
+        anyhow::Ok(ControlFlow::Continue(()))
+    })?;
+    producer.flush(Duration::from_secs(60))?;
+    Ok(sent)
+}
+
+/// Waits until there are so many scores.
+fn wait_for(plant: &mut Plant, followed: &Followed, needed: u64) -> Result<()> {
+    let (mut latest, mut since) = (followed.count(), Instant::now());
+    while latest < needed {
+        std::thread::sleep(Duration::from_millis(2));
+        let count = followed.count();
+        if count > latest {
+            (latest, since) = (count, Instant::now());
+            continue;
+        }
+        for worker in &mut plant.workers {
+            worker.process().ensure_running()?;
+        }
+        ensure!(since.elapsed() < STANDSTILL, "no new score for {STANDSTILL:?}: {latest} of {needed}");
+    }
+    Ok(())
+}
