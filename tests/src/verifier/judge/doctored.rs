@@ -68,7 +68,7 @@ fn a_run_in_which_everything_went_well_is_clean() {
     let topics = ideal();
     // Or the tests below could not fail.
     for topic in [CHUNKS, FEATURES, SCORES, ALERTS, DRIFT, AUDIT, SCORER_STATE, DEAD_LETTERS] {
-        assert!(topics.of(topic).len() >= 4, "{topic}: {}", topics.of(topic).len());
+        assert!(topics.of(topic).len() >= 3, "{topic}: {}", topics.of(topic).len());
     }
     let verdict = judge(&topics, &mut replay());
     assert!(verdict.is_clean(), "{verdict}");
@@ -107,15 +107,13 @@ fn scores_of_a_machine_that_changed_places_are_out_of_order() {
 fn machines_may_overtake_each_other() {
     let verdict = verdict_of(|topics| {
         let scores = records(topics, SCORES);
-        let other = (101..).find(|&index| {
-            scores[index].coordinates.partition == scores[100].coordinates.partition
-                && scores[index].key != scores[100].key
+        // Neighbours on their partition: with a score of one of the two in between, it would be overtaken by itself.
+        let places = (100..scores.len()).find_map(|first| {
+            let partition = scores[first].coordinates.partition;
+            let next = (first + 1..scores.len()).find(|&next| scores[next].coordinates.partition == partition)?;
+            (scores[next].key != scores[first].key).then_some((first, next))
         });
-        // Unless one of the two has a score in between, for then it would be overtaken by itself.
-        let other = other.unwrap();
-        let between = scores[101..other].iter().all(|score| score.key != scores[other].key);
-        assert!(between && scores[101..other].iter().all(|score| score.key != scores[100].key));
-        swap(scores, (100, other));
+        swap(scores, places.unwrap());
     });
     assert!(verdict.is_clean(), "{verdict}");
 }
@@ -216,6 +214,9 @@ fn features_that_were_written_and_scored_twice_are_doubled_and_nothing_else() {
     let index = topics.of(FEATURES).iter().rposition(is_of_a_worker).unwrap();
     let mut worker = replay();
     for message in topics.of(FEATURES) {
+        if worker.control(message).is_some() {
+            continue;
+        }
         if let Ok((envelope, features)) = worker.read(message) {
             worker.judge(message, &envelope, &features, None).unwrap();
         }
