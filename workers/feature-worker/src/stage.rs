@@ -14,7 +14,7 @@ use rayon::prelude::*;
 #[derive(Debug, Clone)]
 pub enum Extracted {
     /// A chunk: its envelope and its features.
-    Chunk(Envelope, Features),
+    Chunk(Envelope, Box<Features>),
     /// A control message, which is the scoring worker's to read.
     Control(Envelope),
 }
@@ -102,7 +102,7 @@ impl FeatureStage {
             mels: extraction.mels,
             values: extraction.values.into(),
         };
-        Ok(Extracted::Chunk(envelope, features))
+        Ok(Extracted::Chunk(envelope, Box::new(features)))
     }
 
     fn observe(&self, timings: &StageTimings) {

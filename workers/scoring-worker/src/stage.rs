@@ -28,7 +28,7 @@ use crate::{ModelLibrary, ModelsConfig, ScoringMetrics};
 #[derive(Debug, Clone)]
 pub enum ScoringInput {
     /// A chunk: its envelope and features.
-    Chunk(Envelope, Features),
+    Chunk(Envelope, Box<Features>),
     /// A control message.
     Control(Envelope, Control),
 }
@@ -41,7 +41,7 @@ enum Step {
     /// A chunk: the position of its candidate.
     Chunk(usize),
     /// A control message.
-    Control(Envelope, Control),
+    Control(Box<(Envelope, Control)>),
 }
 
 struct Candidate {
@@ -211,11 +211,11 @@ impl ScoringStage {
         let mut steps = Vec::new();
         for chunk in chunks {
             steps.push(match chunk {
-                Ok(ScoringInput::Chunk(envelope, features)) => self.admit(envelope, features).map(|candidate| {
+                Ok(ScoringInput::Chunk(envelope, features)) => self.admit(envelope, *features).map(|candidate| {
                     candidates.push(candidate);
                     Step::Chunk(candidates.len() - 1)
                 }),
-                Ok(ScoringInput::Control(envelope, control)) => Ok(Step::Control(envelope, control)),
+                Ok(ScoringInput::Control(envelope, control)) => Ok(Step::Control(Box::new((envelope, control)))),
                 Err(rejection) => Err(rejection),
             });
         }
@@ -237,7 +237,8 @@ impl ScoringStage {
                     }
                     concluded
                 }
-                Ok(Step::Control(envelope, control)) => {
+                Ok(Step::Control(told)) => {
+                    let (envelope, control) = *told;
                     self.control(&envelope, &control, Place { partition, memory, rosters })
                 }
                 Err(rejection) => Err(rejection),

@@ -187,11 +187,7 @@ impl Life {
     fn take(&mut self, at_s: f64, state: MachineState) {
         let is_alarm = state == MachineState::Alarm;
         match self.alarms.last_mut() {
-            Some(alarm) if alarm.to_s.is_none() => {
-                if !is_alarm {
-                    alarm.to_s = Some(at_s);
-                }
-            }
+            Some(alarm) if alarm.to_s.is_none() => alarm.to_s = (!is_alarm).then_some(at_s),
             _ if is_alarm => self.alarms.push(AlarmSpan { from_s: at_s, to_s: None }),
             _ => {}
         }
@@ -230,6 +226,7 @@ impl Listener {
             judgement: judgement.as_ref(),
             channels: features.channels,
             sensor_faults: &features.sensor_faults,
+            quality: &features.quality,
             model: self.model.model_ref(),
             manifest: self.model.manifest(),
         };
