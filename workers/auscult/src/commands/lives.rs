@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::ensure;
-use auscult_detection::{AlertPolicy, Cadence, DetectorKind, TrainingOptions, WatchPolicy};
+use auscult_detection::{AlertPolicy, Cadence, DetectorKind, HoldOut, TrainingOptions, WatchPolicy};
 use auscult_schemas::FeatureSpec;
 use clap::Args;
 use jiff::SignedDuration;
@@ -42,6 +42,10 @@ pub struct LivesArgs {
     /// Share of normal snapshots that may score above the threshold
     #[arg(long, value_name = "SHARE", default_value_t = TrainingOptions::default().false_alarm_rate)]
     false_alarm_rate: f64,
+    /// Stretches of what is learned that are held out, one after the other, to find the threshold by: few and long ones tell how far the sound
+    /// moves by itself while a machine runs in
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    folds: usize,
     /// Anomalous snapshots that raise an alarm, and among how many [default: 4/5]
     #[arg(long, value_name = "K/N", default_value_t = Raise::default())]
     raise: Raise,
@@ -160,6 +164,7 @@ impl LivesArgs {
                 spec,
                 false_alarm_rate: self.false_alarm_rate,
                 seed: self.seed,
+                hold_out: HoldOut::Folds(self.folds),
                 ..TrainingOptions::of(self.detector)
             },
             watch: WatchPolicy { alert, ..WatchPolicy::default() },
