@@ -126,6 +126,19 @@ impl FeatureSpec {
         Self { sample_rate_hz, n_fft, hop_length: n_fft / 2, ..Self::default() }
     }
 
+    /// The same for clips of so many samples: with a window so short that a clip has ten frames or more, where [`for_rate`](Self::for_rate)'s has not.
+    /// Below 640 samples the window is as short as it may be, and clips have fewer.
+    #[must_use]
+    pub fn for_short_clips(sample_rate_hz: u32, samples: usize) -> Self {
+        const SHORTEST: usize = 128;
+        let mut spec = Self::for_rate(sample_rate_hz);
+        while spec.n_fft > SHORTEST && spec.frame_count(samples) < 10 {
+            spec.n_fft /= 2;
+            spec.hop_length = spec.n_fft / 2;
+        }
+        spec
+    }
+
     /// Upper edge of the highest band, Hz.
     #[must_use]
     pub fn f_max(&self) -> f32 {

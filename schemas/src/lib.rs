@@ -38,7 +38,7 @@ pub use alert::{Alert, AlertKind, Classification, EnvironmentChange};
 pub use audit::{Audit, AuditAction, Judging};
 pub use control::{Control, ControlAction};
 pub use dead_letter::{DeadLetter, DeadLetterCode};
-pub use drift::Drift;
+pub use drift::{ChartReading, Drift, DriftChange, DriftChart, QualityRate};
 pub use envelope::{Envelope, Headers, RecordCoordinates};
 pub use error::SchemaError;
 pub use feature_spec::{FeatureSpec, FeatureSpecHash, MelNorm, MelScale, Reference, Window};
@@ -49,6 +49,6 @@ pub use label::{Label, Verdict};
 pub use model::{ModelAssignment, ModelRef};
 pub use score::{DeviatingBand, QualityFlag, Score, SensorFault, StageTimings, TimeCourse};
 pub use state::{
-    AlertMemory, BandMemory, DeviationMemory, DriftMemory, MachineState, Relearning, ScorerState, SensorMemory,
-    Standing, ThresholdAdjustment, ThresholdEdit,
+    AlertMemory, BandMemory, ChartMemory, DeviationMemory, DriftEpisode, DriftMemory, LevelMemory, MachineState,
+    Relearning, ScorerState, SensorMemory, Standing, ThresholdAdjustment, ThresholdEdit,
 };

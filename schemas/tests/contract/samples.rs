@@ -1,11 +1,12 @@
 //! One message of each kind, as its producer would send it.
 
 use auscult_schemas::{
-    Alert, AlertKind, AlertMemory, Audit, AuditAction, BandMemory, ChunkId, Classification, Control, ControlAction,
-    DeadLetter, DeadLetterCode, DeviatingBand, DeviationMemory, Drift, DriftMemory, Envelope, EnvironmentChange,
-    FeatureSpec, Features, FeaturesMetadata, Headers, JsonMessage, Judging, Label, MachineId, MachineState,
-    ModelAssignment, ModelId, ModelRef, QualityFlag, RecordCoordinates, Relearning, Score, ScorerState, SensorFault,
-    SensorMemory, StageTimings, Standing, ThresholdAdjustment, ThresholdEdit, TimeCourse, Verdict, topics,
+    Alert, AlertKind, AlertMemory, Audit, AuditAction, BandMemory, ChartMemory, ChartReading, ChunkId, Classification,
+    Control, ControlAction, DeadLetter, DeadLetterCode, DeviatingBand, DeviationMemory, Drift, DriftChange, DriftChart,
+    DriftEpisode, DriftMemory, Envelope, EnvironmentChange, FeatureSpec, Features, FeaturesMetadata, Headers,
+    JsonMessage, Judging, Label, LevelMemory, MachineId, MachineState, ModelAssignment, ModelId, ModelRef, QualityFlag,
+    QualityRate, RecordCoordinates, Relearning, Score, ScorerState, SensorFault, SensorMemory, StageTimings, Standing,
+    ThresholdAdjustment, ThresholdEdit, TimeCourse, Verdict, topics,
 };
 use bytes::Bytes;
 
@@ -344,6 +345,18 @@ pub fn drift() -> Drift {
         level_shift_db: -0.7,
         max_band_shift_db: 2.4,
         max_band_shift_hz: 2953.125,
+        charts: vec![
+            ChartReading { chart: DriftChart::PageHinkley, value: 17.25, limit: 16.5 },
+            ChartReading { chart: DriftChart::Ewma, value: 0.25, limit: 0.375 },
+        ],
+        quality: vec![QualityRate { flag: QualityFlag::Clipped, share: 0.25, usual_share: Some(0.0625) }],
+        drifting: true,
+        change: Some(DriftChange::Began),
+        found_by: Some(DriftChart::PageHinkley),
+        since: Some("2026-03-14T05:45:04.25Z".parse().unwrap()),
+        explanation: Some(
+            "Drift found, since about 2026-03-14 05:45:04 UTC: the scores run higher than before.".to_owned(),
+        ),
         model: model(),
     }
 }
@@ -384,6 +397,26 @@ pub fn scorer_state() -> ScorerState {
             window_start: Some("2026-03-14T06:04:54.25Z".parse().unwrap()),
             scores: vec![17.5, 18.75],
             band_sum_db: vec![-110.5, -118.25, -121.0, -124.75],
+            square_sum_db2: vec![1.5, 0.5, 2.25, 0.75, 0.25],
+            ranks: vec![9_950, 9_985],
+            flagged: vec![0, 1, 0, 0, 0, 0, 0, 0, 0],
+            learnt_scores: vec![12, 9, 14],
+            learnt_levels: Some(LevelMemory {
+                chunks: 135,
+                mean_db: vec![-55.25, -59.125, -60.5, -62.375, -59.3125],
+                square_sum_db2: vec![130.5, 98.25, 120.0, 77.5, 45.25],
+            }),
+            learnt_flags: vec![0, 3, 0, 0, 0, 0, 0, 0, 0],
+            learnt_flags_of: 35,
+            higher: ChartMemory { value: 17.25, since: Some("2026-03-14T05:45:04.25Z".parse().unwrap()) },
+            lower: ChartMemory::default(),
+            average: ChartMemory { value: 0.25, since: Some("2026-03-14T05:50:04.25Z".parse().unwrap()) },
+            episode: Some(DriftEpisode {
+                chart: DriftChart::PageHinkley,
+                since: "2026-03-14T05:45:04.25Z".parse().unwrap(),
+                found: "2026-03-14T06:04:44.25Z".parse().unwrap(),
+                quiet_windows: 1,
+            }),
         },
         deviation: Some(DeviationMemory {
             since: "2026-03-14T06:04:44.25Z".parse().unwrap(),

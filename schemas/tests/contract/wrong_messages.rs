@@ -177,10 +177,12 @@ fn every_number_field_is_guarded_against_null() {
         "hz_low",
         "level_change_db",
         "level_shift_db",
+        "limit",
         "listened_s",
         "log_mel_s",
         "max_band_shift_db",
         "max_band_shift_hz",
+        "mean_db",
         "offset",
         "p_value",
         "previous_seconds",
@@ -194,7 +196,10 @@ fn every_number_field_is_guarded_against_null() {
         "share",
         "shares",
         "slice_s",
+        "square_sum_db2",
         "threshold",
+        "usual_share",
+        "value",
     ];
     assert_eq!(numbers, guarded);
 }

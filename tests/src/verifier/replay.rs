@@ -118,6 +118,7 @@ impl Replay {
             judgement: judgement.as_ref(),
             channels: features.channels,
             sensor_faults: &metadata.sensor_faults,
+            quality: &metadata.quality,
             model: model.model_ref(),
             manifest: model.manifest(),
         };

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    alertmanager, bearing, bench, config, control, demo, evaluate, explore, feature_worker, features, run, score,
-    scoring_worker, send, simulate, topics, train, watch,
+    alertmanager, bearing, bench, config, control, demo, evaluate, explore, feature_worker, features, lives, run,
+    score, scoring_worker, send, simulate, topics, train, watch,
 };
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
@@ -29,6 +29,7 @@ Examples:
   auscult score fan.safetensors today/*.wav           judge new recordings
   auscult features today/*.wav --out pictures/        see what the model hears
   auscult bearing motor.wav --rpm 1796 --geometry 6205   which part of the bearing is damaged?
+  auscult lives bearings/                             how long before its end would a machine have been alarmed?
 
   auscult topics create --brokers localhost:9092      on your own Kafka: make the topics, start the workers,
   auscult feature-worker --brokers localhost:9092     send sound, and watch what comes out
@@ -49,6 +50,7 @@ enum Command {
     Score(score::ScoreArgs),
     Features(features::FeaturesArgs),
     Bearing(bearing::BearingArgs),
+    Lives(lives::LivesArgs),
     Bench(bench::BenchArgs),
     FeatureWorker(feature_worker::FeatureWorkerArgs),
     ScoringWorker(scoring_worker::ScoringWorkerArgs),
@@ -76,6 +78,7 @@ impl Cli {
             Command::Score(args) => score::run(&args),
             Command::Features(args) => features::run(&args),
             Command::Bearing(args) => bearing::run(&args),
+            Command::Lives(args) => lives::run(&args),
             Command::Bench(args) => bench::run(&args),
             Command::FeatureWorker(args) => feature_worker::run(&args),
             Command::ScoringWorker(args) => scoring_worker::run(&args),

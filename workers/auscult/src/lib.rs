@@ -27,6 +27,7 @@ pub mod dataset;
 pub mod demo;
 pub mod fused;
 pub mod interrupt;
+pub mod lives;
 pub mod model_file;
 pub mod picture;
 pub mod pipeline;

@@ -77,7 +77,7 @@ pub use detector::{
     PooledParameters, PooledPartParameters, SelectiveMahalanobis, SelectiveParameters, Weights, WideAutoencoder,
 };
 pub use device::{DeviceChoice, OpenedDevice, open_device};
-pub use drift::{DriftPolicy, DriftReference};
+pub use drift::{DriftPolicy, DriftReference, LevelSpread};
 pub use environment::EnvironmentPolicy;
 pub use error::DetectionError;
 pub use evaluation::{Evaluation, MAX_FALSE_POSITIVE_RATE, MeanFigures, Means, Rates, evaluate};

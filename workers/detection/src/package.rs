@@ -175,6 +175,16 @@ fn check(manifest: &Manifest, weights: &Weights) -> Result<(), DetectionError> {
         (is_positive(calibration.threshold), "calibration.threshold"),
         (deciles.len() == 9 && deciles.is_sorted(), "drift_reference.score_deciles"),
         (
+            manifest.drift_reference.spread.as_ref().is_none_or(|spread| {
+                let is_spread = |deviation: &f64| deviation.is_finite() && *deviation >= 0.0;
+                spread.clips >= 2
+                    && spread.band_deviation_db.len() == spec.n_mels
+                    && spread.band_deviation_db.iter().all(is_spread)
+                    && is_spread(&spread.level_deviation_db)
+            }),
+            "drift_reference.spread",
+        ),
+        (
             manifest.standardisation.as_ref().is_none_or(|scaling| {
                 scaling.mean_db.len() == spec.n_mels
                     && scaling.mean_db.iter().all(|mean| mean.is_finite())

@@ -25,11 +25,13 @@ use jiff::Timestamp;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use self::corpus::{different_clips, fingerprint, mean_band_levels};
+use self::corpus::{clip_band_levels, different_clips, fingerprint, mean_band_levels};
 pub(crate) use self::run::Run;
 pub(crate) use self::split::Split;
 use crate::detector::{DetectorKind, Training};
-use crate::{Autoencoder, DetectionError, DriftReference, Manifest, ModelPackage, TrainingSummary, vectors};
+use crate::{
+    Autoencoder, DetectionError, DriftReference, LevelSpread, Manifest, ModelPackage, TrainingSummary, vectors,
+};
 
 /// The fewest clips that a threshold is calibrated with. Of eight scores a gamma distribution's shape has a standard error of half
 /// its value (`sqrt(2 / 8)`): a threshold to begin with, no more.
@@ -194,7 +196,9 @@ pub fn train(
     check_clips(clips, options)?;
     let split = Split::new(clips, options)?;
     let learnt = options.detector.fit(&Training { clips, options, split: &split }, observe)?;
-    let drift_reference = DriftReference::new(&learnt.calibration, mean_band_levels(clips, options.spec.n_mels));
+    let mels = options.spec.n_mels;
+    let spread = LevelSpread::of(&clip_band_levels(clips, mels));
+    let drift_reference = DriftReference::new(&learnt.calibration, mean_band_levels(clips, mels), spread);
     let spec = &options.spec;
     let rows_of_first_channels: usize = clips.iter().map(|clip| clip.channels[0].nrows()).sum();
     let manifest = Manifest {

@@ -179,6 +179,7 @@ fn observe(before: Option<&ScorerState>, minute: i64, judgement: &Judgement) -> 
         judgement: Some(judgement),
         channels: 1,
         sensor_faults: &[],
+        quality: &[],
         model: &ModelRef { id: ModelId("fan-07".to_owned()), version: "v1".to_owned() },
         manifest: FUSED.manifest(),
     };

@@ -86,9 +86,8 @@ proptest! {
         let wrong = (machines.div_ceil(4) - 1).max(1);
         let mut hall = Hall::new(seed, 1e-6);
         for round in 0..40 {
-            for machine in 0..machines {
-                let is_wrong = machine < wrong && round >= 10;
-                let offset = offsets.get(machine).filter(|_| is_wrong).copied().unwrap_or(0);
+            for (machine, wrong_by) in offsets.iter().enumerate().take(machines) {
+                let offset = if machine < wrong && round >= 10 { *wrong_by } else { 0 };
                 let time = start() + (round * CADENCE_S + machine as i64 * 3 + hall.jitter(60) + offset).seconds();
                 let score = hall.score(0.0, 1.0);
                 hall.hear(&name(machine), time, score);

@@ -57,6 +57,7 @@ fn observe(
         judgement: Some(judgement),
         channels: 1,
         sensor_faults: &[],
+        quality: &[],
         model: &model(version),
         manifest: &MANIFEST,
     };
@@ -140,7 +141,8 @@ fn another_model_starts_scores_evidence_and_window_anew_and_an_alarm_goes_on_und
 
 #[test]
 fn a_full_window_reports_how_far_level_and_band_have_moved() {
-    let policy = WatchPolicy { drift: DriftPolicy { window_chunks: 20 }, ..WatchPolicy::default() };
+    let policy =
+        WatchPolicy { drift: DriftPolicy { window_chunks: 20, ..DriftPolicy::default() }, ..WatchPolicy::default() };
     let mut state: Option<ScorerState> = None;
     let mut reports = Vec::new();
     for index in 0..40 {
@@ -152,8 +154,8 @@ fn a_full_window_reports_how_far_level_and_band_have_moved() {
     }
     assert_eq!(reports.len(), 2);
     let (first, second) = (&reports[0], &reports[1]);
-    assert!((first.level_shift_db - (3.0 - 16.0 / 16.0)).abs() < 1e-4, "{first:?}");
-    assert!((first.max_band_shift_db - 13.0).abs() < 1e-4, "{first:?}");
+    assert!((first.level_shift_db - (3.0 - 16.0 / 16.0)).abs() < 1e-3, "{first:?}");
+    assert!((first.max_band_shift_db - 13.0).abs() < 1e-3, "{first:?}");
     let edges = auscult_detection::explain::band_edges(&MANIFEST.feature_spec);
     assert_eq!(first.max_band_shift_hz, edges[11].hz_centre);
     assert_eq!((first.window_start, first.window_end, first.chunks), (time(0), time(19), 20));
@@ -179,7 +181,7 @@ proptest! {
         heard in prop::collection::vec(any::<bool>(), 2..120),
         from in any::<prop::sample::Index>(),
     ) {
-        let policy = WatchPolicy { drift: DriftPolicy { window_chunks: 7 }, ..WatchPolicy::default() };
+        let policy = WatchPolicy { drift: DriftPolicy { window_chunks: 7, ..DriftPolicy::default() }, ..WatchPolicy::default() };
         let observations = run(&heard, &policy);
         let from = from.index(heard.len() - 1);
         let stored = serde_json::to_string(&observations[from].state).unwrap();

@@ -12,10 +12,9 @@ use rayon::prelude::*;
 
 /// What a record came to.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "nearly every record is a chunk")]
 pub enum Extracted {
     /// A chunk: its envelope and its features.
-    Chunk(Envelope, Features),
+    Chunk(Envelope, Box<Features>),
     /// A control message, which is the scoring worker's to read.
     Control(Envelope),
 }
@@ -103,7 +102,7 @@ impl FeatureStage {
             mels: extraction.mels,
             values: extraction.values.into(),
         };
-        Ok(Extracted::Chunk(envelope, features))
+        Ok(Extracted::Chunk(envelope, Box::new(features)))
     }
 
     fn observe(&self, timings: &StageTimings) {

@@ -30,7 +30,7 @@ pub struct ScoringWorkerConfig {
     pub device: DeviceChoice,
     /// How many chunks raise a warning or an alarm, and clear it.
     pub alert: AlertPolicy,
-    /// How many chunks make a drift window.
+    /// How many chunks make a drift window, and how rarely drift may be found where there is none.
     pub drift: DriftPolicy,
     /// When many machines that deviate are a change of their environment.
     pub environment: EnvironmentPolicy,
@@ -94,5 +94,10 @@ impl Validate for ScoringWorkerConfig {
             problems.add(&format!("environment.{option}"), reason);
         }
         problems.require(self.drift.window_chunks >= 2, "drift.window_chunks", "must be at least 2");
+        problems.require(
+            self.drift.false_alarm_every_chunks >= 10 * u64::from(self.drift.window_chunks),
+            "drift.false_alarm_every_chunks",
+            "must be at least ten times drift.window_chunks",
+        );
     }
 }

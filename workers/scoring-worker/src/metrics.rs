@@ -1,7 +1,7 @@
 //! What a scoring worker counts beside what every worker does.
 
 use auscult_detection::OpenedDevice;
-use auscult_schemas::{AlertKind, ControlAction, MachineState, QualityFlag};
+use auscult_schemas::{AlertKind, ControlAction, DriftChart, MachineState, QualityFlag};
 use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// Metrics of scoring.
@@ -19,6 +19,10 @@ pub struct ScoringMetrics {
     pub alerts: IntCounterVec,
     /// Machines of this worker's partitions, by state.
     pub machines: IntGaugeVec,
+    /// Machines of this worker's partitions whose sound has drifted.
+    pub drifting_machines: IntGauge,
+    /// Drifts found, by the chart that found them.
+    pub drifts_found: IntCounterVec,
     /// Control messages that were applied, by what they ask for.
     pub control_messages: IntCounterVec,
     /// Changes of an environment, by partition in which they were noticed.
@@ -77,6 +81,14 @@ impl ScoringMetrics {
                 Opts::new("auscult_machines", "machines of this worker's partitions, by state"),
                 &["state"],
             )?,
+            drifting_machines: IntGauge::new(
+                "auscult_drifting_machines",
+                "machines of this worker's partitions whose sound has drifted",
+            )?,
+            drifts_found: IntCounterVec::new(
+                Opts::new("auscult_drifts_found_total", "drifts found, by the chart that found them"),
+                &["chart"],
+            )?,
             control_messages: IntCounterVec::new(
                 Opts::new("auscult_control_messages_total", "control messages applied, by what they ask for"),
                 &["action"],
@@ -123,6 +135,8 @@ impl ScoringMetrics {
         registry.register(Box::new(metrics.state_changes.clone()))?;
         registry.register(Box::new(metrics.alerts.clone()))?;
         registry.register(Box::new(metrics.machines.clone()))?;
+        registry.register(Box::new(metrics.drifting_machines.clone()))?;
+        registry.register(Box::new(metrics.drifts_found.clone()))?;
         registry.register(Box::new(metrics.control_messages.clone()))?;
         registry.register(Box::new(metrics.environment_changes.clone()))?;
         registry.register(Box::new(metrics.silent_machines.clone()))?;
@@ -142,6 +156,9 @@ impl ScoringMetrics {
         metrics.alerts.with_label_values(&[MachineState::SensorFault.as_str(), AlertKind::Sensor.as_str()]);
         for action in ControlAction::NAMES {
             metrics.control_messages.with_label_values(&[action]);
+        }
+        for chart in DriftChart::ALL {
+            metrics.drifts_found.with_label_values(&[chart.as_str()]);
         }
         for flag in QualityFlag::ALL.into_iter().filter(|flag| flag.is_sensor_fault()) {
             metrics.sensor_faults.with_label_values(&[flag.as_str()]);

@@ -44,5 +44,5 @@ fn read(record: &Record) -> ScoredChunk {
     let message = record.value.as_deref().unwrap_or_default();
     let features = Features::decode(message)
         .map_err(|error| Rejection { code: DeadLetterCode::InvalidFeatures, detail: error.to_string() })?;
-    Ok(ScoringInput::Chunk(envelope, features))
+    Ok(ScoringInput::Chunk(envelope, Box::new(features)))
 }

@@ -9,8 +9,8 @@ use auscult_runtime::processor::{Memory, Output, Rejection};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::{
-    Alert, Control, DeadLetterCode, Envelope, EnvironmentChange, Features, FeaturesMetadata, MachineState, ModelRef,
-    Score, ScorerState, topics,
+    Alert, Control, DeadLetterCode, DriftChange, Envelope, EnvironmentChange, Features, FeaturesMetadata, MachineState,
+    ModelRef, Score, ScorerState, topics,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -28,7 +28,7 @@ use crate::{ModelLibrary, ModelsConfig, ScoringMetrics};
 #[derive(Debug, Clone)]
 pub enum ScoringInput {
     /// A chunk: its envelope and features.
-    Chunk(Envelope, Features),
+    Chunk(Envelope, Box<Features>),
     /// A control message.
     Control(Envelope, Control),
 }
@@ -195,7 +195,8 @@ impl ScoringStage {
         if is_whole {
             self.unfinished.clear();
         }
-        self.census.take(memory, is_whole, &self.scoring_metrics.machines);
+        let ScoringMetrics { machines, drifting_machines, .. } = &self.scoring_metrics;
+        self.census.take(memory, is_whole, machines, drifting_machines);
         results
     }
 
@@ -210,7 +211,7 @@ impl ScoringStage {
         let mut steps = Vec::new();
         for chunk in chunks {
             steps.push(match chunk {
-                Ok(ScoringInput::Chunk(envelope, features)) => self.admit(envelope, features).map(|candidate| {
+                Ok(ScoringInput::Chunk(envelope, features)) => self.admit(envelope, *features).map(|candidate| {
                     candidates.push(candidate);
                     Step::Chunk(candidates.len() - 1)
                 }),
@@ -236,8 +237,8 @@ impl ScoringStage {
                     }
                     concluded
                 }
-                Ok(Step::Control(asked)) => {
-                    let (envelope, control) = *asked;
+                Ok(Step::Control(told)) => {
+                    let (envelope, control) = *told;
                     self.control(&envelope, &control, Place { partition, memory, rosters })
                 }
                 Err(rejection) => Err(rejection),
@@ -325,6 +326,7 @@ impl ScoringStage {
             judgement,
             channels: candidate.channels,
             sensor_faults: &metadata.sensor_faults,
+            quality: &metadata.quality,
             model: &model.model,
             manifest: &model.manifest,
         };
@@ -389,6 +391,9 @@ impl ScoringStage {
         if let Some(drift) = &observation.drift {
             outputs.push(output(&drift.id, topics::DRIFT, Envelope::DRIFT, json(drift)?));
             self.scoring_metrics.last_drift_psi.set(drift.score_psi);
+            if let (Some(DriftChange::Began), Some(chart)) = (drift.change, drift.found_by) {
+                self.scoring_metrics.drifts_found.with_label_values(&[chart.as_str()]).inc();
+            }
         }
         self.count(&score, envelope.time);
         // A chunk that came late, from no sensor that hears, changes nothing.

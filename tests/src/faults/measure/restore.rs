@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use auscult_runtime::kafka::GatewayRecord;
 use auscult_schemas::topics::SCORER_STATE;
-use auscult_schemas::{AlertMemory, DriftMemory, Headers, MachineId, MachineState, ModelRef, ScorerState};
+use auscult_schemas::{AlertMemory, DriftMemory, Headers, LevelMemory, MachineId, MachineState, ModelRef, ScorerState};
 use bytes::Bytes;
 use jiff::Timestamp;
 use rand::rngs::SmallRng;
@@ -81,7 +81,17 @@ fn state(number: u32, rng: &mut SmallRng) -> Result<ScorerState> {
             streak_since: Some(now),
             ..AlertMemory::default()
         },
-        drift: DriftMemory { window_start: Some(now), scores: scores(49), band_sum_db: scores(64) },
+        drift: DriftMemory {
+            window_start: Some(now),
+            scores: scores(49),
+            band_sum_db: scores(64),
+            square_sum_db2: scores(65),
+            ranks: vec![5_000; 49],
+            learnt_scores: vec![40; 101],
+            learnt_levels: Some(LevelMemory { chunks: 5_000, mean_db: scores(65), square_sum_db2: scores(65) }),
+            learnt_flags_of: 5_000,
+            ..DriftMemory::default()
+        },
         channels: Some(1),
         last_heard: Some(now),
         cadence_s: Some(10.0),

@@ -11,6 +11,7 @@ pub mod evaluate;
 pub mod explore;
 pub mod feature_worker;
 pub mod features;
+pub mod lives;
 pub mod run;
 pub mod score;
 pub mod scoring_worker;

@@ -194,7 +194,7 @@ fn write_data(out: &mut impl Write, args: &TrainArgs, dataset: &Dataset, models:
 }
 
 /// The detectors by their names.
-fn detectors() -> impl TypedValueParser<Value = DetectorKind> {
+pub(super) fn detectors() -> impl TypedValueParser<Value = DetectorKind> {
     PossibleValuesParser::new(DetectorKind::ALL.iter().map(|kind| kind.name())).map(|name| {
         let mut kinds = DetectorKind::ALL.iter().copied();
         kinds.find(|kind| kind.name() == name).expect("only these names are possible")

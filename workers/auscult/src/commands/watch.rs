@@ -189,7 +189,7 @@ fn alert_line(alert: &Alert, is_coloured: bool) -> String {
 
 fn drift_line(drift: &Drift) -> String {
     format!(
-        "{:<20.19} {:<16} {:<10} psi {:.2}, ks {:.2} (p {:.1e}), level {:+.1} dB, {:+.1} dB at {:.0} Hz over {} chunks",
+        "{:<20.19} {:<16} {:<10} psi {:.2}, ks {:.2} (p {:.1e}), level {:+.1} dB, {:+.1} dB at {:.0} Hz over {} chunks{}",
         drift.window_end.to_string(),
         drift.machine,
         "drift",
@@ -199,7 +199,8 @@ fn drift_line(drift: &Drift) -> String {
         drift.level_shift_db,
         drift.max_band_shift_db,
         drift.max_band_shift_hz,
-        drift.chunks
+        drift.chunks,
+        drift.explanation.as_ref().map(|words| format!("  {words}")).unwrap_or_default()
     )
 }
 

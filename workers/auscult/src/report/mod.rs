@@ -9,11 +9,11 @@
 //!                       └─ html           elements and escaped text, nothing else
 //! ```
 
-mod axis;
+pub(crate) mod axis;
 pub mod dcase;
 pub mod evaluation;
 pub mod exploration;
-mod html;
+pub(crate) mod html;
 pub mod judged;
-mod plot;
+pub(crate) mod plot;
 pub(crate) mod table;

@@ -2,7 +2,7 @@
 
 use auscult_schemas::{
     Alert, AlertKind, Audit, AuditAction, ChunkId, DeviatingBand, Drift, MachineId, MachineState, ModelRef,
-    ScorerState, SensorFault, Standing, ThresholdEdit,
+    QualityFlag, ScorerState, SensorFault, Standing, ThresholdEdit,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -45,6 +45,8 @@ pub struct Heard<'a> {
     pub channels: usize,
     /// The channels whose sensor is at fault.
     pub sensor_faults: &'a [SensorFault],
+    /// What was odd about the sound.
+    pub quality: &'a [QualityFlag],
     /// The model that judged.
     pub model: &'a ModelRef,
     /// That model's manifest.
@@ -111,7 +113,9 @@ pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &W
             machine::advance(&mut state.alert, evidence, &policy.alert);
         }
         if !is_being_worked_on && state.relearning.is_none() {
-            drift = drift::advance(&mut state.drift, heard, judgement, &policy.drift);
+            let has_moved = state.adjustment.is_some();
+            let score = held.as_calibrated(judgement.score);
+            drift = drift::advance(&mut state.drift, heard, judgement, score, has_moved, &policy.drift);
         }
         state.chunks += 1;
         state.recent_scores.push(judgement.score);

@@ -72,10 +72,16 @@ impl HeldThreshold {
     /// The probability that normal sound scores this high or higher, where the environment has moved what is normal.
     #[must_use]
     pub fn p_value(&self, calibration: &Calibration, score: f64) -> f64 {
+        calibration.p_value(self.as_calibrated(score))
+    }
+
+    /// The score that would have been as normal where the calibration was taken.
+    #[must_use]
+    pub fn as_calibrated(&self, score: f64) -> f64 {
         let median = self.calibrated_median;
-        calibration.p_value(match &self.adjustment {
+        match &self.adjustment {
             Some(ThresholdAdjustment { offset, factor, .. }) => median + (score - median - offset) / factor,
             None => score,
-        })
+        }
     }
 }

@@ -56,6 +56,11 @@ pub(super) fn mean_band_levels(clips: &[TrainingClip], mels: usize) -> Vec<f64> 
     means
 }
 
+/// Each clip's mean level by mel band over its channels, dB, `[clips][mels]`.
+pub(super) fn clip_band_levels(clips: &[TrainingClip], mels: usize) -> Vec<Vec<f64>> {
+    clips.iter().map(|clip| mean_band_levels(std::slice::from_ref(clip), mels)).collect()
+}
+
 /// How many clips there are when copies count once.
 pub(super) fn different_clips(clips: &[TrainingClip]) -> usize {
     let contents = clips.iter().map(|clip| {

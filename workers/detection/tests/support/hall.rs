@@ -105,6 +105,7 @@ impl Hall {
             judgement: Some(&judgement),
             channels: 1,
             sensor_faults: &[],
+            quality: &[],
             model: &ModelRef { id: ModelId("fan".to_owned()), version: "v1".to_owned() },
             manifest: &MANIFEST,
         };

@@ -76,6 +76,7 @@ pub fn step(before: Option<&ScorerState>, step: &Step, time: Timestamp, policy: 
                 judgement: Some(&judgement(*ratio)),
                 channels: 1,
                 sensor_faults: &[],
+                quality: &[],
                 model: &model,
                 manifest: &MANIFEST,
             };

@@ -1,0 +1,207 @@
+//! `auscult lives`: how long before its end would a machine have been alarmed?
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use anyhow::ensure;
+use auscult_detection::{AlertPolicy, Cadence, DetectorKind, HoldOut, TrainingOptions, WatchPolicy};
+use auscult_schemas::FeatureSpec;
+use clap::Args;
+use jiff::SignedDuration;
+
+use super::arguments::SpecArgs;
+use super::train::detectors;
+use crate::lives::page::LivesPage;
+use crate::lives::{Life, LifeOptions, play, recordings};
+use crate::{interrupt, model_file, progress};
+
+/// Play whole lives of machines: how long before its end is each alarmed, by a model of its own beginning?
+///
+/// Each recording is one machine from new to broken, snapshot after snapshot. The first share of it trains a model; the rest is judged and
+/// watched as a worker would have, with the times at which the snapshots were made. An alarm in the first half of a life is a false one;
+/// one without any alarm failed without warning that this model hears.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct LivesArgs {
+    /// A folder of recordings, WAV or FLAC up to 8 MiB, one a life; or one of them
+    #[arg(value_name = "FOLDER|FILE")]
+    data: PathBuf,
+    /// Samples of one snapshot; they stand back to back in the recording
+    #[arg(long, value_name = "SAMPLES", default_value_t = 2560)]
+    snapshot: usize,
+    /// From one snapshot to the next, such as 20s, 5m or 1h
+    #[arg(long, value_name = "TIME", default_value = "20s")]
+    every: Cadence,
+    /// The beginning of the life that is learned, %
+    #[arg(long, value_name = "PERCENT", default_value_t = 10.0)]
+    train: f64,
+    /// What is trained
+    #[arg(long, value_name = "DETECTOR", default_value = DetectorKind::Fused.name(), value_parser = detectors())]
+    detector: DetectorKind,
+    /// Share of normal snapshots that may score above the threshold
+    #[arg(long, value_name = "SHARE", default_value_t = TrainingOptions::default().false_alarm_rate)]
+    false_alarm_rate: f64,
+    /// Stretches of what is learned that are held out, one after the other, to find the threshold by: few and long ones tell how far the sound
+    /// moves by itself while a machine runs in
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    folds: usize,
+    /// Anomalous snapshots that raise an alarm, and among how many [default: 4/5]
+    #[arg(long, value_name = "K/N", default_value_t = Raise::default())]
+    raise: Raise,
+    /// Seed of hold-out and weights
+    #[arg(long, value_name = "N", default_value_t = TrainingOptions::default().seed)]
+    seed: u64,
+    /// Write a page with every life's scores, states and alarms
+    #[arg(long, value_name = "FILE.html")]
+    out: Option<PathBuf>,
+    /// Print JSON, one object a life
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    spec: SpecArgs,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  auscult lives bearings/                                      0.1 s at 25.6 kHz each 20 s, as the FEMTO bearings are
+  auscult lives bearings/ --out lives.html                     with a picture of each
+  auscult lives pump-7.flac --snapshot 48000 --every 10m --sample-rate 48000
+  auscult lives bearings/ --json | jq '[.machine, .lead_s]'
+
+A recording of a life: every snapshot, one behind the other, in one file. Public ones: the FEMTO-ST bearings
+(PRONOSTIA, IEEE PHM 2012 challenge), whose horizontal accelerations are to be joined bearing by bearing.
+Each JSON line has machine, length_s, snapshots, trained_on, threshold, first_warning_s, alarms (from_s, to_s),
+lead_s (from the first alarm to the end) and alarms_in_first_half.";
+
+/// `4/5`: four of the latest five.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Raise {
+    of: u32,
+    window: u32,
+}
+
+impl Default for Raise {
+    fn default() -> Self {
+        let AlertPolicy { raise_of: of, raise_window: window, .. } = AlertPolicy::default();
+        Self { of, window }
+    }
+}
+
+impl std::fmt::Display for Raise {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.of, self.window)
+    }
+}
+
+impl FromStr for Raise {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split_once('/').and_then(|(of, window)| Some((of.parse().ok()?, window.parse().ok()?)));
+        match numbers {
+            Some((of, window)) if (1..=window).contains(&of) && window <= AlertPolicy::MAX_WINDOW => {
+                Ok(Self { of, window })
+            }
+            _ => Err(format!("must be two numbers such as 4/5, the second at most {}", AlertPolicy::MAX_WINDOW)),
+        }
+    }
+}
+
+/// Plays, prints, writes.
+///
+/// # Errors
+/// When a recording cannot be played; those before it have been printed.
+pub fn run(args: &LivesArgs) -> anyhow::Result<()> {
+    let files = recordings(&args.data)?;
+    let options = args.options()?;
+    if let Some(out) = &args.out {
+        model_file::check_writable(out)?;
+    }
+    let interrupted = interrupt::listen("stopping")?;
+    let mut lives = Vec::with_capacity(files.len());
+    for (index, file) in files.iter().enumerate() {
+        let bar = progress::bar(0, &format!("life {} of {}", index + 1, files.len()));
+        let life = play(file, &options, interrupted, &|snapshots| {
+            bar.set_length(snapshots as u64);
+            bar.inc(1);
+        });
+        bar.finish_and_clear();
+        lives.push(life?);
+    }
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        for life in &lives {
+            let mut line = serde_json::to_value(life)?;
+            line["lead_s"] = life.lead_s().into();
+            line["alarms_in_first_half"] = life.alarms_in_first_half().into();
+            writeln!(out, "{line}")?;
+        }
+    } else {
+        write_table(&mut out, &lives)?;
+    }
+    if let Some(path) = &args.out {
+        let page = LivesPage { lives: &lives, data: &args.data };
+        model_file::write_whole(path, page.html().as_bytes())?;
+        if !args.json {
+            writeln!(out, "\nwrote {}", path.display())?;
+        }
+    }
+    Ok(())
+}
+
+impl LivesArgs {
+    fn options(&self) -> anyhow::Result<LifeOptions> {
+        ensure!(self.snapshot >= 1, "--snapshot is 0: a snapshot has samples");
+        ensure!(self.train > 0.0 && self.train < 100.0, "--train is {}: it must be between 0 and 100 %", self.train);
+        let spec = self.spec.spec(FeatureSpec::for_short_clips(VIBRATION_RATE_HZ, self.snapshot))?;
+        let alert = AlertPolicy { raise_of: self.raise.of, raise_window: self.raise.window, ..AlertPolicy::default() };
+        Ok(LifeOptions {
+            snapshot_samples: self.snapshot,
+            every: SignedDuration::try_from_secs_f64(self.every.seconds())?,
+            train_share: self.train / 100.0,
+            training: TrainingOptions {
+                spec,
+                false_alarm_rate: self.false_alarm_rate,
+                seed: self.seed,
+                hold_out: HoldOut::Folds(self.folds),
+                ..TrainingOptions::of(self.detector)
+            },
+            watch: WatchPolicy { alert, ..WatchPolicy::default() },
+        })
+    }
+}
+
+/// The analysers' usual rate, for bearings up to 10 kHz.
+const VIBRATION_RATE_HZ: u32 = 25_600;
+
+fn write_table(out: &mut impl Write, lives: &[Life]) -> std::io::Result<()> {
+    let width = lives.iter().map(|life| life.machine.chars().count()).max().unwrap_or(0).max(7);
+    writeln!(
+        out,
+        "{:<width$}  {:>7}  {:>7}  {:>13}  {:>11}  {:>9}  {:>6}  {:>19}",
+        "machine", "life", "learned", "first warning", "first alarm", "lead time", "alarms", "in the first half"
+    )?;
+    for life in lives {
+        let alarm = life.alarms.first().map(|alarm| alarm.from_s);
+        writeln!(
+            out,
+            "{:<width$}  {:>7}  {:>7}  {:>13}  {:>11}  {:>9}  {:>6}  {:>19}",
+            life.machine,
+            minutes(life.length_s),
+            minutes(life.length_s * life.trained_on as f64 / life.snapshots as f64),
+            life.first_warning_s.map_or_else(|| "none".to_owned(), minutes),
+            alarm.map_or_else(|| "none".to_owned(), minutes),
+            life.lead_s().map_or_else(|| "no warning".to_owned(), minutes),
+            life.alarms.len(),
+            life.alarms_in_first_half(),
+        )?;
+    }
+    Ok(())
+}
+
+/// `7 h 46 min`.
+fn minutes(seconds: f64) -> String {
+    let all = (seconds / 60.0).round() as u64;
+    if all >= 60 { format!("{}:{:02} h", all / 60, all % 60) } else { format!("{all} min") }
+}

@@ -1,0 +1,249 @@
+//! Whole lives of machines: a model of the beginning of each listens to the rest, as a worker would have, chunk by chunk.
+//!
+//! ```text
+//!  one recording ─► snapshots ─► log-mel ─┬─ first share ─► train ─► model ─┐
+//!                                         └─ the rest ────────────► judge ──┴─► observe_chunk ─► states, first alarm ─► lead time
+//! ```
+//!
+//! The same features, detectors and state machine as in the workers; only Kafka is left out. Nothing of the rest is used to set anything.
+
+pub mod page;
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, bail, ensure};
+use auscult_detection::{
+    DeviceChoice, Heard, Judgement, MIN_CLIPS, Model, TrainingClip, TrainingOptions, WatchPolicy, observe_chunk,
+    open_device, train,
+};
+use auscult_features::{ChunkExtractor, Clip, Extraction, decode};
+use auscult_schemas::{ChunkId, MachineId, MachineState, ModelId, ScorerState};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::clips::{self, declared_type};
+
+/// How a life is cut and listened to.
+#[derive(Debug, Clone)]
+pub struct LifeOptions {
+    /// Samples of one snapshot; each is a chunk.
+    pub snapshot_samples: usize,
+    /// From one snapshot to the next.
+    pub every: SignedDuration,
+    /// The share of the life's beginning that the model learns, 0–1.
+    pub train_share: f64,
+    /// What learns, and how sound becomes numbers.
+    pub training: TrainingOptions,
+    /// When states change.
+    pub watch: WatchPolicy,
+}
+
+/// A stretch of time in which an alarm stood.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct AlarmSpan {
+    /// Since the beginning of the life, s.
+    pub from_s: f64,
+    /// `None`: it stands at the end.
+    pub to_s: Option<f64>,
+}
+
+/// One chunk, as it was judged.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Point {
+    /// Since the beginning of the life, s.
+    pub at_s: f64,
+    /// Its score.
+    pub score: f64,
+    /// 100 as in training, 50 at the threshold.
+    pub health_index: f64,
+    /// The machine's state after it.
+    pub state: MachineState,
+}
+
+/// A machine's life.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Life {
+    /// The recording's name without its ending.
+    pub machine: String,
+    /// Its length, s.
+    pub length_s: f64,
+    /// Snapshots in it.
+    pub snapshots: usize,
+    /// Snapshots that the model learned.
+    pub trained_on: usize,
+    /// Scores above it are anomalous.
+    pub threshold: f64,
+    /// When the machine was first in a warning, s.
+    pub first_warning_s: Option<f64>,
+    /// Every alarm.
+    pub alarms: Vec<AlarmSpan>,
+    /// Every chunk after those that were learned.
+    #[serde(skip)]
+    pub points: Vec<Point>,
+}
+
+impl Life {
+    /// From the first alarm to the end, s.
+    #[must_use]
+    pub fn lead_s(&self) -> Option<f64> {
+        self.alarms.first().map(|alarm| self.length_s - alarm.from_s)
+    }
+
+    /// Alarms that began in the first half: false ones, since nothing is known to be wrong yet.
+    #[must_use]
+    pub fn alarms_in_first_half(&self) -> usize {
+        self.alarms.iter().filter(|alarm| alarm.from_s < self.length_s / 2.0).count()
+    }
+}
+
+/// The recordings of a folder, or the one file, in the order of their names.
+///
+/// # Errors
+/// When there is none.
+pub fn recordings(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if path.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = std::fs::read_dir(path).with_context(|| format!("cannot read {}: check the path", path.display()))?;
+    let mut files = Vec::new();
+    for entry in entries {
+        let file = entry.with_context(|| format!("cannot read {}", path.display()))?.path();
+        if !declared_type(&file).is_empty() {
+            files.push(file);
+        }
+    }
+    files.sort();
+    ensure!(!files.is_empty(), "{} holds no WAV or FLAC file: give a folder with one recording a life", path.display());
+    Ok(files)
+}
+
+/// Plays one life; `progress` is told of each snapshot how many there are.
+///
+/// # Errors
+/// When the recording cannot be read, is shorter than it must be, or nothing can be learned from its beginning.
+pub fn play(
+    path: &Path,
+    options: &LifeOptions,
+    interrupted: &AtomicBool,
+    progress: &dyn Fn(usize),
+) -> anyhow::Result<Life> {
+    let bytes = clips::read_bytes(path).with_context(|| path.display().to_string())?;
+    let whole = decode(declared_type(path), &bytes).with_context(|| path.display().to_string())?;
+    let snapshots = whole.samples() / options.snapshot_samples;
+    let trained_on = (snapshots as f64 * options.train_share).round() as usize;
+    if trained_on < MIN_CLIPS || trained_on >= snapshots {
+        bail!(
+            "{}: {trained_on} of its {snapshots} snapshots are to be learned; at least {} must be, and not all: see --train and --snapshot",
+            path.display(),
+            MIN_CLIPS
+        );
+    }
+    let machine = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut extractor = ChunkExtractor::new(options.training.spec.clone())?;
+    let mut features = Vec::with_capacity(snapshots);
+    for index in 0..snapshots {
+        ensure!(!interrupted.load(Ordering::Relaxed), "interrupted");
+        features.push(extractor.extract_clip(&cut(&whole, index, options.snapshot_samples))?);
+        progress(snapshots);
+    }
+
+    let learned: Vec<TrainingClip> = features[..trained_on]
+        .iter()
+        .enumerate()
+        .map(|(index, features)| {
+            let path = PathBuf::from(format!("{machine}/{index}"));
+            clips::Clip { path, features: features.clone() }.to_training()
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let training = TrainingOptions { model_id: ModelId(machine.clone()), ..options.training.clone() };
+    let package = train(&learned, &training, &mut |_| ControlFlow::Continue(()))?;
+    let device = open_device(DeviceChoice::Cpu)?.device;
+    let listener = Listener { model: Model::load(&package, &device)?, machine: MachineId::new(machine.clone())? };
+
+    let mut life = Life {
+        machine,
+        length_s: snapshots as f64 * options.every.as_secs_f64(),
+        snapshots,
+        trained_on,
+        threshold: package.manifest().calibration.threshold,
+        first_warning_s: None,
+        alarms: Vec::new(),
+        points: Vec::new(),
+    };
+    let mut state = None;
+    for (index, features) in features.iter().enumerate().skip(trained_on) {
+        let at_s = (index + 1) as f64 * options.every.as_secs_f64();
+        let (next, point) = listener.hear(state.as_ref(), index, at_s, features, &options.watch)?;
+        life.take(at_s, next.alert.state);
+        life.points.extend(point);
+        state = Some(next);
+    }
+    Ok(life)
+}
+
+impl Life {
+    fn take(&mut self, at_s: f64, state: MachineState) {
+        let is_alarm = state == MachineState::Alarm;
+        match self.alarms.last_mut() {
+            Some(alarm) if alarm.to_s.is_none() => alarm.to_s = (!is_alarm).then_some(at_s),
+            _ if is_alarm => self.alarms.push(AlarmSpan { from_s: at_s, to_s: None }),
+            _ => {}
+        }
+        if state == MachineState::Warning && self.first_warning_s.is_none() {
+            self.first_warning_s = Some(at_s);
+        }
+    }
+}
+
+/// Who listens to the rest of a life.
+struct Listener {
+    model: Model,
+    machine: MachineId,
+}
+
+impl Listener {
+    fn hear(
+        &self,
+        before: Option<&ScorerState>,
+        index: usize,
+        at_s: f64,
+        features: &Extraction,
+        watch: &WatchPolicy,
+    ) -> anyhow::Result<(ScorerState, Option<Point>)> {
+        let clip = clips::Clip { path: PathBuf::new(), features: features.clone() };
+        let judgement: Option<Judgement> = match clip.healthy() {
+            Some(healthy) => self.model.judge(&[healthy.view()])?.pop(),
+            None => None,
+        };
+        let id = format!("{}/{index}", self.machine);
+        let heard = Heard {
+            id: &id,
+            machine: &self.machine,
+            chunk_id: &ChunkId(id.clone()),
+            time: Timestamp::UNIX_EPOCH + SignedDuration::try_from_secs_f64(at_s)?,
+            judgement: judgement.as_ref(),
+            channels: features.channels,
+            sensor_faults: &features.sensor_faults,
+            quality: &features.quality,
+            model: self.model.model_ref(),
+            manifest: self.model.manifest(),
+        };
+        let observation = observe_chunk(before, &heard, watch);
+        let state = observation.state.alert.state;
+        let point = judgement.map(|judgement| Point {
+            at_s,
+            score: judgement.score,
+            health_index: observation.health_index.unwrap_or(judgement.health_index),
+            state,
+        });
+        Ok((observation.state, point))
+    }
+}
+
+fn cut(whole: &Clip, index: usize, samples: usize) -> Clip {
+    let range = index * samples..(index + 1) * samples;
+    let channels = whole.channels.iter().map(|channel| channel[range.clone()].to_vec()).collect();
+    Clip { sample_rate_hz: whole.sample_rate_hz, channels }
+}

@@ -1,0 +1,77 @@
+//! Whole lives: a fault that grows is alarmed before the end, and a machine that stays well is not.
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use auscult::lives::{Life, LifeOptions, play, recordings};
+use auscult::simulator::{Condition, Fault, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
+use auscult_detection::{HoldOut, TrainingOptions, WatchPolicy};
+use auscult_schemas::FeatureSpec;
+use jiff::SignedDuration;
+
+const SNAPSHOTS: u64 = 250;
+const SNAPSHOT_SAMPLES: usize = 8_000;
+
+fn options(rate_hz: u32, samples: usize) -> LifeOptions {
+    LifeOptions {
+        snapshot_samples: samples,
+        every: SignedDuration::from_secs(20),
+        train_share: 0.1,
+        training: TrainingOptions {
+            spec: FeatureSpec::for_short_clips(rate_hz, samples),
+            false_alarm_rate: 0.001,
+            hold_out: HoldOut::Folds(2),
+            ..TrainingOptions::default()
+        },
+        watch: WatchPolicy::default(),
+    }
+}
+
+/// A fan whose bearing begins to wear after `onset` of its life and is broken at its end.
+fn fan(folder: &Path, name: &str, onset: Option<f64>) -> PathBuf {
+    let machine = Machine::new(MachineKind::Fan, name, 7);
+    let mut samples = Vec::new();
+    for index in 0..SNAPSHOTS {
+        let age = index as f64 / SNAPSHOTS as f64;
+        let condition = match onset {
+            Some(onset) if age > onset => Condition::faulty(Fault::BearingWear, (age - onset) / (1.0 - onset)),
+            _ => Condition::NORMAL,
+        };
+        samples.extend_from_slice(&machine.chunk(index, condition)[..SNAPSHOT_SAMPLES]);
+    }
+    let path = folder.join(format!("{name}.wav"));
+    std::fs::write(&path, wav_bytes(&samples, SAMPLE_RATE_HZ)).unwrap();
+    path
+}
+
+fn played(path: &Path, options: &LifeOptions) -> Life {
+    play(path, options, &AtomicBool::new(false), &|_| ()).unwrap()
+}
+
+#[test]
+fn a_bearing_that_wears_is_alarmed_before_its_end_and_one_that_does_not_never() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(SAMPLE_RATE_HZ, SNAPSHOT_SAMPLES);
+    let worn = played(&fan(folder.path(), "worn", Some(0.5)), &options);
+    assert_eq!((worn.snapshots, worn.trained_on), (250, 25));
+    assert_eq!(worn.alarms_in_first_half(), 0, "{:?}", worn.alarms);
+    let lead_s = worn.lead_s().unwrap();
+    assert!((250.0..2_500.0).contains(&lead_s), "half of 5,000 s of life it wears; alarmed {lead_s} s before the end");
+    assert_eq!(worn.alarms.last().unwrap().to_s, None, "it stands to the end");
+    let well = played(&fan(folder.path(), "well", None), &options);
+    assert_eq!((well.alarms.as_slice(), well.lead_s()), (&[][..], None));
+}
+
+#[test]
+fn a_life_too_short_to_learn_from_and_a_folder_without_any_are_refused_with_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let refusal = recordings(folder.path()).unwrap_err().to_string();
+    assert!(refusal.contains("one recording a life"), "{refusal}");
+    let short = folder.path().join("short.wav");
+    std::fs::write(&short, wav_bytes(&[0.1; 30 * SNAPSHOT_SAMPLES], SAMPLE_RATE_HZ)).unwrap();
+    let refusal =
+        play(&short, &options(SAMPLE_RATE_HZ, SNAPSHOT_SAMPLES), &AtomicBool::new(false), &|_| ()).unwrap_err();
+    assert!(refusal.to_string().contains("3 of its 30 snapshots") && refusal.to_string().contains("--train"), "{refusal}");
+    assert_eq!(recordings(&short).unwrap(), [short.clone()]);
+}

@@ -1,0 +1,309 @@
+//! How far a machine's sound has moved from what its model was trained on, and whether that is more than chance.
+//!
+//! ```text
+//!  score ──► sequential rank ──┬──► Page–Hinkley, EWMA ─────────────── every chunk ──┐
+//!            uniform while     └──► KS, PSI of the window's ranks ──┐                ├──► drift found, drift over
+//!            nothing drifts                                         ├─ every window ─┘    once each, with since when
+//!  band levels ──► Student's t of each band and of the mean level ──┤
+//!  quality flags ► Fisher's exact test of each flag's rate ─────────┘
+//! ```
+//!
+//! All limits follow from one number: how many chunks a machine should be heard, on average, between two false findings
+//! ([`DriftPolicy::false_alarm_every_chunks`]). `docs/drift.md` has what was measured: the run lengths, and how soon a change is found.
+//!
+//! While drift stands nothing is learnt, so that it does not pass for normal; it is over once nothing has been to be seen of it for three
+//! windows. Memory is bounded, a finding depends on the chunks alone, and a chunk that no sensor heard is no part of any of this.
+
+mod levels;
+mod limits;
+mod quality;
+mod ranks;
+mod report;
+mod statistics;
+
+use auscult_schemas::{ChartMemory, Drift, DriftChange, DriftChart, DriftEpisode, DriftMemory, QualityFlag};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::calibration::quantile;
+use crate::{Calibration, Heard, Judgement};
+use limits::{EWMA_WEIGHT, Limits, PAGE_ALLOWANCE};
+use ranks::Urn;
+
+pub use statistics::{KolmogorovSmirnov, kolmogorov_smirnov, population_stability_index};
+
+/// Windows without a trace of drift after which it is over.
+const QUIET_WINDOWS: u32 = 3;
+
+/// When drift is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DriftPolicy {
+    /// Consecutive chunks of one window; windows follow one another without overlap. Statistics are published once a window. Default: 50.
+    #[schemars(range(min = 2))]
+    pub window_chunks: u32,
+    /// How many chunks of a machine that does not drift are heard, on average, until drift is found all the same: over all charts together. At least
+    /// ten windows. Fewer find a change sooner. Default: 10000 (a machine heard every five minutes: one in 35 days).
+    #[schemars(range(min = 20))]
+    pub false_alarm_every_chunks: u64,
+}
+
+impl Default for DriftPolicy {
+    fn default() -> Self {
+        Self { window_chunks: 50, false_alarm_every_chunks: 10_000 }
+    }
+}
+
+/// What drift is measured against, beside the calibration's scores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DriftReference {
+    /// Mean level of each mel band over the training clips, dB, `[mels]`.
+    pub mean_band_levels_db: Vec<f64>,
+    /// The nine deciles of the held-out normal scores, ascending, dB².
+    pub score_deciles: Vec<f64>,
+    /// How the training clips' levels scatter; absent in packages of earlier versions: it is learnt from a machine's first window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<LevelSpread>,
+}
+
+/// How levels differ from one training clip to the next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LevelSpread {
+    /// Training clips.
+    pub clips: u32,
+    /// Standard deviation over the clips of each mel band's mean level, dB, `[mels]`.
+    pub band_deviation_db: Vec<f64>,
+    /// The same of the mean over all bands, dB.
+    pub level_deviation_db: f64,
+}
+
+impl LevelSpread {
+    /// From each clip's mean level by band, dB, `[clips][mels]`; `None` of fewer than two clips.
+    #[must_use]
+    pub fn of(clips: &[Vec<f64>]) -> Option<Self> {
+        let bands = clips.first()?.len();
+        let count = clips.len() as f64;
+        if clips.len() < 2 || bands == 0 {
+            return None;
+        }
+        let deviation = |levels: &[f64]| {
+            let mean = levels.iter().sum::<f64>() / count;
+            (levels.iter().map(|level| (level - mean).powi(2)).sum::<f64>() / (count - 1.0)).sqrt()
+        };
+        let of_band = |band: usize| deviation(&clips.iter().map(|levels| levels[band]).collect::<Vec<f64>>());
+        let means: Vec<f64> = clips.iter().map(|levels| levels.iter().sum::<f64>() / bands as f64).collect();
+        Some(Self {
+            clips: u32::try_from(clips.len()).unwrap_or(u32::MAX),
+            band_deviation_db: (0..bands).map(of_band).collect(),
+            level_deviation_db: deviation(&means),
+        })
+    }
+}
+
+impl DriftReference {
+    /// The reference that a calibration and the training clips' levels give.
+    #[must_use]
+    pub fn new(calibration: &Calibration, mean_band_levels_db: Vec<f64>, spread: Option<LevelSpread>) -> Self {
+        let score_deciles = (1..10).map(|decile| quantile(&calibration.scores, f64::from(decile) / 10.0)).collect();
+        Self { mean_band_levels_db, score_deciles, spread }
+    }
+}
+
+/// What the charts take of one chunk.
+#[derive(Debug, Clone, Copy)]
+pub struct DriftSample<'a> {
+    /// An id of its own: what is drawn follows from it.
+    pub id: &'a str,
+    /// When it was recorded.
+    pub time: Timestamp,
+    /// Its score.
+    pub score: f64,
+    /// Mean level of each mel band, dB.
+    pub band_levels_db: &'a [f32],
+    /// What was odd about it.
+    pub quality: &'a [QualityFlag],
+}
+
+/// What one chunk brought.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DriftStep {
+    /// The window that ended with it, and all that was charted then.
+    pub window: DriftMemory,
+    /// What it changed.
+    pub change: Option<DriftChange>,
+    /// The drift that stands, or has just ended.
+    pub episode: Option<DriftEpisode>,
+    readings: report::Readings,
+}
+
+/// Takes one chunk into the charts: what it brought, where it ended a window. A window ends when it is full, or with the chunk on which drift is
+/// found.
+#[must_use]
+pub fn listen(
+    memory: &mut DriftMemory,
+    sample: &DriftSample<'_>,
+    calibration_scores: &[f64],
+    reference: &DriftReference,
+    policy: &DriftPolicy,
+) -> Option<DriftStep> {
+    let limits = Limits::of(policy);
+    let urn = Urn::of(calibration_scores);
+    let bands = sample.band_levels_db.len();
+    if memory.band_sum_db.len() != bands || memory.learnt_scores.len() != urn.gaps() {
+        // Nothing heard yet, or by an earlier version, or under a model with other bands.
+        let learnt_levels = memory.learnt_levels.take().filter(|learnt| learnt.mean_db.len() == bands + 1);
+        *memory = DriftMemory {
+            learnt_scores: vec![0; urn.gaps()],
+            learnt_levels: Some(learnt_levels.unwrap_or_else(|| levels::of_training(reference))),
+            ..DriftMemory::default()
+        };
+        begin_window(memory, bands);
+    }
+    memory.window_start.get_or_insert(sample.time);
+    let rank = urn.rank(&memory.learnt_scores, sample.score, ranks::draw(sample.id));
+    memory.scores.push(sample.score);
+    memory.ranks.push(rank);
+    levels::hear(memory, sample.band_levels_db);
+    quality::hear(memory, sample.quality);
+    let found = chart(memory, ranks::deviate(rank), sample.time, &limits);
+    if memory.episode.is_none() && memory.learnt_scores.iter().sum::<u32>() < limits.learn_chunks {
+        memory.learnt_scores[urn.gap(sample.score)] += 1;
+    }
+    let is_full = memory.scores.len() >= policy.window_chunks.max(2) as usize;
+    if !is_full && (found.is_none() || memory.episode.is_some()) {
+        return None;
+    }
+    Some(end_window(memory, found, is_full, sample, &limits))
+}
+
+/// Advances the charts that go on from chunk to chunk: the one that is beyond its limit, and since when its change has lasted.
+fn chart(memory: &mut DriftMemory, deviate: f64, time: Timestamp, limits: &Limits) -> Option<(DriftChart, Timestamp)> {
+    let advance = |sum: &mut ChartMemory, step: f64| {
+        let value = sum.value + step - PAGE_ALLOWANCE;
+        *sum = if value > 0.0 {
+            ChartMemory { value, since: Some(sum.since.unwrap_or(time)) }
+        } else {
+            ChartMemory::default()
+        };
+    };
+    advance(&mut memory.higher, deviate);
+    advance(&mut memory.lower, -deviate);
+    let average = &mut memory.average;
+    let value = (1.0 - EWMA_WEIGHT) * average.value + EWMA_WEIGHT * deviate;
+    let keeps_side = (value > 0.0) == (average.value > 0.0);
+    *average = ChartMemory { value, since: average.since.filter(|_| keeps_side).or(Some(time)) };
+
+    let page = if memory.higher.value >= memory.lower.value { memory.higher } else { memory.lower };
+    if page.value > limits.page {
+        Some((DriftChart::PageHinkley, page.since.unwrap_or(time)))
+    } else if memory.average.value.abs() > limits.ewma {
+        Some((DriftChart::Ewma, memory.average.since.unwrap_or(time)))
+    } else {
+        None
+    }
+}
+
+fn end_window(
+    memory: &mut DriftMemory,
+    found: Option<(DriftChart, Timestamp)>,
+    is_full: bool,
+    sample: &DriftSample<'_>,
+    limits: &Limits,
+) -> DriftStep {
+    let readings = report::Readings::of(memory, is_full, limits);
+    let window_start = memory.window_start.unwrap_or(sample.time);
+    let found = found.or_else(|| readings.beyond().map(|chart| (chart, window_start)));
+    let mut change = None;
+    let mut told = memory.episode;
+    match (&mut memory.episode, found) {
+        (Some(episode), found) => {
+            let is_quiet = found.is_none() && readings.is_quiet(memory.average.value, limits);
+            episode.quiet_windows = if is_quiet { episode.quiet_windows + 1 } else { 0 };
+            if episode.quiet_windows >= QUIET_WINDOWS {
+                change = Some(DriftChange::Ended);
+            }
+        }
+        (None, Some((chart, since))) => {
+            let episode = DriftEpisode { chart, since, found: sample.time, quiet_windows: 0 };
+            (memory.episode, told, change) = (Some(episode), Some(episode), Some(DriftChange::Began));
+        }
+        (None, None) => {
+            levels::learn(memory, limits.learn_chunks);
+            quality::learn(memory, limits.learn_chunks);
+        }
+    }
+    let window = memory.clone();
+    if change == Some(DriftChange::Ended) {
+        memory.episode = None;
+        memory.average = ChartMemory::default();
+    }
+    if memory.episode.is_some() || change.is_some() {
+        // A sum that has grown for the length of a drift would take as long to fall.
+        memory.higher = ChartMemory::default();
+        memory.lower = ChartMemory::default();
+    }
+    begin_window(memory, window.band_sum_db.len());
+    DriftStep { window, change, episode: told, readings }
+}
+
+fn begin_window(memory: &mut DriftMemory, bands: usize) {
+    memory.window_start = None;
+    memory.scores.clear();
+    memory.ranks.clear();
+    memory.flagged.clear();
+    memory.band_sum_db = vec![0.0; bands];
+    memory.square_sum_db2 = vec![0.0; bands + 1];
+}
+
+/// Leaves out what has been heard of the window in progress and where the charts stand, as for a machine that is being worked on. What was learnt
+/// stays, and so does a drift that has been reported.
+pub fn pause(memory: &mut DriftMemory) {
+    if !memory.band_sum_db.is_empty() {
+        begin_window(memory, memory.band_sum_db.len());
+    }
+    (memory.higher, memory.lower, memory.average) = Default::default();
+}
+
+/// Begins anew against the model's own reference, as under another model.
+pub fn restart(memory: &mut DriftMemory) {
+    *memory = DriftMemory::default();
+}
+
+/// Begins anew, and learns levels and quality rates anew, too: the machine's surroundings have changed, and the training clips' levels are no
+/// longer those to expect. Scores are still held against the calibration: hand over adjusted ones.
+pub fn relearn(memory: &mut DriftMemory) {
+    let learnt_levels = memory.learnt_levels.take().map(|mut learnt| {
+        learnt.chunks = 0;
+        learnt.square_sum_db2.iter_mut().for_each(|sum| *sum = 0.0);
+        learnt
+    });
+    *memory = DriftMemory { learnt_levels, ..DriftMemory::default() };
+}
+
+/// Takes one chunk into the charts; what is to be published of a window that it ended. `score` is the one that would have been as normal where the
+/// calibration was taken; where the surroundings have moved what is normal, levels are not those of training either.
+pub(crate) fn advance(
+    memory: &mut DriftMemory,
+    heard: &Heard<'_>,
+    judgement: &Judgement,
+    score: f64,
+    has_moved: bool,
+    policy: &DriftPolicy,
+) -> Option<Drift> {
+    let manifest = heard.manifest;
+    if has_moved && memory.learnt_levels.is_none() {
+        memory.learnt_levels = Some(levels::to_be_learnt(&manifest.drift_reference));
+    }
+    let sample = DriftSample {
+        id: heard.id,
+        time: heard.time,
+        score,
+        band_levels_db: &judgement.band_levels_db,
+        quality: heard.quality,
+    };
+    let step = listen(memory, &sample, &manifest.calibration.scores, &manifest.drift_reference, policy)?;
+    Some(report::drift(&step, heard))
+}
