@@ -19,8 +19,7 @@ fn options(rate_hz: u32, samples: usize) -> LifeOptions {
         every: SignedDuration::from_secs(20),
         train_share: 0.1,
         training: TrainingOptions {
-            spec: FeatureSpec::for_short_clips(rate_hz, samples),
-            false_alarm_rate: 0.001,
+            spec: FeatureSpec { n_mels: LifeOptions::FEW_BANDS, ..FeatureSpec::for_short_clips(rate_hz, samples) },
             hold_out: HoldOut::Folds(2),
             ..TrainingOptions::default()
         },
@@ -72,6 +71,29 @@ fn a_life_too_short_to_learn_from_and_a_folder_without_any_are_refused_with_the_
     std::fs::write(&short, wav_bytes(&[0.1; 30 * SNAPSHOT_SAMPLES], SAMPLE_RATE_HZ)).unwrap();
     let refusal =
         play(&short, &options(SAMPLE_RATE_HZ, SNAPSHOT_SAMPLES), &AtomicBool::new(false), &|_| ()).unwrap_err();
-    assert!(refusal.to_string().contains("3 of its 30 snapshots") && refusal.to_string().contains("--train"), "{refusal}");
-    assert_eq!(recordings(&short).unwrap(), [short.clone()]);
+    assert!(
+        refusal.to_string().contains("3 of its 30 snapshots") && refusal.to_string().contains("--train"),
+        "{refusal}"
+    );
+    assert_eq!(recordings(&short).unwrap(), std::slice::from_ref(&short));
+}
+
+/// The FEMTO-ST bearings (PRONOSTIA, IEEE PHM 2012): 0.1 s of acceleration each 20 s, from new to broken.
+#[test]
+fn no_real_bearing_is_alarmed_in_the_first_half_of_its_life_and_most_are_before_its_end() {
+    let Some(folder) = std::env::var_os("AUSCULT_TEST_DATA").map(|root| Path::new(&root).join("femto-bearings")) else {
+        eprintln!("skipped: set AUSCULT_TEST_DATA to a folder that holds femto-bearings");
+        return;
+    };
+    if !folder.is_dir() {
+        eprintln!("skipped: {} is not there", folder.display());
+        return;
+    }
+    let lives: Vec<Life> =
+        recordings(&folder).unwrap().iter().map(|path| played(path, &options(25_600, 2_560))).collect();
+    for life in &lives {
+        println!("{}: {:.0} s, alarms {:?}", life.machine, life.length_s, life.alarms);
+        assert_eq!(life.alarms_in_first_half(), 0, "{}", life.machine);
+    }
+    assert!(lives.iter().filter(|life| life.lead_s().is_some()).count() >= 4);
 }

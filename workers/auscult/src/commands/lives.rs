@@ -72,7 +72,8 @@ Examples:
 A recording of a life: every snapshot, one behind the other, in one file. Public ones: the FEMTO-ST bearings
 (PRONOSTIA, IEEE PHM 2012 challenge), whose horizontal accelerations are to be joined bearing by bearing.
 Each JSON line has machine, length_s, snapshots, trained_on, threshold, first_warning_s, alarms (from_s, to_s),
-lead_s (from the first alarm to the end) and alarms_in_first_half.";
+lead_s (from the first alarm to the end) and alarms_in_first_half. Here --mels is 8 and --sample-rate 25600 unless
+said otherwise, and the window is as short as the snapshot needs; docs/lives.md has the figures and what was tried.";
 
 /// `4/5`: four of the latest five.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,7 +155,8 @@ impl LivesArgs {
     fn options(&self) -> anyhow::Result<LifeOptions> {
         ensure!(self.snapshot >= 1, "--snapshot is 0: a snapshot has samples");
         ensure!(self.train > 0.0 && self.train < 100.0, "--train is {}: it must be between 0 and 100 %", self.train);
-        let spec = self.spec.spec(FeatureSpec::for_short_clips(VIBRATION_RATE_HZ, self.snapshot))?;
+        let short = FeatureSpec::for_short_clips(VIBRATION_RATE_HZ, self.snapshot);
+        let spec = self.spec.spec(FeatureSpec { n_mels: LifeOptions::FEW_BANDS, ..short })?;
         let alert = AlertPolicy { raise_of: self.raise.of, raise_window: self.raise.window, ..AlertPolicy::default() };
         Ok(LifeOptions {
             snapshot_samples: self.snapshot,

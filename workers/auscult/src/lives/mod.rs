@@ -40,6 +40,12 @@ pub struct LifeOptions {
     pub watch: WatchPolicy,
 }
 
+impl LifeOptions {
+    /// Mel bands that a few dozen short snapshots can say something of: with 64 the shortest of six lives, of whose 26 first snapshots a model was made, was
+    /// alarmed when it had just begun.
+    pub const FEW_BANDS: usize = 8;
+}
+
 /// A stretch of time in which an alarm stood.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct AlarmSpan {
