@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use auscult::lives::{Life, LifeOptions, play, recordings};
 use auscult::simulator::{Condition, Fault, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
-use auscult_detection::{HoldOut, TrainingOptions, WatchPolicy};
+use auscult_detection::{DetectorKind, HoldOut, TrainingOptions, WatchPolicy};
 use auscult_schemas::FeatureSpec;
 use jiff::SignedDuration;
 
@@ -21,7 +21,7 @@ fn options(rate_hz: u32, samples: usize) -> LifeOptions {
         training: TrainingOptions {
             spec: FeatureSpec { n_mels: LifeOptions::FEW_BANDS, ..FeatureSpec::for_short_clips(rate_hz, samples) },
             hold_out: HoldOut::Folds(2),
-            ..TrainingOptions::default()
+            ..TrainingOptions::of(DetectorKind::Fused)
         },
         watch: WatchPolicy::default(),
     }

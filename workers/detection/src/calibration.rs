@@ -269,15 +269,19 @@ impl Calibration {
     /// with the same slope; the hyperbola still tells a bad machine from a worse one where a straight line has long been at 0.
     #[must_use]
     pub fn health_index(&self, score: f64) -> f64 {
-        let median = quantile(&self.scores, 0.5);
-        let distance = (score - median) / (self.threshold - median).max(f64::MIN_POSITIVE);
-        if distance <= 0.0 {
-            100.0
-        } else if distance <= 1.0 {
-            100.0 - 50.0 * distance
-        } else {
-            50.0 / distance
-        }
+        health_index(score, quantile(&self.scores, 0.5), self.threshold)
+    }
+}
+
+/// [`Calibration::health_index`] for any median and threshold.
+pub(crate) fn health_index(score: f64, median: f64, threshold: f64) -> f64 {
+    let distance = (score - median) / (threshold - median).max(f64::MIN_POSITIVE);
+    if distance <= 0.0 {
+        100.0
+    } else if distance <= 1.0 {
+        100.0 - 50.0 * distance
+    } else {
+        50.0 / distance
     }
 }
 

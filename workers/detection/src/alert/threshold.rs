@@ -2,7 +2,7 @@
 
 use auscult_schemas::{ScorerState, ThresholdAdjustment, ThresholdEdit};
 
-use crate::calibration::quantile;
+use crate::calibration::{health_index, quantile};
 use crate::{AlertPolicy, Calibration};
 
 /// The thresholds of one machine as they are now.
@@ -59,14 +59,7 @@ impl HeldThreshold {
     /// As [`Calibration::health_index`], with this threshold at 50.
     #[must_use]
     pub fn health_index(&self, score: f64) -> f64 {
-        let distance = (score - self.median) / (self.threshold - self.median).max(f64::MIN_POSITIVE);
-        if distance <= 0.0 {
-            100.0
-        } else if distance <= 1.0 {
-            100.0 - 50.0 * distance
-        } else {
-            50.0 / distance
-        }
+        health_index(score, self.median, self.threshold)
     }
 
     /// The probability that normal sound scores this high or higher, where the environment has moved what is normal.

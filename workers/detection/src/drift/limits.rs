@@ -190,7 +190,10 @@ fn psi_limit(window_chunks: u32, probability: f64) -> f64 {
     const CELLS: usize = 1_500;
     let cell = highest / CELLS as f64;
     let cell_of: Vec<usize> = (0..=window).map(|count| (term(count) / cell).round().max(0.0) as usize).collect();
-    let weight: Vec<f64> = (0..=window).map(|count| (-ln_gamma(count as f64 + 1.0)).exp()).collect();
+    // Of a Poisson variable with the bin's mean: given their sum, ten of them are multinomial, and no window is so long that these underflow.
+    let mean = window as f64 * expected;
+    let weight: Vec<f64> =
+        (0..=window).map(|count| (count as f64 * mean.ln() - mean - ln_gamma(count as f64 + 1.0)).exp()).collect();
     // ways[used][cell]: weight of all ways in which the bins so far hold `used` scores and have that index.
     let mut ways = vec![vec![0.0; CELLS + 1]; window + 1];
     ways[0][0] = 1.0;
