@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use auscult_schemas::topics::SCORES;
-use auscult_tests::load::{Load, LoadSpec, train_model};
+use auscult_tests::load::{CONTROL_SHARE, Load, LoadSpec, train_model};
 use auscult_tests::verifier::{Offsets, Topics, Verifier};
 use auscult_tests::{Plant, Worker};
 
@@ -35,6 +35,7 @@ fn a_run_without_faults_is_clean_and_a_score_written_once_more_is_named() -> Res
         rate_per_s: 100.0,
         prefix: "plant".to_owned(),
         poison_share: 0.1,
+        control_share: CONTROL_SHARE,
     });
     load.send(&brokers, &AtomicBool::new(false))?;
     let verifier = Verifier::new(kcat.clone(), &[model], MAX_CHUNK_BYTES);

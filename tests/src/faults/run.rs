@@ -195,6 +195,7 @@ impl Stage {
             rate_per_s: self.scale.chunks as f64 / load_secs,
             prefix: format!("run{number}"),
             poison_share: fault.poison_share,
+            control_share: fault.control_share,
         });
         std::fs::copy(&self.models[0], &self.terms.model)?;
         let staff = Staff::new(self.terms.clone());

@@ -38,6 +38,8 @@ pub struct LoadSpec {
     pub prefix: String,
     /// Share of poison among the records.
     pub poison_share: f64,
+    /// Share of control messages among the others.
+    pub control_share: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,8 +49,8 @@ enum Content {
     Control,
 }
 
-/// Share of control messages among the records.
-const CONTROL_SHARE: f64 = 0.03;
+/// The usual share of control messages.
+pub const CONTROL_SHARE: f64 = 0.03;
 
 /// Records in the order in which they are sent.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl Load {
                 planned.push((machine, Content::Poison(Poison::any(&mut rng))));
                 continue;
             }
-            if rng.random_bool(CONTROL_SHARE) {
+            if rng.random_bool(spec.control_share) {
                 planned.push((machine, Content::Control));
                 continue;
             }
@@ -186,8 +188,15 @@ mod tests {
 
     #[test]
     fn the_same_seed_plans_the_same_load() {
-        let spec =
-            LoadSpec { seed: 7, machines: 20, chunks: 500, rate_per_s: 1.0, prefix: "x".to_owned(), poison_share: 0.2 };
+        let spec = LoadSpec {
+            seed: 7,
+            machines: 20,
+            chunks: 500,
+            rate_per_s: 1.0,
+            prefix: "x".to_owned(),
+            poison_share: 0.2,
+            control_share: CONTROL_SHARE,
+        };
         let plans = [Load::plan(&spec), Load::plan(&spec)].map(|load| format!("{:?}", load.planned));
         assert_eq!(plans[0], plans[1]);
         assert!(plans[0].contains("is_faulty: true") && plans[0].contains("Poison"));

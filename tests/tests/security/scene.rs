@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use auscult_tests::load::{Load, LoadSpec};
+use auscult_tests::load::{CONTROL_SHARE, Load, LoadSpec};
 use auscult_tests::{SecuredCluster, Worker, auscult_binary, run_auscult};
 
 /// Of the users of PLAIN.
@@ -48,6 +48,7 @@ pub fn secured() -> Result<Arc<SecuredCluster>> {
         rate_per_s: 1_000.0,
         prefix: "secured".to_owned(),
         poison_share: 0.3,
+        control_share: CONTROL_SHARE,
     };
     Load::plan(&spec).send(&brokers, &AtomicBool::new(false))?;
     *shared = Arc::downgrade(&secured);

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::features::FEATURE_WORKER;
 use super::{Replay, TopicRecord, Topics, is_control, json};
-use crate::load::{Load, LoadSpec, train_model};
+use crate::load::{CONTROL_SHARE, Load, LoadSpec, train_model};
 
 const MAX_CHUNK_BYTES: usize = 131_072;
 const PARTITIONS: i32 = 2;
@@ -75,8 +75,15 @@ pub(super) fn ideal() -> Topics {
 }
 
 fn make_ideal() -> Topics {
-    let spec =
-        LoadSpec { seed: 3, machines: 4, chunks: 400, rate_per_s: 1.0, prefix: "run".to_owned(), poison_share: 0.1 };
+    let spec = LoadSpec {
+        seed: 3,
+        machines: 4,
+        chunks: 400,
+        rate_per_s: 1.0,
+        prefix: "run".to_owned(),
+        poison_share: 0.1,
+        control_share: CONTROL_SHARE,
+    };
     let mut topics = Topics::default();
     for (number, record) in Load::plan(&spec).records().enumerate() {
         let record = record.unwrap();
