@@ -173,9 +173,10 @@ fn ks_limit(window_chunks: u32, probability: f64) -> f64 {
 fn psi_limit(window_chunks: u32, probability: f64) -> f64 {
     /// From here on the counts are as good as normal, and the convolution long.
     const MANY: u32 = 400;
+    let chi = ChiSquared::new((PSI_BINS - 1) as f64).expect("nine degrees of freedom are positive");
+    let as_normal = chi.inverse_cdf(1.0 - probability) / f64::from(window_chunks);
     if window_chunks > MANY {
-        let chi = ChiSquared::new((PSI_BINS - 1) as f64).expect("nine degrees of freedom are positive");
-        return chi.inverse_cdf(1.0 - probability) / f64::from(window_chunks);
+        return as_normal;
     }
     let window = window_chunks as usize;
     let total = window as f64 + FLOOR * PSI_BINS as f64;
@@ -186,7 +187,8 @@ fn psi_limit(window_chunks: u32, probability: f64) -> f64 {
     };
     let mut all_in_one = [0.0; PSI_BINS];
     all_in_one[0] = window as f64;
-    let highest = psi_of_counts(&all_in_one);
+    // Cells as fine as the limit needs them: what is far beyond it may share the last one.
+    let highest = psi_of_counts(&all_in_one).min(4.0 * as_normal);
     const CELLS: usize = 1_500;
     let cell = highest / CELLS as f64;
     let cell_of: Vec<usize> = (0..=window).map(|count| (term(count) / cell).round().max(0.0) as usize).collect();
