@@ -10,7 +10,8 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
-cargo build --locked --release --workspace --bins
+# With the tests, as tests/run.sh builds it: nothing is built twice.
+cargo build --locked --release --workspace --bins --tests
 target=${CARGO_TARGET_DIR:-$root/target}
 export AUSCULT_BIN=${AUSCULT_BIN:-$target/release/auscult}
 exec "$target/release/fleet" "$@"

@@ -117,7 +117,7 @@ pub struct Alert {
     /// Its score; absent in a sensor's alert.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
     pub score: Option<f64>,
-    /// The threshold it is held against.
+    /// The threshold it is held against. Of a machine that has fallen silent: that of its latest chunk; 0 where an earlier version wrote its state.
     #[serde(serialize_with = "crate::finite::only")]
     pub threshold: f64,
     /// The probability that normal sound scores this high or higher; absent in a sensor's alert.

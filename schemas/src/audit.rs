@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ControlAction, MachineId, MachineState};
+use crate::{ControlAction, MachineId, MachineState, ModelRef};
 
 /// A change of how a machine is judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +28,8 @@ pub struct Audit {
     pub before: Judging,
     /// How it is judged from now on.
     pub after: Judging,
+    /// The model that serves the machine, whose scores the thresholds are in the unit of.
+    pub model: ModelRef,
 }
 
 /// What was done.

@@ -98,6 +98,10 @@ pub struct ScorerState {
     /// For how long the machine's partition had been listened to when the machine was last heard, s: what its silence is measured from.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
     pub listened_s: Option<f64>,
+    /// The threshold in force after the latest chunk or control message, whoever set it: what an alert says of a machine that has fallen silent.
+    /// Absent before the first of them, and in states of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
+    pub held_threshold: Option<f64>,
     /// The threshold that a person has set in place of the model's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<ThresholdEdit>,
@@ -141,6 +145,7 @@ impl ScorerState {
             last_heard: None,
             cadence_s: None,
             listened_s: None,
+            held_threshold: None,
             threshold: None,
             adjustment: None,
             relearning: None,

@@ -28,7 +28,6 @@ fn day() -> FleetSpec {
 }
 
 #[test]
-#[ignore = "has not been seen to pass yet: cargo test --release --workspace --test fleet -- --ignored"]
 fn a_fleet_s_failures_are_alarmed_in_time_and_its_well_machines_left_in_peace() -> Result<()> {
     let (truth, outcome) = run(&day(), &RunOptions::default())?;
     let verdict = judge(&truth, &outcome);

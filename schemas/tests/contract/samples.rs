@@ -321,6 +321,7 @@ pub fn audit() -> Audit {
         action: AuditAction::Control(set_threshold()),
         after: Judging { threshold: 14.5, threshold_by: Some("night shift".to_owned()), ..before.clone() },
         before,
+        model: model(),
     }
 }
 
@@ -438,6 +439,7 @@ pub fn scorer_state() -> ScorerState {
         last_heard: Some("2026-03-14T06:05:04.25Z".parse().unwrap()),
         cadence_s: Some(10.0),
         listened_s: Some(86_400.5),
+        held_threshold: Some(14.5),
         threshold: Some(ThresholdEdit {
             threshold: Some(14.5),
             factor: None,

@@ -173,6 +173,7 @@ fn every_number_field_is_guarded_against_null() {
         "factor",
         "forward_s",
         "health_index",
+        "held_threshold",
         "hz_high",
         "hz_low",
         "level_change_db",

@@ -1,10 +1,12 @@
 //! Plays a simulated fleet through both workers on Kafka and prints what it is worth; `tests/fleet.sh` builds what it needs.
 
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use auscult::simulator::fleet::FleetSpec;
-use auscult_tests::fleet::{RunOptions, judge, run};
+use auscult_tests::fleet::{Outcome, RunOptions, ScoreSeen, judge, run};
 use clap::Parser;
 
 /// A simulated fleet through both workers on Apache Kafka, judged against the truth.
@@ -27,6 +29,9 @@ struct Cli {
     /// Normal clips that each machine is learned from
     #[arg(long, default_value_t = 100)]
     training_clips: u64,
+    /// Writes every score (scores.csv) and every alert (alerts.jsonl) into this folder
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
     /// Partitions of every topic
     #[arg(long, default_value_t = 4)]
     partitions: u32,
@@ -56,8 +61,25 @@ fn play(args: &Cli) -> Result<bool> {
     let options =
         RunOptions { partitions: args.partitions, training_clips: args.training_clips, ..RunOptions::default() };
     let (truth, outcome) = run(&spec, &options)?;
+    if let Some(folder) = &args.out {
+        write(&outcome, folder).with_context(|| folder.display().to_string())?;
+    }
     let verdict = judge(&truth, &outcome);
     println!("learned {} machines in {:.0} s", truth.machines.len(), outcome.training_took.as_secs_f64());
     println!("{verdict}");
     Ok(verdict.shortcomings.is_empty())
+}
+
+fn write(outcome: &Outcome, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mut scores = "machine,time,score,threshold,anomalous\n".to_owned();
+    for ScoreSeen { machine, time, score, threshold, anomalous, .. } in &outcome.scores {
+        writeln!(scores, "{machine},{time},{score},{threshold},{anomalous}")?;
+    }
+    std::fs::write(folder.join("scores.csv"), scores)?;
+    let mut alerts = String::new();
+    for alert in &outcome.alerts {
+        writeln!(alerts, "{}", serde_json::to_string(alert)?)?;
+    }
+    Ok(std::fs::write(folder.join("alerts.jsonl"), alerts)?)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use super::{Fault, Role, Scene, Staff, Terms};
-use crate::load::{Load, LoadSpec, train_model};
+use crate::load::{CONTROL_SHARE, Load, LoadSpec, train_model};
 use crate::verifier::{Offsets, Verdict, Verifier};
 use crate::{ClusterPlan, KafkaCluster, TcpProxy, run_auscult};
 
@@ -195,7 +195,7 @@ impl Stage {
             rate_per_s: self.scale.chunks as f64 / load_secs,
             prefix: format!("run{number}"),
             poison_share: fault.poison_share,
-            control_share: fault.control_share,
+            control_share: CONTROL_SHARE,
         });
         std::fs::copy(&self.models[0], &self.terms.model)?;
         let staff = Staff::new(self.terms.clone());

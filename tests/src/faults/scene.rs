@@ -9,7 +9,6 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::{Ending, Protocol, Role, Staff, Terms};
-use crate::load::CONTROL_SHARE;
 use crate::{KafkaCluster, TcpProxy};
 
 /// One fault of the catalogue: what it needs, and how it happens.
@@ -27,8 +26,6 @@ pub struct Fault {
     pub load_secs: f64,
     /// How many of the chunks are poison.
     pub poison_share: f64,
-    /// Share of control messages among the others.
-    pub control_share: f64,
     /// Two feature workers and two scoring workers are hired by the suite; this gives the `AUSCULT_FAULTS` of their first launches.
     pub launches: fn(&mut SmallRng, Role) -> Vec<String>,
     /// The fault itself, while the load is on.
@@ -46,7 +43,6 @@ impl Fault {
         settings: &[],
         load_secs: 12.0,
         poison_share: 0.0,
-        control_share: CONTROL_SHARE,
         launches: |_, _| Vec::new(),
         drive: |_| Ok(()),
         allows: |_| false,

@@ -41,6 +41,10 @@ pub struct ScoreSeen {
     pub chunk_id: String,
     /// When it was recorded.
     pub time: Timestamp,
+    /// The score.
+    pub score: f64,
+    /// What it was held against.
+    pub threshold: f64,
     /// Whether it was held to be anomalous.
     pub anomalous: bool,
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use auscult_detection::{
-    Applied, Asked, ClipView, Heard, HeldThreshold, Judgement, Model, ModelPackage, Neighbours, Observation, Roster,
-    WatchPolicy, Watched, apply_control, watch_chunk, words,
+    Applied, Asked, ClipView, Heard, Judgement, Model, ModelPackage, Observation, Roster, WatchPolicy, Watched,
+    apply_control, watch_chunk, words,
 };
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{
@@ -104,8 +104,7 @@ impl Replay {
         features: &Features,
         under: Option<&ModelRef>,
     ) -> Result<Judged, DeadLetterCode> {
-        let named = under.and_then(|under| self.models.iter().find(|model| model.model_ref() == under));
-        let model = named.unwrap_or(&self.models[0]);
+        let model = model_of(&self.models, under);
         let metadata = &features.metadata;
         let judgement = judge_what_is_heard(model, features)?;
 
@@ -126,8 +125,10 @@ impl Replay {
         // Made anew for every chunk: a worker that keeps its own wrongly is found out.
         let mut roster = Roster::default();
         self.states.iter().filter(|((partition, _), _)| *partition == place.0).for_each(|(_, state)| roster.put(state));
-        let others = Others { partition: place.0, states: &self.states, models: &self.models };
-        let watched = watch_chunk(&mut roster, &others, self.states.get(&place), &heard, &WatchPolicy::default());
+        let partition = place.0;
+        let state_of =
+            |other: &MachineId| self.states.get(&(partition, Bytes::from(other.as_str().to_owned()))).cloned();
+        let watched = watch_chunk(&mut roster, state_of, self.states.get(&place), &heard, &WatchPolicy::default());
         let Watched { observation, environment, silent, others } = watched;
         let neighbours = environment.into_iter().chain(silent).collect();
         for state in others.clone() {
@@ -167,15 +168,24 @@ impl Replay {
         Ok(Judged { score, observation, neighbours, others })
     }
 
-    /// What a control message comes to, or the code of its dead letter; `None` where the record is none.
-    pub fn control(&mut self, record: &TopicRecord) -> Option<Result<(Envelope, Applied), DeadLetterCode>> {
+    /// What a control message comes to, or the code of its dead letter; `None` where the record is none. `under` gives the model that the audit record of an
+    /// id names.
+    pub fn control<'a>(
+        &mut self,
+        record: &TopicRecord,
+        under: impl Fn(&str) -> Option<&'a ModelRef>,
+    ) -> Option<Result<(Envelope, Applied), DeadLetterCode>> {
         if !is_control(record) {
             return None;
         }
-        Some(self.applied(record))
+        Some(self.applied(record, under))
     }
 
-    fn applied(&mut self, record: &TopicRecord) -> Result<(Envelope, Applied), DeadLetterCode> {
+    fn applied<'a>(
+        &mut self,
+        record: &TopicRecord,
+        under: impl Fn(&str) -> Option<&'a ModelRef>,
+    ) -> Result<(Envelope, Applied), DeadLetterCode> {
         let value = record.value.as_deref().unwrap_or_default();
         if value.is_empty() {
             return Err(DeadLetterCode::Empty);
@@ -187,9 +197,8 @@ impl Replay {
         }
         let place = (record.coordinates.partition, Bytes::from(envelope.machine.as_str().to_owned()));
         let before = self.states.get(&place);
-        let judged_by = before.and_then(|before| self.models.iter().find(|model| *model.model_ref() == before.model));
-        let model = judged_by.unwrap_or(&self.models[0]);
         let id = format!("{}/{}/control", envelope.machine, envelope.id);
+        let model = model_of(&self.models, under(&id));
         let asked = Asked {
             id: &id,
             control: &control,
@@ -211,23 +220,10 @@ impl Replay {
     }
 }
 
-/// The machines of a partition.
-struct Others<'a> {
-    partition: i32,
-    states: &'a HashMap<(i32, Bytes), ScorerState>,
-    models: &'a [Model],
-}
-
-impl Neighbours for Others<'_> {
-    fn state(&self, machine: &MachineId) -> Option<ScorerState> {
-        self.states.get(&(self.partition, Bytes::from(machine.as_str().to_owned()))).cloned()
-    }
-
-    fn threshold(&self, state: &ScorerState) -> Option<f64> {
-        let judged_by = self.models.iter().find(|model| *model.model_ref() == state.model);
-        let calibration = &judged_by.unwrap_or(&self.models[0]).manifest().calibration;
-        Some(HeldThreshold::of(calibration, state, &WatchPolicy::default().alert).threshold)
-    }
+/// The model of that name; the first where it is not known, or none is named.
+fn model_of<'a>(models: &'a [Model], named: Option<&ModelRef>) -> &'a Model {
+    let known = named.and_then(|named| models.iter().find(|model| model.model_ref() == named));
+    known.unwrap_or(&models[0])
 }
 
 /// The judgement on the channels whose sensor is well; `None` where none is. Written again here, so that a worker that leaves the wrong channels out is

@@ -6,7 +6,9 @@ use auscult_runtime::config::{BatchConfig, HttpConfig, KafkaConfig, LimitsConfig
 use auscult_runtime::processor::{Memory, Output, Processor, Rejection};
 use auscult_runtime::record::Record;
 use auscult_schemas::{FeatureSpec, ScorerState};
-use auscult_scoring_worker::{ModelsConfig, ScoringInput, ScoringStage, ScoringWorkerConfig, read_control};
+use auscult_scoring_worker::{
+    MetricsConfig, ModelsConfig, ScoringInput, ScoringStage, ScoringWorkerConfig, read_control,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +41,8 @@ pub struct FusedConfig {
     pub drift: DriftPolicy,
     /// When many machines that deviate are a change of their environment.
     pub environment: EnvironmentPolicy,
+    /// What is exposed of single machines.
+    pub metrics: MetricsConfig,
 }
 
 impl FusedConfig {
@@ -56,6 +60,7 @@ impl FusedConfig {
             alert: self.alert,
             drift: self.drift,
             environment: self.environment,
+            metrics: self.metrics.clone(),
         }
     }
 }

@@ -21,7 +21,7 @@ use auscult_runtime::runner::{self, RunnerError, StopSignal};
 use auscult_runtime::telemetry::{Health, Metrics};
 use auscult_schemas::topics::{self, ALERTS, CHUNKS, DEAD_LETTERS, DRIFT, SCORES};
 use auscult_schemas::{ChunkId, Envelope, FeatureSpec, MachineId};
-use auscult_scoring_worker::{ModelLibrary, ScoringMetrics, ScoringProcessor, ScoringStage};
+use auscult_scoring_worker::{MetricsConfig, ModelLibrary, ScoringMetrics, ScoringProcessor, ScoringStage};
 use bytes::Bytes;
 use jiff::Timestamp;
 
@@ -83,7 +83,8 @@ impl Pipeline {
         }
         let metrics = [Arc::new(Metrics::new("features-0")?), Arc::new(Metrics::new("scoring-0")?)];
         let features = FeatureStage::new(&config.spec, 0, Arc::clone(&metrics[0]))?;
-        let scoring_metrics = ScoringMetrics::register(metrics[1].registry())?;
+        let scoring_metrics =
+            ScoringMetrics::register(metrics[1].registry(), MetricsConfig::default().machine_series_up_to)?;
         let scoring = ScoringStage::start(library, device, config.watch, Arc::clone(&metrics[1]), scoring_metrics)?;
         let mut pipeline = Self { log, partitions: config.partitions, workers: Vec::new(), metrics };
         let age = config.max_batch_age;

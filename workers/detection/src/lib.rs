@@ -77,7 +77,7 @@ pub use detector::{
     PooledParameters, PooledPartParameters, SelectiveMahalanobis, SelectiveParameters, Weights, WideAutoencoder,
 };
 pub use device::{DeviceChoice, OpenedDevice, open_device};
-pub use drift::{DriftPolicy, DriftReference, LevelSpread};
+pub use drift::{DriftPolicy, DriftReference, LevelSpread, charts_going_on};
 pub use environment::EnvironmentPolicy;
 pub use error::DetectionError;
 pub use evaluation::{Evaluation, MAX_FALSE_POSITIVE_RATE, MeanFigures, Means, Rates, evaluate};
@@ -97,4 +97,4 @@ pub use pooled::{
 pub use roster::Roster;
 pub use sweep::{OperatingPoint, sweep};
 pub use train::{HoldOut, MIN_CLIPS, Phase, TrainingClip, TrainingEvent, TrainingOptions, train};
-pub use watch::{Neighbours, Watched, watch_chunk};
+pub use watch::{Watched, watch_chunk};

@@ -8,15 +8,6 @@ use crate::roster::Roster;
 use crate::silence::{fallen_silent, listened_s, partition_clock};
 use crate::{Heard, Observation, WatchPolicy, fall_silent, observe_chunk};
 
-/// What is known of the other machines of a chunk's partition.
-pub trait Neighbours {
-    /// A machine's state.
-    fn state(&self, machine: &MachineId) -> Option<ScorerState>;
-
-    /// What the machine's scores are held against; `None` where no model serves it.
-    fn threshold(&self, state: &ScorerState) -> Option<f64>;
-}
-
 /// What follows from one chunk.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Watched {
@@ -30,14 +21,15 @@ pub struct Watched {
     pub others: Vec<ScorerState>,
 }
 
-/// Observes a chunk among the machines of its partition; `roster` lists them as they were before, and is brought up to date.
+/// Observes a chunk among the machines of its partition; `roster` lists them as they were before, and is brought up to date. `state_of` gives the state of
+/// another one of them.
 ///
 /// When it is this chunk that shows that the environment has changed, it is observed once more with its machine's level being learnt anew, so that it
 /// raises nothing.
 #[must_use]
 pub fn watch_chunk(
     roster: &mut Roster,
-    neighbours: &impl Neighbours,
+    state_of: impl Fn(&MachineId) -> Option<ScorerState>,
     before: Option<&ScorerState>,
     heard: &Heard<'_>,
     policy: &WatchPolicy,
@@ -52,7 +44,7 @@ pub fn watch_chunk(
     if let Some(affected) = detect(roster, heard.machine, heard.time, &policy.environment) {
         let since = affected.change.since;
         for machine in &affected.machines {
-            let known = if machine == heard.machine { before.cloned() } else { neighbours.state(machine) };
+            let known = if machine == heard.machine { before.cloned() } else { state_of(machine) };
             let Some(mut state) = known else { continue };
             hold(&mut state, since, &policy.environment);
             if machine == heard.machine {
@@ -72,10 +64,9 @@ pub fn watch_chunk(
     let clock = partition_clock(roster, None).unwrap_or(heard.time);
     for machine in fallen_silent(roster, policy.alert.silent_after) {
         let changed = others.iter().position(|state| state.machine == machine);
-        let Some(state) = changed.map(|at| others[at].clone()).or_else(|| neighbours.state(&machine)) else { continue };
-        let Some(threshold) = neighbours.threshold(&state) else { continue };
+        let Some(state) = changed.map(|at| others[at].clone()).or_else(|| state_of(&machine)) else { continue };
         let id = format!("{}/silent/{machine}", heard.id);
-        let Some((state, alert)) = fall_silent(&state, clock, &id, heard.chunk_id, threshold) else { continue };
+        let Some((state, alert)) = fall_silent(&state, clock, &id, heard.chunk_id) else { continue };
         roster.put(&state);
         silent.push(alert);
         match changed {

@@ -273,9 +273,9 @@ fn silence_interrupts_an_alarm_and_does_not_end_it() {
     let played = play(&vec![Step::Chunk(2.0); 6], 10, &policy);
     let state = &played.last().unwrap().1.state;
     assert_eq!(state.alert.state, Alarm);
-    let (silent, alert) = fall_silent(state, at(200), "id", &ChunkId("other".to_owned()), 1.0).unwrap();
+    let (silent, alert) = fall_silent(state, at(200), "id", &ChunkId("other".to_owned())).unwrap();
     assert_eq!((alert.previous_state, alert.state, alert.since), (Alarm, Silent, at(50)));
-    assert!(fall_silent(&silent, at(210), "id", &ChunkId("other".to_owned()), 1.0).is_none());
+    assert!(fall_silent(&silent, at(210), "id", &ChunkId("other".to_owned())).is_none());
     let heard = step(Some(&silent), &Step::Chunk(0.3), at(220), &policy).unwrap();
     let alert = heard.alert.unwrap();
     assert_eq!((alert.previous_state, alert.state), (Silent, Alarm));

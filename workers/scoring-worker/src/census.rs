@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use auscult_detection::{DriftPolicy, charts_going_on};
 use auscult_runtime::processor::{Memory, StateKey};
 use auscult_schemas::{MachineState, ScorerState};
-use prometheus::{IntGauge, IntGaugeVec};
+
+use crate::ScoringMetrics;
 
 /// The latest state of each machine, taken from what is remembered: with every batch of those whose state it wrote, and of all anew whenever
 /// partitions came or went or a batch was taken back.
@@ -17,12 +19,25 @@ pub(crate) struct Census {
 
 impl Census {
     /// After a batch. `is_whole` is false after one that has panicked on its way, of which nobody knows how far it came.
-    pub fn take(&mut self, memory: &Memory<'_, ScorerState>, is_whole: bool, gauge: &IntGaugeVec, drifting: &IntGauge) {
+    pub fn take(
+        &mut self,
+        memory: &Memory<'_, ScorerState>,
+        is_whole: bool,
+        metrics: &ScoringMetrics,
+        policy: &DriftPolicy,
+    ) {
+        let series = &metrics.machine_series;
+        let written = || memory.written().values().map(|state| (state, state_of(state)));
         if !is_whole || self.generation != Some(memory.generation()) {
             self.generation = is_whole.then(|| memory.generation());
             self.states = memory.iter().map(|(key, state)| (key.clone(), counted(state))).collect();
+            series.show_only(memory.iter().map(|(_, state)| (state, state_of(state))));
         } else {
             self.states.extend(memory.written().iter().map(|(key, state)| (key.clone(), counted(state))));
+            series.show(written());
+        }
+        for (state, _) in written() {
+            series.charted(state.machine.as_str(), &charts_going_on(&state.drift, policy));
         }
         let mut counts = MachineState::ALL.map(|state| (state, 0));
         for (state, _) in self.states.values() {
@@ -31,10 +46,10 @@ impl Census {
             }
         }
         for (state, count) in counts {
-            gauge.with_label_values(&[state.as_str()]).set(count);
+            metrics.machines.with_label_values(&[state.as_str()]).set(count);
         }
         let drift = self.states.values().filter(|(_, is_drifting)| *is_drifting).count();
-        drifting.set(i64::try_from(drift).unwrap_or(i64::MAX));
+        metrics.drifting_machines.set(i64::try_from(drift).unwrap_or(i64::MAX));
     }
 }
 
@@ -53,7 +68,7 @@ fn state_of(state: &ScorerState) -> MachineState {
 mod tests {
     use auscult_schemas::{DriftChart, DriftEpisode, MachineId, ModelId, ModelRef};
     use bytes::Bytes;
-    use prometheus::Opts;
+    use prometheus::Registry;
 
     use super::*;
 
@@ -68,29 +83,87 @@ mod tests {
         (0, Bytes::from_static(machine.as_bytes()))
     }
 
+    struct Counted {
+        registry: Registry,
+        metrics: ScoringMetrics,
+        census: Census,
+    }
+
+    impl Counted {
+        fn with_series_for(machines: usize) -> Self {
+            let registry = Registry::new();
+            let metrics = ScoringMetrics::register(&registry, machines).unwrap();
+            Self { registry, metrics, census: Census::default() }
+        }
+
+        fn take(&mut self, memory: &Memory<'_, ScorerState>, is_whole: bool) {
+            self.census.take(memory, is_whole, &self.metrics, &DriftPolicy::default());
+        }
+
+        fn in_state(&self, state: MachineState) -> i64 {
+            self.metrics.machines.with_label_values(&[state.as_str()]).get()
+        }
+
+        /// What an exposition says of single machines, each `name{labels} value`, without those about charts.
+        fn series(&self) -> Vec<String> {
+            let text = prometheus::TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap();
+            let is_of_machine = |line: &&str| line.starts_with("auscult_machine_") && line.contains("machine=");
+            text.lines().filter(is_of_machine).filter(|line| !line.contains("chart")).map(str::to_owned).collect()
+        }
+    }
+
     #[test]
     fn machines_are_counted_by_state_and_those_of_lost_partitions_no_longer() {
-        let gauge = IntGaugeVec::new(Opts::new("machines", "machines"), &["state"]).unwrap();
-        let drifting = IntGauge::new("drifting", "drifting").unwrap();
-        let of = |state: MachineState| gauge.with_label_values(&[state.as_str()]).get();
-        let mut census = Census::default();
+        let mut counted = Counted::with_series_for(10);
         let mut known =
             HashMap::from([(key("a"), state("a", MachineState::Healthy)), (key("b"), state("b", MachineState::Alarm))]);
-        census.take(&Memory::over(&known), true, &gauge, &drifting);
-        assert_eq!((of(MachineState::Healthy), of(MachineState::Alarm)), (1, 1));
+        counted.take(&Memory::over(&known), true);
+        assert_eq!((counted.in_state(MachineState::Healthy), counted.in_state(MachineState::Alarm)), (1, 1));
+        assert_eq!(counted.metrics.drifting_machines.get(), 0);
 
         let mut memory = Memory::over(&known);
-        assert_eq!(drifting.get(), 0);
         let mut acknowledged = state("b", MachineState::Acknowledged);
         let now = jiff::Timestamp::UNIX_EPOCH;
         acknowledged.drift.episode =
             Some(DriftEpisode { chart: DriftChart::Ewma, since: now, found: now, quiet_windows: 0 });
         memory.put(0, key("b").1, acknowledged);
-        census.take(&memory, true, &gauge, &drifting);
-        assert_eq!((of(MachineState::Alarm), of(MachineState::Acknowledged), drifting.get()), (0, 1, 1));
+        counted.take(&memory, true);
+        assert_eq!((counted.in_state(MachineState::Alarm), counted.in_state(MachineState::Acknowledged)), (0, 1));
+        assert_eq!(counted.metrics.drifting_machines.get(), 1);
+        assert_eq!(
+            counted.series().iter().filter(|line| line.contains("\"b\"")).collect::<Vec<_>>(),
+            [
+                r#"auscult_machine_anomalous_chunks_total{machine="b"} 0"#,
+                r#"auscult_machine_chunks_total{machine="b"} 0"#,
+                r#"auscult_machine_drifting{machine="b"} 1"#,
+                r#"auscult_machine_state{machine="b",state="acknowledged"} 1"#,
+            ]
+        );
 
         known.remove(&key("a"));
-        census.take(&Memory::over(&known), false, &gauge, &drifting);
-        assert_eq!((of(MachineState::Healthy), of(MachineState::Alarm), drifting.get()), (0, 1, 0));
+        counted.take(&Memory::over(&known), false);
+        assert_eq!((counted.in_state(MachineState::Healthy), counted.in_state(MachineState::Alarm)), (0, 1));
+        assert!(counted.series().iter().all(|line| line.contains("\"b\"")), "{:?}", counted.series());
+    }
+
+    #[test]
+    fn above_the_configured_count_no_machine_has_series_and_below_it_all_have_again() {
+        let mut counted = Counted::with_series_for(2);
+        let mut known = HashMap::from([
+            (key("a"), state("a", MachineState::Healthy)),
+            (key("b"), state("b", MachineState::Healthy)),
+        ]);
+        counted.take(&Memory::over(&known), true);
+        assert_eq!(counted.series().len(), 8);
+
+        let mut memory = Memory::over(&known);
+        memory.put(0, key("c").1, state("c", MachineState::Learning));
+        counted.take(&memory, true);
+        assert_eq!(counted.series(), Vec::<String>::new());
+        assert_eq!(counted.in_state(MachineState::Learning), 1, "it is counted all the same");
+
+        known.remove(&key("a"));
+        counted.take(&Memory::over(&known), false);
+        assert_eq!(counted.series().len(), 4);
     }
 }

@@ -34,6 +34,8 @@ pub struct ScoringWorkerConfig {
     pub drift: DriftPolicy,
     /// When many machines that deviate are a change of their environment.
     pub environment: EnvironmentPolicy,
+    /// What is exposed of single machines.
+    pub metrics: MetricsConfig,
 }
 
 impl ScoringWorkerConfig {
@@ -65,6 +67,22 @@ pub struct ModelsConfig {
     /// nothing: the model it was to replace goes on serving. When a file has been gone for two looks, its machine is served by
     /// `default`; without one its chunks go to the dead letters. At most 86400. Unit: seconds. Default: 10.
     pub reload_secs: u64,
+}
+
+/// What is exposed of single machines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// While a worker has no more machines than this, each has series of its own (state, health, drift charts: a dozen a machine); with more, none has. 0:
+    /// never. Default: 200.
+    pub machine_series_up_to: usize,
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self { machine_series_up_to: 200 }
+    }
 }
 
 impl Default for ModelsConfig {

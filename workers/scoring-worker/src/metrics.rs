@@ -2,7 +2,9 @@
 
 use auscult_detection::OpenedDevice;
 use auscult_schemas::{AlertKind, ControlAction, DriftChart, MachineState, QualityFlag};
-use prometheus::{Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use crate::machine_series::MachineSeries;
 
 /// Metrics of scoring.
 #[derive(Debug, Clone)]
@@ -33,8 +35,8 @@ pub struct ScoringMetrics {
     pub forward_chunks: Histogram,
     /// From the time the sound was recorded to its judgement, s.
     pub chunk_age_seconds: Histogram,
-    /// Population stability index of the latest drift report, whichever machine it is of.
-    pub last_drift_psi: Gauge,
+    /// Of single machines, while there are few.
+    pub machine_series: MachineSeries,
     /// Models that are loaded.
     pub models: IntGauge,
     /// Model files that are unusable.
@@ -50,11 +52,11 @@ pub struct ScoringMetrics {
 }
 
 impl ScoringMetrics {
-    /// Registers them.
+    /// Registers them; series of single machines for at most so many.
     ///
     /// # Errors
     /// When a name is taken.
-    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+    pub fn register(registry: &Registry, machine_series_up_to: usize) -> Result<Self, prometheus::Error> {
         let age_buckets = vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0];
         let metrics = Self {
             anomalous_chunks: IntCounter::new("auscult_anomalous_chunks_total", "chunks judged anomalous")?,
@@ -109,10 +111,7 @@ impl ScoringMetrics {
                 HistogramOpts::new("auscult_chunk_age_seconds", "from the recording of a chunk to its judgement")
                     .buckets(age_buckets),
             )?,
-            last_drift_psi: Gauge::new(
-                "auscult_last_drift_psi_ratio",
-                "population stability index of the latest drift report",
-            )?,
+            machine_series: MachineSeries::register(registry, machine_series_up_to)?,
             models: IntGauge::new("auscult_models", "models that are loaded")?,
             unusable_models: IntGauge::new("auscult_unusable_models", "model files that cannot be used")?,
             model_reloads: IntCounter::new(
@@ -142,7 +141,6 @@ impl ScoringMetrics {
         registry.register(Box::new(metrics.silent_machines.clone()))?;
         registry.register(Box::new(metrics.forward_chunks.clone()))?;
         registry.register(Box::new(metrics.chunk_age_seconds.clone()))?;
-        registry.register(Box::new(metrics.last_drift_psi.clone()))?;
         registry.register(Box::new(metrics.models.clone()))?;
         registry.register(Box::new(metrics.unusable_models.clone()))?;
         registry.register(Box::new(metrics.model_reloads.clone()))?;
@@ -187,7 +185,7 @@ mod tests {
     #[test]
     fn a_fallback_to_the_cpu_is_a_metric_and_the_cpu_asked_for_is_none() {
         let registry = Registry::new();
-        let metrics = ScoringMetrics::register(&registry).unwrap();
+        let metrics = ScoringMetrics::register(&registry, 10).unwrap();
         let mut device = open_device(DeviceChoice::Cpu).unwrap();
         metrics.set_device(&device);
         assert_eq!(metrics.device_fallback.get(), 0);

@@ -2,12 +2,9 @@
 
 use std::collections::HashMap;
 
-use auscult_detection::{AlertPolicy, HeldThreshold, Neighbours, Roster};
+use auscult_detection::Roster;
 use auscult_runtime::processor::Memory;
-use auscult_schemas::{MachineId, ScorerState};
-use bytes::Bytes;
-
-use crate::ModelLibrary;
+use auscult_schemas::ScorerState;
 
 /// A roster a partition. They follow from the states alone: what was kept is only a shorter way to what would be made anew.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,24 +37,5 @@ impl Rosters {
     pub(crate) fn silent(&self) -> i64 {
         let silent: usize = self.partitions.values().map(Roster::silent).sum();
         i64::try_from(silent).unwrap_or(i64::MAX)
-    }
-}
-
-/// What is remembered of one partition, and the models that serve its machines.
-pub(crate) struct Partition<'a, 'm> {
-    pub(crate) partition: i32,
-    pub(crate) memory: &'a Memory<'m, ScorerState>,
-    pub(crate) library: &'a ModelLibrary,
-    pub(crate) policy: &'a AlertPolicy,
-}
-
-impl Neighbours for Partition<'_, '_> {
-    fn state(&self, machine: &MachineId) -> Option<ScorerState> {
-        self.memory.get(self.partition, &Bytes::from(machine.as_str().to_owned())).cloned()
-    }
-
-    fn threshold(&self, state: &ScorerState) -> Option<f64> {
-        let model = self.library.find(&state.machine).ok()?;
-        Some(HeldThreshold::of(&model.manifest.calibration, state, self.policy).threshold)
     }
 }

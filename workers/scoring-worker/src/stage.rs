@@ -9,8 +9,8 @@ use auscult_runtime::processor::{Memory, Output, Rejection};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::{
-    Alert, Control, DeadLetterCode, DriftChange, Envelope, EnvironmentChange, Features, FeaturesMetadata, MachineState,
-    ModelRef, Score, ScorerState, topics,
+    Alert, Control, DeadLetterCode, DriftChange, Envelope, EnvironmentChange, Features, FeaturesMetadata, MachineId,
+    MachineState, ModelRef, Score, ScorerState, topics,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ use crate::device_thread::{DeviceThread, Shelf, StartError};
 use crate::healthy_channels::healthy_channels;
 use crate::library::{Entry, Owner, ShelvedModel};
 use crate::reload::{Change, Looker, Reload};
-use crate::rosters::{Partition, Rosters};
+use crate::rosters::Rosters;
 use crate::{ModelLibrary, ModelsConfig, ScoringMetrics};
 
 /// What a record holds for the scoring stage.
@@ -195,8 +195,7 @@ impl ScoringStage {
         if is_whole {
             self.unfinished.clear();
         }
-        let ScoringMetrics { machines, drifting_machines, .. } = &self.scoring_metrics;
-        self.census.take(memory, is_whole, machines, drifting_machines);
+        self.census.take(memory, is_whole, &self.scoring_metrics, &self.policy.drift);
         results
     }
 
@@ -330,8 +329,8 @@ impl ScoringStage {
             model: &model.model,
             manifest: &model.manifest,
         };
-        let neighbours = Partition { partition, memory, library: &self.library, policy: &self.policy.alert };
-        let watched = watch_chunk(rosters.partition(partition), &neighbours, before, &heard, &self.policy);
+        let state_of = |machine: &MachineId| memory.get(partition, &Bytes::from(machine.as_str().to_owned())).cloned();
+        let watched = watch_chunk(rosters.partition(partition), state_of, before, &heard, &self.policy);
         let Watched { observation, environment, silent, others } = watched;
         let is_remembered = before == Some(&observation.state);
         let mut score = Score {
@@ -390,7 +389,7 @@ impl ScoringStage {
         }
         if let Some(drift) = &observation.drift {
             outputs.push(output(&drift.id, topics::DRIFT, Envelope::DRIFT, json(drift)?));
-            self.scoring_metrics.last_drift_psi.set(drift.score_psi);
+            self.scoring_metrics.machine_series.charted(drift.machine.as_str(), &drift.charts);
             if let (Some(DriftChange::Began), Some(chart)) = (drift.change, drift.found_by) {
                 self.scoring_metrics.drifts_found.with_label_values(&[chart.as_str()]).inc();
             }
@@ -407,6 +406,7 @@ impl ScoringStage {
     }
 
     fn count(&self, score: &Score, recorded: Timestamp) {
+        self.scoring_metrics.machine_series.scored(score);
         for flag in score.sensor_faults.iter().flat_map(|fault| &fault.flags) {
             self.scoring_metrics.sensor_faults.with_label_values(&[flag.as_str()]).inc();
         }

@@ -17,14 +17,7 @@ pub(super) const FAULTS: &[Fault] = &[
     },
     Fault { name: "partitions added", load_secs: 20.0, drive: grow, ..Fault::NONE },
     Fault { name: "partitions added to the input alone", load_secs: 20.0, drive: grow_the_input_alone, ..Fault::NONE },
-    // Without control messages: an audit record does not name its model, so that no record shows which one served when one came between two models.
-    Fault {
-        name: "model swapped and broken",
-        load_secs: 16.0,
-        control_share: 0.0,
-        drive: swap_the_model,
-        ..Fault::NONE
-    },
+    Fault { name: "model swapped and broken", load_secs: 16.0, drive: swap_the_model, ..Fault::NONE },
 ];
 
 fn grow(scene: &mut Scene<'_>) -> Result<()> {

@@ -85,6 +85,8 @@ fn ideal() -> Outcome {
         machine: format!("works/hall-1/pump-{}", number / 3),
         chunk_id: format!("{number}"),
         time: at(1),
+        score: 1.0,
+        threshold: 2.0,
         anomalous: false,
     };
     let mut late = environment(at(100));

@@ -130,7 +130,7 @@ pub(super) fn work(topics: &mut Topics) {
     }
     for message in topics.of(FEATURES).to_vec() {
         let partition = message.coordinates.partition;
-        if let Some(applied) = worker.control(&message) {
+        if let Some(applied) = worker.control(&message, |_| None) {
             match applied {
                 Ok((envelope, Applied { state, audit, alert })) => {
                     let mut send = |topic: &str, value: Value| {

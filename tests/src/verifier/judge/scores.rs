@@ -1,10 +1,10 @@
 //! `audio.features`, as it lies there → `audio.scores`: each good message has one score, each bad one a dead letter.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use auscult_detection::words;
-use auscult_schemas::topics::{FEATURES, SCORES};
-use auscult_schemas::{Score, StageTimings};
+use auscult_schemas::topics::{AUDIT, FEATURES, SCORES};
+use auscult_schemas::{Audit, ModelRef, Score, StageTimings};
 use bytes::Bytes;
 
 use super::answers::Answers;
@@ -25,10 +25,11 @@ pub(super) fn judge(
             Err(error) => verdict.add_wrong(format!("{} is no score: {error}", named(record))),
         }
     }
+    let audit_models = audit_models(topics, verdict);
     let Followers { mut alerts, mut drift, mut audits } = Followers::default();
     let mut judged_chunks = HashSet::new();
     for message in topics.of(FEATURES) {
-        if let Some(applied) = replay.control(message) {
+        if let Some(applied) = replay.control(message, |id| audit_models.get(id)) {
             match applied {
                 Ok((envelope, applied)) => {
                     dead_letters.expect_none(message, verdict);
@@ -93,6 +94,18 @@ pub(super) fn judge(
         }
     }
     Followers { alerts, drift, audits }
+}
+
+/// The model that each audit record names, by the record's id: which one served when a control message came, nothing else says.
+fn audit_models(topics: &Topics, verdict: &mut Verdict) -> HashMap<String, ModelRef> {
+    let mut models = HashMap::new();
+    for record in topics.of(AUDIT) {
+        match serde_json::from_slice::<Audit>(record.value.as_deref().unwrap_or_default()) {
+            Ok(audit) => drop(models.insert(audit.id, audit.model)),
+            Err(error) => verdict.add_wrong(format!("{} is no audit record: {error}", named(record))),
+        }
+    }
+    models
 }
 
 fn compare(

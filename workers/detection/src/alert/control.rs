@@ -90,6 +90,7 @@ pub fn apply_control(
     let judged_before = judging(&state, asked.manifest, policy);
     act(&mut state, &asked.control.action, by, time)?;
     let after = judging(&state, asked.manifest, policy);
+    state.held_threshold = Some(after.threshold);
 
     let cause = Cause { id: asked.id, chunk_id: asked.record_id, time, threshold: after.threshold };
     let alert = message::of_change(Before::of(before), &state, cause)
@@ -103,6 +104,7 @@ pub fn apply_control(
         action: AuditAction::Control(asked.control.action.clone()),
         before: judged_before,
         after,
+        model: asked.model.clone(),
     };
     Ok(Applied { state, audit, alert })
 }

@@ -137,6 +137,8 @@ pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &W
     state.channels = u32::try_from(heard.channels).ok();
     state.cadence_s = follow_cadence(state.cadence_s, state.last_heard, heard.time);
     state.last_heard = state.last_heard.max(Some(heard.time));
+    // Learning may have moved it.
+    state.held_threshold = Some(HeldThreshold::of(calibration, &state, &policy.alert).threshold);
     let health_index = score.map(|score| held.health_index(score));
     Observation {
         state,
@@ -230,6 +232,7 @@ fn drop_threshold(
         action: AuditAction::DropThreshold,
         before: judged_before,
         after,
+        model: heard.model.clone(),
     })
 }
 
@@ -249,6 +252,7 @@ fn follow_environment(state: &mut ScorerState, score: f64, heard: &Heard<'_>, po
         action,
         before,
         after: judging(state, heard.manifest, &policy.alert),
+        model: heard.model.clone(),
     })
 }
 

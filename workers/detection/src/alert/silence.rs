@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::machine;
 use super::message::{self, Before, Cause};
 
-/// Has a machine fall silent at `time`, because of a record that moved the partition's clock: `id` and `chunk_id` are the alert's, `threshold`
-/// is what the machine's scores are held against. `None` where it cannot: it is silent already, or being worked on.
+/// Has a machine fall silent at `time`, because of a record that moved the partition's clock: `id` and `chunk_id` are the alert's.
+/// `None` where it cannot: it is silent already, or being worked on.
 ///
 /// An alarm that stood goes on when the machine is heard again.
 #[must_use]
@@ -17,7 +17,6 @@ pub fn fall_silent(
     time: Timestamp,
     id: &str,
     chunk_id: &ChunkId,
-    threshold: f64,
 ) -> Option<(ScorerState, Alert)> {
     if matches!(before.alert.state, MachineState::Silent | MachineState::Maintenance) {
         return None;
@@ -29,6 +28,7 @@ pub fn fall_silent(
     state.alert.resumes = Some(before.alert.state);
     machine::enter(&mut state.alert, MachineState::Silent, time);
     state.alert.decided = before.alert.decided;
+    let threshold = state.held_threshold.unwrap_or_default();
     let alert = message::of_change(Before::of(Some(before)), &state, Cause { id, chunk_id, time, threshold })?;
     let since = state.last_heard.unwrap_or(time);
     Some((state, message::explained(Alert { classification: None, since, ..alert })))

@@ -21,7 +21,9 @@ mod ranks;
 mod report;
 mod statistics;
 
-use auscult_schemas::{ChartMemory, Drift, DriftChange, DriftChart, DriftEpisode, DriftMemory, QualityFlag};
+use auscult_schemas::{
+    ChartMemory, ChartReading, Drift, DriftChange, DriftChart, DriftEpisode, DriftMemory, QualityFlag,
+};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -256,6 +258,12 @@ fn begin_window(memory: &mut DriftMemory, bands: usize) {
     memory.flagged.clear();
     memory.band_sum_db = vec![0.0; bands];
     memory.square_sum_db2 = vec![0.0; bands + 1];
+}
+
+/// Where the charts stand that go on from chunk to chunk: Page–Hinkley and the moving average.
+#[must_use]
+pub fn charts_going_on(memory: &DriftMemory, policy: &DriftPolicy) -> [ChartReading; 2] {
+    report::going_on(memory, &Limits::of(policy))
 }
 
 /// Leaves out what has been heard of the window in progress and where the charts stand, as for a machine that is being worked on. What was learnt

@@ -25,11 +25,7 @@ pub(super) struct Readings {
 impl Readings {
     pub(super) fn of(window: &DriftMemory, is_full: bool, limits: &Limits) -> Self {
         let reading = |chart, value: f64, limit| ChartReading { chart, value, limit };
-        let page = window.higher.value.max(window.lower.value);
-        let mut charts = vec![
-            reading(DriftChart::PageHinkley, page, limits.page),
-            reading(DriftChart::Ewma, window.average.value.abs(), limits.ewma),
-        ];
+        let mut charts = going_on(window, limits).to_vec();
         let deviates: f64 = window.ranks.iter().map(|rank| ranks::deviate(*rank)).sum();
         let mean_deviation = deviates / (window.ranks.len().max(1) as f64).sqrt();
         if !is_full {
@@ -64,6 +60,15 @@ impl Readings {
     pub(super) fn is_quiet(&self, average: f64, limits: &Limits) -> bool {
         self.beyond().is_none() && self.mean_deviation.abs() < QUIET_DEVIATIONS && average.abs() < 0.5 * limits.ewma
     }
+}
+
+/// Where the charts stand that go on from chunk to chunk.
+pub(super) fn going_on(memory: &DriftMemory, limits: &Limits) -> [ChartReading; 2] {
+    let page = memory.higher.value.max(memory.lower.value);
+    [
+        ChartReading { chart: DriftChart::PageHinkley, value: page, limit: limits.page },
+        ChartReading { chart: DriftChart::Ewma, value: memory.average.value.abs(), limit: limits.ewma },
+    ]
 }
 
 /// The message about a window.

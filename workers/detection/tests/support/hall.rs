@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use auscult_detection::{
-    Heard, HeldThreshold, Judgement, Manifest, Neighbours, Roster, WatchPolicy, Watched, watch_chunk,
-};
+use auscult_detection::{Heard, Judgement, Manifest, Roster, WatchPolicy, Watched, watch_chunk};
 use auscult_schemas::{Alert, AlertKind, Audit, ChunkId, MachineId, MachineState, ModelId, ModelRef, ScorerState};
 use jiff::{Timestamp, ToSpan};
 use rand::rngs::StdRng;
@@ -38,18 +36,6 @@ pub struct Hall {
     chunks: u64,
     /// Share of chunks that are anomalous by chance.
     pub rate: f64,
-}
-
-struct Others<'a>(&'a BTreeMap<MachineId, ScorerState>);
-
-impl Neighbours for Others<'_> {
-    fn state(&self, machine: &MachineId) -> Option<ScorerState> {
-        self.0.get(machine).cloned()
-    }
-
-    fn threshold(&self, state: &ScorerState) -> Option<f64> {
-        Some(HeldThreshold::of(&MANIFEST.calibration, state, &WatchPolicy::default().alert).threshold)
-    }
 }
 
 impl Hall {
@@ -110,7 +96,8 @@ impl Hall {
             manifest: &MANIFEST,
         };
         let before = self.states.get(&machine);
-        let watched = watch_chunk(&mut self.roster, &Others(&self.states), before, &heard, &self.policy);
+        let watched =
+            watch_chunk(&mut self.roster, |other| self.states.get(other).cloned(), before, &heard, &self.policy);
         self.states.insert(machine, watched.observation.state.clone());
         for state in &watched.others {
             self.states.insert(state.machine.clone(), state.clone());

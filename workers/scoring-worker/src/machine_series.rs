@@ -1,0 +1,196 @@
+//! Series of single machines: which state each is in, how its latest chunk sounds, where its drift charts stand.
+//!
+//! Only while a worker has few of them: a machine has a dozen series, and ten thousand machines would sink a Prometheus. Whoever has more looks at the
+//! counts by state, and for one machine at `audio.scores` and `audio.drift`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use auscult_schemas::{ChartReading, DriftChart, MachineState, Score, ScorerState};
+use prometheus::{GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// Series of single machines; clones are the same series.
+#[derive(Debug, Clone)]
+pub struct MachineSeries {
+    /// 1 for the state that a machine is in.
+    state: IntGaugeVec,
+    /// Its latest chunk's health index, 0–100.
+    health_index: GaugeVec,
+    /// Its latest score as a multiple of the threshold.
+    score: GaugeVec,
+    chunks: IntCounterVec,
+    anomalous_chunks: IntCounterVec,
+    /// 1 while its drift stands.
+    drifting: IntGaugeVec,
+    /// Where its drift charts stand, as multiples of their limits.
+    drift_charts: GaugeVec,
+    /// 1 where there are too many machines for series of their own.
+    left_out: IntGauge,
+    /// The machines that have series, with the state that they show.
+    shown: Arc<Mutex<Shown>>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    most: usize,
+    machines: BTreeMap<String, MachineState>,
+    is_left_out: bool,
+}
+
+impl MachineSeries {
+    /// Registers them, for at most so many machines.
+    ///
+    /// # Errors
+    /// When a name is taken.
+    pub fn register(registry: &Registry, most: usize) -> Result<Self, prometheus::Error> {
+        let of_machine = &["machine"];
+        let series = Self {
+            state: IntGaugeVec::new(
+                Opts::new("auscult_machine_state", "1 for the state that the machine is in"),
+                &["machine", "state"],
+            )?,
+            health_index: GaugeVec::new(
+                Opts::new(
+                    "auscult_machine_health_index",
+                    "health index of the machine's latest chunk, 100 best, 50 at the threshold",
+                ),
+                of_machine,
+            )?,
+            score: GaugeVec::new(
+                Opts::new("auscult_machine_score_ratio", "the machine's latest score as a multiple of its threshold"),
+                of_machine,
+            )?,
+            chunks: IntCounterVec::new(
+                Opts::new("auscult_machine_chunks_total", "chunks of the machine that were judged"),
+                of_machine,
+            )?,
+            anomalous_chunks: IntCounterVec::new(
+                Opts::new("auscult_machine_anomalous_chunks_total", "chunks of the machine judged anomalous"),
+                of_machine,
+            )?,
+            drifting: IntGaugeVec::new(
+                Opts::new("auscult_machine_drifting", "1 while the machine's sound has drifted"),
+                of_machine,
+            )?,
+            drift_charts: GaugeVec::new(
+                Opts::new(
+                    "auscult_machine_drift_chart_ratio",
+                    "where the machine's drift chart stands, as a multiple of the limit above which it finds drift",
+                ),
+                &["machine", "chart"],
+            )?,
+            left_out: IntGauge::new(
+                "auscult_machine_series_left_out",
+                "1 where this worker has more machines than metrics.machine_series_up_to, so that none has series of its own",
+            )?,
+            shown: Arc::new(Mutex::new(Shown { most, machines: BTreeMap::new(), is_left_out: false })),
+        };
+        registry.register(Box::new(series.state.clone()))?;
+        registry.register(Box::new(series.health_index.clone()))?;
+        registry.register(Box::new(series.score.clone()))?;
+        registry.register(Box::new(series.chunks.clone()))?;
+        registry.register(Box::new(series.anomalous_chunks.clone()))?;
+        registry.register(Box::new(series.drifting.clone()))?;
+        registry.register(Box::new(series.drift_charts.clone()))?;
+        registry.register(Box::new(series.left_out.clone()))?;
+        Ok(series)
+    }
+
+    /// Takes a score: of a machine that has series.
+    pub(crate) fn scored(&self, score: &Score) {
+        let machine = score.machine.as_str();
+        if !self.shown().machines.contains_key(machine) {
+            return;
+        }
+        if let Some(health_index) = score.health_index {
+            self.health_index.with_label_values(&[machine]).set(health_index);
+            self.score.with_label_values(&[machine]).set(score.score / score.threshold);
+            self.chunks.with_label_values(&[machine]).inc();
+        }
+        if score.anomalous {
+            self.anomalous_chunks.with_label_values(&[machine]).inc();
+        }
+    }
+
+    /// Takes where charts stand: of a machine that has series.
+    pub(crate) fn charted<'a>(&self, machine: &str, charts: impl IntoIterator<Item = &'a ChartReading>) {
+        if self.shown().machines.contains_key(machine) {
+            self.chart(machine, charts);
+        }
+    }
+
+    fn chart<'a>(&self, machine: &str, charts: impl IntoIterator<Item = &'a ChartReading>) {
+        for ChartReading { chart, value, limit } in charts {
+            self.drift_charts.with_label_values(&[machine, chart.as_str()]).set(value / limit);
+        }
+    }
+
+    /// Shows exactly these machines.
+    pub(crate) fn show_only<'a>(&self, states: impl Iterator<Item = (&'a ScorerState, MachineState)>) {
+        let states: Vec<_> = states.collect();
+        let named: BTreeSet<&str> = states.iter().map(|(state, _)| state.machine.as_str()).collect();
+        let mut shown = self.shown();
+        let gone: Vec<String> =
+            shown.machines.keys().filter(|machine| !named.contains(machine.as_str())).cloned().collect();
+        gone.iter().for_each(|machine| self.remove(&mut shown, machine));
+        shown.is_left_out = false;
+        for (state, counted_as) in states {
+            self.put(&mut shown, state, counted_as);
+        }
+        self.left_out.set(i64::from(shown.is_left_out));
+    }
+
+    /// Shows these machines as well, or as they now are.
+    pub(crate) fn show<'a>(&self, states: impl Iterator<Item = (&'a ScorerState, MachineState)>) {
+        let mut shown = self.shown();
+        for (state, counted_as) in states {
+            self.put(&mut shown, state, counted_as);
+        }
+        self.left_out.set(i64::from(shown.is_left_out));
+    }
+
+    fn put(&self, shown: &mut Shown, state: &ScorerState, counted_as: MachineState) {
+        let machine = state.machine.as_str();
+        if shown.is_left_out {
+            return;
+        }
+        let before = shown.machines.insert(machine.to_owned(), counted_as);
+        if shown.machines.len() > shown.most {
+            tracing::warn!(
+                most = shown.most,
+                "more machines than metrics.machine_series_up_to: none has series of its own from here on"
+            );
+            shown.is_left_out = true;
+            let all: Vec<String> = shown.machines.keys().cloned().collect();
+            all.iter().for_each(|machine| self.remove(shown, machine));
+            return;
+        }
+        if let Some(before) = before.filter(|before| *before != counted_as) {
+            let _ = self.state.remove_label_values(&[machine, before.as_str()]);
+        }
+        self.state.with_label_values(&[machine, counted_as.as_str()]).set(1);
+        self.drifting.with_label_values(&[machine]).set(i64::from(state.drift.episode.is_some()));
+        // A rate of them needs the 0 before the first.
+        self.chunks.with_label_values(&[machine]);
+        self.anomalous_chunks.with_label_values(&[machine]);
+    }
+
+    /// Series that are not there cannot be removed, which is as well.
+    fn remove(&self, shown: &mut Shown, machine: &str) {
+        if let Some(state) = shown.machines.remove(machine) {
+            let _ = self.state.remove_label_values(&[machine, state.as_str()]);
+        }
+        let _ = self.health_index.remove_label_values(&[machine]);
+        let _ = self.score.remove_label_values(&[machine]);
+        let _ = self.chunks.remove_label_values(&[machine]);
+        let _ = self.anomalous_chunks.remove_label_values(&[machine]);
+        let _ = self.drifting.remove_label_values(&[machine]);
+        for chart in DriftChart::ALL {
+            let _ = self.drift_charts.remove_label_values(&[machine, chart.as_str()]);
+        }
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
