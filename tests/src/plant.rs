@@ -104,7 +104,8 @@ impl Plant {
         }
         for number in 0..2 {
             let name = format!("scoring-{number}");
-            let arguments = ["scoring-worker", "--models", &models, "--device", "cpu"];
+            let reload = ["--set", "models.reload_secs=1"];
+            let arguments = [&["scoring-worker", "--models", &models, "--device", "cpu"][..], &reload].concat();
             self.workers.push(Worker::start(&name, &arguments, &brokers, settings, self.folder.path())?);
         }
         for worker in &mut self.workers {

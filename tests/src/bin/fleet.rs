@@ -29,6 +29,9 @@ struct Cli {
     /// Normal clips that each machine is learned from
     #[arg(long, default_value_t = 100)]
     training_clips: u64,
+    /// When the machines are learnt anew from what they have sent since the hall changed, hours from the start; 0: never
+    #[arg(long, value_name = "HOURS", default_value_t = 128.0)]
+    retrain_h: f64,
     /// Writes every score (scores.csv) and every alert (alerts.jsonl) into this folder
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
@@ -58,14 +61,22 @@ fn play(args: &Cli) -> Result<bool> {
     };
     spec.seed = args.seed.unwrap_or(spec.seed);
     spec.days = args.days.unwrap_or(spec.days);
-    let options =
-        RunOptions { partitions: args.partitions, training_clips: args.training_clips, ..RunOptions::default() };
+    let retrain_h = Some(args.retrain_h).filter(|hours| *hours > 0.0 && *hours < 24.0 * spec.days);
+    let options = RunOptions {
+        partitions: args.partitions,
+        training_clips: args.training_clips,
+        retrain_h,
+        ..RunOptions::default()
+    };
     let (truth, outcome) = run(&spec, &options)?;
     if let Some(folder) = &args.out {
         write(&outcome, folder).with_context(|| folder.display().to_string())?;
     }
     let verdict = judge(&truth, &outcome);
     println!("learned {} machines in {:.0} s", truth.machines.len(), outcome.training_took.as_secs_f64());
+    if let Some(retrained) = &outcome.retrained {
+        println!("after {} h, from what was sent since the hall changed: {retrained}", args.retrain_h);
+    }
     println!("{verdict}");
     Ok(verdict.shortcomings.is_empty())
 }

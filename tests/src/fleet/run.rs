@@ -24,11 +24,13 @@ pub struct RunOptions {
     pub training_clips: u64,
     /// Settings of the workers.
     pub settings: Vec<(&'static str, &'static str)>,
+    /// When the machines are learnt anew from what they have sent since the last change of the environment, hours from the start.
+    pub retrain_h: Option<f64>,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { partitions: 2, training_clips: 100, settings: Vec::new() }
+        Self { partitions: 2, training_clips: 100, settings: Vec::new(), retrain_h: None }
     }
 }
 
@@ -62,6 +64,8 @@ pub struct Outcome {
     pub took: Duration,
     /// Learning all machines.
     pub training_took: Duration,
+    /// What `auscult retrain` said in its last line.
+    pub retrained: Option<String>,
 }
 
 /// No more chunks than this are under way at once: brokers keep little of the sound.
@@ -69,7 +73,9 @@ const UNDER_WAY: u64 = 2_000;
 /// So long without a new score, and something is wrong.
 const STANDSTILL: Duration = Duration::from_secs(90);
 /// What brokers keep of sound and of spectrograms, each partition.
-const RETENTION: &str = "retention.bytes=134217728,segment.bytes=33554432";
+const RETENTION: &str = "retention.bytes=268435456,segment.bytes=33554432";
+/// So long after models were written workers have loaded them, looking every second; they serve from the next batch on, and none comes meanwhile.
+const NOTICED: Duration = Duration::from_secs(10);
 
 /// Learns the fleet's machines, then plays its stream through two feature workers and two scoring workers.
 ///
@@ -87,7 +93,8 @@ pub fn run(spec: &FleetSpec, options: &RunOptions) -> Result<(Truth, Outcome)> {
 
     let followed = Followed::start(&plant.cluster.kcat())?;
     let begun = Instant::now();
-    let sent = send(&mut plant, &fleet, &followed)?;
+    let mut retraining = Retraining::of(spec, &fleet, options);
+    let sent = send(&mut plant, &fleet, &followed, &mut retraining)?;
     let waiting = wait_for(&mut plant, &followed, sent);
     let took = begun.elapsed();
     let kcat = plant.cluster.kcat();
@@ -101,7 +108,10 @@ pub fn run(spec: &FleetSpec, options: &RunOptions) -> Result<(Truth, Outcome)> {
     let alerts = alerts.iter().map(|record| serde_json::from_value(record.json()?).context("reading an alert"));
     let alerts = alerts.collect::<Result<_>>()?;
     let scores = followed.take()?;
-    Ok((fleet.truth(), Outcome { scores, alerts, dead_letters, took, training_took }))
+    Ok((
+        fleet.truth(),
+        Outcome { scores, alerts, dead_letters, took, training_took, retrained: retraining.and_then(|due| due.said) },
+    ))
 }
 
 /// As an operator would: normal sound into a folder, and a model for each machine of it.
@@ -117,13 +127,46 @@ fn learn(plant: &Plant, spec: &FleetSpec, clips: u64) -> Result<Duration> {
     Ok(begun.elapsed())
 }
 
-fn send(plant: &mut Plant, fleet: &Fleet, followed: &Followed) -> Result<u64> {
+/// When and from what the machines are learnt anew.
+struct Retraining {
+    since: Timestamp,
+    at: Timestamp,
+    /// What the command said, once it has been done.
+    said: Option<String>,
+}
+
+impl Retraining {
+    fn of(spec: &FleetSpec, fleet: &Fleet, options: &RunOptions) -> Option<Self> {
+        let at_h = options.retrain_h?;
+        let changed_h = spec.environment.iter().map(|change| change.from_h).filter(|from_h| *from_h < at_h);
+        let since = fleet.time(changed_h.fold(0.0, f64::max));
+        Some(Self { since, at: fleet.time(at_h), said: None })
+    }
+
+    /// As an operator would: the command, and the workers take the models over while they run.
+    fn retrain(&mut self, plant: &Plant) -> Result<()> {
+        let (since, before) = (self.since.to_string(), self.at.to_string());
+        let models = plant.models().display().to_string();
+        let arguments = ["retrain", "--since", &since, "--until", &before, "--out", &models, "--clips", "100"];
+        let said = plant.auscult(&arguments)?;
+        std::thread::sleep(NOTICED);
+        self.said = said.lines().last().map(str::to_owned);
+        Ok(())
+    }
+}
+
+fn send(plant: &mut Plant, fleet: &Fleet, followed: &Followed, retraining: &mut Option<Retraining>) -> Result<u64> {
     let config = KafkaConfig { brokers: plant.cluster.bootstrap(), ..KafkaConfig::default() };
     let producer = GatewayProducer::new(&config, "auscult-simulate")?;
     let mut sent = 0;
     fleet.play(|chunk| {
         if sent >= UNDER_WAY {
             wait_for(plant, followed, sent - UNDER_WAY)?;
+        }
+        if let Some(due) = retraining.as_mut().filter(|due| due.said.is_none() && chunk.planned.time >= due.at) {
+            producer.flush(Duration::from_secs(60))?;
+            wait_for(plant, followed, sent)?;
+            due.retrain(plant)?;
         }
         producer.send(&gateway_record(fleet, chunk)?)?;
         sent += 1;

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    alertmanager, bearing, bench, config, control, demo, evaluate, explore, feature_worker, features, lives, run,
-    score, scoring_worker, send, simulate, topics, train, watch,
+    alertmanager, bearing, bench, config, control, demo, evaluate, explore, feature_worker, features, lives, retrain,
+    run, score, scoring_worker, send, simulate, topics, train, watch,
 };
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
@@ -37,6 +37,7 @@ Examples:
   auscult send today/ --machine fan-07 --brokers localhost:9092
   auscult watch --brokers localhost:9092
   auscult control fan-07 acknowledge --by anna --brokers localhost:9092
+  auscult retrain --since 24h --out models/ --brokers localhost:9092   the hall has changed: learn it from what was sent
   auscult simulate --scenario week --brokers localhost:9092   no plant at hand? a hundred machines' week
 
 `auscult COMMAND --help` has every option, with examples. Exit status: 0 done, 1 failed, 2 wrong usage.";
@@ -46,6 +47,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Explore(explore::ExploreArgs),
     Train(train::TrainArgs),
+    Retrain(retrain::RetrainArgs),
     Evaluate(evaluate::EvaluateArgs),
     Score(score::ScoreArgs),
     Features(features::FeaturesArgs),
@@ -74,6 +76,7 @@ impl Cli {
             Command::Demo(args) => demo::run(&args),
             Command::Explore(args) => explore::run(&args),
             Command::Train(args) => train::run(&args),
+            Command::Retrain(args) => retrain::run(&args),
             Command::Evaluate(args) => evaluate::run(&args),
             Command::Score(args) => score::run(&args),
             Command::Features(args) => features::run(&args),

@@ -13,6 +13,7 @@
 //!                    ├─ demo          the live screen, the plain lines and the closing summary
 //!                    ├─ band          a frequency band in words
 //!                    ├─ alertmanager  what stands, told to Prometheus Alertmanager
+//!                    ├─ retrain       what machines have sent, gathered to learn them anew
 //!                    ├─ worker        one worker's process on Kafka: logs, health, topics, signals, runner
 //!                    ├─ pipeline      both workers in this process, on the in-memory log
 //!                    ├─ fused         both stages in one worker
@@ -33,6 +34,7 @@ pub mod picture;
 pub mod pipeline;
 pub mod progress;
 pub mod report;
+pub mod retrain;
 pub mod simulator;
 pub mod table;
 pub mod worker;

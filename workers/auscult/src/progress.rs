@@ -12,3 +12,12 @@ pub fn bar(steps: u64, what: &str) -> ProgressBar {
     bar.set_message(what.to_owned());
     bar
 }
+
+/// A count that goes up to nobody knows where.
+#[must_use]
+pub fn count(what: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:<24} {pos}  {per_sec}").expect("the template is well-formed");
+    let bar = ProgressBar::no_length().with_style(style);
+    bar.set_message(what.to_owned());
+    bar
+}

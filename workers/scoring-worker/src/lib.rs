@@ -28,7 +28,7 @@ mod stage;
 pub use config::{MetricsConfig, ModelsConfig, ScoringWorkerConfig};
 pub use control::read_control;
 pub use device_thread::StartError;
-pub use library::{LibraryError, ModelLibrary};
+pub use library::{LibraryError, ModelLibrary, file_stem};
 pub use machine_series::MachineSeries;
 pub use metrics::ScoringMetrics;
 pub use processor::ScoringProcessor;

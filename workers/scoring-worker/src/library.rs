@@ -231,8 +231,10 @@ fn stem_of(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// A machine's id as a file name without its ending.
-fn file_stem(machine: &MachineId) -> String {
+/// A machine's id as the name of its model file, without the ending: a character that is no letter, digit, `-`, `_` or `.` as `%` and two hexadecimal
+/// digits a byte.
+#[must_use]
+pub fn file_stem(machine: &MachineId) -> String {
     let mut stem = String::new();
     for byte in machine.as_str().bytes() {
         let is_plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');

@@ -276,7 +276,7 @@ pub(super) fn training_clips(
 }
 
 /// Trains, shows every epoch, and stops with the best so far when interrupted.
-fn train_with_progress(
+pub(super) fn train_with_progress(
     clips: &[TrainingClip],
     options: &TrainingOptions,
     interrupted: &AtomicBool,

@@ -81,6 +81,7 @@ pub(super) struct KafkaOnly {
     drift: Value,
     alertmanager: Value,
     environment: Value,
+    metrics: Value,
 }
 
 impl Validate for KafkaOnly {

@@ -134,7 +134,8 @@ impl Fleet {
     }
 
     /// So many hours after the start.
-    fn time(&self, hours: f64) -> Timestamp {
+    #[must_use]
+    pub fn time(&self, hours: f64) -> Timestamp {
         later(self.spec.start, hours * 3600.0)
     }
 

@@ -1,0 +1,234 @@
+//! `auscult retrain`: models anew, from what the machines have sent.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use auscult_detection::{DetectorKind, TrainingOptions};
+use auscult_runtime::config::KafkaConfig;
+use auscult_runtime::kafka::{ReadFrom, TopicReader};
+use auscult_schemas::topics::{ALERTS, FEATURES};
+use auscult_schemas::{Alert, Envelope, FeatureSpec, Features, MachineId, ModelId};
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+
+use super::arguments::SpecArgs;
+use super::train::{detectors, train_with_progress};
+use super::worker_arguments::{ConfigArgs, KafkaOnly};
+use crate::retrain::{Gathered, Sent, Wanted, alarmed};
+use crate::{interrupt, model_file, progress};
+
+/// Learn machines anew from what they have sent: a model each, from the features on audio.features
+///
+/// For surroundings that have changed, or a machine that has been overhauled: thresholds follow such a change by themselves, but a model that has
+/// heard the new sound hears faults in it better. Nothing needs to be recorded: the features of the time asked for are read as far as audio.features
+/// keeps them. Machines that were in alarm in that time are left out, and so are chunks that no sensor heard. A scoring worker takes the models over
+/// from its folder while it runs.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct RetrainArgs {
+    /// The folder of models: MACHINE.safetensors of each machine is written whole, or not at all
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// What was recorded since then: a time, or so long ago, such as 24h
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Timestamp,
+    /// And before then [default: now]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    until: Option<Timestamp>,
+    /// Only machines whose ids begin so, such as works/hall-1/
+    #[arg(long, value_name = "PREFIX", default_value = "")]
+    machines: String,
+    /// Learn each machine from so many of its chunks at most, drawn evenly from that time
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..))]
+    clips: u32,
+    /// Leave out machines with fewer
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(10..))]
+    min_clips: u32,
+    /// Learn machines that were in alarm in that time, too
+    #[arg(long)]
+    even_alarmed: bool,
+    /// What is trained; see `auscult train --help`
+    #[arg(long, value_name = "DETECTOR", default_value = DetectorKind::Fused.name(), value_parser = detectors())]
+    detector: DetectorKind,
+    /// Seed of the draw, of weights and of hold-out
+    #[arg(long, value_name = "N", default_value_t = TrainingOptions::default().seed)]
+    seed: u64,
+    /// Share of normal chunks that may score above the threshold
+    #[arg(long, value_name = "SHARE", default_value_t = TrainingOptions::default().false_alarm_rate)]
+    false_alarm_rate: f64,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    spec: SpecArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  auscult retrain --since 24h --out models/ --brokers localhost:9092
+  auscult retrain --since 2026-01-09T12:00Z --until 2026-01-10T12:00Z --machines works/hall-1/ --out models/
+  auscult retrain --since 12h --machines works/hall-1/fan-07 --even-alarmed --out models/";
+
+/// Longest that the alerts may take to read.
+const READING_ALERTS: Duration = Duration::from_secs(120);
+
+/// A time, or so long ago.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    let ago: Option<SignedDuration> = text.parse().ok();
+    let time = ago.filter(|ago| !ago.is_negative()).and_then(|ago| Timestamp::now().checked_sub(ago).ok());
+    time.ok_or_else(|| "must be a time such as 2026-01-09T12:00Z, or so long ago, such as 24h".to_owned())
+}
+
+/// Reads, learns and writes.
+///
+/// # Errors
+/// When the brokers cannot be reached, or there is no machine to learn.
+pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
+    let until = args.until.unwrap_or_else(Timestamp::now);
+    ensure!(args.since < until, "--since {} is not before --until {until}", args.since);
+    ensure!(args.min_clips <= args.clips, "--min-clips {} are more than --clips {}", args.min_clips, args.clips);
+    let config: KafkaOnly = args.config.load(&[])?;
+    let spec = args.spec.spec(FeatureSpec::default())?;
+    std::fs::create_dir_all(&args.out)
+        .with_context(|| format!("cannot make the folder {}: check its path and permissions", args.out.display()))?;
+    let interrupted = interrupt::listen("ending after this machine (once more to end at once)")?;
+
+    let in_alarm = if args.even_alarmed { BTreeSet::new() } else { read_alarmed(&config.kafka, args.since, until)? };
+    let wanted = Wanted {
+        since: args.since,
+        until,
+        machines: args.machines.clone(),
+        spec: spec.hash(),
+        clips: args.clips as usize,
+        seed: args.seed,
+    };
+    let gathered = gather(&config.kafka, wanted, interrupted)?;
+    let (chunks, others) = (gathered.chunks(), gathered.of_another_spec);
+    let machines = gathered.into_machines();
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{chunks} chunks of {} machines from {} to {until}", machines.len(), args.since)?;
+    if others > 0 {
+        writeln!(
+            out,
+            "left out: {others} chunks whose features follow another spec than {}; see --spec and its like",
+            spec.hash()
+        )?;
+    }
+    let mut learnt = 0;
+    let bar = progress::bar(machines.len() as u64, "machines");
+    for (machine, sent) in &machines {
+        if interrupted.load(Ordering::Relaxed) {
+            bail!("interrupted: {learnt} of {} machines are learnt anew, the others keep their models", machines.len());
+        }
+        if let Some(reason) = args.reason_to_leave_out(machine, sent, &in_alarm) {
+            writeln!(out, "left out: {machine}: {reason}")?;
+        } else {
+            let file = args.learn(machine, sent, &spec, interrupted)?;
+            writeln!(out, "{machine}: {} of {} chunks, wrote {}", sent.clips.len(), sent.heard, file.display())?;
+            learnt += 1;
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    ensure!(
+        learnt > 0,
+        "no machine could be learnt: is the time right (event time, UTC), and does audio.features still keep what was sent then?"
+    );
+    writeln!(out, "{learnt} of {} machines are learnt anew", machines.len())?;
+    Ok(())
+}
+
+impl RetrainArgs {
+    fn reason_to_leave_out(&self, machine: &MachineId, sent: &Sent, alarmed: &BTreeSet<MachineId>) -> Option<String> {
+        if alarmed.contains(machine) {
+            return Some("it was in alarm in that time (--even-alarmed learns it all the same)".to_owned());
+        }
+        let Sent { heard, unheard, .. } = sent;
+        (*heard < u64::from(self.min_clips)).then(|| {
+            format!("{heard} chunks, {unheard} more that no sensor heard; {} are needed (--min-clips)", self.min_clips)
+        })
+    }
+
+    fn learn(
+        &self,
+        machine: &MachineId,
+        sent: &Sent,
+        spec: &FeatureSpec,
+        interrupted: &AtomicBool,
+    ) -> anyhow::Result<PathBuf> {
+        let stem = auscult_scoring_worker::file_stem(machine);
+        let file = self.out.join(format!("{stem}.safetensors"));
+        let options = TrainingOptions {
+            spec: spec.clone(),
+            model_id: ModelId(stem),
+            seed: self.seed,
+            false_alarm_rate: self.false_alarm_rate,
+            ..TrainingOptions::of(self.detector)
+        };
+        let package = train_with_progress(&sent.clips, &options, interrupted)
+            .with_context(|| format!("{machine} cannot be learnt"))?;
+        model_file::write_whole(&file, &package.to_bytes()?)?;
+        Ok(file)
+    }
+}
+
+fn read_alarmed(kafka: &KafkaConfig, since: Timestamp, until: Timestamp) -> anyhow::Result<BTreeSet<MachineId>> {
+    let records = TopicReader::open(kafka, &[ALERTS], ReadFrom::Beginning)?.read_to_end(READING_ALERTS)?;
+    let mut alerts = Vec::new();
+    for record in &records {
+        match serde_json::from_slice::<Alert>(record.value.as_deref().unwrap_or_default()) {
+            Ok(alert) => alerts.push(alert),
+            Err(error) => tracing::warn!(record = %record.coordinates, %error, "is no alert, and is passed over"),
+        }
+    }
+    Ok(alarmed(alerts.iter(), since, until))
+}
+
+/// Reads all features that are kept: a record's own time says when it was written, not when the sound was recorded.
+fn gather(kafka: &KafkaConfig, wanted: Wanted, interrupted: &AtomicBool) -> anyhow::Result<Gathered> {
+    let mut reader = TopicReader::open(kafka, &[FEATURES], ReadFrom::Beginning)?;
+    let mut gathered = Gathered::new(wanted);
+    let bar = progress::count("features read");
+    while !interrupted.load(Ordering::Relaxed) {
+        let Some(record) = reader.next(Duration::from_millis(200))? else {
+            if reader.is_at_end() {
+                bar.finish_and_clear();
+                return Ok(gathered);
+            }
+            continue;
+        };
+        bar.inc(1);
+        // What is no features message has its dead letter from the scoring worker.
+        let key = record.key.as_deref();
+        let envelope =
+            Envelope::read(&record.headers, key, &record.coordinates, record.timestamp_ms, Envelope::FEATURES);
+        let Some(envelope) = envelope.ok().filter(|envelope| !envelope.is_control() && gathered.wants(envelope)) else {
+            continue;
+        };
+        if let Ok(features) = Features::decode(record.value.as_deref().unwrap_or_default()) {
+            gathered.take(&envelope, &features);
+        }
+    }
+    bail!("interrupted while reading; nothing was written")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_time_or_so_long_ago() {
+        assert_eq!(moment("2026-01-09T12:00Z").unwrap(), "2026-01-09T12:00:00Z".parse().unwrap());
+        let day = Timestamp::now().duration_since(moment("24h").unwrap());
+        assert!((day - SignedDuration::from_hours(24)).abs() < SignedDuration::from_secs(60), "{day:?}");
+        for wrong in ["yesterday", "-3h", ""] {
+            assert!(moment(wrong).unwrap_err().contains("2026"), "{wrong}");
+        }
+    }
+}
