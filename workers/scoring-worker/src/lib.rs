@@ -23,6 +23,7 @@ mod processor;
 mod reload;
 mod rosters;
 mod self_test;
+mod site_counters;
 mod stage;
 
 pub use config::{MetricsConfig, ModelsConfig, ScoringWorkerConfig};
@@ -32,4 +33,5 @@ pub use library::{LibraryError, ModelLibrary, file_stem};
 pub use machine_series::MachineSeries;
 pub use metrics::ScoringMetrics;
 pub use processor::ScoringProcessor;
+pub use site_counters::SiteCounters;
 pub use stage::{ScoredChunk, ScoringInput, ScoringStage};

@@ -5,6 +5,7 @@ use auscult_schemas::{AlertKind, ControlAction, DriftChart, MachineState, Qualit
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use crate::machine_series::MachineSeries;
+use crate::site_counters::SiteCounters;
 
 /// Metrics of scoring.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct ScoringMetrics {
     pub forward_chunks: Histogram,
     /// From the time the sound was recorded to its judgement, s.
     pub chunk_age_seconds: Histogram,
+    /// By site, line and kind of machine.
+    pub site_counters: SiteCounters,
     /// Of single machines, while there are few.
     pub machine_series: MachineSeries,
     /// Models that are loaded.
@@ -111,6 +114,7 @@ impl ScoringMetrics {
                 HistogramOpts::new("auscult_chunk_age_seconds", "from the recording of a chunk to its judgement")
                     .buckets(age_buckets),
             )?,
+            site_counters: SiteCounters::register(registry)?,
             machine_series: MachineSeries::register(registry, machine_series_up_to)?,
             models: IntGauge::new("auscult_models", "models that are loaded")?,
             unusable_models: IntGauge::new("auscult_unusable_models", "model files that cannot be used")?,

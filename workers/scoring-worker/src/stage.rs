@@ -407,6 +407,7 @@ impl ScoringStage {
 
     fn count(&self, score: &Score, recorded: Timestamp) {
         self.scoring_metrics.machine_series.scored(score);
+        self.scoring_metrics.site_counters.scored(score);
         for flag in score.sensor_faults.iter().flat_map(|fault| &fault.flags) {
             self.scoring_metrics.sensor_faults.with_label_values(&[flag.as_str()]).inc();
         }

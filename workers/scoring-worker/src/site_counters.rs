@@ -1,0 +1,112 @@
+//! Chunks by where their machines stand and what kind they are: what anomaly rates of a site, a line or a kind of machine are made of, however many
+//! machines there are.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use auscult_schemas::{MachineId, Score};
+use prometheus::{IntCounterVec, Opts, Registry};
+
+/// Places beyond this many are counted as one, so that ids cannot sink a Prometheus.
+const MOST: usize = 256;
+/// What they are called.
+const OTHER: &str = "other";
+
+/// Where a machine stands, and what it is, as its id says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place<'a> {
+    site: &'a str,
+    line: &'a str,
+    kind: &'a str,
+}
+
+impl<'a> Place<'a> {
+    /// `works/hall-1/fan-01`: the site `works`, the line `hall-1` (all that stands between the first and the last `/`), and the kind `fan`, which is the last
+    /// part without its number. What an id does not say is empty.
+    fn of(machine: &'a MachineId) -> Self {
+        let (place, name) = machine.as_str().rsplit_once('/').unwrap_or(("", machine.as_str()));
+        let (site, line) = place.split_once('/').unwrap_or((place, ""));
+        let kind = name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches(['-', '_', '.', ' ']);
+        Self { site, line, kind }
+    }
+}
+
+/// The counters; clones are the same ones.
+#[derive(Debug, Clone)]
+pub struct SiteCounters {
+    chunks: IntCounterVec,
+    anomalous_chunks: IntCounterVec,
+    places: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl SiteCounters {
+    /// Registers them.
+    ///
+    /// # Errors
+    /// When a name is taken.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let labels = &["site", "line", "kind"];
+        let counters = Self {
+            chunks: IntCounterVec::new(
+                Opts::new("auscult_site_chunks_total", "chunks judged, by where the machine stands and what it is"),
+                labels,
+            )?,
+            anomalous_chunks: IntCounterVec::new(
+                Opts::new(
+                    "auscult_site_anomalous_chunks_total",
+                    "chunks judged anomalous, by where the machine stands and what it is",
+                ),
+                labels,
+            )?,
+            places: Arc::default(),
+        };
+        registry.register(Box::new(counters.chunks.clone()))?;
+        registry.register(Box::new(counters.anomalous_chunks.clone()))?;
+        Ok(counters)
+    }
+
+    /// Takes a score; one of a chunk that no sensor heard is none.
+    pub(crate) fn scored(&self, score: &Score) {
+        if score.health_index.is_none() {
+            return;
+        }
+        let Place { site, line, kind } = Place::of(&score.machine);
+        let labels = if self.is_known(&format!("{site}/{line}/{kind}")) { [site, line, kind] } else { [OTHER; 3] };
+        self.chunks.with_label_values(&labels).inc();
+        // A rate needs the 0 before the first.
+        let anomalous = self.anomalous_chunks.with_label_values(&labels);
+        anomalous.inc_by(u64::from(score.anomalous));
+    }
+
+    fn is_known(&self, place: &str) -> bool {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.contains(place) || (places.len() < MOST && places.insert(place.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_s_id_says_where_it_stands_and_what_it_is() {
+        let place = |id: &str| {
+            let machine = MachineId::new(id).unwrap();
+            let Place { site, line, kind } = Place::of(&machine);
+            [site, line, kind].map(str::to_owned)
+        };
+        assert_eq!(place("works/hall-1/fan-01"), ["works", "hall-1", "fan"]);
+        assert_eq!(place("works/north/line 4/slide_rail_12"), ["works", "north/line 4", "slide_rail"]);
+        assert_eq!(place("works/fan-7"), ["works", "", "fan"]);
+        assert_eq!(place("fan-7"), ["", "", "fan"]);
+        assert_eq!(place("4711"), ["", "", ""]);
+    }
+
+    #[test]
+    fn places_beyond_the_bound_are_counted_as_one() {
+        let counters = SiteCounters::register(&Registry::new()).unwrap();
+        let known = (0..10 * MOST).filter(|number| counters.is_known(&format!("site-{number}//fan"))).count();
+        assert_eq!(known, MOST);
+        assert!(counters.is_known("site-0//fan"));
+    }
+}
