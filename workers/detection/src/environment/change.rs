@@ -19,6 +19,8 @@ const JOINING: f64 = 24.0;
 const CONTINUING: f64 = 72.0;
 /// Drift that was found of several machines so many cadences ago is one change: charts take from a few chunks to two windows.
 const DRIFTING: f64 = 100.0;
+/// And of this share of the machines, at the least: charts also find how a hall wanders with the day, of half of its machines and more.
+const DRIFTING_SHARE: f64 = 0.8;
 /// Anomalous chunks that the affected machines have together, at most [`RUN_COUNTED`] of each, at the least. Where chunks are anomalous by chance at
 /// 5 %, this many in half of any number of machines come about once in 10⁷ chunks (the worst is 18 machines).
 const EVIDENCE: u32 = 10;
@@ -123,19 +125,20 @@ impl<'a> Hall<'a> {
         if evidence < EVIDENCE {
             return None;
         }
-        self.together(affected.iter().map(|(machine, _, since)| (*machine, *since)).collect())
+        self.together(affected.iter().map(|(machine, _, since)| (*machine, *since)).collect(), self.needed)
     }
 
-    /// Enough machines of which drift was found at about the same time, though their chunks may pass one by one.
+    /// Nearly all machines of which drift was found at about the same time, though their chunks may pass one by one.
     fn drifting(&self) -> Option<Affected> {
         let drifting = self.machines.iter().filter(|(_, listed)| !listed.is_relearning);
         let drifting = drifting.filter_map(|(machine, listed)| Some((*machine, listed.drift?)));
         let lately = drifting.filter(|(_, (found, _))| self.is_within(*found, DRIFTING));
-        self.together(lately.map(|(machine, (_, since))| (machine, since)).collect())
+        let needed = self.needed.max((DRIFTING_SHARE * self.machines.len() as f64).ceil() as usize);
+        self.together(lately.map(|(machine, (_, since))| (machine, since)).collect(), needed)
     }
 
-    fn together(&self, affected: Vec<(&MachineId, Timestamp)>) -> Option<Affected> {
-        if affected.len() < self.needed {
+    fn together(&self, affected: Vec<(&MachineId, Timestamp)>, needed: usize) -> Option<Affected> {
+        if affected.len() < needed {
             return None;
         }
         let mut onsets: Vec<Timestamp> = affected.iter().map(|(_, since)| *since).collect();
