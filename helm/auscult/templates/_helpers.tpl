@@ -237,3 +237,21 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 {{- end }}
 {{- $ports | uniq | toJson }}
 {{- end }}
+
+{{/* Whom pods may ask: DNS, Kafka, and whatever else is said. */}}
+{{- define "auscult.egress" -}}
+- ports:
+    - {port: 53, protocol: UDP}
+    - {port: 53, protocol: TCP}
+- ports:
+    {{- range include "auscult.kafkaPorts" . | fromJsonArray }}
+    - {port: {{ int . }}, protocol: TCP}
+    {{- end }}
+  {{- with .Values.networkPolicy.kafkaTo }}
+  to:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- with .Values.networkPolicy.extraEgress }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}

@@ -1,6 +1,9 @@
 {{/* What the schema cannot say, since it takes two values to be wrong. Every message says what to do. */}}
 {{- define "auscult.validate" -}}
 {{- $root := . }}
+{{- if not .Values.kafka.brokers }}
+{{- fail "kafka.brokers is empty. Name some of the brokers, as in --set kafka.brokers=kafka-bootstrap.kafka.svc:9092." }}
+{{- end }}
 {{- $partitions := int .Values.topics.partitions }}
 {{- range $component := list "features" "scoring" }}
 {{- $scaling := (index $root.Values $component).autoscaling }}
