@@ -34,7 +34,7 @@ class ControlPlane:
     """Started by `with`; ends with it, whatever happens."""
 
     def __init__(self, programs: pathlib.Path, folder: pathlib.Path):
-        self.programs, self.folder = programs, folder
+        self.programs, self.folder = programs.resolve(), folder
         self.kubeconfig = folder / "kubeconfig"
         self.processes = {}
 
@@ -87,7 +87,7 @@ class ControlPlane:
         self._run("kube-controller-manager", *config, "--secure-port", str(controllers), "--service-account-private-key-file", str(key),
                   "--root-ca-file", str(certificates / "apiserver.crt"))
         self._run("kube-scheduler", *config, "--secure-port", str(scheduler))
-        self._run("kwok", "--kubeconfig", str(self.kubeconfig), "--manage-all-nodes=true")
+        self._run("kwok", "--kubeconfig", str(self.kubeconfig), "--manage-all-nodes=true", "--config", str(self.programs / "stages.yaml"))
         self.wait("the default account", lambda: self.kubectl("get", "serviceaccount", "default", check=False).returncode == 0)
 
     def wait(self, what: str, holds, seconds: float = 90):

@@ -46,3 +46,11 @@ for package in "${packages[@]}"; do
     printf '%s\n' "$from" >"$stamp"
     echo "build.sh: $name took $((SECONDS - began)) s"
 done
+if [[ $1 == control-plane ]]; then
+    # How kwok's nodes and pods go from one state to the next: its own files, as they come with it.
+    stages=$(go list -m -f '{{.Dir}}' sigs.k8s.io/kwok)/kustomize/stage
+    for stage in "$stages"/node/fast/node-*.yaml "$stages"/node/heartbeat/node-*.yaml "$stages"/pod/fast/pod-*.yaml; do
+        echo '---'
+        cat "$stage"
+    done >"$bin/stages.yaml"
+fi
