@@ -34,8 +34,8 @@ class ControlPlane:
     """Started by `with`; ends with it, whatever happens."""
 
     def __init__(self, programs: pathlib.Path, folder: pathlib.Path):
-        self.programs, self.folder = programs.resolve(), folder
-        self.kubeconfig = folder / "kubeconfig"
+        self.programs, self.folder = programs.resolve(), folder.resolve()
+        self.kubeconfig = self.folder / "kubeconfig"
         self.processes = {}
 
     def __enter__(self):
