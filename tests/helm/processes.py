@@ -159,7 +159,7 @@ class Pod:
         if "secretKeyRef" in entry["valueFrom"]:
             reference = entry["valueFrom"]["secretKeyRef"]
             return self.release.secrets[reference["name"]][reference["key"]]
-        if entry["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}:
+        if entry["valueFrom"].get("fieldRef", {}).get("fieldPath") == "metadata.name":
             return self.name
         raise RuntimeError(f"start.py does not know where {entry} comes from")
 

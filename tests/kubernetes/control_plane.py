@@ -56,16 +56,29 @@ class ControlPlane:
                 process.kill()
                 process.wait()
 
-    def _run(self, name: str, *arguments: str):
+    def run(self, name: str, *arguments: str, **environment: str):
+        """A program that is part of it, and ends with it."""
         log = (self.folder / f"{name}.log").open("w")
         self.processes[name] = subprocess.Popen(
-            [self.programs / name, *arguments], stdout=log, stderr=log, cwd=self.folder, start_new_session=True)
+            [self.programs / name, *arguments], stdout=log, stderr=log, cwd=self.folder, start_new_session=True, env=os.environ | environment)
+
+    def certificate(self, name: str):
+        """NAME-ca.crt, and NAME.crt and NAME.key that it has signed, for this address."""
+        def openssl(*arguments):
+            subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=self.folder)
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}-ca", "-days", "2", "-keyout", f"{name}-ca.key",
+                "-out", f"{name}-ca.crt")
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
+        (self.folder / f"{name}.names").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{name}-ca.crt", "-CAkey", f"{name}-ca.key", "-CAcreateserial", "-days", "2",
+                "-extfile", f"{name}.names", "-out", f"{name}.crt")
 
     def _start(self):
         self.folder.mkdir(parents=True)
         etcd, peer, server, controllers, scheduler = free_ports(5)
         key = self.folder / "service-accounts.key"
         subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
+        self.certificate("front-proxy")
         (self.folder / "tokens.csv").write_text(f"{TOKEN},admin,admin,system:masters\n")
         certificates = self.folder / "certificates"
         self.kubeconfig.write_text(json.dumps({
@@ -75,19 +88,24 @@ class ControlPlane:
                                                          "certificate-authority": str(certificates / "apiserver.crt")}}],
             "users": [{"name": "admin", "user": {"token": TOKEN}}],
             "contexts": [{"name": "loopback", "context": {"cluster": "loopback", "user": "admin"}}]}))
-        self._run("etcd", "--data-dir", "etcd", "--listen-client-urls", f"http://127.0.0.1:{etcd}", "--advertise-client-urls",
+        self.run("etcd", "--data-dir", "etcd", "--listen-client-urls", f"http://127.0.0.1:{etcd}", "--advertise-client-urls",
                   f"http://127.0.0.1:{etcd}", "--listen-peer-urls", f"http://127.0.0.1:{peer}", "--initial-advertise-peer-urls",
                   f"http://127.0.0.1:{peer}", "--initial-cluster", f"default=http://127.0.0.1:{peer}", "--unsafe-no-fsync")
-        self._run("kube-apiserver", "--etcd-servers", f"http://127.0.0.1:{etcd}", "--bind-address", "127.0.0.1", "--secure-port", str(server),
+        self.run("kube-apiserver", "--etcd-servers", f"http://127.0.0.1:{etcd}", "--bind-address", "127.0.0.1", "--secure-port", str(server),
                   "--cert-dir", str(certificates), "--service-account-issuer", "https://kubernetes.default.svc",
                   "--service-account-key-file", str(key), "--service-account-signing-key-file", str(key),
-                  "--token-auth-file", "tokens.csv", "--authorization-mode", "RBAC", "--service-cluster-ip-range", "10.0.0.0/24")
+                  "--token-auth-file", "tokens.csv", "--authorization-mode", "RBAC", "--service-cluster-ip-range", "10.0.0.0/24",
+                  # For API servers beside it, such as KEDA's of metrics: they are asked in the name of whoever asked.
+                  "--requestheader-client-ca-file", "front-proxy-ca.crt", "--requestheader-allowed-names", "front-proxy",
+                  "--requestheader-username-headers", "X-Remote-User", "--requestheader-group-headers", "X-Remote-Group",
+                  "--requestheader-extra-headers-prefix", "X-Remote-Extra-", "--proxy-client-cert-file", "front-proxy.crt",
+                  "--proxy-client-key-file", "front-proxy.key")
         self.wait("the API server", lambda: self.kubectl("get", "--raw", "/readyz", check=False).stdout.strip() == "ok")
         config = ["--kubeconfig", str(self.kubeconfig), "--leader-elect=false", "--bind-address", "127.0.0.1"]
-        self._run("kube-controller-manager", *config, "--secure-port", str(controllers), "--service-account-private-key-file", str(key),
-                  "--root-ca-file", str(certificates / "apiserver.crt"))
-        self._run("kube-scheduler", *config, "--secure-port", str(scheduler))
-        self._run("kwok", "--kubeconfig", str(self.kubeconfig), "--manage-all-nodes=true", "--config", str(self.programs / "stages.yaml"))
+        self.run("kube-controller-manager", *config, "--secure-port", str(controllers), "--service-account-private-key-file", str(key),
+                  "--root-ca-file", str(certificates / "apiserver.crt"), "--horizontal-pod-autoscaler-sync-period", "2s")
+        self.run("kube-scheduler", *config, "--secure-port", str(scheduler))
+        self.run("kwok", "--kubeconfig", str(self.kubeconfig), "--manage-all-nodes=true", "--config", str(self.programs / "stages.yaml"))
         self.wait("the default account", lambda: self.kubectl("get", "serviceaccount", "default", check=False).returncode == 0)
 
     def wait(self, what: str, holds, seconds: float = 90):
