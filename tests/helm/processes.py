@@ -67,9 +67,9 @@ sasl.enabled.mechanisms=SCRAM-SHA-512
 listener.name.secured.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 """
         (folder / "server.properties").write_text(properties)
-        libs = run(ROOT / "tests/kafka/fetch.sh").stdout.strip()
+        self.libs = run(ROOT / "tests/kafka/fetch.sh").stdout.strip()
         java = ["java", "-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-                f"-Dlog4j2.configurationFile={ROOT}/tests/kafka/log4j2.properties", "-cp", f"{libs}/*"]
+                f"-Dlog4j2.configurationFile={ROOT}/tests/kafka/log4j2.properties", "-cp", f"{self.libs}/*"]
         run(*java, "kafka.tools.StorageTool", "format", "-t", "YXVzY3VsdC10ZXN0cy0wMQ", "-c", folder / "server.properties",
             "--add-scram", f"SCRAM-SHA-512=[name=auscult,password={PASSWORD}]")
         self.log = (folder / "broker.log").open("w")
@@ -105,6 +105,14 @@ listener.name.secured.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.sec
         out = run("kcat", "-C", "-q", "-e", "-b", f"127.0.0.1:{self.plain}", "-t", topic, "-o", "beginning", "-f", "%k\n",
                   "-X", "isolation.level=read_committed").stdout
         return len(out.splitlines())
+
+    def lag(self, group: str) -> int:
+        """What Kafka's own tool says of a group, over all partitions."""
+        out = run("java", "-XX:TieredStopAtLevel=1", f"-Dlog4j2.configurationFile={ROOT}/tests/kafka/log4j2.properties", "-cp", f"{self.libs}/*",
+                  "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand", "--bootstrap-server", f"127.0.0.1:{self.plain}",
+                  "--describe", "--group", group).stdout
+        # GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG …
+        return sum(int(line.split()[5]) for line in out.splitlines() if line.startswith(group))
 
     def stop(self):
         self.process.terminate()

@@ -14,6 +14,8 @@ import pathlib
 import sys
 import tempfile
 
+import yaml
+
 from processes import ROOT, Kafka, Release, run, wait_for
 
 HELM, CHART, AUSCULT = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
@@ -22,7 +24,24 @@ MACHINES, CHUNKS_EACH = 3, 20
 
 def template(values: str, settings: str) -> str:
     file = CHART / "ci" / f"{values}-values.yaml"
-    return run(HELM, "template", "plant", CHART, "--namespace", "auscult", "--values", file, "--set", settings).stdout
+    return run(HELM, "template", "plant", CHART, "--namespace", "auscult", "--values", file, "--set", settings,
+               "--api-versions", "keda.sh/v1alpha1").stdout
+
+
+def look_at_thresholds(kafka: Kafka, settings: str):
+    """What is left when everything is read must wake nobody, and keep no second worker busy: KEDA compares totals, and divides them."""
+    manifests = yaml.safe_load_all(template("minimal", f"{settings},features.autoscaling.kind=keda,scoring.autoscaling.kind=keda"))
+    for manifest in manifests:
+        if not manifest or manifest["kind"] != "ScaledObject":
+            continue
+        trigger = manifest["spec"]["triggers"][0]["metadata"]
+        group, activation, each = trigger["consumerGroup"], int(trigger["activationLagThreshold"]), int(trigger["lagThreshold"])
+        left = kafka.lag(group)
+        print(f"   {group}: a lag of {left} is left on {trigger['topic']}; above {activation} wakes workers, {each} is one worker's", flush=True)
+        if left > activation or left > each:
+            raise RuntimeError("workers would be kept awake by what no reader commits")
+        if trigger["topic"] == "audio.features" and left == 0:
+            raise RuntimeError("no marker is left behind: either the reading of the lag is wrong, or the thresholds need no allowance any more")
 
 
 def walk_through(kafka: Kafka, release: Release, name: str):
@@ -71,6 +90,7 @@ def main() -> int:
         common = "topics.partitions=4,topics.replication=1"
         plain = Release(folder / "plain", image, models, {}, template("minimal", f"kafka.brokers=127.0.0.1:{kafka.plain},{common}"))
         walk_through(kafka, plain, "minimal")
+        look_at_thresholds(kafka, f"kafka.brokers=127.0.0.1:{kafka.plain},{common}")
         settings = f"kafka.brokers=127.0.0.1:{kafka.secured},{common},features.autoscaling.kind=none,scoring.replicas=1"
         secured = Release(folder / "secured", image, models, kafka.secrets(), template("secured", settings))
         walk_through(kafka, secured, "secured")
