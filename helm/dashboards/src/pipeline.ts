@@ -72,7 +72,7 @@ export const pipeline = assemble(
             title: 'Batches',
             height: 9,
             panels: [
-                [8, heat('Records in a batch', buckets('auscult_batch_records'), { unit: 'short', about: 'Small ones at low load; at the bound (limits.batch_records) where workers do not keep up.' })],
+                [8, heat('Records in a batch', buckets('auscult_batch_records'), { unit: 'short', about: 'Small ones at low load; at the bound (batch.max_records) where workers do not keep up.' })],
                 [8, heat('Chunks in a forward pass', buckets('auscult_forward_chunks'), { unit: 'short', about: 'One pass a model and batch: many models make small passes.' })],
                 [8, chart('Bytes in a batch', [0.5, 0.99].map((q) => ({ expr: `histogram_quantile(${q}, ${buckets('auscult_batch_bytes')})`, legend: `p${q * 100}` })), { unit: 'bytes', about: 'Of input.' })],
             ],
