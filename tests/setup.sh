@@ -10,6 +10,9 @@
 #   prometheus-alertmanager    likewise                                         .work/alertmanager
 #   cargo-deny                 licences, bans, sources of dependencies          .work/cargo-deny
 #   pyarrow, numpy             cross-check the Arrow contract                   .work/venv
+#   pyyaml                     read rules for tests/observe.sh                  .work/venv
+#   typescript, Grafana's SDK  make the dashboards, by npm                      helm/dashboards/node_modules
+#   compose-go                 reads docker-compose.yml, built by Go            .work/compose
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -85,6 +88,19 @@ if ! "$venv/bin/python" -c 'import numpy, pyarrow' 2>/dev/null; then
     "$venv/bin/pip" install --quiet --disable-pip-version-check numpy pyarrow ||
         fail "pip could not install pyarrow and numpy; the lines above say why"
 fi
+if ! "$venv/bin/python" -c 'import yaml' 2>/dev/null; then
+    note "installing pyyaml into .work/venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check pyyaml==6.0.3 ||
+        fail "pip could not install pyyaml; the lines above say why"
+fi
+command -v npm >/dev/null || fail "npm is missing; install Node.js 20 or later"
+parts=$root/helm/dashboards
+if ! [[ $parts/node_modules/.package-lock.json -nt $parts/package-lock.json ]]; then
+    note "fetching what makes the dashboards into helm/dashboards/node_modules"
+    (cd "$parts" && npm ci --no-audit --no-fund --silent) || fail "npm could not fetch Grafana's SDK; the lines above say why"
+fi
+command -v go >/dev/null || fail "go is missing; install Go 1.24 or later"
+"$root/tests/compose/check.sh" >/dev/null
 deny=$work/cargo-deny
 if ! [[ -x $deny/bin/cargo-deny ]]; then
     note "building cargo-deny (two minutes, once)"
