@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Rules, runbooks, dashboards and docker-compose.yml, on paper and on a real run. Run tests/setup.sh once before.
 #
-#   tests/observe.sh            everything, five minutes on two cores
+#   tests/observe.sh            everything, five minutes on two busy cores
 #   tests/observe.sh paper      without Kafka: promtool, unit tests, runbooks, types of dashboards, the compose file
 #   tests/observe.sh run        Kafka, workers, the simulated fleet, Prometheus: every expression asked, none empty, none in error
 set -euo pipefail
