@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Rules, runbooks, dashboards and docker-compose.yml, on paper and on a real run. Run tests/setup.sh once before.
 #
-#   tests/observe.sh            everything, five minutes on two cores
+#   tests/observe.sh            everything, five minutes on two busy cores
 #   tests/observe.sh paper      without Kafka: promtool, unit tests, runbooks, types of dashboards, the compose file
 #   tests/observe.sh run        Kafka, workers, the simulated fleet, Prometheus: every expression asked, none empty, none in error
 set -euo pipefail
@@ -67,6 +67,21 @@ start() {
     "$@" >"$folder/$name.log" 2>&1 &
     started+=($!)
 }
+# composed SERVICE: has `command` be what docker-compose.yml starts of it, with this computer's addresses and folders for those of the containers.
+composed() {
+    local lines environment=() words=() is_word=
+    mapfile -t lines < <("$work/compose/check" -service "$1" docker-compose.yml simulator)
+    ((${#lines[@]} > 1)) || fail "docker-compose.yml has no service $1"
+    local line
+    for line in "${lines[@]}"; do
+        line=${line//kafka:29092/$brokers}
+        line=${line//http:\/\/alertmanager:9093/http://127.0.0.1:$alerts}
+        line=${line//\/models/$folder/models}
+        line=${line//\/sound/$folder/sound}
+        if [[ -n $is_word ]]; then words+=("$line"); elif [[ -z $line ]]; then is_word=yes; else environment+=("$line"); fi
+    done
+    command=(env "${environment[@]}" "$auscult" "${words[@]}")
+}
 # until_true SECONDS WHAT COMMAND…
 until_true() {
     local seconds=$1 what=$2
@@ -96,26 +111,27 @@ print(*[each.getsockname()[1] for each in sockets])')
     local kafka controller feature scoring_0 scoring_1 bridge scraper alerts
     read -r kafka controller feature scoring_0 scoring_1 bridge scraper alerts <<<"$ports"
     local brokers=127.0.0.1:$kafka
+    tests/compose/check.sh >/dev/null
 
     step "Kafka, twelve machines to learn"
     KAFKA_PORT=$kafka KAFKA_CONTROLLER_PORT=$controller start kafka tests/kafka/start.sh --fresh
     until_true 60 Kafka kcat -L -b "$brokers" -m 1
-    "$auscult" topics create --brokers "$brokers" --partitions 4 --replication 1 >"$folder/topics.log"
-    "$auscult" simulate --scenario demo --train "$folder/sound" --training-clips 60
-    "$auscult" train "$folder/sound" --out "$folder/models" >"$folder/train.log"
+    # What docker-compose.yml says is what is started, from here on: only addresses, folders and names are this run's.
+    local command=()
+    composed topics && "${command[@]}" >"$folder/topics.log"
+    composed learn-sound && "${command[@]}"
+    composed learn-models && "${command[@]}" >"$folder/train.log"
 
     step "workers, Alertmanager, the bridge, Prometheus"
-    # As docker-compose.yml starts them.
-    start feature-0 "$auscult" feature-worker --brokers "$brokers" --listen "127.0.0.1:$feature" --instance-id feature-0
-    local worker
-    for worker in 0 1; do
-        local port=scoring_$worker
-        start "scoring-$worker" "$auscult" scoring-worker --brokers "$brokers" --listen "127.0.0.1:${!port}" \
-            --instance-id "scoring-$worker" --models "$folder/models" --device cpu
-    done
+    composed feature-worker
+    start feature-0 "${command[@]}" --listen "127.0.0.1:$feature" --instance-id feature-0
+    composed scoring-worker
+    start scoring-0 "${command[@]}" --listen "127.0.0.1:$scoring_0" --instance-id scoring-0
+    start scoring-1 "${command[@]}" --listen "127.0.0.1:$scoring_1" --instance-id scoring-1
     start alertmanager "$alertmanager" --config.file=docker/alertmanager.yml --storage.path="$folder/alertmanager" \
         --web.listen-address="127.0.0.1:$alerts" --cluster.listen-address=
-    start bridge "$auscult" alertmanager --brokers "$brokers" --url "http://127.0.0.1:$alerts" --listen "127.0.0.1:$bridge"
+    composed bridge
+    start bridge "${command[@]}" --listen "127.0.0.1:$bridge"
     "$python" - "$folder" "$root" "$feature" "$scoring_0" "$scoring_1" "$bridge" "$alerts" <<'CONFIG'
 import json, pathlib, sys
 folder, root, feature, scoring_0, scoring_1, bridge, alerts = sys.argv[1:]
@@ -145,7 +161,10 @@ CONFIG
     begun=$(date +%s)
 
     step "two days of a plant, 6,912 chunks, with poison"
-    "$auscult" simulate --scenario demo --rate 60 --brokers "$brokers" >"$folder/simulate.log" 2>&1 &
+    # Ten times as fast as docker compose shows it, so that two days pass within three minutes; no faster than two cores can follow.
+    export AUSCULT_SPEED=1200
+    composed simulator
+    "${command[@]}" --rate 60 >"$folder/simulate.log" 2>&1 &
     local simulator=$!
     started+=("$simulator")
     local count=0
@@ -164,6 +183,12 @@ CONFIG
     # The last chunks are judged, scraped, and the minute's rules evaluated once more.
     sleep 65
     "$python" tests/observe/evaluate.py "http://127.0.0.1:$scraper" "$begun" plant
+    local name
+    for name in AuscultMachineAlarm AuscultSensorFault; do
+        "$amtool" alert query --alertmanager.url="http://127.0.0.1:$alerts" "alertname=$name" | grep -q "$name" ||
+            fail "$name has not reached Alertmanager"
+    done
+    echo "alarms and sensor faults have reached Alertmanager"
 }
 
 case ${1:-all} in

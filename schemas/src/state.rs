@@ -345,6 +345,13 @@ pub struct LevelMemory {
     /// Sums of squared distances from those means, dB².
     #[serde(serialize_with = "crate::finite::only")]
     pub square_sum_db2: Vec<f64>,
+    /// Sums of squared distances from each window's own means, of the windows that were learnt, dB²: less than the above where levels wander from window
+    /// to window.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "crate::finite::only")]
+    pub within_sum_db2: Vec<f64>,
+    /// Degrees of freedom of those: the windows' chunks less one a window.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub within_freedom: u32,
 }
 
 /// A drift that has been reported.

@@ -2,10 +2,12 @@
 // profiles. With profiles named, their services are taken in.
 //
 //	compose FILE [PROFILE...]
+//	compose -service NAME FILE [PROFILE...]    its environment, a line each, an empty line, its command's words, a line each
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,17 +19,19 @@ import (
 )
 
 func main() {
-	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: compose FILE [PROFILE...]")
+	service := flag.String("service", "", "print this service's environment and command")
+	flag.Parse()
+	if flag.NArg() < 1 {
+		fmt.Fprintln(os.Stderr, "usage: compose [-service NAME] FILE [PROFILE...]")
 		os.Exit(2)
 	}
-	if err := check(os.Args[1], os.Args[2:]); err != nil {
+	if err := check(flag.Arg(0), flag.Args()[1:], *service); err != nil {
 		fmt.Fprintln(os.Stderr, "compose:", err)
 		os.Exit(1)
 	}
 }
 
-func check(file string, profiles []string) error {
+func check(file string, profiles []string, shown string) error {
 	options, err := cli.NewProjectOptions([]string{file},
 		cli.WithWorkingDirectory(filepath.Dir(file)),
 		cli.WithOsEnv, cli.WithEnvFiles(), cli.WithDotEnv,
@@ -39,6 +43,9 @@ func check(file string, profiles []string) error {
 	if err != nil {
 		return err
 	}
+	if shown != "" {
+		return show(project, shown)
+	}
 	var names []string
 	for name, service := range project.Services {
 		names = append(names, name)
@@ -48,6 +55,23 @@ func check(file string, profiles []string) error {
 	}
 	sort.Strings(names)
 	fmt.Printf("%s: %d services: %s\n", filepath.Base(file), len(names), strings.Join(names, ", "))
+	return nil
+}
+
+func show(project *types.Project, name string) error {
+	service, err := project.GetService(name)
+	if err != nil {
+		return err
+	}
+	for key, value := range service.Environment {
+		if value != nil {
+			fmt.Printf("%s=%s\n", key, *value)
+		}
+	}
+	fmt.Println()
+	for _, word := range service.Command {
+		fmt.Println(word)
+	}
 	return nil
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -51,12 +52,17 @@ impl Prometheus {
         std::fs::write(&config_file, config)?;
 
         let address = SocketAddr::from(([127, 0, 0, 1], free_ports(1)?[0]));
-        let mut command = Command::new(binary);
+        let mut command = Command::new(&binary);
         command
             .arg(format!("--config.file={}", config_file.display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
             .arg(format!("--web.listen-address={address}"))
             .arg("--log.level=warn");
+        // Debian's looks for its pages where the package would have been installed.
+        let pages = binary.ancestors().nth(2).map(|usr| usr.join("share/prometheus/web"));
+        if let Some(pages) = pages.filter(|pages| pages.is_dir()) {
+            command.arg(format!("--web.local-assets={}", pages.display()));
+        }
         let mut process = Process::start("prometheus", &mut command, &folder.path().join("output.txt"))?;
         until("Prometheus to be ready", Duration::from_secs(30), || {
             process.ensure_running()?;
@@ -104,6 +110,29 @@ impl Prometheus {
             self.process.ensure_running()?;
             Ok(Some(self.query(expression)?).filter(|series| !series.is_empty()))
         })
+    }
+
+    /// A picture of its own page of graphs, 1440 pixels wide: one graph an expression, of so many minutes up to now. Debian's page needs its scripts, the
+    /// packages `libjs-*` that `prometheus` depends on, in `.work/prometheus/usr/share/javascript`.
+    ///
+    /// # Errors
+    /// When there is no Chromium, or it draws nothing.
+    pub fn picture(&self, expressions: &[&str], minutes: u32, file: &Path) -> Result<()> {
+        let graph = |(number, expression): (usize, &&str)| {
+            format!("g{number}.expr={}&g{number}.tab=0&g{number}.range_input={minutes}m", percent_encoded(expression))
+        };
+        let graphs: Vec<String> = expressions.iter().enumerate().map(graph).collect();
+        let url = format!("http://{}/graph?{}", self.address, graphs.join("&"));
+        let height = 160 + 700 * expressions.len();
+        let status = Command::new("chromium")
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--virtual-time-budget=15000"])
+            .arg(format!("--window-size=1440,{height}"))
+            .arg(format!("--screenshot={}", file.display()))
+            .arg(url)
+            .status()
+            .context("running chromium: apt-get install chromium")?;
+        ensure!(status.success() && file.is_file(), "chromium: {status}");
+        Ok(())
     }
 
     /// Where its own pages are.

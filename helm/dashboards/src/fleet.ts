@@ -72,12 +72,12 @@ export const fleet = assemble(
             ],
         },
         {
-            title: 'Alerts, microphones, environments',
+            title: 'Alerts and microphones',
             height: 9,
             panels: [
                 [8, chart('Alerts an hour', [{ expr: `sum by (kind, state) (increase(auscult_alerts_total{${OF_NAMESPACE}}[1h]))`, legend: '{{kind}}: {{state}}' }], { about: 'Records of audio.alerts: changes, not what stands.' })],
                 [8, chart('Alerts that stand', [{ expr: `sum by (alertname) (auscult_standing_alerts{${OF_NAMESPACE}})`, legend: '{{alertname}}' }], { about: 'As auscult alertmanager has told Alertmanager.' })],
-                [8, chart('Channels left out of scores', [{ expr: `sum by (flag) (rate(auscult_sensor_faults_total{${OF_NAMESPACE}}[$__rate_interval]))`, legend: '{{flag}}' }, { expr: `sum(increase(auscult_environment_changes_total{${OF_NAMESPACE}}[1h]))`, legend: 'changes of an environment an hour' }], { unit: 'cps', about: 'Because their microphones are at fault, by what is wrong with them.' })],
+                [8, chart('Channels left out of scores', [{ expr: `sum by (flag) (rate(auscult_sensor_faults_total{${OF_NAMESPACE}}[$__rate_interval]))`, legend: '{{flag}}' }], { unit: 'cps', about: 'Because their microphones are at fault, by what is wrong with them.' })],
             ],
         },
     ],

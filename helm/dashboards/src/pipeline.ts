@@ -1,6 +1,6 @@
 // What carries the sound: throughput, lag, latency, batches, the device, and the workers themselves.
 
-import { assemble, chart, figure, heat, limits, list, OF_NAMESPACE, VARIABLES } from './parts.js';
+import { assemble, chart, figure, heat, limits, list, OF_NAMESPACE, spans, VARIABLES } from './parts.js';
 
 const OF_JOB = `${OF_NAMESPACE}, job=~"$job"`;
 const rate = (metric: string, labels = OF_JOB) => `rate(${metric}{${labels}}[$__rate_interval])`;
@@ -72,7 +72,7 @@ export const pipeline = assemble(
             title: 'Batches',
             height: 9,
             panels: [
-                [8, heat('Records in a batch', buckets('auscult_batch_records'), { unit: 'short', about: 'Small ones at low load; at the bound (limits.batch_records) where workers do not keep up.' })],
+                [8, heat('Records in a batch', buckets('auscult_batch_records'), { unit: 'short', about: 'Small ones at low load; at the bound (batch.max_records) where workers do not keep up.' })],
                 [8, heat('Chunks in a forward pass', buckets('auscult_forward_chunks'), { unit: 'short', about: 'One pass a model and batch: many models make small passes.' })],
                 [8, chart('Bytes in a batch', [0.5, 0.99].map((q) => ({ expr: `histogram_quantile(${q}, ${buckets('auscult_batch_bytes')})`, legend: `p${q * 100}` })), { unit: 'bytes', about: 'Of input.' })],
             ],
@@ -81,8 +81,8 @@ export const pipeline = assemble(
             title: 'Device',
             height: 8,
             panels: [
-                [8, list('Where it is scored', { expr: `max by (worker, device) (auscult_device_info{${OF_JOB}})` }, { columns: { worker: 'Worker', device: 'Device' }, value: 'In use', about: 'cpu, or the number of the GPU.' })],
-                [8, chart('A forward pass', [{ expr: `histogram_quantile(0.99, sum by (le, worker) (${rate('auscult_stage_seconds_bucket', ofStage('forward'))}))`, legend: 'p99 {{worker}}' }, { expr: perWorker('auscult_device_fallback'), legend: '1: fallen back to the CPU, {{worker}}' }], { unit: 's', about: 'And whether a worker looked for a GPU and found none.' })],
+                [8, list('Where it is scored', { expr: `max by (worker, device) (auscult_device_info{${OF_JOB}}) * on (worker) group_left () max by (worker) (auscult_device_fallback{${OF_JOB}})` }, { columns: { worker: 'Worker', device: 'Device' }, value: 'Fallen back', thresholds: limits(1), about: '1: the worker looked for a GPU, found none and took the CPU.' })],
+                [8, chart('A forward pass, p99', [{ expr: `histogram_quantile(0.99, sum by (le, worker) (${rate('auscult_stage_seconds_bucket', ofStage('forward'))}))`, legend: '{{worker}}' }], { unit: 's', about: 'Of all chunks of a model in a batch.' })],
                 [8, chart('GPU utilisation and memory', [{ expr: `avg by (gpu, Hostname) (DCGM_FI_DEV_GPU_UTIL) / 100`, legend: 'used {{Hostname}} {{gpu}}' }, { expr: `max by (gpu, Hostname) (DCGM_FI_DEV_FB_USED) / (max by (gpu, Hostname) (DCGM_FI_DEV_FB_USED) + max by (gpu, Hostname) (DCGM_FI_DEV_FB_FREE))`, legend: 'memory {{Hostname}} {{gpu}}' }], { unit: 'percentunit', max: 1, about: "From NVIDIA's DCGM exporter, where there is one: all GPUs that this Prometheus knows." })],
             ],
         },
@@ -101,7 +101,7 @@ export const pipeline = assemble(
             panels: [
                 [8, chart('Partitions', [{ expr: perWorker('auscult_assigned_partitions'), legend: '{{worker}}' }], { about: 'A worker without any is one too many: there are no more partitions.' })],
                 [8, chart('Stood still', [{ expr: perWorker('auscult_stalled_seconds'), legend: '{{worker}}' }], { unit: 's', thresholds: limits(60), line: true, about: 'With work to do. Not ready after limits.stall_unready_ms, ended after limits.stall_exit_ms.' })],
-                [8, chart('Held between consumer and commit', [{ expr: perWorker('auscult_buffered_bytes'), legend: '{{worker}}' }, { expr: `max(auscult_paused{${OF_JOB}})`, legend: '1: intake paused' }], { unit: 'bytes', about: 'Intake pauses at the bound.' })],
+                [8, chart('Held between consumer and commit', [{ expr: perWorker('auscult_buffered_bytes'), legend: '{{worker}}' }], { unit: 'bytes', about: 'Intake pauses at limits.max_buffer_bytes.' })],
             ],
         },
         {
@@ -114,12 +114,20 @@ export const pipeline = assemble(
             ],
         },
         {
-            title: 'Models and the bridge to Alertmanager',
+            title: 'Models and intake',
             height: 8,
             panels: [
                 [8, chart('Models', [{ expr: perWorker('auscult_models'), legend: 'loaded {{worker}}' }, { expr: perWorker('auscult_unusable_models'), legend: 'unusable {{worker}}' }], { about: 'Files that cannot be used are named in the log.' })],
                 [8, chart('Changes of models an hour', [{ expr: `sum(increase(auscult_model_reloads_total{${OF_JOB}}[1h]))`, legend: 'came into service' }, { expr: `sum(increase(auscult_model_reload_failures_total{${OF_JOB}}[1h]))`, legend: 'could not be used' }], { about: 'While running.' })],
-                [8, chart('Requests to Alertmanager', [{ expr: `sum by (outcome) (rate(auscult_alertmanager_posts_total{${OF_NAMESPACE}}[$__rate_interval]))`, legend: '{{outcome}}' }, { expr: `time() - max(auscult_alertmanager_last_delivery_timestamp_seconds{${OF_NAMESPACE}} > 0)`, legend: 'seconds since the last delivery' }], { about: 'What stands is posted again each alertmanager.resend_secs.' })],
+                [8, spans('Intake paused', { expr: perWorker('auscult_paused'), legend: '{{worker}}' }, { colour: 'orange', on: 'paused', off: '', about: 'Because too much is held. Short and often at full load; long where commits hang.' })],
+            ],
+        },
+        {
+            title: 'The bridge to Alertmanager',
+            height: 8,
+            panels: [
+                [12, chart('Requests to Alertmanager', [{ expr: `sum by (outcome) (rate(auscult_alertmanager_posts_total{${OF_NAMESPACE}}[$__rate_interval]))`, legend: '{{outcome}}' }], { unit: 'reqps', about: 'What stands is posted again each alertmanager.resend_secs.' })],
+                [12, chart('Since the last delivery', [{ expr: `time() - max(auscult_alertmanager_last_delivery_timestamp_seconds{${OF_NAMESPACE}} > 0)`, legend: 'age' }], { unit: 's', thresholds: limits(300), line: true, about: 'Where nothing has ever stood there is none.' })],
             ],
         },
     ],

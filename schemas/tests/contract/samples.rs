@@ -406,6 +406,8 @@ pub fn scorer_state() -> ScorerState {
                 chunks: 135,
                 mean_db: vec![-55.25, -59.125, -60.5, -62.375, -59.3125],
                 square_sum_db2: vec![130.5, 98.25, 120.0, 77.5, 45.25],
+                within_sum_db2: vec![30.5, 28.25, 20.0, 17.5, 5.25],
+                within_freedom: 34,
             }),
             learnt_flags: vec![0, 3, 0, 0, 0, 0, 0, 0, 0],
             learnt_flags_of: 35,

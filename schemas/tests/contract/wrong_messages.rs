@@ -201,6 +201,7 @@ fn every_number_field_is_guarded_against_null() {
         "threshold",
         "usual_share",
         "value",
+        "within_sum_db2",
     ];
     assert_eq!(numbers, guarded);
 }

@@ -18,5 +18,5 @@ mod run;
 mod verdict;
 
 pub use judge::judge;
-pub use run::{Outcome, RunOptions, ScoreSeen, run};
+pub use run::{Outcome, RunOptions, ScoreSeen, run, run_watched};
 pub use verdict::{EnvironmentReport, FailureVerdict, MicrophoneVerdict, Promise, Shortcoming, Verdict};

@@ -26,11 +26,13 @@ pub struct RunOptions {
     pub settings: Vec<(&'static str, &'static str)>,
     /// When the machines are learnt anew from what they have sent since the last change of the environment, hours from the start.
     pub retrain_h: Option<f64>,
+    /// No more chunks a second are sent than this; otherwise as many as are scored.
+    pub rate_per_s: Option<f64>,
 }
 
 impl Default for RunOptions {
     fn default() -> Self {
-        Self { partitions: 2, training_clips: 100, settings: Vec::new(), retrain_h: None }
+        Self { partitions: 2, training_clips: 100, settings: Vec::new(), retrain_h: None, rate_per_s: None }
     }
 }
 
@@ -82,6 +84,19 @@ const NOTICED: Duration = Duration::from_secs(10);
 /// # Errors
 /// When a part is missing or ends, or scores stop coming.
 pub fn run(spec: &FleetSpec, options: &RunOptions) -> Result<(Truth, Outcome)> {
+    let (truth, outcome, ()) = run_watched(spec, options, |_| Ok(()))?;
+    Ok((truth, outcome))
+}
+
+/// As [`run`], with something that `watch` starts once the workers are there, and that is there to be asked when all is over.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_watched<T>(
+    spec: &FleetSpec,
+    options: &RunOptions,
+    watch: impl FnOnce(&Plant) -> Result<T>,
+) -> Result<(Truth, Outcome, T)> {
     let fleet = Fleet::new(spec.clone())?;
     let mut plant = Plant::with_topics(options.partitions)?;
     for topic in [CHUNKS, FEATURES] {
@@ -91,10 +106,11 @@ pub fn run(spec: &FleetSpec, options: &RunOptions) -> Result<(Truth, Outcome)> {
     let training_took = learn(&plant, spec, options.training_clips)?;
     plant.start_workers(&options.settings)?;
 
+    let watching = watch(&plant)?;
     let followed = Followed::start(&plant.cluster.kcat())?;
     let begun = Instant::now();
     let mut retraining = Retraining::of(spec, &fleet, options);
-    let sent = send(&mut plant, &fleet, &followed, &mut retraining)?;
+    let sent = send(&mut plant, &fleet, &followed, &mut retraining, options.rate_per_s)?;
     let waiting = wait_for(&mut plant, &followed, sent);
     let took = begun.elapsed();
     let kcat = plant.cluster.kcat();
@@ -108,10 +124,9 @@ pub fn run(spec: &FleetSpec, options: &RunOptions) -> Result<(Truth, Outcome)> {
     let alerts = alerts.iter().map(|record| serde_json::from_value(record.json()?).context("reading an alert"));
     let alerts = alerts.collect::<Result<_>>()?;
     let scores = followed.take()?;
-    Ok((
-        fleet.truth(),
-        Outcome { scores, alerts, dead_letters, took, training_took, retrained: retraining.and_then(|due| due.said) },
-    ))
+    let retrained = retraining.and_then(|due| due.said);
+    let outcome = Outcome { scores, alerts, dead_letters, took, training_took, retrained };
+    Ok((fleet.truth(), outcome, watching))
 }
 
 /// As an operator would: normal sound into a folder, and a model for each machine of it.
@@ -155,10 +170,16 @@ impl Retraining {
     }
 }
 
-fn send(plant: &mut Plant, fleet: &Fleet, followed: &Followed, retraining: &mut Option<Retraining>) -> Result<u64> {
+fn send(
+    plant: &mut Plant,
+    fleet: &Fleet,
+    followed: &Followed,
+    retraining: &mut Option<Retraining>,
+    rate_per_s: Option<f64>,
+) -> Result<u64> {
     let config = KafkaConfig { brokers: plant.cluster.bootstrap(), ..KafkaConfig::default() };
     let producer = GatewayProducer::new(&config, "auscult-simulate")?;
-    let mut sent = 0;
+    let (mut sent, begun) = (0, Instant::now());
     fleet.play(|chunk| {
         if sent >= UNDER_WAY {
             wait_for(plant, followed, sent - UNDER_WAY)?;
@@ -167,6 +188,10 @@ fn send(plant: &mut Plant, fleet: &Fleet, followed: &Followed, retraining: &mut 
             producer.flush(Duration::from_secs(60))?;
             wait_for(plant, followed, sent)?;
             due.retrain(plant)?;
+        }
+        if let Some(rate_per_s) = rate_per_s {
+            let due = begun + Duration::from_secs_f64(sent as f64 / rate_per_s);
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
         producer.send(&gateway_record(fleet, chunk)?)?;
         sent += 1;

@@ -23,6 +23,8 @@ pub struct Listed {
     pub deviates_since: Option<Timestamp>,
     /// Anomalous chunks in a row, up to the latest.
     pub run: u32,
+    /// The drift that has been found of it and is not over: when it was found, and since when it is.
+    pub drift: Option<(Timestamp, Timestamp)>,
     /// The change of environment that its threshold follows, or is about to.
     pub adjusted_since: Option<Timestamp>,
     /// Its level is being learnt anew.
@@ -53,6 +55,7 @@ impl Listed {
             maintained_until: state.maintenance.as_ref().map(|asked| asked.until.unwrap_or(Timestamp::MAX)),
             deviates_since,
             run: state.alert.recent.trailing_ones(),
+            drift: state.drift.episode.map(|episode| (episode.found, episode.since)),
             adjusted_since: relearning.or(adjusted),
             is_relearning: relearning.is_some(),
         })

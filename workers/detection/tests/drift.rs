@@ -143,7 +143,7 @@ fn nothing_is_learnt_while_drift_stands() {
 fn a_band_a_level_and_a_quality_rate_are_each_found_by_their_chart() {
     let cases = [
         (Otherwise { band_2_db: 1.0, ..Otherwise::default() }, DriftChart::BandLevel),
-        (Otherwise { all_bands_db: 0.3, ..Otherwise::default() }, DriftChart::InputLevel),
+        (Otherwise { all_bands_db: 1.0, ..Otherwise::default() }, DriftChart::InputLevel),
         (Otherwise { is_short: true, ..Otherwise::default() }, DriftChart::QualityRate),
     ];
     for (otherwise, chart) in cases {

@@ -41,6 +41,32 @@ fn three_machines_that_fail_at_once_are_three_alarms() {
     }
 }
 
+/// A shift of one standard deviation: too small for an alarm, and drift of every machine.
+#[test]
+fn drift_of_every_machine_at_once_is_one_change_of_environment_and_drift_of_one_machine_is_none() {
+    let shift = 0.43;
+    for (machines, drifting, reported) in [(13, 13, 1), (40, 40, 1), (13, 1, 0), (13, 3, 0)] {
+        let mut hall = Hall::new(30 + machines as u64 + drifting as u64, 0.01);
+        let mut found = 0;
+        for round in 0..6 * DAY {
+            let lift = |machine| if round >= 2 * DAY && machine < drifting { (shift, 1.0) } else { (0.0, 1.0) };
+            found += hall.round(machines, round, lift);
+        }
+        let reports = hall.reports();
+        assert_eq!(reports.len(), reported, "{drifting} of {machines}: {reports:?}");
+        for report in reports {
+            let since = report.environment.as_ref().unwrap().since;
+            let off_h = since.duration_since(start() + (2 * DAY * CADENCE_S).seconds()).as_secs_f64() / 3600.0;
+            assert!((-6.0..=6.0).contains(&off_h), "{off_h} h from the shift to `since`");
+        }
+        // Each machine's own chart may find it before half of them have, and no second time.
+        let most = if reported == 1 { machines / 2 + 3 } else { drifting + 4 };
+        assert!(found <= most, "{drifting} of {machines}: {found} drifts found");
+        assert!(found >= drifting.min(machines / 3), "{drifting} of {machines}: {found} drifts found");
+        assert!(hall.entered(MachineState::Alarm).is_empty());
+    }
+}
+
 #[test]
 fn a_step_of_all_machines_is_one_report_and_no_alarm_then_or_in_the_week_after() {
     for (machines, lift, wider) in [(4, 3.0, 1.0), (8, 1.5, 1.5), (13, 3.0, 2.0), (13, 30.0, 8.0), (40, 3.0, 2.0)] {
@@ -116,7 +142,13 @@ fn when_the_environment_is_as_before_so_are_the_thresholds() {
     for round in 0..4 * DAY {
         hall.round(13, round, |_| if (DAY..2 * DAY).contains(&round) { (3.0, 2.0) } else { (0.0, 1.0) });
     }
-    assert_eq!(hall.reports().len(), 1);
+    // What is switched off changes the hall as well: the scores' charts find that.
+    let reports = hall.reports();
+    assert!((1..=2).contains(&reports.len()), "{reports:?}");
+    if let Some(second) = reports.get(1) {
+        let back_h = second.time.duration_since(start() + (2 * DAY * CADENCE_S).seconds()).as_secs_f64() / 3600.0;
+        assert!((0.0..=6.0).contains(&back_h), "{second:?}");
+    }
     assert!(hall.entered(MachineState::Alarm).is_empty());
     assert!(hall.states.values().all(|state| state.adjustment.is_none() && state.relearning.is_none()));
     let last = hall.audits.last().unwrap();

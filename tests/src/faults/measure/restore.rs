@@ -88,7 +88,13 @@ fn state(number: u32, rng: &mut SmallRng) -> Result<ScorerState> {
             square_sum_db2: scores(65),
             ranks: vec![5_000; 49],
             learnt_scores: vec![40; 101],
-            learnt_levels: Some(LevelMemory { chunks: 5_000, mean_db: scores(65), square_sum_db2: scores(65) }),
+            learnt_levels: Some(LevelMemory {
+                chunks: 5_000,
+                mean_db: scores(65),
+                square_sum_db2: scores(65),
+                within_sum_db2: scores(65),
+                within_freedom: 4_900,
+            }),
             learnt_flags_of: 5_000,
             ..DriftMemory::default()
         },

@@ -2,14 +2,21 @@
 //!
 //! What is learnt begins as the training clips' means and spreads, where the model package has them, and grows by each window in which nothing
 //! drifts. So neither is taken for exact, and of normal levels the tests of successive windows are independent of one another.
+//!
+//! Levels may wander by themselves, with the load and the time of day: then chunks of one window are more alike than chunks of many days, and a window's
+//! mean is off by more than its chunks' spread tells. How much more is the variance over all days less that within windows; as much is allowed for as their
+//! ratio may be at the upper end of its confidence interval.
 
 use auscult_schemas::{DriftMemory, LevelMemory};
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{ContinuousCDF, FisherSnedecor, StudentsT};
 
 use super::DriftReference;
 
 /// No level is known better than this: the least standard deviation of a chunk's level that is believed, dB.
 const LEAST_DEVIATION_DB: f64 = 0.02;
+
+/// How rarely levels may wander more than is allowed for, by the chance of what was heard: a share of bands.
+const WANDER_PROBABILITY: f64 = 0.2;
 
 /// What has been learnt before the first chunk.
 pub(super) fn of_training(reference: &DriftReference) -> LevelMemory {
@@ -26,7 +33,13 @@ pub(super) fn to_be_learnt(reference: &DriftReference) -> LevelMemory {
     let bands = &reference.mean_band_levels_db;
     let level = bands.iter().sum::<f64>() / bands.len().max(1) as f64;
     let mean_db: Vec<f64> = bands.iter().copied().chain([level]).collect();
-    LevelMemory { chunks: 0, square_sum_db2: vec![0.0; mean_db.len()], mean_db }
+    LevelMemory {
+        chunks: 0,
+        square_sum_db2: vec![0.0; mean_db.len()],
+        mean_db,
+        within_sum_db2: Vec::new(),
+        within_freedom: 0,
+    }
 }
 
 /// Adds a chunk's band levels to the window.
@@ -59,7 +72,7 @@ fn of_window(window: &DriftMemory, learnt: &LevelMemory) -> LevelMemory {
         .zip(&window.square_sum_db2)
         .map(|((mean, learnt), squares)| (squares - count * (mean - learnt).powi(2)).max(0.0))
         .collect();
-    LevelMemory { chunks: chunks as u32, mean_db, square_sum_db2 }
+    LevelMemory { chunks: chunks as u32, mean_db, square_sum_db2, within_sum_db2: Vec::new(), within_freedom: 0 }
 }
 
 /// How far a window's levels lie from what was learnt.
@@ -91,10 +104,12 @@ pub(super) fn test(window: &DriftMemory, band_probability: f64, level_probabilit
     let heard = of_window(window, learnt);
     let freedom = f64::from(learnt.chunks + heard.chunks - 2);
     let rarity = (1.0 / f64::from(learnt.chunks) + 1.0 / f64::from(heard.chunks)).sqrt();
+    let wander = Wander::of(learnt, &heard);
     let t = |index: usize| {
         let variance = (learnt.square_sum_db2[index] + heard.square_sum_db2[index]) / freedom;
+        let by_chance = variance.max(LEAST_DEVIATION_DB.powi(2)) * rarity.powi(2);
         let shift = heard.mean_db[index] - learnt.mean_db[index];
-        (shift / (variance.sqrt().max(LEAST_DEVIATION_DB) * rarity), shift)
+        (shift / (by_chance + wander.variance_db2(index)).sqrt(), shift)
     };
     let student = StudentsT::new(0.0, 1.0, freedom).expect("two chunks learnt and one heard leave a degree of freedom");
     let limit = |probability: f64| student.inverse_cdf(1.0 - 0.5 * probability);
@@ -110,6 +125,34 @@ pub(super) fn test(window: &DriftMemory, band_probability: f64, level_probabilit
         level_limit: limit(level_probability),
         level_shift_db,
     })
+}
+
+/// How far levels wander by themselves from window to window.
+struct Wander<'a> {
+    learnt: &'a LevelMemory,
+    heard: &'a LevelMemory,
+    /// Of all that was learnt, and within windows.
+    freedoms: (f64, f64),
+    /// So many times as large as it was found may the ratio of the two variances be.
+    margin: f64,
+}
+
+impl<'a> Wander<'a> {
+    fn of(learnt: &'a LevelMemory, heard: &'a LevelMemory) -> Self {
+        let within = learnt.within_freedom + heard.chunks.saturating_sub(1);
+        let freedoms = (f64::from(learnt.chunks.saturating_sub(1)), f64::from(within));
+        let distribution = FisherSnedecor::new(freedoms.1, freedoms.0).ok();
+        let margin = distribution.map_or(1.0, |f| f.inverse_cdf(1.0 - WANDER_PROBABILITY));
+        Self { learnt, heard, freedoms, margin }
+    }
+
+    fn variance_db2(&self, index: usize) -> f64 {
+        let within_sum =
+            self.learnt.within_sum_db2.get(index).copied().unwrap_or(0.0) + self.heard.square_sum_db2[index];
+        let of_all = self.learnt.square_sum_db2[index] / self.freedoms.0;
+        let within = within_sum / self.freedoms.1;
+        (of_all * self.margin - within).max(0.0)
+    }
 }
 
 /// Takes a window into what is learnt (Chan, Golub and LeVeque 1983), until there are `enough` chunks.
@@ -130,5 +173,12 @@ pub(super) fn learn(memory: &mut DriftMemory, enough: u32) {
         (rounded(100.0 * (learnt.mean_db[index] + shift * now / (before + now))) / 100.0, rounded(squares))
     };
     let (mean_db, square_sum_db2) = (0..learnt.mean_db.len()).map(merged).unzip();
-    memory.learnt_levels = Some(LevelMemory { chunks: learnt.chunks + heard.chunks, mean_db, square_sum_db2 });
+    let within = |(index, sum): (usize, &f64)| rounded(learnt.within_sum_db2.get(index).copied().unwrap_or(0.0) + sum);
+    memory.learnt_levels = Some(LevelMemory {
+        chunks: learnt.chunks + heard.chunks,
+        mean_db,
+        square_sum_db2,
+        within_sum_db2: heard.square_sum_db2.iter().enumerate().map(within).collect(),
+        within_freedom: learnt.within_freedom + heard.chunks.saturating_sub(1),
+    });
 }

@@ -39,7 +39,7 @@ struct Shares {
     quality: f64,
 }
 
-const SHARES: Shares = Shares { page: 0.35, ewma: 0.35, ks: 0.10, psi: 0.10, band: 0.15, level: 0.10, quality: 0.05 };
+const SHARES: Shares = Shares { page: 0.41, ewma: 0.41, ks: 0.12, psi: 0.12, band: 0.15, level: 0.10, quality: 0.05 };
 
 /// No test of a window is asked to be wrong more often, however short the wanted run length.
 const MAX_PROBABILITY: f64 = 0.05;

@@ -286,6 +286,7 @@ pub fn relearn(memory: &mut DriftMemory) {
     let learnt_levels = memory.learnt_levels.take().map(|mut learnt| {
         learnt.chunks = 0;
         learnt.square_sum_db2.iter_mut().for_each(|sum| *sum = 0.0);
+        (learnt.within_sum_db2, learnt.within_freedom) = (Vec::new(), 0);
         learnt
     });
     *memory = DriftMemory { learnt_levels, ..DriftMemory::default() };

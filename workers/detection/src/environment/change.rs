@@ -15,8 +15,10 @@ const TOGETHER: f64 = 4.0;
 const GRADUALLY: f64 = 24.0;
 /// A machine that begins to deviate so many cadences after the change still belongs to it.
 const JOINING: f64 = 24.0;
-/// What comes within so many cadences of a change is its continuation and not reported again.
+/// What begins within so many cadences of a change is its continuation and not reported again.
 const CONTINUING: f64 = 72.0;
+/// Drift that was found of several machines so many cadences ago is one change: charts take from a few chunks to two windows.
+const DRIFTING: f64 = 100.0;
 /// Anomalous chunks that the affected machines have together, at most [`RUN_COUNTED`] of each, at the least. Where chunks are anomalous by chance at
 /// 5 %, this many in half of any number of machines come about once in 10⁷ chunks (the worst is 18 machines).
 const EVIDENCE: u32 = 10;
@@ -45,61 +47,120 @@ pub fn environment_of(machine: &MachineId) -> &str {
 #[must_use]
 pub fn detect(roster: &Roster, machine: &MachineId, time: Timestamp, policy: &EnvironmentPolicy) -> Option<Affected> {
     let it = roster.get(machine)?;
-    if policy.min_machines == 0 || it.deviates_since.is_none() || it.is_relearning || it.is_maintained(time) {
+    let has_just_drifted = it.drift.is_some_and(|(found, _)| found == time);
+    let is_of_interest = it.deviates_since.is_some() || has_just_drifted;
+    if policy.min_machines == 0 || !is_of_interest || it.is_relearning || it.is_maintained(time) {
         return None;
     }
-    let environment = environment_of(machine);
-    let neighbours: Vec<(&MachineId, &Listed)> = roster
-        .iter()
-        .filter(|(other, _)| environment_of(other) == environment)
-        .filter(|(_, listed)| is_lately_heard(listed, time))
-        .collect();
-    let cadence_s = median_cadence_s(neighbours.iter().map(|(_, listed)| *listed))?;
-    let within = |since: Timestamp, cadences: f64| time.duration_since(since).as_secs_f64() <= cadences * cadence_s;
-    let needed = |of: usize| (policy.min_machines as usize).max((policy.min_share * of as f64).ceil() as usize);
+    let hall = Hall::of(roster, machine, time, policy)?;
+    if let Some(affected) = hall.deviating().or_else(|| has_just_drifted.then(|| hall.drifting()).flatten()) {
+        return Some(affected);
+    }
+    hall.straggler(machine, it, has_just_drifted)
+}
 
-    // The latest change of which half of the machines bear the mark.
-    let mut marks: Vec<Timestamp> = neighbours.iter().filter_map(|(_, listed)| listed.adjusted_since).collect();
-    marks.sort_unstable();
-    let counts = |mark: &Timestamp| marks.iter().filter(|other| *other == mark).count() >= needed(neighbours.len());
-    let latest = marks.iter().rev().copied().find(counts);
+/// The machines of one environment at a moment.
+struct Hall<'a> {
+    environment: &'a str,
+    time: Timestamp,
+    /// Those that were lately heard.
+    machines: Vec<(&'a MachineId, &'a Listed)>,
+    cadence_s: f64,
+    /// How many must change together.
+    needed: usize,
+}
 
-    let affected: Vec<(&MachineId, &Listed, Timestamp)> = neighbours
-        .iter()
-        .filter(|(_, listed)| !listed.is_relearning)
-        .filter_map(|(machine, listed)| Some((*machine, *listed, listed.deviates_since?)))
-        .filter(|(_, listed, since)| within(*since, TOGETHER) || (listed.run >= 2 && within(*since, GRADUALLY)))
-        .collect();
-    let evidence: u32 = affected.iter().map(|(_, listed, _)| listed.run.min(RUN_COUNTED)).sum();
-    let counted =
-        |change: EnvironmentChange, is_new: bool, machines: Vec<MachineId>| Affected { change, is_new, machines };
-    if affected.len() >= needed(neighbours.len()) && evidence >= EVIDENCE {
-        let mut onsets: Vec<Timestamp> = affected.iter().map(|(.., since)| *since).collect();
-        onsets.sort_unstable();
-        let continued = latest.filter(|mark| within(*mark, CONTINUING));
-        let change = EnvironmentChange {
-            environment: environment.to_owned(),
-            machines_affected: affected.len() as u32,
-            machines_heard: neighbours.len() as u32,
-            since: continued.unwrap_or(onsets[onsets.len() / 2]),
-        };
-        let machines = affected.iter().map(|(machine, ..)| (*machine).clone()).collect();
-        return Some(counted(change, continued.is_none(), machines));
+impl<'a> Hall<'a> {
+    fn of(roster: &'a Roster, machine: &'a MachineId, time: Timestamp, policy: &EnvironmentPolicy) -> Option<Self> {
+        let environment = environment_of(machine);
+        let machines: Vec<(&MachineId, &Listed)> = roster
+            .iter()
+            .filter(|(other, _)| environment_of(other) == environment)
+            .filter(|(_, listed)| is_lately_heard(listed, time))
+            .collect();
+        let cadence_s = median_cadence_s(machines.iter().map(|(_, listed)| *listed))?;
+        let share = (policy.min_share * machines.len() as f64).ceil() as usize;
+        let needed = share.max(policy.min_machines as usize);
+        Some(Self { environment, time, machines, cadence_s, needed })
     }
 
-    // A straggler: the others have changed already.
-    let mark = latest.filter(|mark| within(*mark, JOINING) && it.adjusted_since != Some(*mark))?;
-    let begun = it.deviates_since?;
-    let belongs = begun.duration_since(mark).as_secs_f64() >= -TOGETHER * cadence_s;
-    (belongs && it.run >= 2).then(|| {
-        let change = EnvironmentChange {
-            environment: environment.to_owned(),
-            machines_affected: marks.iter().filter(|other| **other == mark).count() as u32 + 1,
-            machines_heard: neighbours.len() as u32,
-            since: mark,
-        };
-        counted(change, false, vec![machine.clone()])
-    })
+    fn is_within(&self, since: Timestamp, cadences: f64) -> bool {
+        self.time.duration_since(since).as_secs_f64() <= cadences * self.cadence_s
+    }
+
+    fn marked(&self, mark: Timestamp) -> usize {
+        self.machines.iter().filter(|(_, listed)| listed.adjusted_since == Some(mark)).count()
+    }
+
+    /// The latest change of which as many machines as are needed bear the mark.
+    fn latest(&self) -> Option<Timestamp> {
+        let mut marks: Vec<Timestamp> = self.machines.iter().filter_map(|(_, listed)| listed.adjusted_since).collect();
+        marks.sort_unstable();
+        marks.iter().rev().copied().find(|mark| self.marked(*mark) >= self.needed)
+    }
+
+    fn change(&self, machines_affected: usize, since: Timestamp) -> EnvironmentChange {
+        EnvironmentChange {
+            environment: self.environment.to_owned(),
+            machines_affected: machines_affected as u32,
+            machines_heard: self.machines.len() as u32,
+            since,
+        }
+    }
+
+    /// Enough machines whose chunks are anomalous since about the same time.
+    fn deviating(&self) -> Option<Affected> {
+        let affected: Vec<(&MachineId, &Listed, Timestamp)> = self
+            .machines
+            .iter()
+            .filter(|(_, listed)| !listed.is_relearning)
+            .filter_map(|(machine, listed)| Some((*machine, *listed, listed.deviates_since?)))
+            .filter(|(_, listed, since)| {
+                self.is_within(*since, TOGETHER) || (listed.run >= 2 && self.is_within(*since, GRADUALLY))
+            })
+            .collect();
+        let evidence: u32 = affected.iter().map(|(_, listed, _)| listed.run.min(RUN_COUNTED)).sum();
+        if evidence < EVIDENCE {
+            return None;
+        }
+        self.together(affected.iter().map(|(machine, _, since)| (*machine, *since)).collect())
+    }
+
+    /// Enough machines of which drift was found at about the same time, though their chunks may pass one by one.
+    fn drifting(&self) -> Option<Affected> {
+        let drifting = self.machines.iter().filter(|(_, listed)| !listed.is_relearning);
+        let drifting = drifting.filter_map(|(machine, listed)| Some((*machine, listed.drift?)));
+        let lately = drifting.filter(|(_, (found, _))| self.is_within(*found, DRIFTING));
+        self.together(lately.map(|(machine, (_, since))| (machine, since)).collect())
+    }
+
+    fn together(&self, affected: Vec<(&MachineId, Timestamp)>) -> Option<Affected> {
+        if affected.len() < self.needed {
+            return None;
+        }
+        let mut onsets: Vec<Timestamp> = affected.iter().map(|(_, since)| *since).collect();
+        onsets.sort_unstable();
+        let begun = onsets[onsets.len() / 2];
+        let goes_on = |mark: &Timestamp| begun.duration_since(*mark).as_secs_f64() <= CONTINUING * self.cadence_s;
+        let continued = self.latest().filter(goes_on);
+        let since = continued.unwrap_or(begun);
+        let machines = affected.iter().map(|(machine, _)| (*machine).clone()).collect();
+        Some(Affected { change: self.change(affected.len(), since), is_new: continued.is_none(), machines })
+    }
+
+    /// A machine of an environment that has changed already.
+    fn straggler(&self, machine: &MachineId, it: &Listed, has_just_drifted: bool) -> Option<Affected> {
+        let mark = self.latest().filter(|mark| it.adjusted_since != Some(*mark))?;
+        let belongs = |begun: Timestamp| begun.duration_since(mark).as_secs_f64() >= -TOGETHER * self.cadence_s;
+        let deviates = self.is_within(mark, JOINING) && it.run >= 2 && it.deviates_since.is_some_and(belongs);
+        // Since when it drifts is an estimate, and no better than its charts.
+        let drifts = has_just_drifted && self.is_within(mark, DRIFTING);
+        (deviates || drifts).then(|| Affected {
+            change: self.change(self.marked(mark) + 1, mark),
+            is_new: false,
+            machines: vec![machine.clone()],
+        })
+    }
 }
 
 /// Whether a machine counts among those of which half must have changed.

@@ -13,6 +13,10 @@ pub(crate) const BY: &str = "environment";
 /// The spread of three dozen scores is known to about 15 %, as likely too narrow as too wide, and too narrow costs false alarms: it is taken as so many
 /// times as wide.
 const WIDER: f64 = 1.3;
+/// What has been learnt is the calibration again where its median is within this share of the calibration's spread (half a standard deviation of normal
+/// scores), and its own spread is no more than this many times as wide: that is what three dozen scores of the calibration itself may come to.
+const UNMOVED: f64 = 0.2;
+const STEADY: f64 = 1.2;
 /// An adjusted machine whose latest scores, this many, are nearer to the old median than to the new one is back where it was.
 const BACK_AFTER: usize = 12;
 
@@ -35,6 +39,11 @@ pub fn learn(state: &mut ScorerState, score: f64, calibration: &Calibration) -> 
             return None;
         }
         let (offset, factor) = moved(relearning.scores, calibration);
+        if offset.abs() <= UNMOVED * spread(&calibration.scores) && factor <= WIDER * STEADY {
+            state.adjustment = None;
+            begin_anew(state);
+            return Some(AuditAction::AdjustThreshold { offset: 0.0, factor: 1.0 });
+        }
         state.adjustment = Some(ThresholdAdjustment { offset, factor, by: BY.to_owned(), since: relearning.since });
         begin_anew(state);
         return Some(AuditAction::AdjustThreshold { offset, factor });

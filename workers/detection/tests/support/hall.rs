@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use auscult_detection::{Heard, Judgement, Manifest, Roster, WatchPolicy, Watched, watch_chunk};
-use auscult_schemas::{Alert, AlertKind, Audit, ChunkId, MachineId, MachineState, ModelId, ModelRef, ScorerState};
+use auscult_schemas::{
+    Alert, AlertKind, Audit, ChunkId, DriftChange, MachineId, MachineState, ModelId, ModelRef, ScorerState,
+};
 use jiff::{Timestamp, ToSpan};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -108,14 +110,17 @@ impl Hall {
         watched
     }
 
-    /// One chunk of each of so many machines, in the round of this number; `lift` gives a machine's lift and spread.
-    pub fn round(&mut self, machines: usize, round: i64, mut lift: impl FnMut(usize) -> (f64, f64)) {
+    /// One chunk of each of so many machines, in the round of this number; `lift` gives a machine's lift and spread. How many are found to drift.
+    pub fn round(&mut self, machines: usize, round: i64, mut lift: impl FnMut(usize) -> (f64, f64)) -> usize {
+        let mut found = 0;
         for machine in 0..machines {
             let time = start() + (round * CADENCE_S + machine as i64 * 3 + self.jitter(2)).seconds();
             let (lift, wider) = lift(machine);
             let score = self.score(lift, wider);
-            self.hear(&name(machine), time, score);
+            let drift = self.hear(&name(machine), time, score).observation.drift;
+            found += usize::from(drift.is_some_and(|drift| drift.change == Some(DriftChange::Began)));
         }
+        found
     }
 
     /// A worker that knows no more than the states takes over.
