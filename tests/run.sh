@@ -62,6 +62,9 @@ tests/faults.sh mutations
 step "cross-checks"
 .work/venv/bin/python schemas/tests/cross-check/read_features.py
 
+step "rules, runbooks, dashboards, compose: on paper"
+tests/observe.sh paper
+
 step "what the test runner said"
 grep -E '^test result' "$log"
 awk '/^test result/ { passed += $4; failed += $6; ignored += $8 }
