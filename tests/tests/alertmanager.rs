@@ -229,7 +229,8 @@ fn who_has_acknowledged_or_muted_is_told_no_more_until_it_ends() -> Result<()> {
         let action = if action == "mute" { json!({"mute": {}}) } else { json!(action) };
         json!({
             "id": format!("{machine}/{action}"), "machine": machine, "time": Timestamp::now().to_string(), "by": "eva",
-            "action": {"control": action}, "before": judging(!muted), "after": judging(muted)
+            "action": {"control": action}, "before": judging(!muted), "after": judging(muted),
+            "model": {"id": "m", "version": "v"}
         })
     };
     let muted = audit("fan-2", "mute", true);
