@@ -102,6 +102,9 @@ pub struct DeadLetter {
     pub time: Timestamp,
     /// The value was too large to be copied; it is still at `source` for as long as the topic keeps it.
     pub value_omitted: bool,
+    /// The trace that the record belongs to, 32 hexadecimal digits, as the worker's log names it; `None` in dead letters of earlier builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<String>,
 }
 
 const CODE: &str = "auscult_dead_letter_code";
@@ -112,6 +115,7 @@ const OFFSET: &str = "auscult_dead_letter_offset";
 const WORKER: &str = "auscult_dead_letter_worker";
 const TIME: &str = "auscult_dead_letter_time";
 const OMITTED: &str = "auscult_dead_letter_value_omitted";
+const TRACE: &str = "auscult_dead_letter_trace_id";
 
 impl DeadLetter {
     /// Adds this dead letter's headers to the record's own.
@@ -124,6 +128,9 @@ impl DeadLetter {
         headers.push(WORKER, self.worker.clone());
         headers.push(TIME, self.time.to_string());
         headers.push(OMITTED, self.value_omitted.to_string());
+        if let Some(trace_id) = &self.trace_id {
+            headers.push(TRACE, trace_id.clone());
+        }
     }
 
     /// Reads a dead letter's headers back.
@@ -146,6 +153,7 @@ impl DeadLetter {
             worker: text(headers, WORKER)?.to_owned(),
             time: parsed(headers, TIME)?,
             value_omitted: parsed(headers, OMITTED)?,
+            trace_id: headers.text(TRACE)?.map(str::to_owned),
         })
     }
 }

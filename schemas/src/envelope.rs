@@ -32,6 +32,12 @@ impl Headers {
         }
     }
 
+    /// Puts a header in the place of all of its name.
+    pub fn set(&mut self, name: &str, value: impl Into<Bytes>) {
+        self.0.retain(|(key, _)| key != name);
+        self.push(name, value);
+    }
+
     /// Appends a header.
     pub fn push(&mut self, name: impl Into<String>, value: impl Into<Bytes>) {
         self.0.push((name.into(), value.into()));

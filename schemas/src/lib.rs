@@ -33,6 +33,7 @@ mod model;
 mod score;
 mod state;
 pub mod topics;
+mod trace_context;
 
 pub use alert::{Alert, AlertKind, Classification, EnvironmentChange};
 pub use audit::{Audit, AuditAction, Judging};
@@ -52,3 +53,4 @@ pub use state::{
     AlertMemory, BandMemory, ChartMemory, DeviationMemory, DriftEpisode, DriftMemory, LevelMemory, MachineState,
     Relearning, ScorerState, SensorMemory, Standing, ThresholdAdjustment, ThresholdEdit,
 };
+pub use trace_context::TraceContext;

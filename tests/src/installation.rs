@@ -36,8 +36,12 @@ pub(crate) fn program(name: &str) -> Result<PathBuf> {
     let unpacked =
         ["prometheus", "alertmanager"].map(|package| repository().join(".work").join(package).join("usr/bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found =
-        std::env::split_paths(&path).chain(unpacked).map(|folder| folder.join(name)).find(|file| file.is_file());
+    let built = repository().join(".work/collector");
+    let found = std::env::split_paths(&path)
+        .chain(unpacked)
+        .chain([built])
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file());
     found.with_context(|| format!("{name} is not installed: {SETUP}"))
 }
 

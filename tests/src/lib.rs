@@ -7,6 +7,7 @@
 //!   Kcat           a Kafka client that knows nothing of Auscult     produce, consume what is committed
 //!   Prometheus     Debian's, scraping the workers                   a PromQL query
 //!   Alertmanager   Debian's, told by the bridge                    what stands, whom it has told of what
+//!   Collector      OpenTelemetry's, told by the workers             the spans that came
 //!   Plant          the three of them together, with topics and models
 //!   Journey        what came out: once a chunk, in order, how fast
 //!   SecuredCluster one broker with TLS, SASL and access control lists
@@ -20,6 +21,7 @@
 //! `tests/setup.sh` gets what these need; a fixture that misses something says so.
 
 mod alertmanager;
+mod collector;
 pub mod faults;
 pub mod fleet;
 mod http;
@@ -34,6 +36,7 @@ mod plant;
 mod ports;
 mod process;
 mod prometheus;
+mod recordings;
 mod secured_cluster;
 mod tcp_proxy;
 pub mod verifier;
@@ -41,6 +44,7 @@ mod wait;
 mod worker;
 
 pub use alertmanager::{Alertmanager, AlertmanagerAlert};
+pub use collector::{Collector, Span};
 pub use http::get;
 pub use installation::{auscult_binary, repository};
 pub use journey::{Journey, quantile};
@@ -51,6 +55,7 @@ pub use plant::{Plant, run_auscult};
 pub use ports::free_ports;
 pub use process::Process;
 pub use prometheus::{Prometheus, PrometheusSample};
+pub use recordings::simulate;
 pub use secured_cluster::SecuredCluster;
 pub use tcp_proxy::TcpProxy;
 pub use wait::until;

@@ -6,27 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use auscult::simulator::{Condition, Fault, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
+use auscult::simulator::{Fault, MachineKind};
 use auscult_schemas::topics::{ALERTS, AUDIT, CHUNKS, SCORER_STATE, SCORES};
-use auscult_tests::{Journey, Plant, Prometheus, quantile};
+use auscult_tests::{Journey, Plant, Prometheus, quantile, simulate};
 
 const PARTITIONS: u32 = 4;
-
-/// Writes a data folder of a simulated machine: normal chunks to train with, then a stream of `chunks` with a fault from half on.
-fn simulate(folder: &Path, kind: MachineKind, id: &str, fault: Fault, chunks: u64) -> Result<PathBuf> {
-    let machine = Machine::new(kind, id, 11);
-    let data = folder.join(id);
-    for (part, numbers) in [("train/normal", 0..24), ("stream", 1_000..1_000 + chunks)] {
-        std::fs::create_dir_all(data.join(part))?;
-        for number in numbers {
-            let is_faulty = number >= 1_000 + chunks / 2;
-            let condition = if is_faulty { Condition::faulty(fault, 1.0) } else { Condition::NORMAL };
-            let wav = wav_bytes(&machine.chunk(number, condition), SAMPLE_RATE_HZ);
-            std::fs::write(data.join(part).join(format!("{number:05}.wav")), wav)?;
-        }
-    }
-    Ok(data)
-}
 
 fn train(plant: &Plant, data: &Path, machine: &str) -> Result<()> {
     let model = plant.model_file(machine);

@@ -251,7 +251,24 @@ app.kubernetes.io/managed-by: {{ .root.Release.Service }}
   to:
     {{- toYaml . | nindent 4 }}
   {{- end }}
+{{- range include "auscult.collectorPorts" . | fromJsonArray }}
+- ports:
+    - {port: {{ int . }}, protocol: TCP}
+{{- end }}
 {{- with .Values.networkPolicy.extraEgress }}
 {{ toYaml . }}
 {{- end }}
+{{- end }}
+
+{{/* Ports that spans go to, where a worker's configuration says that they go anywhere. */}}
+{{- define "auscult.collectorPorts" -}}
+{{- $ports := list }}
+{{- range list .Values.config .Values.features.config .Values.scoring.config }}
+{{- $endpoint := dig "traces" "otlp_endpoint" "" (default dict .) }}
+{{- with $endpoint }}
+{{- $port := regexFind ":[0-9]+(/|$)" . | trimPrefix ":" | trimSuffix "/" | default "80" }}
+{{- $ports = append $ports (int $port) }}
+{{- end }}
+{{- end }}
+{{- $ports | uniq | toJson }}
 {{- end }}

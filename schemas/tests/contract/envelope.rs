@@ -177,10 +177,11 @@ proptest! {
         worker in any::<String>(),
         millisecond in 0_i64..4_102_444_800_000,
         value_omitted: bool,
+        trace_id in prop::option::of("[0-9a-f]{32}"),
     ) {
         let source = RecordCoordinates { topic: topics::FEATURES.to_owned(), partition, offset };
         let time = Timestamp::from_millisecond(millisecond).unwrap();
-        let dead_letter = DeadLetter { code, detail, source, worker, time, value_omitted };
+        let dead_letter = DeadLetter { code, detail, source, worker, time, value_omitted, trace_id };
         let mut headers = Headers::default();
         dead_letter.append_to(&mut headers);
         prop_assert_eq!(DeadLetter::read(&headers).unwrap(), dead_letter);

@@ -37,8 +37,10 @@ struct EventHeaders {
     /// Media type of the value.
     #[serde(rename = "content-type")]
     content_type: Option<String>,
-    /// W3C trace context.
+    /// W3C trace context: which trace the event belongs to.
     traceparent: Option<String>,
+    /// W3C trace context: what tracing systems add of their own; carried on untouched.
+    tracestate: Option<String>,
 }
 
 /// What is added to a record's own headers when it becomes a dead letter. Values are UTF-8 text.
@@ -65,6 +67,9 @@ struct DeadLetterHeaders {
     /// `true`: the value was too large to be copied; it is still at its source for as long as that topic keeps it.
     #[schemars(extend("enum" = ["true", "false"]))]
     auscult_dead_letter_value_omitted: String,
+    /// The trace that the record belongs to, as logs name it.
+    #[schemars(extend("pattern" = "^[0-9a-f]{32}$"))]
+    auscult_dead_letter_trace_id: Option<String>,
 }
 
 /// Every schema file: its name below `json/` and its content.

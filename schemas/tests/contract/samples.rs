@@ -485,5 +485,6 @@ pub fn dead_letter() -> DeadLetter {
         worker: "feature-worker-0".to_owned(),
         time: "2026-03-14T06:05:05Z".parse().unwrap(),
         value_omitted: false,
+        trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".to_owned()),
     }
 }

@@ -137,7 +137,7 @@ fn parse(topic: &str, mut raw: &[u8]) -> Result<Vec<TopicRecord>> {
 
 /// `name=value,name=value`, in which a value may hold commas: a header begins where one of our names does.
 fn parse_headers(text: &str) -> Headers {
-    const NAMES: [&str; 4] = ["ce_", "auscult_", "content-type=", "traceparent="];
+    const NAMES: [&str; 5] = ["ce_", "auscult_", "content-type=", "traceparent=", "tracestate="];
     let mut headers: Vec<(String, String)> = Vec::new();
     for part in text.split(',').filter(|_| !text.is_empty()) {
         let begins = NAMES.iter().any(|name| part.starts_with(name));

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    alertmanager, bearing, bench, config, control, demo, evaluate, explore, feature_worker, features, lives, retrain,
-    run, score, scoring_worker, send, simulate, topics, train, watch,
+    alertmanager, bearing, bench, config, control, demo, evaluate, explore, feature_worker, features, lives, log_level,
+    retrain, run, score, scoring_worker, send, simulate, topics, train, watch,
 };
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
@@ -37,6 +37,7 @@ Examples:
   auscult send today/ --machine fan-07 --brokers localhost:9092
   auscult watch --brokers localhost:9092
   auscult control fan-07 acknowledge --by anna --brokers localhost:9092
+  auscult log-level debug                             have a running worker say more
   auscult retrain --since 24h --out models/ --brokers localhost:9092   the hall has changed: learn it from what was sent
   auscult simulate --scenario week --brokers localhost:9092   no plant at hand? a hundred machines' week
 
@@ -63,6 +64,7 @@ enum Command {
     Watch(watch::WatchArgs),
     Alertmanager(alertmanager::AlertmanagerArgs),
     Control(control::ControlArgs),
+    LogLevel(log_level::LogLevelArgs),
     Config(config::ConfigCommandArgs),
 }
 
@@ -92,6 +94,7 @@ impl Cli {
             Command::Watch(args) => watch::run(&args),
             Command::Alertmanager(args) => alertmanager::run(&args),
             Command::Control(args) => control::run(&args),
+            Command::LogLevel(args) => log_level::run(&args),
             Command::Config(args) => config::run(&args),
         }
     }

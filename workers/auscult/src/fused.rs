@@ -2,7 +2,9 @@
 
 use auscult_detection::{AlertPolicy, DeviceChoice, DriftPolicy, EnvironmentPolicy};
 use auscult_feature_worker::{Extracted, FeatureStage};
-use auscult_runtime::config::{BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, Validate};
+use auscult_runtime::config::{
+    BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, TracesConfig, Validate,
+};
 use auscult_runtime::processor::{Memory, Output, Processor, Rejection};
 use auscult_runtime::record::Record;
 use auscult_schemas::{FeatureSpec, ScorerState};
@@ -27,6 +29,8 @@ pub struct FusedConfig {
     pub http: HttpConfig,
     /// Logs.
     pub log: LogConfig,
+    /// Traces.
+    pub traces: TracesConfig,
     /// How sound becomes numbers. Must be the spec that the models were trained on.
     pub features: FeatureSpec,
     /// Threads that compute features. Default: 0, as many as there are processors.
@@ -55,6 +59,7 @@ impl FusedConfig {
             limits: self.limits.clone(),
             http: self.http.clone(),
             log: self.log.clone(),
+            traces: self.traces.clone(),
             models: self.models.clone(),
             device: self.device,
             alert: self.alert,
@@ -106,5 +111,9 @@ impl Processor for FusedProcessor {
             inputs.collect()
         };
         self.scoring.score(records, read, memory)
+    }
+
+    fn states_changed(&mut self, memory: &Memory<'_, ScorerState>) {
+        self.scoring.states_changed(memory);
     }
 }

@@ -14,6 +14,7 @@
 //!                    ├─ band          a frequency band in words
 //!                    ├─ alertmanager  what stands, told to Prometheus Alertmanager
 //!                    ├─ retrain       what machines have sent, gathered to learn them anew
+//!                    ├─ metrics_inventory   docs/metrics.md, from the registries
 //!                    ├─ worker        one worker's process on Kafka: logs, health, topics, signals, runner
 //!                    ├─ pipeline      both workers in this process, on the in-memory log
 //!                    ├─ fused         both stages in one worker
@@ -29,6 +30,7 @@ pub mod demo;
 pub mod fused;
 pub mod interrupt;
 pub mod lives;
+pub mod metrics_inventory;
 pub mod model_file;
 pub mod picture;
 pub mod pipeline;

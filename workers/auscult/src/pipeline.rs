@@ -84,7 +84,7 @@ impl Pipeline {
         let metrics = [Arc::new(Metrics::new("features-0")?), Arc::new(Metrics::new("scoring-0")?)];
         let features = FeatureStage::new(&config.spec, 0, Arc::clone(&metrics[0]))?;
         let scoring_metrics =
-            ScoringMetrics::register(metrics[1].registry(), MetricsConfig::default().machine_series_up_to)?;
+            ScoringMetrics::register(metrics[1].registrar(), MetricsConfig::default().machine_series_up_to)?;
         let scoring = ScoringStage::start(library, device, config.watch, Arc::clone(&metrics[1]), scoring_metrics)?;
         let mut pipeline = Self { log, partitions: config.partitions, workers: Vec::new(), metrics };
         let age = config.max_batch_age;

@@ -12,6 +12,7 @@ use auscult_runtime::kafka::{KafkaAccessError, KafkaClients, WorkerIdentity, top
 use auscult_runtime::processor::Processor;
 use auscult_runtime::runner::{self, RunnerConfig, StopSignal, WatchdogConfig};
 use auscult_runtime::telemetry::{Health, HttpServer, Metrics, UnreadyReason, init_logs};
+use auscult_runtime::traces::{SpanRecorder, TraceRule};
 use auscult_schemas::topics::{ALL, Topic};
 
 /// What distinguishes one kind of worker from another.
@@ -30,6 +31,9 @@ pub struct WorkerKind {
 /// How long the log thread may be silent and count as alive: longer than it may take to connect to brokers that do not answer.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// How long the last spans may take to reach the collector: well within what a drain leaves of a pod's grace period.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// The runner's settings that follow from a configuration.
 #[must_use]
 pub fn runner_config(kind: WorkerKind, worker: &str, batch: &BatchConfig, limits: &LimitsConfig) -> RunnerConfig {
@@ -46,6 +50,7 @@ pub fn runner_config(kind: WorkerKind, worker: &str, batch: &BatchConfig, limits
             worker: worker.to_owned(),
             changelog: kind.changelog,
             max_value_bytes: limits.max_chunk_bytes,
+            traces: TraceRule::carrying(kind.name),
         },
         backoff: Duration::from_millis(500),
         watchdog: WatchdogConfig {
@@ -53,6 +58,7 @@ pub fn runner_config(kind: WorkerKind, worker: &str, batch: &BatchConfig, limits
             exit_after: Duration::from_millis(limits.stall_exit_ms),
             exit: Arc::new(give_up),
         },
+        spans: None,
     }
 }
 
@@ -72,12 +78,12 @@ pub fn run<P: Processor>(
     sections: Sections<'_>,
     processor: impl FnOnce(&Arc<Metrics>) -> anyhow::Result<P>,
 ) -> anyhow::Result<()> {
-    init_logs(sections.log)?;
+    let logs = init_logs(sections.log)?;
     let identity = WorkerIdentity::of(sections.kafka, kind.name, kind.input, instance_port(sections.http.listen));
     let worker = identity.instance_id.clone();
     let metrics = Arc::new(Metrics::new(&worker)?);
     let health = Health::new(PATIENCE);
-    let server = HttpServer::start(sections.http.listen, health.clone(), Arc::clone(&metrics))?;
+    let server = HttpServer::start(sections.http.listen, health.clone(), Arc::clone(&metrics), logs)?;
     tracing::info!(worker, address = %server.address(), "health and metrics are served");
 
     let stop = StopSignal::new();
@@ -87,9 +93,17 @@ pub fn run<P: Processor>(
     if !await_topics(kind, sections.kafka, &health, &stop)? {
         return Ok(());
     }
-    let config = runner_config(kind, &worker, sections.batch, sections.limits);
+    let mut config = runner_config(kind, &worker, sections.batch, sections.limits);
+    let spans = SpanRecorder::start(sections.traces, kind.name, &worker, kind.input, &identity.group_id, &metrics)?;
+    if let Some(spans) = &spans {
+        config.compute.traces = spans.rule().clone();
+        config.spans = Some(spans.clone());
+    }
     let clients = KafkaClients::new(sections.kafka.clone(), identity);
     let outcome = runner::run(clients, processor, config, metrics, health, stop);
+    if let Some(spans) = spans {
+        spans.shut_down(FAREWELL);
+    }
     server.stop();
     outcome.context("the worker cannot go on")
 }

@@ -1,7 +1,7 @@
 //! What a feature worker is told.
 
 use auscult_runtime::config::{
-    BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, Sections, Validate,
+    BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, Sections, TracesConfig, Validate,
 };
 use auscult_schemas::FeatureSpec;
 use schemars::JsonSchema;
@@ -22,6 +22,8 @@ pub struct FeatureWorkerConfig {
     pub http: HttpConfig,
     /// Logs.
     pub log: LogConfig,
+    /// Traces.
+    pub traces: TracesConfig,
     /// How sound becomes numbers. Must be the spec that the models were trained on. Default: 16 kHz, 64 mel bands, fixed reference.
     pub features: FeatureSpec,
     /// Threads that compute features. Default: 0, as many as there are processors.
@@ -32,8 +34,8 @@ impl FeatureWorkerConfig {
     /// What it has in common with every worker.
     #[must_use]
     pub fn sections(&self) -> Sections<'_> {
-        let Self { kafka, batch, limits, http, log, .. } = self;
-        Sections { kafka, batch, limits, http, log }
+        let Self { kafka, batch, limits, http, log, traces, .. } = self;
+        Sections { kafka, batch, limits, http, log, traces }
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use auscult_schemas::topics::{DEAD_LETTERS, MAX_MESSAGE_BYTES};
-use auscult_schemas::{DeadLetter, DeadLetterCode, Headers};
+use auscult_schemas::{DeadLetter, DeadLetterCode, Headers, RecordCoordinates, TraceContext};
 use bytes::Bytes;
 use jiff::Timestamp;
 
@@ -15,6 +15,7 @@ use crate::core::Batch;
 use crate::processor::{Memory, Output, Processor, Rejection, StateKey};
 use crate::record::{NEXT_OFFSET_HEADER, OutputRecord, Record};
 use crate::states::States;
+use crate::traces::TraceRule;
 
 /// Room left in a dead letter for the key and the headers that are added, bytes.
 const DEAD_LETTER_MARGIN: usize = 64 * 1024;
@@ -28,6 +29,8 @@ pub struct ComputeConfig {
     pub changelog: Option<&'static str>,
     /// A record whose value is larger is refused unseen, bytes.
     pub max_value_bytes: usize,
+    /// How traces go on from records to results.
+    pub traces: TraceRule,
 }
 
 /// What a batch came to.
@@ -37,8 +40,35 @@ pub struct Computed {
     pub outputs: BTreeMap<i32, Vec<OutputRecord>>,
     /// Their size, bytes.
     pub bytes: usize,
-    /// Why records were refused.
-    pub rejections: Vec<DeadLetterCode>,
+    /// Which records were refused, and why.
+    pub rejections: Vec<Refused>,
+}
+
+/// A record that could not be processed, as the log tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Which.
+    pub record: RecordCoordinates,
+    /// Its key: the machine, if it is one.
+    pub machine: String,
+    /// Why, as a code.
+    pub code: DeadLetterCode,
+    /// Why, in words.
+    pub detail: String,
+    /// The trace that it belongs to.
+    pub trace_id: String,
+}
+
+impl Refused {
+    fn of(record: &Record, rejection: &Rejection, context: &TraceContext) -> Self {
+        Self {
+            record: record.coordinates.clone(),
+            machine: record.key.as_deref().map(|key| String::from_utf8_lossy(key).into_owned()).unwrap_or_default(),
+            code: rejection.code,
+            detail: rejection.detail.clone(),
+            trace_id: context.trace_id_hex(),
+        }
+    }
 }
 
 /// Processor and states.
@@ -75,7 +105,24 @@ impl<P: Processor> Compute<P> {
                 }
             }
         }
+        self.tell_processor();
         unreadable
+    }
+
+    /// Forgets the machines of a partition that is given away.
+    pub fn forget(&mut self, partition: i32) {
+        self.states.forget(partition);
+        self.tell_processor();
+    }
+
+    /// Forgets what no commit has confirmed.
+    pub fn discard(&mut self) {
+        self.states.discard();
+        self.tell_processor();
+    }
+
+    fn tell_processor(&mut self) {
+        self.processor.states_changed(&self.states.memory());
     }
 
     /// Processes a batch on top of what is committed and staged, and stages what it writes.
@@ -101,11 +148,15 @@ impl<P: Processor> Compute<P> {
             };
             let partition = record.coordinates.partition;
             let sent = computed.outputs.entry(partition).or_default();
+            let context = self.config.traces.context(record);
             match result {
-                Ok(outputs) => sent.extend(outputs.into_iter().map(|output| routed(output, partition))),
+                Ok(outputs) => sent.extend(outputs.into_iter().map(|mut output| {
+                    self.config.traces.carry(record, &context, &mut output.headers);
+                    routed(output, partition)
+                })),
                 Err(rejection) => {
-                    computed.rejections.push(rejection.code);
-                    sent.push(dead_letter(record, rejection, &self.config.worker, (self.clock)()));
+                    computed.rejections.push(Refused::of(record, &rejection, &context));
+                    sent.push(self.dead_letter(record, rejection, &context));
                 }
             }
         }
@@ -115,6 +166,29 @@ impl<P: Processor> Compute<P> {
         computed.bytes = computed.outputs.values().flatten().map(OutputRecord::bytes).sum();
         self.states.stage(batch.id, written);
         computed
+    }
+
+    fn dead_letter(&self, record: &Record, rejection: Rejection, context: &TraceContext) -> OutputRecord {
+        let mut headers = record.headers.clone();
+        let value_omitted = record.bytes() + DEAD_LETTER_MARGIN > MAX_MESSAGE_BYTES;
+        DeadLetter {
+            code: rejection.code,
+            detail: rejection.detail,
+            source: record.coordinates.clone(),
+            worker: self.config.worker.clone(),
+            time: (self.clock)(),
+            value_omitted,
+            trace_id: Some(context.trace_id_hex()),
+        }
+        .append_to(&mut headers);
+        OutputRecord {
+            topic: DEAD_LETTERS.to_owned(),
+            partition: record.coordinates.partition,
+            key: record.key.clone(),
+            value: if value_omitted { None } else { record.value.clone() },
+            headers,
+            timestamp_ms: record.timestamp_ms,
+        }
     }
 
     fn refuse_unseen(&self, record: &Record) -> Option<Rejection> {
@@ -234,27 +308,5 @@ fn append_changelog<S: serde::Serialize>(
             headers,
             timestamp_ms: None,
         });
-    }
-}
-
-fn dead_letter(record: &Record, rejection: Rejection, worker: &str, time: Timestamp) -> OutputRecord {
-    let mut headers = record.headers.clone();
-    let value_omitted = record.bytes() + DEAD_LETTER_MARGIN > MAX_MESSAGE_BYTES;
-    DeadLetter {
-        code: rejection.code,
-        detail: rejection.detail,
-        source: record.coordinates.clone(),
-        worker: worker.to_owned(),
-        time,
-        value_omitted,
-    }
-    .append_to(&mut headers);
-    OutputRecord {
-        topic: DEAD_LETTERS.to_owned(),
-        partition: record.coordinates.partition,
-        key: record.key.clone(),
-        value: if value_omitted { None } else { record.value.clone() },
-        headers,
-        timestamp_ms: record.timestamp_ms,
     }
 }

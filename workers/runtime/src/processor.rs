@@ -23,6 +23,10 @@ pub trait Processor: Send + 'static {
         records: &[Record],
         memory: &mut Memory<'_, Self::State>,
     ) -> Vec<Result<Vec<Output>, Rejection>>;
+
+    /// Between batches the states have changed: partitions came with theirs, or went. For what is derived of them and shown, such as how many
+    /// machines are in which state; nothing can be written here.
+    fn states_changed(&mut self, _memory: &Memory<'_, Self::State>) {}
 }
 
 /// One record to be sent because of an input; the runner adds the partition.

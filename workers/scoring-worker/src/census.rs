@@ -66,9 +66,9 @@ fn state_of(state: &ScorerState) -> MachineState {
 
 #[cfg(test)]
 mod tests {
+    use auscult_runtime::telemetry::Registrar;
     use auscult_schemas::{DriftChart, DriftEpisode, MachineId, ModelId, ModelRef};
     use bytes::Bytes;
-    use prometheus::Registry;
 
     use super::*;
 
@@ -84,16 +84,16 @@ mod tests {
     }
 
     struct Counted {
-        registry: Registry,
+        registrar: Registrar,
         metrics: ScoringMetrics,
         census: Census,
     }
 
     impl Counted {
         fn with_series_for(machines: usize) -> Self {
-            let registry = Registry::new();
-            let metrics = ScoringMetrics::register(&registry, machines).unwrap();
-            Self { registry, metrics, census: Census::default() }
+            let registrar = Registrar::default();
+            let metrics = ScoringMetrics::register(&registrar, machines).unwrap();
+            Self { registrar, metrics, census: Census::default() }
         }
 
         fn take(&mut self, memory: &Memory<'_, ScorerState>, is_whole: bool) {
@@ -106,7 +106,7 @@ mod tests {
 
         /// What an exposition says of single machines, each `name{labels} value`, without those about charts.
         fn series(&self) -> Vec<String> {
-            let text = prometheus::TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap();
+            let text = prometheus::TextEncoder::new().encode_to_string(&self.registrar.registry().gather()).unwrap();
             let is_of_machine = |line: &&str| line.starts_with("auscult_machine_") && line.contains("machine=");
             text.lines().filter(is_of_machine).filter(|line| !line.contains("chart")).map(str::to_owned).collect()
         }

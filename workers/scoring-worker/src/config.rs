@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use auscult_detection::{AlertPolicy, DeviceChoice, DriftPolicy, EnvironmentPolicy, WatchPolicy};
 use auscult_runtime::config::{
-    BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, Sections, Validate,
+    BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, Sections, TracesConfig, Validate,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,8 @@ pub struct ScoringWorkerConfig {
     pub http: HttpConfig,
     /// Logs.
     pub log: LogConfig,
+    /// Traces.
+    pub traces: TracesConfig,
     /// Which models serve which machines.
     pub models: ModelsConfig,
     /// Where the models run: `auto` (a GPU if there is one, else the CPU), `cpu`, or `cuda:N`. Default: `auto`.
@@ -42,8 +44,8 @@ impl ScoringWorkerConfig {
     /// What it has in common with every worker.
     #[must_use]
     pub fn sections(&self) -> Sections<'_> {
-        let Self { kafka, batch, limits, http, log, .. } = self;
-        Sections { kafka, batch, limits, http, log }
+        let Self { kafka, batch, limits, http, log, traces, .. } = self;
+        Sections { kafka, batch, limits, http, log, traces }
     }
 
     /// Alert, drift and environment policy together.

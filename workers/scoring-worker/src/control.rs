@@ -7,6 +7,7 @@ use auscult_schemas::{Alert, Control, DeadLetterCode, Envelope, JsonMessage, top
 use bytes::Bytes;
 
 use crate::ScoringStage;
+use crate::event::ScoringEvent;
 use crate::stage::{Place, ScoredChunk, ScoringInput, json, result};
 
 /// Reads the control message in a record whose envelope says that it is one.
@@ -57,9 +58,7 @@ impl ScoringStage {
             outputs.push(result(envelope, &alert.id, topics::ALERTS, Envelope::ALERT, json(alert)?));
             self.count_alert(alert);
         }
-        let action = control.action.as_str();
-        self.scoring_metrics.control_messages.with_label_values(&[action]).inc();
-        tracing::info!(machine = %envelope.machine, action, by = control.by, "a control message is applied");
+        ScoringEvent::Controlled { machine: &envelope.machine, control }.tell(&self.scoring_metrics);
         rosters.partition(partition).put(&state);
         memory.put(partition, key, state);
         Ok(outputs)

@@ -15,6 +15,7 @@ mod census;
 mod config;
 mod control;
 mod device_thread;
+mod event;
 mod healthy_channels;
 mod library;
 mod machine_series;

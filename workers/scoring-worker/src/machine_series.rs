@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use auscult_runtime::telemetry::Registrar;
 use auscult_schemas::{ChartReading, DriftChart, MachineState, Score, ScorerState};
-use prometheus::{GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
 /// Series of single machines; clones are the same series.
 #[derive(Debug, Clone)]
@@ -42,57 +43,34 @@ impl MachineSeries {
     ///
     /// # Errors
     /// When a name is taken.
-    pub fn register(registry: &Registry, most: usize) -> Result<Self, prometheus::Error> {
+    pub fn register(make: &Registrar, most: usize) -> Result<Self, prometheus::Error> {
         let of_machine = &["machine"];
         let series = Self {
-            state: IntGaugeVec::new(
-                Opts::new("auscult_machine_state", "1 for the state that the machine is in"),
+            state: make.gauges("auscult_machine_state", "1 for the state that the machine is in",
                 &["machine", "state"],
             )?,
-            health_index: GaugeVec::new(
-                Opts::new(
+            health_index: make.register(GaugeVec::new(Opts::new(
                     "auscult_machine_health_index",
-                    "health index of the machine's latest chunk, 100 best, 50 at the threshold",
-                ),
+                    "health index of the machine's latest chunk, 100 best, 50 at the threshold"), of_machine)?)?,
+            score: make.register(GaugeVec::new(Opts::new("auscult_machine_score_ratio", "the machine's latest score as a multiple of its threshold"), of_machine)?)?,
+            chunks: make.counters("auscult_machine_chunks_total", "chunks of the machine that were judged",
                 of_machine,
             )?,
-            score: GaugeVec::new(
-                Opts::new("auscult_machine_score_ratio", "the machine's latest score as a multiple of its threshold"),
+            anomalous_chunks: make.counters("auscult_machine_anomalous_chunks_total", "chunks of the machine judged anomalous",
                 of_machine,
             )?,
-            chunks: IntCounterVec::new(
-                Opts::new("auscult_machine_chunks_total", "chunks of the machine that were judged"),
+            drifting: make.gauges("auscult_machine_drifting", "1 while the machine's sound has drifted",
                 of_machine,
             )?,
-            anomalous_chunks: IntCounterVec::new(
-                Opts::new("auscult_machine_anomalous_chunks_total", "chunks of the machine judged anomalous"),
-                of_machine,
-            )?,
-            drifting: IntGaugeVec::new(
-                Opts::new("auscult_machine_drifting", "1 while the machine's sound has drifted"),
-                of_machine,
-            )?,
-            drift_charts: GaugeVec::new(
-                Opts::new(
+            drift_charts: make.register(GaugeVec::new(Opts::new(
                     "auscult_machine_drift_chart_ratio",
-                    "where the machine's drift chart stands, as a multiple of the limit above which it finds drift",
-                ),
-                &["machine", "chart"],
-            )?,
-            left_out: IntGauge::new(
+                    "where the machine's drift chart stands, as a multiple of the limit above which it finds drift"), &["machine", "chart"])?)?,
+            left_out: make.gauge(
                 "auscult_machine_series_left_out",
                 "1 where this worker has more machines than metrics.machine_series_up_to, so that none has series of its own",
             )?,
             shown: Arc::new(Mutex::new(Shown { most, machines: BTreeMap::new(), is_left_out: false })),
         };
-        registry.register(Box::new(series.state.clone()))?;
-        registry.register(Box::new(series.health_index.clone()))?;
-        registry.register(Box::new(series.score.clone()))?;
-        registry.register(Box::new(series.chunks.clone()))?;
-        registry.register(Box::new(series.anomalous_chunks.clone()))?;
-        registry.register(Box::new(series.drifting.clone()))?;
-        registry.register(Box::new(series.drift_charts.clone()))?;
-        registry.register(Box::new(series.left_out.clone()))?;
         Ok(series)
     }
 

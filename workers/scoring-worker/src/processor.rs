@@ -34,6 +34,10 @@ impl Processor for ScoringProcessor {
     ) -> Vec<Result<Vec<Output>, Rejection>> {
         self.stage.score(records, |records| records.iter().map(read).collect(), memory)
     }
+
+    fn states_changed(&mut self, memory: &Memory<'_, ScorerState>) {
+        self.stage.states_changed(memory);
+    }
 }
 
 fn read(record: &Record) -> ScoredChunk {

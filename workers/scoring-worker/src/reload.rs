@@ -19,6 +19,7 @@ use std::time::{Duration, SystemTime};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::device_thread::DeviceThread;
+use crate::event::ScoringEvent;
 use crate::library::{ModelLibrary, Owner, ReadFailure, ShelvedModel, model_files, read_package};
 use crate::{ModelsConfig, ScoringMetrics};
 
@@ -205,24 +206,11 @@ impl Looker {
         if is_said {
             return None;
         }
-        self.metrics.model_reload_failures.inc();
         let name = path.display().to_string();
+        let serving = known.serving.as_deref();
+        ScoringEvent::ModelUnusable { file: &name, reason: &reason, serving }.tell(&self.metrics);
         known.complaint = Some(reason.clone());
-        match &known.serving {
-            Some(serving) => {
-                tracing::error!(
-                    file = name,
-                    reason,
-                    serving,
-                    "the model file is unusable; the model before it goes on serving"
-                );
-                None
-            }
-            None => {
-                tracing::error!(file = name, reason, "the model file is unusable, and there is no model before it");
-                Some(Change::Broken { owner: owner.clone(), name, reason })
-            }
-        }
+        known.serving.is_none().then(|| Change::Broken { owner: owner.clone(), name, reason })
     }
 
     fn forget_gone(&mut self, present: &BTreeMap<Owner, (PathBuf, Print)>, changes: &mut Vec<Change>) {

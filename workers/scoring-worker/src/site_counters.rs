@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use auscult_runtime::telemetry::Registrar;
 use auscult_schemas::{MachineId, Score};
-use prometheus::{IntCounterVec, Opts, Registry};
+use prometheus::IntCounterVec;
 
 /// Places beyond this many are counted as one, so that ids cannot sink a Prometheus.
 const MOST: usize = 256;
@@ -44,25 +45,21 @@ impl SiteCounters {
     ///
     /// # Errors
     /// When a name is taken.
-    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+    pub fn register(make: &Registrar) -> Result<Self, prometheus::Error> {
         let labels = &["site", "line", "kind"];
-        let counters = Self {
-            chunks: IntCounterVec::new(
-                Opts::new("auscult_site_chunks_total", "chunks judged, by where the machine stands and what it is"),
+        Ok(Self {
+            chunks: make.counters(
+                "auscult_site_chunks_total",
+                "chunks judged, by where the machine stands and what it is",
                 labels,
             )?,
-            anomalous_chunks: IntCounterVec::new(
-                Opts::new(
-                    "auscult_site_anomalous_chunks_total",
-                    "chunks judged anomalous, by where the machine stands and what it is",
-                ),
+            anomalous_chunks: make.counters(
+                "auscult_site_anomalous_chunks_total",
+                "chunks judged anomalous, by where the machine stands and what it is",
                 labels,
             )?,
             places: Arc::default(),
-        };
-        registry.register(Box::new(counters.chunks.clone()))?;
-        registry.register(Box::new(counters.anomalous_chunks.clone()))?;
-        Ok(counters)
+        })
     }
 
     /// Takes a score; one of a chunk that no sensor heard is none.
@@ -104,7 +101,7 @@ mod tests {
 
     #[test]
     fn places_beyond_the_bound_are_counted_as_one() {
-        let counters = SiteCounters::register(&Registry::new()).unwrap();
+        let counters = SiteCounters::register(&Registrar::default()).unwrap();
         let known = (0..10 * MOST).filter(|number| counters.is_known(&format!("site-{number}//fan"))).count();
         assert_eq!(known, MOST);
         assert!(counters.is_known("site-0//fan"));

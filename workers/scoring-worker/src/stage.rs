@@ -9,8 +9,8 @@ use auscult_runtime::processor::{Memory, Output, Rejection};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::{
-    Alert, Control, DeadLetterCode, DriftChange, Envelope, EnvironmentChange, Features, FeaturesMetadata, MachineId,
-    MachineState, ModelRef, Score, ScorerState, topics,
+    Alert, Control, DeadLetterCode, DriftChange, Envelope, Features, FeaturesMetadata, MachineId, MachineState, Score,
+    ScorerState, topics,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use crate::census::Census;
 use crate::device_thread::{DeviceThread, Shelf, StartError};
+use crate::event::ScoringEvent;
 use crate::healthy_channels::healthy_channels;
 use crate::library::{Entry, Owner, ShelvedModel};
 use crate::reload::{Change, Looker, Reload};
@@ -90,7 +91,7 @@ impl ScoringStage {
         metrics: Arc<Metrics>,
         scoring_metrics: ScoringMetrics,
     ) -> Result<Self, StartError> {
-        scoring_metrics.set_device(&device);
+        ScoringEvent::DeviceOpened(&device).tell(&scoring_metrics);
         let device = DeviceThread::start(device, library.take_packages())?;
         let unusable = library.entries().values().filter(|entry| entry.model.is_err()).count();
         scoring_metrics.unusable_models.set(i64::try_from(unusable).unwrap_or(i64::MAX));
@@ -150,17 +151,13 @@ impl ScoringStage {
     fn take_over(&mut self, change: Change) {
         let replaced = match change {
             Change::Sound { owner, name, model } => {
-                let ModelRef { id, version } = &model.model;
-                tracing::info!(file = name, model = %id, version, serves = %owner, "a new model serves from here on");
-                self.scoring_metrics.model_reloads.inc();
+                ScoringEvent::ModelServes { file: &name, model: &model.model, owner: &owner }
+                    .tell(&self.scoring_metrics);
                 self.library.put(owner, Entry { name, model: Ok(model) })
             }
             Change::Broken { owner, name, reason } => self.put_broken(owner, Entry { name, model: Err(reason) }),
             Change::Gone(owner) => {
-                tracing::warn!(
-                    served = %owner,
-                    "the model file is gone: the default model serves in its place, or without one chunks go to the dead letters"
-                );
+                ScoringEvent::ModelGone(&owner).tell(&self.scoring_metrics);
                 self.library.remove(&owner)
             }
         };
@@ -197,6 +194,14 @@ impl ScoringStage {
         }
         self.census.take(memory, is_whole, &self.scoring_metrics, &self.policy.drift);
         results
+    }
+
+    /// Partitions have come or gone between two batches: what is shown of their machines does, too.
+    pub fn states_changed(&mut self, memory: &Memory<'_, ScorerState>) {
+        let rosters = Rosters::of(memory);
+        self.scoring_metrics.silent_machines.set(rosters.silent());
+        self.rosters = Some(rosters);
+        self.census.take(memory, true, &self.scoring_metrics, &self.policy.drift);
     }
 
     fn score_chunks(
@@ -380,9 +385,7 @@ impl ScoringStage {
             self.count_alert(alert);
         }
         if let Some(Alert { environment: Some(change), .. }) = &environment {
-            self.scoring_metrics.environment_changes.inc();
-            let EnvironmentChange { environment, machines_affected, machines_heard, since } = change;
-            tracing::warn!(environment, machines_affected, machines_heard, %since, "an environment has changed");
+            ScoringEvent::EnvironmentChanged(change).tell(&self.scoring_metrics);
         }
         if let Some(audit) = &observation.audit {
             outputs.push(output(&audit.id, topics::AUDIT, Envelope::AUDIT, json(audit)?));

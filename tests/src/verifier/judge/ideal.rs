@@ -57,6 +57,7 @@ pub(super) fn push_dead_letter(topics: &mut Topics, record: &TopicRecord, code: 
         worker: "ideal".to_owned(),
         time: Timestamp::UNIX_EPOCH,
         value_omitted: false,
+        trace_id: None,
     };
     let mut headers = record.headers.clone();
     letter.append_to(&mut headers);

@@ -38,11 +38,11 @@ const KAFKA_WAIT: Duration = Duration::from_secs(2);
 /// # Errors
 /// When it cannot start: the port is taken, a topic is missing, a property of Kafka's is not understood.
 pub fn run(config: &BridgeConfig) -> anyhow::Result<()> {
-    init_logs(&config.log)?;
+    let logs = init_logs(&config.log)?;
     let metrics = Arc::new(Metrics::new(config.kafka.instance_id.as_deref().unwrap_or(NAME))?);
     let health = Health::new(PATIENCE);
-    let bridge_metrics = BridgeMetrics::register(metrics.registry())?;
-    let server = HttpServer::start(config.http.listen, health.clone(), Arc::clone(&metrics))?;
+    let bridge_metrics = BridgeMetrics::register(metrics.registrar())?;
+    let server = HttpServer::start(config.http.listen, health.clone(), Arc::clone(&metrics), logs)?;
     tracing::info!(address = %server.address(), url = config.alertmanager.url, "health and metrics are served");
     let stop = listen_for_stop()?;
 

@@ -1,6 +1,7 @@
 //! What the bridge counts beside what every worker does.
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use auscult_runtime::telemetry::Registrar;
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::standing::{PostedAlert, StandingAlerts};
 use super::wording::ALERTNAMES;
@@ -22,9 +23,14 @@ pub(super) struct BridgeMetrics {
     last_delivery: IntGauge,
 }
 
+/// Registers what the bridge exposes, for the inventory of metrics.
+pub(crate) fn register_metrics(make: &Registrar) -> Result<(), prometheus::Error> {
+    BridgeMetrics::register(make).map(drop)
+}
+
 impl BridgeMetrics {
-    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let counters = |name: &str, help: &str, label: &str| IntCounterVec::new(Opts::new(name, help), &[label]);
+    pub fn register(make: &Registrar) -> Result<Self, prometheus::Error> {
+        let counters = |name: &str, help: &str, label: &str| make.counters(name, help, &[label]);
         let metrics = Self {
             posts: counters(
                 "auscult_alertmanager_posts_total",
@@ -36,26 +42,18 @@ impl BridgeMetrics {
                 "alerts that Alertmanager has taken, repetitions among them",
                 "status",
             )?,
-            refused_alerts: IntCounter::new(
-                "auscult_alertmanager_refused_alerts_total",
-                "alerts that Alertmanager found faulty",
-            )?,
-            unreadable_records: IntCounter::new(
+            refused_alerts: make
+                .counter("auscult_alertmanager_refused_alerts_total", "alerts that Alertmanager found faulty")?,
+            unreadable_records: make.counter(
                 "auscult_unreadable_records_total",
                 "records of audio.alerts and audio.audit that are no message of ours",
             )?,
-            standing: IntGaugeVec::new(Opts::new("auscult_standing_alerts", "alerts that stand"), &["alertname"])?,
-            last_delivery: IntGauge::new(
+            standing: make.gauges("auscult_standing_alerts", "alerts that stand", &["alertname"])?,
+            last_delivery: make.gauge(
                 "auscult_alertmanager_last_delivery_timestamp_seconds",
                 "when Alertmanager last took everything",
             )?,
         };
-        registry.register(Box::new(metrics.posts.clone()))?;
-        registry.register(Box::new(metrics.alerts.clone()))?;
-        registry.register(Box::new(metrics.refused_alerts.clone()))?;
-        registry.register(Box::new(metrics.unreadable_records.clone()))?;
-        registry.register(Box::new(metrics.standing.clone()))?;
-        registry.register(Box::new(metrics.last_delivery.clone()))?;
         for outcome in ["taken", "refused", "failed"] {
             metrics.posts.with_label_values(&[outcome]);
         }

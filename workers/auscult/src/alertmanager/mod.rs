@@ -31,3 +31,4 @@ mod wording;
 
 pub use bridge::run;
 pub use config::{AlertmanagerConfig, BridgeConfig};
+pub(crate) use metrics::register_metrics;

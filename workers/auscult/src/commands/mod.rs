@@ -12,6 +12,7 @@ pub mod explore;
 pub mod feature_worker;
 pub mod features;
 pub mod lives;
+pub mod log_level;
 pub mod retrain;
 pub mod run;
 pub mod score;

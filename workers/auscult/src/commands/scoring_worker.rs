@@ -76,7 +76,7 @@ pub fn run(args: &ScoringWorkerArgs) -> anyhow::Result<()> {
 pub(super) fn stage(config: &ScoringWorkerConfig, metrics: &Arc<Metrics>) -> anyhow::Result<ScoringStage> {
     let library = ModelLibrary::open(&config.models)?;
     let device = open_device(config.device)?;
-    let scoring_metrics = ScoringMetrics::register(metrics.registry(), config.metrics.machine_series_up_to)?;
+    let scoring_metrics = ScoringMetrics::register(metrics.registrar(), config.metrics.machine_series_up_to)?;
     let mut stage = ScoringStage::start(library, device, config.watch_policy(), Arc::clone(metrics), scoring_metrics)?;
     stage.follow(&config.models).context("cannot start the thread that looks at the model files")?;
     Ok(stage)

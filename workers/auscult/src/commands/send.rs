@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use auscult_features::content_type_of;
-use auscult_runtime::kafka::{GatewayProducer, GatewayRecord};
+use auscult_runtime::kafka::GatewayRecord;
 use auscult_schemas::topics::{CHUNKS, MAX_MESSAGE_BYTES};
 use auscult_schemas::{ChunkId, Envelope, MachineId};
 use bytes::Bytes;
@@ -38,7 +38,8 @@ pub struct SendArgs {
 const EXAMPLES: &str = "\
 Examples:
   auscult send today/*.wav --machine fan-07 --brokers localhost:9092
-  auscult send recordings/test --machine compressor-1 --rate 2";
+  auscult send recordings/test --machine compressor-1 --rate 2
+  auscult send today/ --machine fan-07 --set traces.otlp_endpoint=http://localhost:4318 --set traces.sample_ratio=1";
 
 /// The most that key and headers may take of a message, bytes.
 const ENVELOPE_BYTES: u64 = 4 * 1024;
@@ -55,7 +56,7 @@ pub fn run(args: &SendArgs) -> anyhow::Result<()> {
     let config: KafkaOnly = args.config.load(&[])?;
     let files = recordings(&args.paths)?;
     let interrupted = interrupt::listen("stopping: what has been sent stays sent; Ctrl-C again ends at once")?;
-    let producer = GatewayProducer::new(&config.kafka, "auscult-send")?;
+    let producer = config.gateway("auscult-send")?;
     let bar = progress::bar(files.len() as u64, "sending");
     let begun = Instant::now();
     let (mut sent, mut bytes, mut refused) = (0_u64, 0_u64, 0_u64);
@@ -81,6 +82,7 @@ pub fn run(args: &SendArgs) -> anyhow::Result<()> {
         }
     }
     producer.flush(Duration::from_secs(60))?;
+    producer.finish_traces();
     bar.finish_and_clear();
     let took = begun.elapsed().as_secs_f64();
     println!("sent {sent} chunks of {machine}, {:.1} MB in {took:.1} s, all acknowledged", bytes as f64 / 1e6);

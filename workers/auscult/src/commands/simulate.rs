@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use auscult_runtime::kafka::GatewayProducer;
 use clap::Args;
 use jiff::Timestamp;
 use rayon::prelude::*;
@@ -219,7 +218,7 @@ impl ScenarioArgs {
 fn send(args: &SimulateArgs, fleet: &Fleet) -> anyhow::Result<()> {
     let config: KafkaOnly = args.config.load(&[])?;
     let interrupted = interrupt::listen("stopping: what has been sent stays sent; Ctrl-C again ends at once")?;
-    let producer = GatewayProducer::new(&config.kafka, "auscult-simulate")?;
+    let producer = config.gateway("auscult-simulate")?;
     let bar = progress::bar(fleet.rounds() * fleet.machines().len() as u64, "sending");
     let begun = Instant::now();
     let (mut sent, mut bytes) = (0_u64, 0_u64);
@@ -241,6 +240,7 @@ fn send(args: &SimulateArgs, fleet: &Fleet) -> anyhow::Result<()> {
         Ok(ControlFlow::Continue(()))
     })?;
     producer.flush(Duration::from_secs(60))?;
+    producer.finish_traces();
     bar.finish_and_clear();
     let took = begun.elapsed().as_secs_f64();
     println!(

@@ -1,8 +1,13 @@
 //! Arguments that all workers and Kafka commands share, as overrides of their configuration.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use auscult_runtime::config::{ConfigError, Validate, load};
+use auscult_runtime::kafka::GatewayProducer;
+use auscult_runtime::telemetry::Metrics;
+use auscult_runtime::traces::SpanRecorder;
+use auscult_schemas::topics::CHUNKS;
 use clap::Args;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -73,6 +78,8 @@ pub(super) struct KafkaOnly {
     limits: Value,
     http: Value,
     log: Value,
+    /// Traces, for what sends.
+    pub(super) traces: auscult_runtime::config::TracesConfig,
     features: Value,
     threads: Value,
     models: Value,
@@ -87,5 +94,15 @@ pub(super) struct KafkaOnly {
 impl Validate for KafkaOnly {
     fn validate(&self, problems: &mut auscult_runtime::config::Problems) {
         problems.section("kafka", &self.kafka);
+        problems.section("traces", &self.traces);
+    }
+}
+
+impl KafkaOnly {
+    /// A producer of chunks, whose traces begin with it where `traces.otlp_endpoint` says where they go.
+    pub(super) fn gateway(&self, name: &str) -> anyhow::Result<GatewayProducer> {
+        let metrics = Arc::new(Metrics::new(name)?);
+        let spans = SpanRecorder::start(&self.traces, name, name, CHUNKS, "", &metrics)?;
+        Ok(GatewayProducer::new(&self.kafka, name)?.traced(spans))
     }
 }

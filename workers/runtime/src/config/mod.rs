@@ -25,3 +25,5 @@ pub use problems::{ConfigError, Problem, Problems, Validate};
 pub use secret::Secret;
 pub use sections::{BatchConfig, HttpConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, Sections};
 pub use security::{SaslConfig, SaslMechanism, SecurityConfig, SecurityProtocol, TlsConfig};
+
+pub use crate::traces::TracesConfig;

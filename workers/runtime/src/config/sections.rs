@@ -6,7 +6,7 @@ use auscult_schemas::topics::MAX_MESSAGE_BYTES;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{KafkaConfig, Problems, Validate};
+use super::{KafkaConfig, Problems, TracesConfig, Validate};
 
 const MIB: usize = 1024 * 1024;
 
@@ -108,6 +108,8 @@ pub struct Sections<'a> {
     pub http: &'a HttpConfig,
     /// Logs.
     pub log: &'a LogConfig,
+    /// Traces.
+    pub traces: &'a TracesConfig,
 }
 
 impl Validate for Sections<'_> {
@@ -117,6 +119,7 @@ impl Validate for Sections<'_> {
         problems.section("limits", self.limits);
         problems.section("http", self.http);
         problems.section("log", self.log);
+        problems.section("traces", self.traces);
         validate_together(self.kafka, self.batch, self.limits, problems);
     }
 }
@@ -148,7 +151,7 @@ fn validate_together(kafka: &KafkaConfig, batch: &BatchConfig, limits: &LimitsCo
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
 pub struct HttpConfig {
-    /// Address and port of `/livez`, `/readyz` and `/metrics`; port 0 takes any free one. Default: `0.0.0.0:9464`.
+    /// Address and port of `/livez`, `/readyz`, `/metrics` and, for callers of the same host, `/log-level`; port 0 takes any free one. Default: `0.0.0.0:9464`.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
 }
@@ -168,7 +171,7 @@ impl Validate for HttpConfig {
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
 pub struct LogConfig {
-    /// The least important line that is written. Default: `info`.
+    /// The least important line that is written; `auscult log-level` changes it while a worker runs. Default: `info`.
     pub level: LogLevel,
     /// Default: `text`.
     pub format: LogFormat,

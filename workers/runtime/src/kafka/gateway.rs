@@ -1,6 +1,6 @@
 //! What `auscult send` and people's own gateways are: a producer without transactions.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use auscult_schemas::Headers;
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use super::error::{About, KafkaAccessError, explain};
 use super::record::native_headers;
 use super::settings;
 use crate::config::KafkaConfig;
+use crate::traces::SpanRecorder;
 
 /// A record for [`GatewayProducer::send`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,7 @@ pub struct GatewayRecord {
 /// An idempotent producer: records of a key arrive once and in order, though not in a transaction.
 pub struct GatewayProducer {
     producer: BaseProducer<DeliveryContext>,
+    spans: Option<SpanRecorder>,
 }
 
 impl GatewayProducer {
@@ -42,7 +44,16 @@ impl GatewayProducer {
     /// [`KafkaAccessError::Client`] when a property is not understood.
     pub fn new(config: &KafkaConfig, client_id: &str) -> Result<Self, KafkaAccessError> {
         let created = settings::idempotent(config, client_id).create_with_context(DeliveryContext::default());
-        created.map(|producer| Self { producer }).map_err(|error| KafkaAccessError::Client(error.to_string()))
+        created
+            .map(|producer| Self { producer, spans: None })
+            .map_err(|error| KafkaAccessError::Client(error.to_string()))
+    }
+
+    /// Has traces begin here, for the recorder's share of the records: their headers say so, and their sending is a span.
+    #[must_use]
+    pub fn traced(mut self, spans: Option<SpanRecorder>) -> Self {
+        self.spans = spans;
+        self
     }
 
     /// Takes the record to be sent; waits when too many are under way.
@@ -50,13 +61,26 @@ impl GatewayProducer {
     /// # Errors
     /// [`KafkaAccessError::NotSent`] when it cannot be taken, or one that was taken earlier was not delivered.
     pub fn send(&self, record: &GatewayRecord) -> Result<(), KafkaAccessError> {
+        let Some(spans) = &self.spans else { return self.enqueue(record, &record.headers) };
+        let begun = SystemTime::now();
+        let mut headers = record.headers.clone();
+        let root = spans.begin(&mut headers);
+        let sent = self.enqueue(record, &headers);
+        if let Some(root) = root.filter(|_| sent.is_ok()) {
+            let machine = record.key.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+            spans.record_sending(&root, &machine, (begun, SystemTime::now()));
+        }
+        sent
+    }
+
+    fn enqueue(&self, record: &GatewayRecord, headers: &Headers) -> Result<(), KafkaAccessError> {
         let mut native: BaseRecord<'_, [u8], [u8]> = BaseRecord {
             topic: &record.topic,
             partition: record.partition,
             payload: record.value.as_deref(),
             key: record.key.as_deref(),
             timestamp: record.timestamp_ms,
-            headers: Some(native_headers(&record.headers)),
+            headers: Some(native_headers(headers)),
             delivery_opaque: (),
         };
         loop {
@@ -93,6 +117,15 @@ impl GatewayProducer {
             }
         }
         self.report()
+    }
+
+    /// Sends what is left of the spans.
+    pub fn finish_traces(&self) {
+        /// A collector that is away must not hold up a command that is done.
+        const FAREWELL: Duration = Duration::from_secs(5);
+        if let Some(spans) = &self.spans {
+            spans.shut_down(FAREWELL);
+        }
     }
 
     /// Records delivered so far.

@@ -35,7 +35,8 @@ use crate::core::{Action, Core, CoreConfig, Event};
 use crate::ports::{ConsumerEvent, LogClients, LogConsumer, Transaction};
 use crate::processor::Processor;
 use crate::record::{OutputRecord, Record};
-use crate::telemetry::{Health, Metrics, RebalanceKind, UnreadyReason};
+use crate::telemetry::{Health, Metrics, UnreadyReason, WorkerEvent};
+use crate::traces::SpanRecorder;
 
 /// What a runner is told.
 #[derive(Debug, Clone)]
@@ -50,6 +51,8 @@ pub struct RunnerConfig {
     pub backoff: Duration,
     /// How long a worker may stand still.
     pub watchdog: WatchdogConfig,
+    /// Who records the spans of committed batches, if anybody does.
+    pub spans: Option<SpanRecorder>,
 }
 
 impl RunnerConfig {
@@ -109,7 +112,7 @@ pub fn run<C: LogClients, P: Processor>(
     let commands = threads::spawn_compute(compute, completed.clone(), Arc::clone(&metrics))?;
     let mut runner = Runner {
         core: Core::new(config.core),
-        tracking: Tracking::new(Arc::clone(&metrics)),
+        tracking: Tracking::new(Arc::clone(&metrics), config.spans.clone()),
         signs,
         started: Instant::now(),
         session: None,
@@ -219,19 +222,16 @@ impl<C: LogClients> Runner<C> {
                 self.handle(Event::Fetched { partition, offset, bytes, record })
             }
             ConsumerEvent::Assigned(partitions) => {
-                tracing::info!(?partitions, "partitions assigned");
-                self.metrics.add_rebalance(RebalanceKind::Assigned);
+                WorkerEvent::Assigned(&partitions).tell(&self.metrics);
                 self.settle();
                 self.handle(Event::Assigned(partitions))
             }
             ConsumerEvent::Revoked(partitions) => {
-                tracing::info!(?partitions, "partitions revoked");
-                self.metrics.add_rebalance(RebalanceKind::Revoked);
+                WorkerEvent::Revoked(&partitions).tell(&self.metrics);
                 self.handle(Event::Revoked(partitions))
             }
             ConsumerEvent::Lost(partitions) => {
-                tracing::warn!(?partitions, "partitions lost: this worker was taken for dead");
-                self.metrics.add_rebalance(RebalanceKind::Lost);
+                WorkerEvent::Lost(&partitions).tell(&self.metrics);
                 self.handle(Event::Lost(partitions))
             }
             ConsumerEvent::Failed(failure) => self.handle(Event::ClientFailed(failure.to_string())),
@@ -251,25 +251,16 @@ impl<C: LogClients> Runner<C> {
                 Event::Committed { batch }
             }
             Completion::CommitFailed { batch, failure } => {
-                tracing::warn!(batch, %failure, "commit failed; the batch is done again from the committed offsets");
-                self.tracking.commit_failed(batch);
+                WorkerEvent::CommitFailed { batch, failure: &failure }.tell(&self.metrics);
+                self.tracking.dropped(batch);
                 Event::CommitFailed { batch, failure }
             }
             Completion::Restored { partition, epoch, restored, took } => {
-                let keys = restored.entries.len();
-                tracing::info!(
-                    partition,
-                    position = restored.position,
-                    keys,
-                    bytes = restored.bytes_read,
-                    ?took,
-                    "partition restored"
-                );
-                self.tracking.restored(&restored, took);
+                WorkerEvent::Restored { partition, restored: &restored, took }.tell(&self.metrics);
                 Event::Restored { partition, epoch, position: restored.position, state: restored.entries }
             }
             Completion::RestoreFailed { partition, epoch, failure } => {
-                tracing::warn!(partition, %failure, "partition could not be restored");
+                WorkerEvent::RestoreFailed { partition, failure: &failure }.tell(&self.metrics);
                 if !self.core.is_current(partition, epoch) {
                     return Ok(Turn::GoOn);
                 }
@@ -287,8 +278,7 @@ impl<C: LogClients> Runner<C> {
         while let Some(action) = pending.pop_front() {
             match action {
                 Action::ReplaceClients { reason } => {
-                    tracing::error!(reason, "replacing the kafka clients");
-                    self.metrics.client_replacements.inc();
+                    WorkerEvent::ClientsReplaced { reason: &reason }.tell(&self.metrics);
                     let in_a_row = self.signs.replacing(&reason);
                     self.health.unready(UnreadyReason::Reconnecting, reason);
                     self.session = None;

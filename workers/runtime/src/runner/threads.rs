@@ -91,8 +91,8 @@ pub(super) fn spawn_compute<P: Processor>(
                     fault_injection::reach(Step::AfterSwap);
                 }
                 ComputeCommand::Drop { batch } => compute.states().drop_batch(batch),
-                ComputeCommand::Discard => compute.states().discard(),
-                ComputeCommand::Forget { partition } => compute.states().forget(partition),
+                ComputeCommand::Discard => compute.discard(),
+                ComputeCommand::Forget { partition } => compute.forget(partition),
             }
         }
     })?;

@@ -2,34 +2,36 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use auscult_schemas::DeadLetterCode;
 use jiff::Timestamp;
 
-use crate::compute::Computed;
+use crate::compute::{Computed, Refused};
 use crate::core::{Batch, BatchId};
-use crate::ports::Restored;
 use crate::record::{OutputRecord, Record};
-use crate::telemetry::{Health, Metrics, UnreadyReason, stage};
+use crate::telemetry::{Health, Metrics, UnreadyReason, WorkerEvent, stage};
+use crate::traces::{BatchTimes, SpanRecorder, Traced};
 
-#[derive(Default)]
 struct Flight {
+    records: usize,
     timestamps_ms: Vec<i64>,
-    rejections: Vec<DeadLetterCode>,
+    rejections: Vec<Refused>,
     outputs: BTreeMap<String, u64>,
     commit_began: Option<Instant>,
+    traced: Vec<Traced>,
+    times: BatchTimes,
 }
 
 pub(super) struct Tracking {
     metrics: Arc<Metrics>,
+    spans: Option<SpanRecorder>,
     flights: HashMap<BatchId, Flight>,
     restoring: i64,
 }
 
 impl Tracking {
-    pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { metrics, flights: HashMap::new(), restoring: 0 }
+    pub fn new(metrics: Arc<Metrics>, spans: Option<SpanRecorder>) -> Self {
+        Self { metrics, spans, flights: HashMap::new(), restoring: 0 }
     }
 
     /// Whether another thread has something to do.
@@ -50,18 +52,36 @@ impl Tracking {
         self.metrics.batch_records.observe(batch.records.len() as f64);
         self.metrics.batch_bytes.observe(bytes as f64);
         let timestamps_ms = batch.records.iter().filter_map(|record| record.timestamp_ms).collect();
-        self.flights.insert(batch.id, Flight { timestamps_ms, ..Flight::default() });
+        let now = SystemTime::now();
+        let flight = Flight {
+            records: batch.records.len(),
+            timestamps_ms,
+            rejections: Vec::new(),
+            outputs: BTreeMap::new(),
+            commit_began: None,
+            traced: self.spans.as_ref().map(|spans| spans.trace(&batch.records)).unwrap_or_default(),
+            times: BatchTimes { begun: now, computed: now, committing: now, committed: now },
+        };
+        self.flights.insert(batch.id, flight);
     }
 
     pub fn computed(&mut self, batch: BatchId, computed: &Computed) {
         if let Some(flight) = self.flights.get_mut(&batch) {
             flight.rejections.clone_from(&computed.rejections);
+            flight.times.computed = SystemTime::now();
+            for refused in &computed.rejections {
+                let is_it = |traced: &&mut Traced| traced.is_at(refused.record.partition, refused.record.offset);
+                if let Some(traced) = flight.traced.iter_mut().find(is_it) {
+                    traced.rejected = Some(refused.code);
+                }
+            }
         }
     }
 
     pub fn committing(&mut self, batch: BatchId, outputs: &[OutputRecord]) {
         let Some(flight) = self.flights.get_mut(&batch) else { return };
         flight.commit_began = Some(Instant::now());
+        flight.times.committing = SystemTime::now();
         for output in outputs {
             match flight.outputs.get_mut(&output.topic) {
                 Some(count) => *count += 1,
@@ -74,26 +94,22 @@ impl Tracking {
 
     pub fn committed(&mut self, batch: BatchId) {
         let Some(flight) = self.flights.remove(&batch) else { return };
-        self.metrics.commits.inc();
+        WorkerEvent::Committed { batch, records: flight.records, outputs: &flight.outputs }.tell(&self.metrics);
         if let Some(began) = flight.commit_began {
             self.metrics.observe_stage(stage::COMMIT, began.elapsed());
         }
-        for (topic, records) in &flight.outputs {
-            self.metrics.add_outputs(topic, *records);
+        for refused in &flight.rejections {
+            WorkerEvent::DeadLetter(refused).tell(&self.metrics);
         }
-        for code in flight.rejections {
-            self.metrics.add_dead_letter(code);
+        if let Some(spans) = &self.spans {
+            spans.record(&flight.traced, BatchTimes { committed: SystemTime::now(), ..flight.times });
         }
         for age in flight.timestamps_ms.into_iter().filter_map(age) {
             self.metrics.observe_stage(stage::END_TO_END, age);
         }
     }
 
-    pub fn commit_failed(&mut self, batch: BatchId) {
-        self.metrics.aborts.inc();
-        self.flights.remove(&batch);
-    }
-
+    /// Its results do not count: the commit failed, or another worker has the partition.
     pub fn dropped(&mut self, batch: BatchId) {
         self.flights.remove(&batch);
     }
@@ -101,13 +117,6 @@ impl Tracking {
     /// The clients are gone; what the compute thread still has under way is dropped when it comes back.
     pub fn reset(&mut self) {
         self.flights.clear();
-    }
-
-    pub fn restored(&self, restored: &Restored, took: Duration) {
-        self.metrics.restore_seconds.observe(took.as_secs_f64());
-        self.metrics.expired_offsets.inc_by(restored.expired_offsets);
-        self.metrics.restore_bytes.inc_by(restored.bytes_read);
-        self.metrics.restored_keys.inc_by(u64::try_from(restored.entries.len()).unwrap_or(u64::MAX));
     }
 
     pub fn set_restoring(&mut self, restoring: i64, health: &Health) {

@@ -1,26 +1,95 @@
-//! Structured logs, to standard error: standard output belongs to results.
+//! Structured logs, to standard error: standard output belongs to results. What is logged can be changed while the process runs.
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::fmt;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
+use tracing_subscriber::{Registry, fmt, reload};
 
 use super::TelemetryError;
 use crate::config::{LogConfig, LogFormat, LogLevel};
+
+/// What is logged: the least important level, and for parts of the program another one. Clones change the same thing.
+///
+/// In words `info`, or `info,auscult_runtime::kafka=debug,rdkafka=debug`: a part is a module with all that is below it.
+#[derive(Debug, Clone, Default)]
+pub struct LogFilter(Option<Arc<Live>>);
+
+#[derive(Debug)]
+struct Live {
+    handle: reload::Handle<Targets, Registry>,
+    words: Mutex<String>,
+}
+
+impl LogFilter {
+    /// What is logged at present; `None` in a process whose logs are not ours.
+    #[must_use]
+    pub fn words(&self) -> Option<String> {
+        self.0.as_ref().map(|live| live.words.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    /// Logs this from now on.
+    ///
+    /// # Errors
+    /// What is wrong with the words; then nothing changes.
+    pub fn set(&self, words: &str) -> Result<(), String> {
+        let targets = targets(words)?;
+        let live = self.0.as_ref().ok_or("the logs of this process are not auscult's to change")?;
+        live.handle.reload(targets).map_err(|error| error.to_string())?;
+        let before =
+            std::mem::replace(&mut *live.words.lock().unwrap_or_else(PoisonError::into_inner), words.to_owned());
+        // At a level that is written whatever the filter is, short of switching warnings off as well.
+        tracing::warn!(before, now = words, "the log level was changed");
+        Ok(())
+    }
+}
+
+/// Reads `LEVEL,PART=LEVEL,…`. Stricter than the library, to which a mistyped level is the name of a part, with everything else silent.
+fn targets(words: &str) -> Result<Targets, String> {
+    let mut default = None;
+    let mut targets = Targets::new();
+    for word in words.split(',').map(str::trim) {
+        match word.split_once('=') {
+            Some((part, level)) if !part.trim().is_empty() => {
+                targets = targets.with_target(part.trim(), level_of(level.trim())?);
+            }
+            Some(_) => return Err(format!("{word:?} names no part before the =")),
+            None if default.is_some() => return Err(format!("{words:?} has two levels for everything")),
+            None => default = Some(level_of(word)?),
+        }
+    }
+    let default = default.ok_or_else(|| format!("{words:?} has no level for everything else, such as info"))?;
+    Ok(targets.with_default(default))
+}
+
+fn level_of(word: &str) -> Result<LevelFilter, String> {
+    Ok(match word.to_ascii_lowercase().as_str() {
+        "off" => LevelFilter::OFF,
+        "error" => LevelFilter::ERROR,
+        "warn" => LevelFilter::WARN,
+        "info" => LevelFilter::INFO,
+        "debug" => LevelFilter::DEBUG,
+        "trace" => LevelFilter::TRACE,
+        _ => return Err(format!("{word:?} is no level: off, error, warn, info, debug, trace are")),
+    })
+}
 
 /// Sends the process's logs to standard error, as the configuration says. Once a process.
 ///
 /// # Errors
 /// [`TelemetryError::Logs`] when logs have a destination already.
-pub fn init_logs(config: &LogConfig) -> Result<(), TelemetryError> {
-    let level = match config.level {
-        LogLevel::Error => LevelFilter::ERROR,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Trace => LevelFilter::TRACE,
+pub fn init_logs(config: &LogConfig) -> Result<LogFilter, TelemetryError> {
+    let words = match config.level {
+        LogLevel::Error => "error",
+        LogLevel::Warn => "warn",
+        LogLevel::Info => "info",
+        LogLevel::Debug => "debug",
+        LogLevel::Trace => "trace",
     };
+    let (filter, handle) = reload::Layer::new(targets(words).map_err(TelemetryError::Logs)?);
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let registry = tracing_subscriber::registry().with(level);
+    let registry = tracing_subscriber::registry().with(filter);
     let done = match config.format {
         LogFormat::Text => registry.with(fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal)).try_init(),
         LogFormat::Json => {
@@ -28,5 +97,44 @@ pub fn init_logs(config: &LogConfig) -> Result<(), TelemetryError> {
             registry.with(lines).try_init()
         }
     };
-    done.map_err(|error| TelemetryError::Logs(error.to_string()))
+    done.map_err(|error| TelemetryError::Logs(error.to_string()))?;
+    Ok(LogFilter(Some(Arc::new(Live { handle, words: Mutex::new(words.to_owned()) }))))
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn parts_have_levels_of_their_own() {
+        let targets = targets("info, auscult_runtime::kafka=debug,rdkafka=off").unwrap();
+        assert!(targets.would_enable("auscult_runtime::kafka::producer", &Level::DEBUG));
+        assert!(!targets.would_enable("auscult_runtime::runner", &Level::DEBUG));
+        assert!(targets.would_enable("auscult_runtime::runner", &Level::INFO));
+        assert!(!targets.would_enable("rdkafka", &Level::ERROR));
+    }
+
+    #[test]
+    fn what_is_no_filter_is_refused_in_words() {
+        for (words, reason) in [
+            ("dbug", "is no level"),
+            ("", "is no level"),
+            ("rdkafka=debug", "no level for everything else"),
+            ("info,=debug", "names no part"),
+            ("info,debug", "two levels"),
+            ("info,rdkafka=loud", "is no level"),
+        ] {
+            let error = targets(words).unwrap_err();
+            assert!(error.contains(reason), "{words}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_process_whose_logs_are_not_ours_says_so() {
+        let filter = LogFilter::default();
+        assert_eq!(filter.words(), None);
+        assert!(filter.set("debug").unwrap_err().contains("not auscult's"));
+    }
 }

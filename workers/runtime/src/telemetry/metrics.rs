@@ -11,7 +11,7 @@ use prometheus::{
 };
 
 use super::process::ProcessMetrics;
-use super::{Health, TelemetryError};
+use super::{Health, Registrar, TelemetryError};
 
 /// Names of the stages that the runner itself measures; a processor adds its own (`decode`, `forward`, …).
 pub mod stage {
@@ -53,7 +53,7 @@ impl RebalanceKind {
 /// One worker's metrics. Every series with a known label exists at zero from the start.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    registrar: Registrar,
     /// Input records consumed.
     pub input_records: IntCounter,
     /// Bytes of input records consumed.
@@ -91,6 +91,7 @@ pub struct Metrics {
     rebalances: IntCounterVec,
     stage_seconds: HistogramVec,
     lag_records: IntGaugeVec,
+    trace_exports: IntCounterVec,
     /// The series of `lag_records` that exist.
     lagging: Mutex<BTreeSet<(String, i32)>>,
     process: ProcessMetrics,
@@ -108,8 +109,7 @@ impl Metrics {
     /// [`TelemetryError::Metrics`] when a name is taken, which a new registry rules out.
     pub fn new(worker: &str) -> Result<Self, TelemetryError> {
         let labels = std::collections::HashMap::from([("worker".to_owned(), worker.to_owned())]);
-        let registry = Registry::new_custom(None, Some(labels))?;
-        let make = Maker { registry: &registry };
+        let make = Registrar::new(Registry::new_custom(None, Some(labels))?);
         let bytes = prometheus::exponential_buckets(64.0 * 1024.0, 2.0, 11)?;
         let metrics = Self {
             input_records: make.counter("auscult_input_records_total", "input records consumed")?,
@@ -132,7 +132,7 @@ impl Metrics {
                 .counter("auscult_expired_offsets_total", "input offsets deleted by retention before they were read")?,
             buffered_bytes: make.gauge("auscult_buffered_bytes", "bytes held between consumer and commit")?,
             paused: make.gauge("auscult_paused", "1 while intake is paused because too much is held")?,
-            stalled_seconds: make.registered(Gauge::new(
+            stalled_seconds: make.register(Gauge::new(
                 "auscult_stalled_seconds",
                 "how long the worker has stood still with work to do",
             )?)?,
@@ -151,25 +151,33 @@ impl Metrics {
             stage_seconds: {
                 let options =
                     HistogramOpts::new("auscult_stage_seconds", "time spent in a stage").buckets(SECONDS.to_vec());
-                make.registered(HistogramVec::new(options, &["stage"])?)?
+                make.register(HistogramVec::new(options, &["stage"])?)?
             },
             lag_records: {
-                let options = Opts::new("auscult_consumer_lag_records", "records not yet consumed of a partition");
-                make.registered(IntGaugeVec::new(options, &["topic", "partition"])?)?
+                let help = "records not yet consumed of a partition";
+                make.gauges("auscult_consumer_lag_records", help, &["topic", "partition"])?
             },
+            trace_exports: make.counters(
+                "auscult_trace_exports_total",
+                "batches of spans sent to the collector, by what came of them",
+                &["outcome"],
+            )?,
             lagging: Mutex::new(BTreeSet::new()),
-            process: ProcessMetrics::register(&registry)?,
-            registry: registry.clone(),
+            process: ProcessMetrics::register(&make)?,
+            registrar: make.clone(),
         };
         let options = Opts::new("auscult_build_info", "the worker's version; always 1")
             .const_label("version", env!("CARGO_PKG_VERSION"));
-        make.registered(IntGauge::with_opts(options)?)?.set(1);
+        make.register(IntGauge::with_opts(options)?)?.set(1);
 
         for code in DeadLetterCode::ALL {
             metrics.dead_letters.with_label_values(&[code.as_str()]);
         }
         for kind in RebalanceKind::ALL {
             metrics.rebalances.with_label_values(&[kind.as_str()]);
+        }
+        for outcome in ["taken", "failed"] {
+            metrics.trace_exports.with_label_values(&[outcome]);
         }
         for name in [stage::FETCH, stage::PROCESS, stage::COMMIT, stage::END_TO_END] {
             metrics.stage_seconds.with_label_values(&[name]);
@@ -179,8 +187,13 @@ impl Metrics {
 
     /// Where a processor registers metrics of its own.
     #[must_use]
-    pub fn registry(&self) -> &Registry {
-        &self.registry
+    pub fn registrar(&self) -> &Registrar {
+        &self.registrar
+    }
+
+    /// Spans were sent to the collector: `taken`, or `failed`.
+    pub fn add_trace_export(&self, outcome: &'static str) {
+        self.trace_exports.with_label_values(&[outcome]).inc();
     }
 
     /// Records committed to an output topic.
@@ -233,37 +246,7 @@ impl Metrics {
     pub fn encode(&self, health: &Health) -> Result<String, TelemetryError> {
         self.ready.set(i64::from(health.is_ready()));
         self.process.refresh();
-        Ok(TextEncoder::new().encode_to_string(&self.registry.gather())?)
-    }
-}
-
-struct Maker<'a> {
-    registry: &'a Registry,
-}
-
-impl Maker<'_> {
-    fn registered<M>(&self, metric: M) -> Result<M, TelemetryError>
-    where
-        M: prometheus::core::Collector + Clone + 'static,
-    {
-        self.registry.register(Box::new(metric.clone()))?;
-        Ok(metric)
-    }
-
-    fn counter(&self, name: &str, help: &str) -> Result<IntCounter, TelemetryError> {
-        self.registered(IntCounter::new(name, help)?)
-    }
-
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, TelemetryError> {
-        self.registered(IntCounterVec::new(Opts::new(name, help), labels)?)
-    }
-
-    fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, TelemetryError> {
-        self.registered(IntGauge::new(name, help)?)
-    }
-
-    fn histogram(&self, name: &str, help: &str, buckets: Vec<f64>) -> Result<Histogram, TelemetryError> {
-        self.registered(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?)
+        Ok(TextEncoder::new().encode_to_string(&self.registrar.registry().gather())?)
     }
 }
 
@@ -305,15 +288,15 @@ mod tests {
     fn a_processor_can_register_its_own_metric_but_not_take_a_name() {
         let metrics = Metrics::new("w").unwrap();
         let own = IntCounter::new("auscult_anomalies_total", "anomalies").unwrap();
-        metrics.registry().register(Box::new(own)).unwrap();
+        metrics.registrar().register(own).unwrap();
         let taken = IntCounter::new("auscult_commits_total", "mine").unwrap();
-        assert!(metrics.registry().register(Box::new(taken)).is_err());
+        assert!(metrics.registrar().register(taken).is_err());
         assert!(text(&metrics).contains("auscult_anomalies_total{worker=\"w\"} 0"));
     }
 
     #[test]
     fn every_name_is_of_the_house_and_every_counter_ends_in_total() {
-        for family in Metrics::new("w").unwrap().registry.gather() {
+        for family in Metrics::new("w").unwrap().registrar.registry().gather() {
             let name = family.name();
             assert!(name.starts_with("auscult_") || name.starts_with("process_"), "{name}");
             let is_counter = family.get_field_type() == prometheus::proto::MetricType::COUNTER;

@@ -1,8 +1,8 @@
 //! What the operating system knows of the process, read from `/proc` at each scrape. Elsewhere than on Linux it stays 0.
 
-use prometheus::{IntGauge, Registry};
+use prometheus::IntGauge;
 
-use super::TelemetryError;
+use super::{Registrar, TelemetryError};
 
 /// Gauges of the process itself.
 #[derive(Debug)]
@@ -14,12 +14,8 @@ pub(super) struct ProcessMetrics {
 }
 
 impl ProcessMetrics {
-    pub(super) fn register(registry: &Registry) -> Result<Self, TelemetryError> {
-        let gauge = |name: &str, help: &str| -> Result<IntGauge, TelemetryError> {
-            let gauge = IntGauge::new(name, help)?;
-            registry.register(Box::new(gauge.clone()))?;
-            Ok(gauge)
-        };
+    pub(super) fn register(registrar: &Registrar) -> Result<Self, TelemetryError> {
+        let gauge = |name: &str, help: &str| registrar.gauge(name, help);
         Ok(Self {
             resident_bytes: gauge("process_resident_memory_bytes", "resident memory")?,
             peak_resident_bytes: gauge("process_peak_resident_memory_bytes", "the most memory that was ever resident")?,

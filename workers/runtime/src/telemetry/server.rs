@@ -1,17 +1,17 @@
-//! `/livez`, `/readyz` and `/metrics`, on a thread of their own, so that a busy worker still answers.
+//! `/livez`, `/readyz`, `/metrics` and `/log-level`, on a thread of their own, so that a busy worker still answers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::oneshot;
 
-use super::{Health, Metrics, TelemetryError};
+use super::{Health, LogFilter, Metrics, TelemetryError};
 
 /// The running server. Dropping it stops it.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub struct HttpServer {
 struct Served {
     health: Health,
     metrics: Arc<Metrics>,
+    logs: LogFilter,
 }
 
 impl HttpServer {
@@ -34,7 +35,12 @@ impl HttpServer {
     /// # Errors
     /// [`TelemetryError::Listen`] when the address is taken or not this machine's, [`TelemetryError::Thread`] when there
     /// can be no more threads.
-    pub fn start(listen: SocketAddr, health: Health, metrics: Arc<Metrics>) -> Result<Self, TelemetryError> {
+    pub fn start(
+        listen: SocketAddr,
+        health: Health,
+        metrics: Arc<Metrics>,
+        logs: LogFilter,
+    ) -> Result<Self, TelemetryError> {
         let cannot_listen = |source| TelemetryError::Listen { address: listen, source };
         // Bound here and not on the thread, so that a taken port is the caller's error.
         let listener = std::net::TcpListener::bind(listen).map_err(cannot_listen)?;
@@ -48,7 +54,9 @@ impl HttpServer {
             .route("/livez", get(livez))
             .route("/readyz", get(readyz))
             .route("/metrics", get(exposition))
-            .with_state(Served { health, metrics });
+            .route("/log-level", get(log_level).put(set_log_level))
+            .with_state(Served { health, metrics, logs })
+            .into_make_service_with_connect_info::<SocketAddr>();
         let serve = async move {
             let listener = tokio::net::TcpListener::from_std(listener)?;
             let until_stopped = async {
@@ -119,6 +127,29 @@ async fn exposition(State(served): State<Served>) -> Response {
     }
 }
 
+async fn log_level(State(served): State<Served>) -> Response {
+    match served.logs.words() {
+        Some(words) => (StatusCode::OK, format!("{words}\n")).into_response(),
+        None => (StatusCode::NOT_FOUND, "the logs of this process are not auscult's\n").into_response(),
+    }
+}
+
+/// The port is open to whoever scrapes; only who is on this host already, as `kubectl exec` and `port-forward` are, may change anything.
+async fn set_log_level(
+    State(served): State<Served>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    words: String,
+) -> Response {
+    if !peer.ip().to_canonical().is_loopback() {
+        let text = "only from the worker's own host, such as kubectl exec -- auscult log-level debug\n";
+        return (StatusCode::FORBIDDEN, text).into_response();
+    }
+    match served.logs.set(words.trim()) {
+        Ok(()) => (StatusCode::OK, format!("{}\n", words.trim())).into_response(),
+        Err(reason) => (StatusCode::BAD_REQUEST, format!("{reason}\n")).into_response(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
@@ -129,7 +160,7 @@ mod tests {
 
     fn server(health: &Health) -> HttpServer {
         let metrics = Arc::new(Metrics::new("w").unwrap());
-        HttpServer::start(SocketAddr::from(([127, 0, 0, 1], 0)), health.clone(), metrics).unwrap()
+        HttpServer::start(SocketAddr::from(([127, 0, 0, 1], 0)), health.clone(), metrics, LogFilter::default()).unwrap()
     }
 
     fn fetch(server: &HttpServer, path: &str) -> String {
@@ -173,7 +204,7 @@ mod tests {
         let address = first.address();
         first.stop();
         let metrics = Arc::new(Metrics::new("w").unwrap());
-        HttpServer::start(address, health, metrics).unwrap().stop();
+        HttpServer::start(address, health, metrics, LogFilter::default()).unwrap().stop();
     }
 
     #[test]
@@ -181,7 +212,7 @@ mod tests {
         let health = Health::default();
         let first = server(&health);
         let metrics = Arc::new(Metrics::new("w").unwrap());
-        let error = HttpServer::start(first.address(), health, metrics).unwrap_err().to_string();
+        let error = HttpServer::start(first.address(), health, metrics, LogFilter::default()).unwrap_err().to_string();
         assert!(error.contains(&first.address().to_string()) && error.contains("http.listen"), "{error}");
     }
 }

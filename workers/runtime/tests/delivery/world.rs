@@ -10,6 +10,7 @@ use auscult_runtime::memory_log::{
 };
 use auscult_runtime::ports::{ConsumerEvent, Failure, LogClients, LogConsumer, LogProducer, Transaction};
 use auscult_runtime::record::{OutputRecord, Record};
+use auscult_runtime::traces::TraceRule;
 use auscult_schemas::Headers;
 use bytes::Bytes;
 
@@ -64,7 +65,12 @@ fn core_config() -> CoreConfig {
 }
 
 fn compute_config(worker: &str) -> ComputeConfig {
-    ComputeConfig { worker: worker.to_owned(), changelog: Some(CHANGELOG), max_value_bytes: 1_000 }
+    ComputeConfig {
+        worker: worker.to_owned(),
+        changelog: Some(CHANGELOG),
+        max_value_bytes: 1_000,
+        traces: TraceRule::carrying("delivery"),
+    }
 }
 
 impl World {

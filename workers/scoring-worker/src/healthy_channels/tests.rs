@@ -28,7 +28,7 @@ impl Bench {
         std::fs::write(folder.path().join("fan.safetensors"), package(1)).unwrap();
         let config = ModelsConfig { dir: Some(folder.path().to_owned()), default: None, reload_secs: 0 };
         let metrics = Arc::new(Metrics::new("scoring-0").unwrap());
-        let scoring_metrics = ScoringMetrics::register(metrics.registry(), 10).unwrap();
+        let scoring_metrics = ScoringMetrics::register(metrics.registrar(), 10).unwrap();
         let device = open_device(DeviceChoice::Cpu).unwrap();
         let library = ModelLibrary::open(&config).unwrap();
         let stage =

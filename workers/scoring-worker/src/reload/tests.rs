@@ -99,7 +99,7 @@ impl Bench {
             reload_secs: 1,
         };
         let metrics = Arc::new(Metrics::new("scoring-0").unwrap());
-        let scoring_metrics = ScoringMetrics::register(metrics.registry(), 10).unwrap();
+        let scoring_metrics = ScoringMetrics::register(metrics.registrar(), 10).unwrap();
         let library = ModelLibrary::open(&config).unwrap();
         let device = open_device(DeviceChoice::Cpu).unwrap();
         let mut stage =

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::config::{BatchConfig, Delivery, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Sections};
+use crate::config::{BatchConfig, Delivery, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Sections, TracesConfig};
 
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -12,13 +12,14 @@ struct WorkerConfig {
     limits: LimitsConfig,
     http: HttpConfig,
     log: LogConfig,
+    traces: TracesConfig,
     devices: Vec<u32>,
 }
 
 impl Validate for WorkerConfig {
     fn validate(&self, problems: &mut Problems) {
-        let Self { kafka, batch, limits, http, log, .. } = self;
-        Sections { kafka, batch, limits, http, log }.validate(problems);
+        let Self { kafka, batch, limits, http, log, traces, .. } = self;
+        Sections { kafka, batch, limits, http, log, traces }.validate(problems);
     }
 }
 

@@ -1,0 +1,133 @@
+//! What happens to a worker, said once: the line in the log and the count are of the same event, so that they cannot tell different stories.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use auscult_schemas::RecordCoordinates;
+
+use super::{Metrics, RebalanceKind};
+use crate::compute::Refused;
+use crate::ports::{Failure, Restored};
+
+/// One thing that has happened.
+#[derive(Debug, Clone, Copy)]
+pub enum WorkerEvent<'a> {
+    /// Partitions came.
+    Assigned(&'a [i32]),
+    /// Partitions were asked back.
+    Revoked(&'a [i32]),
+    /// Partitions were gone already.
+    Lost(&'a [i32]),
+    /// A partition's position and state were read back.
+    Restored {
+        /// Which.
+        partition: i32,
+        /// What was read.
+        restored: &'a Restored,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A partition's state could not be read back.
+    RestoreFailed {
+        /// Which.
+        partition: i32,
+        /// Why.
+        failure: &'a Failure,
+    },
+    /// A batch was committed, with all its results.
+    Committed {
+        /// The batch's number.
+        batch: u64,
+        /// Its records.
+        records: usize,
+        /// How many records were committed, by topic.
+        outputs: &'a BTreeMap<String, u64>,
+    },
+    /// A transaction was aborted, and its batch is done again.
+    CommitFailed {
+        /// The batch's number.
+        batch: u64,
+        /// Why.
+        failure: &'a Failure,
+    },
+    /// A record became a dead letter, in a transaction that is committed.
+    DeadLetter(&'a Refused),
+    /// The Kafka clients are replaced by new ones.
+    ClientsReplaced {
+        /// Why.
+        reason: &'a str,
+    },
+    /// Nothing was heard back of a batch of spans, or it was refused.
+    SpansLost {
+        /// Why.
+        reason: &'a str,
+    },
+}
+
+impl WorkerEvent<'_> {
+    /// Counts it and writes it into the log.
+    pub fn tell(&self, metrics: &Metrics) {
+        self.count(metrics);
+        self.log();
+    }
+
+    fn count(&self, metrics: &Metrics) {
+        match self {
+            Self::Assigned(_) => metrics.add_rebalance(RebalanceKind::Assigned),
+            Self::Revoked(_) => metrics.add_rebalance(RebalanceKind::Revoked),
+            Self::Lost(_) => metrics.add_rebalance(RebalanceKind::Lost),
+            Self::Restored { restored, took, .. } => {
+                metrics.restore_seconds.observe(took.as_secs_f64());
+                metrics.expired_offsets.inc_by(restored.expired_offsets);
+                metrics.restore_bytes.inc_by(restored.bytes_read);
+                metrics.restored_keys.inc_by(u64::try_from(restored.entries.len()).unwrap_or(u64::MAX));
+            }
+            // Followed by new clients, which are counted.
+            Self::RestoreFailed { .. } => {}
+            Self::Committed { outputs, .. } => {
+                metrics.commits.inc();
+                for (topic, records) in *outputs {
+                    metrics.add_outputs(topic, *records);
+                }
+            }
+            Self::CommitFailed { .. } => metrics.aborts.inc(),
+            Self::DeadLetter(refused) => metrics.add_dead_letter(refused.code),
+            Self::ClientsReplaced { .. } => metrics.client_replacements.inc(),
+            Self::SpansLost { .. } => metrics.add_trace_export("failed"),
+        }
+    }
+
+    fn log(&self) {
+        match self {
+            Self::Assigned(partitions) => tracing::info!(?partitions, "partitions assigned"),
+            Self::Revoked(partitions) => tracing::info!(?partitions, "partitions revoked"),
+            Self::Lost(partitions) => {
+                tracing::warn!(?partitions, "partitions lost: this worker was taken for dead");
+            }
+            Self::Restored { partition, restored, took } => tracing::info!(
+                partition,
+                position = restored.position,
+                keys = restored.entries.len(),
+                bytes = restored.bytes_read,
+                expired = restored.expired_offsets,
+                ?took,
+                "partition restored"
+            ),
+            Self::RestoreFailed { partition, failure } => {
+                tracing::warn!(partition, %failure, "partition could not be restored");
+            }
+            Self::Committed { batch, records, outputs } => tracing::debug!(batch, records, ?outputs, "batch committed"),
+            Self::CommitFailed { batch, failure } => {
+                tracing::warn!(batch, %failure, "commit failed; the batch is done again from the committed offsets");
+            }
+            Self::DeadLetter(refused) => {
+                let Refused { record: RecordCoordinates { topic, partition, offset }, machine, code, detail, trace_id } =
+                    refused;
+                let code = code.as_str();
+                tracing::warn!(code, machine, topic, partition, offset, trace_id, detail, "a record is a dead letter");
+            }
+            Self::ClientsReplaced { reason } => tracing::error!(reason, "replacing the kafka clients"),
+            Self::SpansLost { reason } => tracing::warn!(reason, "spans did not reach the collector"),
+        }
+    }
+}

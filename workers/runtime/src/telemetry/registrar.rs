@@ -1,0 +1,136 @@
+//! Where metrics are registered, and remembered with what they are: the inventory in `docs/metrics.md` is made of it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::core::{Atomic, Collector, GenericCounter, GenericCounterVec, GenericGauge, GenericGaugeVec};
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
+
+/// A metric as people read of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MetricDescription {
+    /// Its name.
+    pub name: String,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// What it counts or measures.
+    pub help: String,
+    /// Its labels, beside `worker`, which every metric has.
+    pub labels: Vec<String>,
+}
+
+/// A kind of metric, by the type that Prometheus' exposition gives it.
+pub trait Kind: Collector + Clone + 'static {
+    /// `counter`, `gauge` or `histogram`.
+    const KIND: &'static str;
+}
+
+impl<P: Atomic + 'static> Kind for GenericCounter<P> {
+    const KIND: &'static str = "counter";
+}
+
+impl<P: Atomic + 'static> Kind for GenericCounterVec<P> {
+    const KIND: &'static str = "counter";
+}
+
+impl<P: Atomic + 'static> Kind for GenericGauge<P> {
+    const KIND: &'static str = "gauge";
+}
+
+impl<P: Atomic + 'static> Kind for GenericGaugeVec<P> {
+    const KIND: &'static str = "gauge";
+}
+
+impl Kind for Histogram {
+    const KIND: &'static str = "histogram";
+}
+
+impl Kind for HistogramVec {
+    const KIND: &'static str = "histogram";
+}
+
+/// A registry that knows what was put into it. Clones are the same one.
+#[derive(Debug, Clone, Default)]
+pub struct Registrar {
+    registry: Registry,
+    described: Arc<Mutex<Vec<MetricDescription>>>,
+}
+
+impl Registrar {
+    /// Around a registry.
+    #[must_use]
+    pub fn new(registry: Registry) -> Self {
+        Self { registry, described: Arc::default() }
+    }
+
+    /// The registry.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Takes a metric up; clones of it are the same metric.
+    ///
+    /// # Errors
+    /// When its name is taken.
+    pub fn register<M: Kind>(&self, metric: M) -> Result<M, prometheus::Error> {
+        self.registry.register(Box::new(metric.clone()))?;
+        let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        described.extend(metric.desc().into_iter().map(|desc| MetricDescription {
+            name: desc.fq_name.clone(),
+            kind: M::KIND,
+            help: desc.help.clone(),
+            labels: desc.variable_labels.clone(),
+        }));
+        Ok(metric)
+    }
+
+    /// A new counter.
+    ///
+    /// # Errors
+    /// When its name is taken, as for all that follow.
+    pub fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+        self.register(IntCounter::new(name, help)?)
+    }
+
+    /// New counters, one for each set of labels.
+    ///
+    /// # Errors
+    /// As [`Registrar::counter`].
+    pub fn counters(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+        self.register(IntCounterVec::new(Opts::new(name, help), labels)?)
+    }
+
+    /// A new gauge of whole numbers.
+    ///
+    /// # Errors
+    /// As [`Registrar::counter`].
+    pub fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+        self.register(IntGauge::new(name, help)?)
+    }
+
+    /// New gauges of whole numbers, one for each set of labels.
+    ///
+    /// # Errors
+    /// As [`Registrar::counter`].
+    pub fn gauges(&self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+        self.register(IntGaugeVec::new(Opts::new(name, help), labels)?)
+    }
+
+    /// A new histogram with these upper bounds.
+    ///
+    /// # Errors
+    /// As [`Registrar::counter`].
+    pub fn histogram(&self, name: &str, help: &str, buckets: Vec<f64>) -> Result<Histogram, prometheus::Error> {
+        self.register(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?)
+    }
+
+    /// What was registered so far, sorted by name.
+    #[must_use]
+    pub fn descriptions(&self) -> Vec<MetricDescription> {
+        let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        described.sort();
+        described
+    }
+}

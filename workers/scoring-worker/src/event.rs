@@ -1,0 +1,104 @@
+//! What happens to a scoring worker beside single chunks: the line in the log and the count are of the same event.
+
+use auscult_detection::OpenedDevice;
+use auscult_schemas::{Control, EnvironmentChange, MachineId, ModelRef};
+
+use crate::ScoringMetrics;
+use crate::library::Owner;
+
+/// One thing that has happened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ScoringEvent<'a> {
+    /// Models run on this device.
+    DeviceOpened(&'a OpenedDevice),
+    /// A model came into service while running.
+    ModelServes { file: &'a str, model: &'a ModelRef, owner: &'a Owner },
+    /// A model's file has changed, and cannot be used; `serving` goes on, if there is one.
+    ModelUnusable { file: &'a str, reason: &'a str, serving: Option<&'a str> },
+    /// A model's file is gone.
+    ModelGone(&'a Owner),
+    /// A control message was applied.
+    Controlled { machine: &'a MachineId, control: &'a Control },
+    /// Many machines of one place have changed at once.
+    EnvironmentChanged(&'a EnvironmentChange),
+}
+
+impl ScoringEvent<'_> {
+    /// Counts it and writes it into the log.
+    pub(crate) fn tell(&self, metrics: &ScoringMetrics) {
+        self.count(metrics);
+        self.log();
+    }
+
+    fn count(&self, metrics: &ScoringMetrics) {
+        match self {
+            Self::DeviceOpened(device) => {
+                metrics.device.with_label_values(&[device.name.as_str()]).set(1);
+                metrics.device_fallback.set(i64::from(device.fallback.is_some()));
+            }
+            Self::ModelServes { .. } => metrics.model_reloads.inc(),
+            Self::ModelUnusable { .. } => metrics.model_reload_failures.inc(),
+            // `auscult_models` tells of it.
+            Self::ModelGone(_) => {}
+            Self::Controlled { control, .. } => {
+                metrics.control_messages.with_label_values(&[control.action.as_str()]).inc();
+            }
+            Self::EnvironmentChanged(_) => metrics.environment_changes.inc(),
+        }
+    }
+
+    fn log(&self) {
+        match self {
+            Self::DeviceOpened(device) => match &device.fallback {
+                Some(reason) => tracing::warn!(reason, "no GPU: scoring on the CPU"),
+                None => tracing::info!(device = device.name, "scoring device"),
+            },
+            Self::ModelServes { file, model, owner } => {
+                let ModelRef { id, version } = model;
+                tracing::info!(file, model = %id, version, serves = %owner, "a new model serves from here on");
+            }
+            Self::ModelUnusable { file, reason, serving: Some(serving) } => {
+                tracing::error!(
+                    file,
+                    reason,
+                    serving,
+                    "the model file is unusable; the model before it goes on serving"
+                );
+            }
+            Self::ModelUnusable { file, reason, serving: None } => {
+                tracing::error!(file, reason, "the model file is unusable, and there is no model before it");
+            }
+            Self::ModelGone(owner) => tracing::warn!(
+                served = %owner,
+                "the model file is gone: the default model serves in its place, or without one chunks go to the dead letters"
+            ),
+            Self::Controlled { machine, control } => {
+                let action = control.action.as_str();
+                tracing::info!(%machine, action, by = control.by, "a control message is applied");
+            }
+            Self::EnvironmentChanged(change) => {
+                let EnvironmentChange { environment, machines_affected, machines_heard, since } = change;
+                tracing::warn!(environment, machines_affected, machines_heard, %since, "an environment has changed");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auscult_detection::{DeviceChoice, open_device};
+    use auscult_runtime::telemetry::Registrar;
+
+    use super::*;
+
+    #[test]
+    fn a_fallback_to_the_cpu_is_a_metric_and_the_cpu_asked_for_is_none() {
+        let metrics = ScoringMetrics::register(&Registrar::default(), 10).unwrap();
+        let mut device = open_device(DeviceChoice::Cpu).unwrap();
+        ScoringEvent::DeviceOpened(&device).tell(&metrics);
+        assert_eq!(metrics.device_fallback.get(), 0);
+        device.fallback = Some("no driver".to_owned());
+        ScoringEvent::DeviceOpened(&device).tell(&metrics);
+        assert_eq!(metrics.device_fallback.get(), 1);
+    }
+}
