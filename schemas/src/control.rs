@@ -64,11 +64,13 @@ pub enum ControlAction {
     },
     /// Forgets what was learnt of the machine since its model was trained, and judges it anew.
     Relearn,
+    /// Forgets the machine: it is gone from its place, nothing is expected of it, and it is counted nowhere. Should it be heard again, it is a new one.
+    Retire,
 }
 
 impl ControlAction {
     /// Every action's name, for metrics that should exist at zero.
-    pub const NAMES: [&str; 8] = [
+    pub const NAMES: [&str; 9] = [
         "acknowledge",
         "unacknowledge",
         "mute",
@@ -77,6 +79,7 @@ impl ControlAction {
         "end_maintenance",
         "set_threshold",
         "relearn",
+        "retire",
     ];
 
     /// The action's name as it stands in messages and metrics.
@@ -91,6 +94,7 @@ impl ControlAction {
             Self::EndMaintenance => "end_maintenance",
             Self::SetThreshold { .. } => "set_threshold",
             Self::Relearn => "relearn",
+            Self::Retire => "retire",
         }
     }
 }

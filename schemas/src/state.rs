@@ -120,6 +120,9 @@ pub struct ScorerState {
     /// Who has acknowledged the alarm that stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Standing>,
+    /// Asked for by a person: the machine is gone. It is a new one when it is heard again, or asked anything of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired: Option<Standing>,
 }
 
 impl ScorerState {
@@ -152,6 +155,7 @@ impl ScorerState {
             mute: None,
             maintenance: None,
             acknowledged: None,
+            retired: None,
         }
     }
 }

@@ -462,6 +462,7 @@ pub fn scorer_state() -> ScorerState {
         mute: Some(standing()),
         maintenance: Some(standing()),
         acknowledged: Some(Standing { until: None, ..standing() }),
+        retired: None,
     }
 }
 

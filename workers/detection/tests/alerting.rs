@@ -24,6 +24,7 @@ fn any_action() -> impl Strategy<Value = ControlAction> {
         (0.5_f64..2.0).prop_map(|factor| ControlAction::SetThreshold { threshold: None, factor: Some(factor) }),
         Just(ControlAction::SetThreshold { threshold: None, factor: None }),
         Just(ControlAction::Relearn),
+        Just(ControlAction::Retire),
     ]
 }
 

@@ -4,11 +4,13 @@
 
 mod support;
 
-use auscult_detection::{AlertPolicy, Asked, WatchPolicy, apply_control};
+use auscult_detection::{AlertPolicy, Asked, Roster, WatchPolicy, apply_control};
 use auscult_schemas::{AuditAction, ChunkId, Control, ControlAction, MachineState, ModelRef, ScorerState};
 use support::listening::{MANIFEST, Played, Step, at, machine, model, play, step, watch};
 
-use ControlAction::{Acknowledge, EndMaintenance, Maintenance, Mute, Relearn, SetThreshold, Unacknowledge, Unmute};
+use ControlAction::{
+    Acknowledge, EndMaintenance, Maintenance, Mute, Relearn, Retire, SetThreshold, Unacknowledge, Unmute,
+};
 
 fn after(steps: &[Step]) -> ScorerState {
     play(steps, 10, &WatchPolicy::default()).pop().unwrap().1.state
@@ -135,6 +137,38 @@ fn a_machine_is_judged_anew_after_maintenance_and_after_relearning() {
     let relearnt = asked(&alarm, Relearn, 60);
     assert_eq!(relearnt.state.alert.state, MachineState::Learning);
     assert!(relearnt.state.recent_scores.is_empty());
+}
+
+#[test]
+fn a_retired_machine_is_forgotten_and_is_a_new_one_when_it_is_heard_again() {
+    let policy = watch(AlertPolicy::default());
+    let mut state: Option<ScorerState> = None;
+    for index in 0..20 {
+        let score = if index < 10 { 1.0 } else { 3.0 };
+        state = Some(step(state.as_ref(), &Step::Chunk(score), at(10 * index), &policy).unwrap().state);
+    }
+    let alarm = state.unwrap();
+    assert_eq!(alarm.alert.state, MachineState::Alarm);
+    let muted = asked(&alarm, Mute { until: None }, 200);
+
+    let retired = asked(&muted.state, Retire, 210);
+    let over = retired.alert.unwrap();
+    assert_eq!(
+        (over.previous_state, over.state),
+        (MachineState::Alarm, MachineState::Learning),
+        "the alarm is told to be over"
+    );
+    assert!(retired.state.retired.is_some() && retired.state.mute.is_none() && retired.state.last_heard.is_none());
+    let mut roster = Roster::default();
+    roster.put(&muted.state);
+    assert_eq!(roster.iter().count(), 1);
+    roster.put(&retired.state);
+    assert_eq!(roster.iter().count(), 0, "nobody waits for its chunks");
+
+    let again = step(Some(&retired.state), &Step::Chunk(1.0), at(300), &policy).unwrap();
+    assert_eq!(again.state.chunks, 1);
+    assert!(again.state.retired.is_none() && again.alert.is_none());
+    assert_eq!(asked(&retired.state, Mute { until: None }, 300).state.retired, None);
 }
 
 #[test]

@@ -28,15 +28,23 @@ impl Census {
     ) {
         let series = &metrics.machine_series;
         let written = || memory.written().values().map(|state| (state, state_of(state)));
+        let is_there = |state: &&ScorerState| state.retired.is_none();
         if !is_whole || self.generation != Some(memory.generation()) {
             self.generation = is_whole.then(|| memory.generation());
-            self.states = memory.iter().map(|(key, state)| (key.clone(), counted(state))).collect();
-            series.show_only(memory.iter().map(|(_, state)| (state, state_of(state))));
+            let there = || memory.iter().filter(|(_, state)| is_there(state));
+            self.states = there().map(|(key, state)| (key.clone(), counted(state))).collect();
+            series.show_only(there().map(|(_, state)| (state, state_of(state))));
         } else {
-            self.states.extend(memory.written().iter().map(|(key, state)| (key.clone(), counted(state))));
-            series.show(written());
+            for (key, state) in memory.written() {
+                match state.retired {
+                    None => drop(self.states.insert(key.clone(), counted(state))),
+                    Some(_) => drop(self.states.remove(key)),
+                }
+            }
+            series.show(written().filter(|(state, _)| is_there(state)));
+            series.hide(written().filter(|(state, _)| !is_there(state)).map(|(state, _)| state.machine.as_str()));
         }
-        for (state, _) in written() {
+        for (state, _) in written().filter(|(state, _)| is_there(state)) {
             series.charted(state.machine.as_str(), &charts_going_on(&state.drift, policy));
         }
         let mut counts = MachineState::ALL.map(|state| (state, 0));
@@ -67,7 +75,7 @@ fn state_of(state: &ScorerState) -> MachineState {
 #[cfg(test)]
 mod tests {
     use auscult_runtime::telemetry::Registrar;
-    use auscult_schemas::{DriftChart, DriftEpisode, MachineId, ModelId, ModelRef};
+    use auscult_schemas::{DriftChart, DriftEpisode, MachineId, ModelId, ModelRef, Standing};
     use bytes::Bytes;
 
     use super::*;
@@ -139,6 +147,14 @@ mod tests {
                 r#"auscult_machine_state{machine="b",state="acknowledged"} 1"#,
             ]
         );
+
+        let mut memory = Memory::over(&known);
+        let mut retired = state("b", MachineState::Learning);
+        retired.retired = Some(Standing { by: "anna".to_owned(), since: now, until: None });
+        memory.put(0, key("b").1, retired);
+        counted.take(&memory, true);
+        assert_eq!((counted.in_state(MachineState::Healthy), counted.in_state(MachineState::Learning)), (1, 0));
+        assert!(counted.series().iter().all(|line| line.contains("\"a\"")), "{:?}", counted.series());
 
         known.remove(&key("a"));
         counted.take(&Memory::over(&known), false);

@@ -127,6 +127,12 @@ impl MachineSeries {
         self.left_out.set(i64::from(shown.is_left_out));
     }
 
+    /// Shows these machines no longer.
+    pub(crate) fn hide<'a>(&self, machines: impl Iterator<Item = &'a str>) {
+        let mut shown = self.shown();
+        machines.for_each(|machine| self.remove(&mut shown, machine));
+    }
+
     fn put(&self, shown: &mut Shown, state: &ScorerState, counted_as: MachineState) {
         let machine = state.machine.as_str();
         if shown.is_left_out {

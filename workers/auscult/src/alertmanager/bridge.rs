@@ -10,7 +10,7 @@ use auscult_runtime::record::Record;
 use auscult_runtime::runner::StopSignal;
 use auscult_runtime::telemetry::{Health, HttpServer, Metrics, UnreadyReason, init_logs};
 use auscult_schemas::topics::{ALERTS, AUDIT};
-use auscult_schemas::{Alert, AlertKind, Audit};
+use auscult_schemas::{Alert, AlertKind, Audit, AuditAction, ControlAction};
 use jiff::{SignedDuration, Timestamp};
 
 use super::client::AlertmanagerClient;
@@ -192,6 +192,8 @@ struct Books<'a> {
     standing: StandingAlerts,
     /// The latest change of each alert.
     pending: BTreeMap<Labels, Change>,
+    /// When a machine was retired last.
+    retired: BTreeMap<String, Timestamp>,
 }
 
 impl<'a> Books<'a> {
@@ -203,6 +205,7 @@ impl<'a> Books<'a> {
             environments: BTreeMap::new(),
             standing: StandingAlerts::default(),
             pending: BTreeMap::new(),
+            retired: BTreeMap::new(),
         }
     }
 
@@ -210,11 +213,19 @@ impl<'a> Books<'a> {
     fn read(&mut self, record: &Record, is_new: bool, now: Timestamp) -> Result<(), String> {
         let value = record.value.as_deref().unwrap_or_default();
         let unreadable = |error: serde_json::Error| error.to_string();
+        let mut changes = Vec::new();
         let (said, at) = if record.coordinates.topic == AUDIT {
             let audit: Audit = serde_json::from_slice(value).map_err(unreadable)?;
+            if audit.action == AuditAction::Control(ControlAction::Retire) {
+                changes = self.retire(audit.machine.as_str(), audit.time);
+            }
             (Some(wording::of_audit(&audit, self.labels)), audit.time)
         } else {
             let alert: Alert = serde_json::from_slice(value).map_err(unreadable)?;
+            let retired = self.retired.get(alert.machine.as_str());
+            if alert.kind == AlertKind::Sensor && retired.is_some_and(|retired| *retired >= alert.time) {
+                return Ok(());
+            }
             let said = match alert.kind {
                 AlertKind::Environment => self.environment(&alert, record, now)?,
                 AlertKind::Machine | AlertKind::Sensor => wording::of_machine(&alert, self.labels),
@@ -222,11 +233,21 @@ impl<'a> Books<'a> {
             (said, alert.time)
         };
         let Some((subject, alerts)) = said else { return Ok(()) };
-        let changes = self.standing.replace(&subject, alerts, at);
+        changes.extend(self.standing.replace(&subject, alerts, at));
         if is_new {
             self.pending.extend(changes.into_iter().map(|change| (change.alert.labels.clone(), change)));
         }
         Ok(())
+    }
+
+    /// Whatever its microphones were is over. The two topics are read in no order between them: what is of before and read later does not begin anew,
+    /// what is of later goes on.
+    fn retire(&mut self, machine: &str, at: Timestamp) -> Vec<Change> {
+        let latest = self.retired.entry(machine.to_owned()).or_insert(at);
+        *latest = (*latest).max(at);
+        let sensors = Subject::Sensors(machine.to_owned());
+        let is_over = self.standing.of(&sensors).iter().all(|alert| alert.since <= at);
+        if is_over { self.standing.replace(&sensors, Vec::new(), at) } else { Vec::new() }
     }
 
     fn environment(
@@ -335,6 +356,41 @@ mod tests {
         assert_eq!(pending(&books), ["AuscultEnvironmentChanged stands"]);
         let alert = &books.pending.values().next().unwrap().alert;
         assert!(alert.annotations["summary"].starts_with("12 of 14 machines"), "{:?}", alert.annotations);
+    }
+
+    fn sensor(machine: &str, time: &str) -> serde_json::Value {
+        let mut message = state(machine, "healthy", time);
+        message["kind"] = "sensor".into();
+        message["sensor_faults"] = serde_json::json!([{"channel": 0, "flags": ["silent"]}]);
+        message
+    }
+
+    fn retirement(machine: &str, time: &str) -> serde_json::Value {
+        let judging = serde_json::json!({"state": "learning", "threshold": 3.0, "muted": false});
+        serde_json::json!({
+            "id": "r", "machine": machine, "time": at(time).to_string(), "by": "anna", "action": {"control": "retire"},
+            "before": judging, "after": judging, "model": {"id": "m", "version": "v1"}
+        })
+    }
+
+    #[test]
+    fn the_sensors_of_a_retired_machine_are_at_fault_no_longer_whichever_topic_is_read_first() {
+        let config = AlertmanagerConfig::default();
+        let (before, retired, after) =
+            (sensor("fan-1", "08:00:00"), retirement("fan-1", "09:00:00"), sensor("fan-1", "09:30:00"));
+        let standing = |records: &[(&str, &serde_json::Value)]| {
+            let mut books = Books::new(&config);
+            for (topic, value) in records {
+                books.read(&record(topic, 0, 0, value), true, at("10:00:00")).unwrap();
+            }
+            books.standing.all().count()
+        };
+        assert_eq!(standing(&[(ALERTS, &before)]), 1);
+        assert_eq!(standing(&[(ALERTS, &before), (AUDIT, &retired)]), 0);
+        assert_eq!(standing(&[(AUDIT, &retired), (ALERTS, &before)]), 0);
+        // It is back, with the microphone that it had.
+        assert_eq!(standing(&[(ALERTS, &before), (AUDIT, &retired), (ALERTS, &after)]), 1);
+        assert_eq!(standing(&[(ALERTS, &before), (ALERTS, &after), (AUDIT, &retired)]), 1);
     }
 
     #[test]

@@ -58,6 +58,8 @@ enum Action {
     },
     /// Forget what was learnt of the machine since its model was trained, and judge it anew
     Relearn,
+    /// Forget the machine, which is gone: no silence is reported of it, and it is counted nowhere. A new one, should it be heard again
+    Retire,
 }
 
 /// When something ends by itself.
@@ -90,7 +92,8 @@ Examples:
   auscult control fan-07 mute --for 8h --by anna
   auscult control plant/hall-2/pump-3 maintenance --until 2026-11-28T14:00Z --by \"night shift\"
   auscult control fan-07 set-threshold --factor 1.2 --by anna
-  auscult control fan-07 set-threshold --by anna              the model's own threshold again";
+  auscult control fan-07 set-threshold --by anna              the model's own threshold again
+  auscult control fan-07 retire --by anna                     it was sold; its model's file goes as well";
 
 /// Sends the message and waits until it is acknowledged.
 ///
@@ -129,6 +132,7 @@ fn action(action: &Action, now: Timestamp) -> anyhow::Result<ControlAction> {
             ControlAction::SetThreshold { threshold: *threshold, factor: *factor }
         }
         Action::Relearn => ControlAction::Relearn,
+        Action::Retire => ControlAction::Retire,
     })
 }
 

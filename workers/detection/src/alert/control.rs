@@ -171,6 +171,15 @@ fn act(state: &mut ScorerState, action: &ControlAction, by: &str, time: Timestam
             }
             Ok(())
         }
+        ControlAction::Retire => {
+            let mut retired = ScorerState::new(state.machine.clone(), state.model.clone());
+            // What stands is over, and is told so.
+            retired.alert = state.alert.clone();
+            machine::begin_anew(&mut retired.alert, time);
+            retired.retired = Some(standing(by, time, None)?);
+            *state = retired;
+            Ok(())
+        }
     }
 }
 

@@ -162,7 +162,8 @@ pub(crate) fn begun(
     model: &ModelRef,
     time: Timestamp,
 ) -> ScorerState {
-    let Some(before) = before.filter(|before| before.version == ScorerState::VERSION) else {
+    let is_known = |state: &&ScorerState| state.version == ScorerState::VERSION && state.retired.is_none();
+    let Some(before) = before.filter(is_known) else {
         return ScorerState::new(machine.clone(), model.clone());
     };
     if before.model == *model {
