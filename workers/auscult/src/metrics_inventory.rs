@@ -39,7 +39,7 @@ pub fn markdown() -> Result<String, TelemetryError> {
     section(
         &mut text,
         "Every process",
-        "Feature workers, scoring workers, fused workers and the bridge to Alertmanager. Of `stage`, feature workers add `decode`, `resample` and \\
+        "Feature workers, scoring workers, fused workers and the bridge to Alertmanager. Of `stage`, feature workers add `decode`, `resample` and \
          `log_mel`, scoring workers `forward` and `decide`.",
         &of_every,
         every.registrar(),
@@ -57,7 +57,6 @@ pub fn markdown() -> Result<String, TelemetryError> {
 
 fn section(text: &mut String, title: &str, about: &str, descriptions: &[MetricDescription], registrar: &Registrar) {
     let known = known_values(registrar);
-    let about = about.replace("\\\n", "");
     let _ = write!(text, "\n## {title}\n\n{about}\n\n| metric | type | labels | what it tells |\n|---|---|---|---|\n");
     for MetricDescription { name, kind, help, labels } in descriptions {
         let labels: Vec<String> =
