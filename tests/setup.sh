@@ -16,6 +16,7 @@
 #   pyyaml                     read rules for tests/observe.sh                  .work/venv
 #   typescript, Grafana's SDK  make the dashboards, by npm                      helm/dashboards/node_modules
 #   compose-go                 reads docker-compose.yml, built by Go            .work/compose
+#   OpenTelemetry collector    takes what workers trace, built by Go            .work/collector
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -101,6 +102,7 @@ if ! [[ $parts/node_modules/.package-lock.json -nt $parts/package-lock.json ]]; 
 fi
 command -v go >/dev/null || fail "go is missing; install Go 1.24 or later"
 "$root/tests/compose/check.sh" >/dev/null
+"$root/tests/collector/build.sh"
 deny=$work/cargo-deny
 if ! [[ -x $deny/bin/cargo-deny ]]; then
     note "building cargo-deny (two minutes, once)"
