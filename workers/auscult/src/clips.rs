@@ -7,7 +7,6 @@ use anyhow::{Context, bail};
 use auscult_detection::{ClipView, HealthyClip, TrainingClip, words};
 use auscult_features::{ChunkExtractor, Extraction, content_type_of};
 use auscult_schemas::{FeatureSpec, topics::MAX_MESSAGE_BYTES};
-use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::dataset::Domain;
@@ -49,11 +48,7 @@ impl Clip {
         let Some(healthy) = self.healthy() else {
             bail!("{}: no sensor heard the machine: {}", self.path.display(), words::sensor_faults(faults));
         };
-        let channels = healthy
-            .values
-            .chunks_exact(healthy.frames * healthy.mels)
-            .map(|channel| Array2::from_shape_vec((healthy.frames, healthy.mels), channel.to_vec()))
-            .collect::<Result<_, _>>()?;
+        let channels = healthy.spectrograms();
         let domain = Domain::of(&self.path).map(|domain| domain.name().to_owned());
         Ok(TrainingClip { name: self.path.display().to_string(), channels, domain })
     }

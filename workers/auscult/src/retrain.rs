@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use auscult_detection::{ClipView, HealthyClip, TrainingClip};
 use auscult_schemas::{Alert, AlertKind, Envelope, FeatureSpecHash, Features, MachineId, MachineState};
 use jiff::Timestamp;
-use ndarray::Array2;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -111,13 +110,7 @@ fn seed_of(seed: u64, machine: &MachineId) -> u64 {
 fn training_clip(envelope: &Envelope, features: &Features) -> Option<TrainingClip> {
     let Features { channels, frames, mels, ref values, ref metadata } = *features;
     let healthy = HealthyClip::of(&ClipView { channels, frames, mels, values }, &metadata.sensor_faults)?;
-    let channels = healthy
-        .values
-        .chunks_exact(frames * mels)
-        .map(|channel| Array2::from_shape_vec((frames, mels), channel.to_vec()))
-        .collect::<Result<_, _>>()
-        .ok()?;
-    Some(TrainingClip { name: envelope.id.0.clone(), channels, domain: None })
+    Some(TrainingClip { name: envelope.id.0.clone(), channels: healthy.spectrograms(), domain: None })
 }
 
 /// Machines that were in alarm at any moment of that time, acknowledged or not: what they sounded like then is not to be learnt as normal. `alerts` in

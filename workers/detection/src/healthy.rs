@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use auscult_schemas::SensorFault;
+use ndarray::Array2;
 
 use crate::ClipView;
 
@@ -20,6 +21,15 @@ pub struct HealthyClip<'a> {
 }
 
 impl<'a> HealthyClip<'a> {
+    /// Each channel's spectrogram, `[frames, mels]`, dB: what a model is trained with.
+    #[must_use]
+    pub fn spectrograms(&self) -> Vec<Array2<f32>> {
+        let of_channel = |channel: &[f32]| {
+            Array2::from_shape_vec((self.frames, self.mels), channel.to_vec()).expect("a channel is frames times mels")
+        };
+        self.values.chunks_exact(self.frames * self.mels).map(of_channel).collect()
+    }
+
     /// What is left of a clip; `None` where no channel is.
     #[must_use]
     pub fn of(clip: &ClipView<'a>, faults: &[SensorFault]) -> Option<Self> {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use auscult_detection::environment::environment_of;
 use auscult_runtime::telemetry::Registrar;
 use auscult_schemas::{MachineId, Score};
 use prometheus::IntCounterVec;
@@ -25,7 +26,8 @@ impl<'a> Place<'a> {
     /// `works/hall-1/fan-01`: the site `works`, the line `hall-1` (all that stands between the first and the last `/`), and the kind `fan`, which is the last
     /// part without its number. What an id does not say is empty.
     fn of(machine: &'a MachineId) -> Self {
-        let (place, name) = machine.as_str().rsplit_once('/').unwrap_or(("", machine.as_str()));
+        let place = environment_of(machine);
+        let name = machine.as_str().rsplit('/').next().unwrap_or_default();
         let (site, line) = place.split_once('/').unwrap_or((place, ""));
         let kind = name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches(['-', '_', '.', ' ']);
         Self { site, line, kind }
