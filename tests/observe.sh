@@ -114,7 +114,8 @@ print(*[each.getsockname()[1] for each in sockets])')
     tests/compose/check.sh >/dev/null
 
     step "Kafka, twelve machines to learn"
-    KAFKA_PORT=$kafka KAFKA_CONTROLLER_PORT=$controller start kafka tests/kafka/start.sh --fresh
+    # In this run's own folder, so that whatever other broker runs or has run here is left alone.
+    KAFKA_DATA=$folder/kafka KAFKA_PORT=$kafka KAFKA_CONTROLLER_PORT=$controller start kafka tests/kafka/start.sh
     until_true 60 Kafka kcat -L -b "$brokers" -m 1
     # What docker-compose.yml says is what is started, from here on: only addresses, folders and names are this run's.
     local command=()
