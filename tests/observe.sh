@@ -30,6 +30,9 @@ on_paper() {
     "$promtool" check rules "${rules[@]}"
     "$promtool" test rules tests/rules/*.yaml
 
+    step "can the unit tests fail? every threshold and duration moved, a minute and a half on one core"
+    "$python" tests/observe/thresholds.py "$promtool"
+
     step "runbooks"
     "$python" tests/observe/runbooks.py
 
