@@ -30,6 +30,9 @@ on_paper() {
     "$promtool" check rules "${rules[@]}"
     "$promtool" test rules tests/rules/*.yaml
 
+    step "can the unit tests fail? every threshold and duration moved, a minute and a half on one core"
+    "$python" tests/observe/thresholds.py "$promtool"
+
     step "runbooks"
     "$python" tests/observe/runbooks.py
 
@@ -114,7 +117,8 @@ print(*[each.getsockname()[1] for each in sockets])')
     tests/compose/check.sh >/dev/null
 
     step "Kafka, twelve machines to learn"
-    KAFKA_PORT=$kafka KAFKA_CONTROLLER_PORT=$controller start kafka tests/kafka/start.sh --fresh
+    # In this run's own folder, so that whatever other broker runs or has run here is left alone.
+    KAFKA_DATA=$folder/kafka KAFKA_PORT=$kafka KAFKA_CONTROLLER_PORT=$controller start kafka tests/kafka/start.sh
     until_true 60 Kafka kcat -L -b "$brokers" -m 1
     # What docker-compose.yml says is what is started, from here on: only addresses, folders and names are this run's.
     local command=()

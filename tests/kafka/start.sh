@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Runs one Apache Kafka broker at 127.0.0.1:9092 in the foreground, from its own jars, until Ctrl-C.
-# What it holds stays in .work/kafka/data; `start.sh --fresh` begins with nothing.
+# What it holds stays in .work/kafka/data, or in KAFKA_DATA; `start.sh --fresh` begins with nothing. Two brokers at once need a folder and ports each.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-data=$root/.work/kafka/data
+data=${KAFKA_DATA:-$root/.work/kafka/data}
 port=${KAFKA_PORT:-9092}
 controller_port=${KAFKA_CONTROLLER_PORT:-9093}
 
