@@ -51,4 +51,8 @@ step "the Dockerfile"
 echo "hadolint has nothing to say"
 
 step "what the chart would start, starts"
+if [[ $(id -u) != 0 ]]; then
+    echo "not tried: a container is stood in for by chroot, which is root's"
+    exit
+fi
 $python tests/helm/start.py "$bin/helm" "$chart" "$AUSCULT"

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tempfile::TempDir;
 
 use crate::installation::program;
-use crate::{Process, free_ports, get, until};
+use crate::{Process, free_ports, get, repository, until};
 
 /// A running Prometheus; gone when dropped.
 #[derive(Debug)]
@@ -37,9 +37,24 @@ impl Prometheus {
     /// # Errors
     /// When Prometheus is not installed, with the command that gets it, or does not start.
     pub fn start(targets: &[(&str, SocketAddr)]) -> Result<Self> {
+        Self::start_with(targets, None)
+    }
+
+    /// As [`Prometheus::start`], with the chart's rules, whose alerts go to this Alertmanager. A test has no hours: every duration in the rules is
+    /// divided by `haste`, and nothing else about them is changed.
+    ///
+    /// # Errors
+    /// As [`Prometheus::start`].
+    pub fn start_alerting(targets: &[(&str, SocketAddr)], alertmanager: SocketAddr, haste: u32) -> Result<Self> {
+        Self::start_with(targets, Some((alertmanager, haste)))
+    }
+
+    fn start_with(targets: &[(&str, SocketAddr)], alerting: Option<(SocketAddr, u32)>) -> Result<Self> {
         let binary = program("prometheus")?;
         let folder = tempfile::Builder::new().prefix("auscult-prometheus-").tempdir()?;
-        let mut config = "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n".to_owned();
+        let mut config =
+            "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  evaluation_interval: 1s\nscrape_configs:\n"
+                .to_owned();
         let mut jobs: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (job, address) in targets {
             jobs.entry(job).or_default().push(format!("'{address}'"));
@@ -47,6 +62,17 @@ impl Prometheus {
         for (job, addresses) in jobs {
             let targets = addresses.join(", ");
             config += &format!("  - job_name: {job}\n    static_configs:\n      - targets: [{targets}]\n");
+        }
+        if let Some((alertmanager, haste)) = alerting {
+            for name in ["recording", "alerts"] {
+                let file = repository().join(format!("helm/auscult/files/rules/{name}.yaml"));
+                let rules = std::fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+                std::fs::write(folder.path().join(format!("{name}.yaml")), hastened(&rules, haste))?;
+            }
+            config += &format!(
+                "rule_files: [recording.yaml, alerts.yaml]\n\
+                 alerting:\n  alertmanagers:\n    - static_configs:\n      - targets: ['{alertmanager}']\n"
+            );
         }
         let config_file = folder.path().join("prometheus.yml");
         std::fs::write(&config_file, config)?;
@@ -57,6 +83,7 @@ impl Prometheus {
             .arg(format!("--config.file={}", config_file.display()))
             .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
             .arg(format!("--web.listen-address={address}"))
+            .arg("--rules.alert.resend-delay=1s")
             .arg("--log.level=warn");
         // Debian's looks for its pages where the package would have been installed.
         let pages = binary.ancestors().nth(2).map(|usr| usr.join("share/prometheus/web"));
@@ -142,8 +169,61 @@ impl Prometheus {
     }
 }
 
+/// Rules whose durations (`[1h]`, `for: 30m`, `interval: 1m`) are `haste` times as short.
+fn hastened(rules: &str, haste: u32) -> String {
+    let mut hastened = String::new();
+    for line in rules.lines() {
+        let (indent, text) = line.split_at(line.len() - line.trim_start().len());
+        let named = ["for: ", "interval: "]
+            .into_iter()
+            .find_map(|name| Some((name, shorter(text.strip_prefix(name)?, haste)?)));
+        match named {
+            Some((name, duration)) => hastened += &format!("{indent}{name}{duration}"),
+            None => {
+                for (number, part) in line.split('[').enumerate() {
+                    let range = part.split_once(']').filter(|_| number > 0);
+                    match range.and_then(|(range, rest)| Some((shorter(range, haste)?, rest))) {
+                        Some((range, rest)) => hastened += &format!("[{range}]{rest}"),
+                        None => hastened += &format!("{}{part}", if number > 0 { "[" } else { "" }),
+                    }
+                }
+            }
+        }
+        hastened.push('\n');
+    }
+    hastened
+}
+
+/// `30m` by 60 is `30000ms`; `None` where the text is no duration.
+fn shorter(duration: &str, haste: u32) -> Option<String> {
+    let (number, unit) = duration.split_at(duration.len().checked_sub(1)?);
+    let unit_ms = match unit {
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    Some(format!("{}ms", number.parse::<u64>().ok()? * unit_ms / u64::from(haste)))
+}
+
 fn percent_encoded(text: &str) -> String {
     text.bytes()
         .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_durations_are_changed() {
+        let rules = "  - interval: 1m\n    expr: rate(x[1h]) / rate(y{a=\"[1h\"}[15m]) > 0.25\n    for: 30m\n    summary: for 5m, 1h\n";
+        let hastened = hastened(rules, 60);
+        let expected = "  - interval: 1m\n    expr: rate(x[60000ms]) / rate(y{a=\"[1h\"}[15000ms]) > 0.25\n    for: 30000ms\n    summary: for 5m, 1h\n";
+        assert_eq!(hastened, expected);
+        let group = "    interval: 1m\n";
+        assert_eq!(super::hastened(group, 60), "    interval: 1000ms\n");
+    }
 }
