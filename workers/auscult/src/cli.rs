@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    alertmanager, bearing, bench, config, control, demo, evaluate, explore, feature_worker, features, lives, retrain,
-    run, score, scoring_worker, send, simulate, topics, train, watch,
+    alertmanager, bearing, bench, config, control, dead_letters, demo, doctor, evaluate, explore, feature_worker,
+    features, lives, retrain, run, score, scoring_worker, send, simulate, topics, train, watch,
 };
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
@@ -38,6 +38,8 @@ Examples:
   auscult watch --brokers localhost:9092
   auscult control fan-07 acknowledge --by anna --brokers localhost:9092
   auscult retrain --since 24h --out models/ --brokers localhost:9092   the hall has changed: learn it from what was sent
+  auscult dead-letters list --since 24h --brokers localhost:9092
+  auscult doctor --brokers localhost:9092 --models models/   is all as it must be?
   auscult simulate --scenario week --brokers localhost:9092   no plant at hand? a hundred machines' week
 
 `auscult COMMAND --help` has every option, with examples. Exit status: 0 done, 1 failed, 2 wrong usage.";
@@ -64,6 +66,8 @@ enum Command {
     Alertmanager(alertmanager::AlertmanagerArgs),
     Control(control::ControlArgs),
     Config(config::ConfigCommandArgs),
+    Doctor(doctor::DoctorArgs),
+    DeadLetters(dead_letters::DeadLettersArgs),
 }
 
 impl Cli {
@@ -93,6 +97,8 @@ impl Cli {
             Command::Alertmanager(args) => alertmanager::run(&args),
             Command::Control(args) => control::run(&args),
             Command::Config(args) => config::run(&args),
+            Command::Doctor(args) => doctor::run(&args),
+            Command::DeadLetters(args) => dead_letters::run(&args),
         }
     }
 }
