@@ -73,7 +73,7 @@ pub(super) fn judge(sightings: &Sightings, models: Option<&ModelLookup>, now_ms:
     let mut missing = Vec::new();
     let mut gone = Vec::new();
     let mut mismatched = Vec::new();
-    let mut by_default = 0;
+    let (mut by_default, mut compared) = (0, 0);
     for (machine, sighting) in &sightings.0 {
         let silent_ms = sighting.heard_ms.map_or(0, |heard| now_ms - heard);
         match models.find(machine) {
@@ -83,6 +83,7 @@ pub(super) fn judge(sightings: &Sightings, models: Option<&ModelLookup>, now_ms:
             Err(reason) => missing.push(format!("{machine} ({reason})")),
             Ok(Serving { feature_spec, is_default, model }) => {
                 by_default += usize::from(is_default);
+                compared += usize::from(sighting.spec.is_some());
                 if let Some(spec) = sighting.spec.filter(|spec| *spec != feature_spec) {
                     mismatched.push(format!(
                         "{machine} ({} wants {}, what comes is {})",
@@ -118,12 +119,9 @@ pub(super) fn judge(sightings: &Sightings, models: Option<&ModelLookup>, now_ms:
     }
     let defaults = if by_default > 0 { format!(", {by_default} of them the default one") } else { String::new() };
     findings.ok_if_sound(CHECK, format!("all {count} machines that were seen have a model{defaults}"));
-    let told = sightings.0.values().filter(|sighting| sighting.spec.is_some()).count();
-    if told > 0 {
-        findings.ok_if_sound(
-            "feature specs",
-            format!("the newest features of {told} machines are what their models were trained on"),
-        );
+    if compared > 0 {
+        let words = format!("the newest features of {compared} machines are what their models were trained on");
+        findings.ok_if_sound("feature specs", words);
     }
     findings.list
 }

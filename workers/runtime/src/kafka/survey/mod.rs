@@ -73,9 +73,12 @@ impl Survey {
         let reader = reader(config, CLIENT_ID)?;
         let begun = Instant::now();
         let metadata = reader.fetch_metadata(None, patience).map_err(|error| unreachable(config, &reader, &error))?;
+        let took = begun.elapsed();
+        // Its log is told where the client is polled.
+        let _ = reader.poll(Duration::from_millis(100));
         let brokers = Brokers {
             ids: metadata.brokers().iter().map(|broker| broker.id()).collect(),
-            took: begun.elapsed(),
+            took,
             apis: reader.context().apis(),
             principal: settings::principal(&config.security),
         };
