@@ -1,12 +1,10 @@
 //! `auscult doctor`: is a live installation as it must be?
 
-use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::bail;
 use auscult_runtime::config::{KafkaConfig, LimitsConfig, Problems, Validate};
-use auscult_schemas::topics::DEAD_LETTERS;
 use auscult_scoring_worker::ModelsConfig;
 use clap::Args;
 use jiff::SignedDuration;
@@ -22,7 +20,7 @@ use crate::doctor::{Outcome, Question, examine, json, lines};
 ///
 /// Brokers, topics, rights, groups and their lag, clocks, and a model for each machine that was heard. It asks and reads, and changes nothing: it
 /// joins no group, and sends nothing unless --try-writing is given. A worker's own configuration will do, best a scoring worker's, which knows the
-/// models. Exit status: 0 when nothing is wrong, 1 when something is.
+/// models; rights are those that the worker needs whose configuration it is. Exit status: 0 when nothing is wrong, 1 when something is.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DoctorArgs {
@@ -113,6 +111,7 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<()> {
         limits: config.limits,
         models: has_models.then_some(config.models),
         is_fused: args.fused,
+        kind: if has_models || args.fused { scoring } else { feature_worker::KIND },
         lag: whole(args.lag),
         skew: whole(args.skew),
         tries_writing: args.try_writing,
@@ -129,27 +128,4 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<()> {
         bail!("{} things are not as they must be", report.count(Outcome::Wrong) + warnings);
     }
     Ok(())
-}
-
-/// The topics that workers write to.
-pub(crate) fn written_by_workers() -> BTreeSet<&'static str> {
-    let kinds = [feature_worker::KIND, scoring_worker::KIND];
-    let touched = kinds.iter().flat_map(|kind| kind.touches.iter().filter(|topic| **topic != kind.input));
-    // Each is written to by one kind or the other; features are read by one and written by the other.
-    let written: BTreeSet<&'static str> = touched.copied().collect();
-    debug_assert!(written.contains(DEAD_LETTERS));
-    written
-}
-
-#[cfg(test)]
-mod tests {
-    use auscult_schemas::topics::{ALERTS, AUDIT, DRIFT, FEATURES, SCORER_STATE, SCORES};
-
-    use super::*;
-
-    #[test]
-    fn what_workers_write_to_is_what_they_touch_and_do_not_consume() {
-        let expected = BTreeSet::from([FEATURES, SCORES, ALERTS, DRIFT, AUDIT, DEAD_LETTERS, SCORER_STATE]);
-        assert_eq!(written_by_workers(), expected);
-    }
 }

@@ -69,14 +69,24 @@ impl Examination<'_> {
             _ => None,
         };
         match contract::examine(kafka, &ALL) {
-            Ok(examined) => findings.extend(topics::contract(&examined, partitions(CHUNKS))),
+            Ok(examined) => {
+                let own = self.question.kind.touches;
+                findings.extend(topics::contract(
+                    &examined,
+                    &placements,
+                    own,
+                    partitions(CHUNKS).or(partitions(FEATURES)),
+                ));
+            }
             Err(error) => findings.push(untold("topics", "contract", error.to_string())),
         }
         findings.extend(topics::copies(&placements, &settings, count));
         findings.extend(topics::retention(&settings));
         findings.extend(topics::sizes(&settings, &self.question.limits));
 
-        findings.extend(rights::reading(&self.reading(&placements)));
+        let kind = self.question.kind;
+        let own: Vec<&str> = [Some(kind.input), kind.changelog].into_iter().flatten().collect();
+        findings.extend(rights::reading(&self.reading(&placements), &own));
         findings.extend(rights::writing(&self.writing(&placements, &settings)));
         findings.extend(rights::untold());
 
@@ -125,7 +135,7 @@ impl Examination<'_> {
         there.map(|name| (name, self.survey.may_read(name).map_err(|error| error.to_string()))).collect()
     }
 
-    /// Whatever workers write to, if that is to be tried.
+    /// Whatever this kind of worker writes to, if that is to be tried.
     fn writing(
         &self,
         placements: &BTreeMap<&'static str, Placement>,
@@ -135,8 +145,8 @@ impl Examination<'_> {
         if !self.question.tries_writing {
             return tried;
         }
-        let written = crate::commands::doctor::written_by_workers();
-        for name in written {
+        let kind = self.question.kind;
+        for name in kind.touches.iter().copied().filter(|name| *name != kind.input) {
             let Some(size) = rights::trial_size(placements.get(name), settings.get(name)) else {
                 let reason = "its max.message.bytes is not known, or too large to be tried".to_owned();
                 tried.insert(name, trial::Trial::Unclear(reason));
@@ -167,6 +177,9 @@ impl Examination<'_> {
             match self.survey.group(job.group, job.topic, count) {
                 Ok(facts) => {
                     findings.extend(groups::judge(job, &facts, kafka.group_protocol, *lag, now_ms()));
+                }
+                Err(error) if job.topic != self.question.kind.input => {
+                    findings.push(untold("groups", job.check, format!("{}: {error}", job.group)));
                 }
                 Err(error) => {
                     let mut refused = Findings::of("groups");

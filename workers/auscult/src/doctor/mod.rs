@@ -24,6 +24,8 @@ use std::time::Duration;
 use auscult_runtime::config::{KafkaConfig, LimitsConfig};
 use auscult_scoring_worker::ModelsConfig;
 
+use crate::worker::WorkerKind;
+
 pub use examine::examine;
 pub use print::{json, lines};
 
@@ -117,6 +119,8 @@ pub struct Question {
     pub limits: LimitsConfig,
     /// Where models are; `None` where the configuration names none.
     pub models: Option<ModelsConfig>,
+    /// Whose rights this client should have: those of this kind of worker.
+    pub kind: WorkerKind,
     /// Whether one worker does both stages, and there is no feature group.
     pub is_fused: bool,
     /// The group of the feature workers.

@@ -8,17 +8,18 @@ use super::{Finding, Findings};
 
 const GROUP: &str = "rights";
 
-/// What reading came to, topic by topic: nothing, or the right that is missing.
-pub(super) fn reading(tried: &BTreeMap<&str, Result<(), String>>) -> Vec<Finding> {
+/// What reading came to, topic by topic: nothing, or the right that is missing. Only what this kind of worker reads, `own`, can be wrong.
+pub(super) fn reading(tried: &BTreeMap<&str, Result<(), String>>, own: &[&str]) -> Vec<Finding> {
     let mut findings = Findings::of(GROUP);
     for (topic, outcome) in tried {
-        if let Err(reason) = outcome {
-            findings.wrong("read", format!("{topic} cannot be read"), reason);
+        match outcome {
+            Err(reason) if own.contains(topic) => findings.wrong("read", format!("{topic} cannot be read"), reason),
+            _ => {}
         }
     }
-    if !tried.is_empty() {
-        let names: Vec<&str> = tried.keys().copied().collect();
-        findings.ok_if_sound("read", format!("may describe and read {}", names.join(", ")));
+    let readable: Vec<&str> = tried.iter().filter(|(_, outcome)| outcome.is_ok()).map(|(topic, _)| *topic).collect();
+    if !readable.is_empty() {
+        findings.ok_if_sound("read", format!("may describe and read {}", readable.join(", ")));
     }
     findings.list
 }
@@ -72,7 +73,8 @@ mod tests {
     #[test]
     fn each_right_that_is_missing_is_told_with_its_topic() {
         let tried = BTreeMap::from([("a", Ok(())), ("b", Err("lacks the right to Read topic b".to_owned()))]);
-        let found = reading(&tried);
+        assert_eq!(reading(&tried, &["a"])[0].outcome, Outcome::Ok);
+        let found = reading(&tried, &["a", "b"]);
         assert_eq!(found.len(), 1);
         assert!(
             found[0].outcome == Outcome::Wrong

@@ -14,9 +14,22 @@ const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// What the workers themselves look at when they start: topics that are missing, unequal partition counts, sizes, clean-up.
-pub(super) fn contract(examined: &Examined, partitions: Option<i32>) -> Vec<Finding> {
+///
+/// `own` are the topics that this client should see. Of the others a worker's principal may be kept away.
+pub(super) fn contract(
+    examined: &Examined,
+    placements: &BTreeMap<&str, Placement>,
+    own: &[&str],
+    partitions: Option<i32>,
+) -> Vec<Finding> {
     let mut findings = Findings::of(GROUP);
     for problem in &examined.problems {
+        let topic = problem.topic.as_str();
+        if placements.get(topic) == Some(&Placement::Hidden) && !own.contains(&topic) {
+            findings
+                .untold("contract", format!("{topic}: it cannot be seen from here, and this kind of worker need not"));
+            continue;
+        }
         findings.wrong("contract", format!("{}: {}", problem.topic, problem.problem), &problem.remedy);
     }
     for reason in &examined.unchecked {
