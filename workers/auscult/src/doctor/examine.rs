@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use auscult_runtime::kafka::survey::{Brokers, Glimpse, Placement, Settings, Survey, trial};
-use auscult_runtime::kafka::topics as contract;
+use auscult_runtime::kafka::{KafkaClients, WorkerIdentity, topics as contract};
+use auscult_runtime::ports::{LogClients, LogProbe};
+use auscult_runtime::record::NEXT_OFFSET_HEADER;
 use auscult_schemas::topics::{ALL, CHUNKS, FEATURES, SCORER_STATE, SCORES, Topic};
 use auscult_scoring_worker::ModelLookup;
 use jiff::Timestamp;
@@ -190,6 +192,20 @@ impl Examination<'_> {
         }
     }
 
+    /// The ends of a topic's partitions.
+    fn ends(&self, topic: &str, partitions: Option<i32>) -> Result<BTreeMap<i32, i64>, String> {
+        let partitions: Vec<i32> = (0..partitions.unwrap_or(0)).collect();
+        let identity = WorkerIdentity {
+            group_id: self.question.scoring_group.clone(),
+            instance_id: "auscult-doctor".to_owned(),
+            input_topic: topic.to_owned(),
+        };
+        let probe =
+            KafkaClients::new(self.question.kafka.clone(), identity).probe().map_err(|error| error.to_string())?;
+        let Some(mut probe) = probe else { return Ok(BTreeMap::new()) };
+        probe.ends(&partitions).map_err(|error| error.to_string())
+    }
+
     /// What can be told from the newest records: clocks, and machines.
     fn records(&self, partitions: &impl Fn(&str) -> Option<i32>, findings: &mut Vec<Finding>) {
         let newest = |topic: &str| -> Result<Vec<Glimpse>, String> {
@@ -214,8 +230,15 @@ impl Examination<'_> {
         findings.extend(clocks::judge(&all, self.question.skew, now_ms()));
 
         let mut sightings = Sightings::default();
+        let mut next_offsets: BTreeMap<i32, i64> = BTreeMap::new();
         if let Some(count) = partitions(SCORER_STATE) {
-            let remembered = self.survey.all(SCORER_STATE, count, READING, |glimpse| sightings.remembered(&glimpse));
+            let remembered = self.survey.all(SCORER_STATE, count, READING, |glimpse| {
+                let next = glimpse.headers.text(NEXT_OFFSET_HEADER).ok().flatten().and_then(|text| text.parse().ok());
+                if let Some(next) = next {
+                    next_offsets.insert(glimpse.partition, next);
+                }
+                sightings.remembered(&glimpse);
+            });
             match remembered {
                 Ok(true) => {}
                 Ok(false) => {
@@ -226,6 +249,10 @@ impl Examination<'_> {
             }
         }
         let input = if self.question.is_fused { CHUNKS } else { FEATURES };
+        match self.ends(input, partitions(input)) {
+            Ok(ends) => findings.extend(groups::positions(&next_offsets, &ends, input)),
+            Err(reason) => findings.push(untold("groups", "positions", reason)),
+        }
         for glimpse in read.get(input).into_iter().flatten() {
             sightings.came(glimpse);
         }

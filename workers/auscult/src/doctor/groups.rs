@@ -1,5 +1,6 @@
 //! Groups: are there workers, and do they keep up?
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use auscult_runtime::config::GroupProtocol;
@@ -141,6 +142,31 @@ pub(super) fn age(secs: i64) -> String {
     }
 }
 
+/// Where the state says to go on, against where the input ends. A worker takes nothing from before that offset, since all of it has been judged: where the
+/// input was made anew under the state, it would wait, ready and without a word, until the new input is as long as the old one was.
+pub(super) fn positions(next: &BTreeMap<i32, i64>, ends: &BTreeMap<i32, i64>, topic: &str) -> Vec<Finding> {
+    const CHECK: &str = "positions";
+    let mut findings = Findings::of(GROUP);
+    let beyond = next.iter().filter_map(|(partition, next)| {
+        let end = *ends.get(partition)?;
+        (*next > end).then(|| format!("{partition} ({next}, and it ends at {end})"))
+    });
+    let beyond: Vec<String> = beyond.collect();
+    if !beyond.is_empty() {
+        findings.wrong(
+            CHECK,
+            format!("audio.scorer-state goes on behind the end of {topic}, partitions {}: chunks up to there get no result", beyond.join(", ")),
+            format!(
+                "{topic} was made anew, or comes from another cluster: make audio.scorer-state anew, too, with the scoring workers stopped \
+                 (docs/operations/recovery.md)"
+            ),
+        );
+    } else if !next.is_empty() {
+        findings.ok(CHECK, format!("the state goes on within {topic}"));
+    }
+    findings.list
+}
+
 /// Partitions whose readers are held up by a transaction that does not end.
 pub(super) fn transactions(held: &[(String, i32, i64)], patience: Duration) -> Vec<Finding> {
     let mut findings = Findings::of(GROUP);
@@ -220,6 +246,18 @@ mod tests {
         assert_eq!(outcomes(&deleted), [Outcome::Ok, Outcome::Wrong]);
         let unread = facts(Some("Stable"), 1, Waiting { is_unread: true, offsets: 9, ..NONE });
         assert_eq!(outcomes(&unread), [Outcome::Ok, Outcome::Untold]);
+    }
+
+    #[test]
+    fn state_of_an_input_that_was_made_anew_is_told() {
+        let ends = BTreeMap::from([(0, 10), (1, 26)]);
+        let found = positions(&BTreeMap::from([(0, 10), (1, 2029)]), &ends, "t");
+        assert!(
+            found[0].outcome == Outcome::Wrong && found[0].says.contains("1 (2029, and it ends at 26)"),
+            "{found:?}"
+        );
+        assert_eq!(positions(&BTreeMap::from([(0, 10)]), &ends, "t")[0].outcome, Outcome::Ok);
+        assert!(positions(&BTreeMap::new(), &ends, "t").is_empty());
     }
 
     #[test]
