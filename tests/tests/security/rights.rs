@@ -147,3 +147,29 @@ fn a_gateway_or_an_administrator_without_rights_is_told_which() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn the_doctor_names_each_right_that_is_missing_and_no_other() -> Result<()> {
+    let secured = secured()?;
+    for denied in [["Read", "--topic", FEATURES], ["Write", "--topic", SCORES], ["Describe", "--topic", SCORER_STATE]] {
+        secured.add_acl(&[&["--deny-principal", "User:d15", "--operation"], denied.as_slice()].concat())?;
+    }
+    let own = plain(&secured, "d15", PLAIN_PASSWORD);
+    let (is_sound, words) =
+        auscult(&secured.sasl(), &["doctor", "--try-writing", "--default-model", "none.safetensors"], &own)?;
+    ensure!(!is_sound, "{words}");
+    for expected in [
+        "as User:d15",
+        "lacks the right to Read topic audio.features",
+        "lacks the right to Write topic audio.scores",
+        "lacks the right to Describe topic audio.scorer-state",
+        // Of the cluster itself these users may do nothing: what brokers are set to cannot be told.
+        "lacks the right to DescribeConfigs cluster",
+    ] {
+        ensure!(words.contains(expected), "{expected:?} was expected in {words}");
+    }
+    for other in ["Read topic audio.chunks", "Write topic audio.alerts", "Write topic audio.drift"] {
+        ensure!(!words.contains(&format!("lacks the right to {other}")), "{other} is not missing: {words}");
+    }
+    Ok(())
+}

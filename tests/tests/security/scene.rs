@@ -18,8 +18,8 @@ pub const SCRAM_PASSWORD: &str = "ember-fox-7";
 pub const LIMIT: Duration = Duration::from_secs(90);
 
 /// Those who may do everything, and those to whom the tests deny something.
-const PLAIN_USERS: [&str; 15] =
-    ["plain", "d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8", "d9", "d10", "d11", "d12", "d13", "d14"];
+const PLAIN_USERS: [&str; 16] =
+    ["plain", "d1", "d2", "d3", "d4", "d5", "d6", "d7", "d8", "d9", "d10", "d11", "d12", "d13", "d14", "d15"];
 const OTHER_USERS: [&str; 3] = ["scram", "token", "edge"];
 
 /// Environment variables of a client.

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    alertmanager, bearing, bench, config, control, demo, evaluate, explore, feature_worker, features, lives, log_level,
-    retrain, run, score, scoring_worker, send, simulate, topics, train, watch,
+    alertmanager, bearing, bench, config, control, dead_letters, demo, doctor, evaluate, explore, feature_worker,
+    features, lives, log_level, retrain, run, score, scoring_worker, send, simulate, topics, train, watch,
 };
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
@@ -39,6 +39,8 @@ Examples:
   auscult control fan-07 acknowledge --by anna --brokers localhost:9092
   auscult log-level debug                             have a running worker say more
   auscult retrain --since 24h --out models/ --brokers localhost:9092   the hall has changed: learn it from what was sent
+  auscult dead-letters list --since 24h --brokers localhost:9092
+  auscult doctor --brokers localhost:9092 --models models/   is all as it must be?
   auscult simulate --scenario week --brokers localhost:9092   no plant at hand? a hundred machines' week
 
 `auscult COMMAND --help` has every option, with examples. Exit status: 0 done, 1 failed, 2 wrong usage.";
@@ -66,6 +68,8 @@ enum Command {
     Control(control::ControlArgs),
     LogLevel(log_level::LogLevelArgs),
     Config(config::ConfigCommandArgs),
+    Doctor(doctor::DoctorArgs),
+    DeadLetters(dead_letters::DeadLettersArgs),
 }
 
 impl Cli {
@@ -96,6 +100,8 @@ impl Cli {
             Command::Control(args) => control::run(&args),
             Command::LogLevel(args) => log_level::run(&args),
             Command::Config(args) => config::run(&args),
+            Command::Doctor(args) => doctor::run(&args),
+            Command::DeadLetters(args) => dead_letters::run(&args),
         }
     }
 }

@@ -11,6 +11,8 @@
 //!                    ├─ table         tables of pooled log-mels, and what detectors are worth on them
 //!                    ├─ simulator     machine sound from physics, for the demo
 //!                    ├─ demo          the live screen, the plain lines and the closing summary
+//!                    ├─ dead_letters  what could not be processed, and sending it round again
+//!                    ├─ doctor        a live installation looked over, and what is to be done
 //!                    ├─ band          a frequency band in words
 //!                    ├─ alertmanager  what stands, told to Prometheus Alertmanager
 //!                    ├─ retrain       what machines have sent, gathered to learn them anew
@@ -26,7 +28,9 @@ pub mod cli;
 pub mod clips;
 pub mod commands;
 pub mod dataset;
+pub mod dead_letters;
 pub mod demo;
+pub mod doctor;
 pub mod fused;
 pub mod interrupt;
 pub mod lives;

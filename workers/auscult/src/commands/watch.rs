@@ -13,6 +13,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
+use crate::dead_letters::REPLAYED_HEADER;
 use crate::interrupt;
 
 /// Watch results: scores, alerts, drift, audit records and dead letters as they are committed
@@ -96,6 +97,10 @@ pub fn run(args: &WatchArgs) -> anyhow::Result<()> {
             }
             continue;
         };
+        // The mark of a letter that was sent round again is no letter.
+        if record.headers.get(REPLAYED_HEADER).is_some() {
+            continue;
+        }
         let key = record.key.as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned();
         if args.machine.as_ref().is_some_and(|machine| *machine != key) {
             continue;

@@ -38,6 +38,7 @@ mod reader;
 mod record;
 mod restorer;
 mod settings;
+pub mod survey;
 mod token;
 pub mod topics;
 mod transactional_calls;

@@ -306,7 +306,7 @@ fn cleanup_policy(topic: &Topic) -> &'static str {
     if topic.compacted { "compact" } else { "delete" }
 }
 
-fn admin(config: &KafkaConfig) -> Result<AdminClient<PlainContext>, KafkaAccessError> {
+pub(super) fn admin(config: &KafkaConfig) -> Result<AdminClient<PlainContext>, KafkaAccessError> {
     if config.security.protocol.has_sasl() && config.security.sasl.mechanism == SaslMechanism::Oauthbearer {
         return Err(KafkaAccessError::Client(
             "topics cannot be made with a token (rdkafka's admin client never asks for one): use kafka-topics.sh, or another sasl.mechanism"
@@ -318,7 +318,7 @@ fn admin(config: &KafkaConfig) -> Result<AdminClient<PlainContext>, KafkaAccessE
 }
 
 /// Why a topic was not made or changed, with the right that was missing where it was that.
-fn refusal(code: RDKafkaErrorCode, topic: &str, operation: &'static str) -> String {
+pub(super) fn refusal(code: RDKafkaErrorCode, topic: &str, operation: &'static str) -> String {
     match remedy(code, About::Topic(topic, operation)) {
         Some(remedy) => format!("{code}; {remedy}"),
         None => code.to_string(),
@@ -335,7 +335,7 @@ fn unreachable(config: &KafkaConfig, doing: &'static str) -> impl Fn(KafkaError)
 }
 
 /// Waits for an answer of the admin client, which has threads of its own and needs none of ours.
-fn answered<T>(
+pub(super) fn answered<T>(
     config: &KafkaConfig,
     doing: &'static str,
     question: impl Future<Output = Result<T, KafkaError>>,

@@ -1,0 +1,269 @@
+//! `auscult dead-letters list|replay`.
+
+use std::io::Write;
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use auscult_runtime::config::KafkaConfig;
+use auscult_runtime::kafka::{GatewayProducer, ReadFrom, TopicReader};
+use auscult_runtime::record::Record;
+use auscult_schemas::DeadLetterCode;
+use auscult_schemas::topics::DEAD_LETTERS;
+use clap::{Args, Subcommand};
+use jiff::{SignedDuration, Timestamp};
+
+use super::worker_arguments::{ConfigArgs, KafkaOnly};
+use crate::dead_letters::{Entry, Inventory, Place, Wanted, mark, place, read_place, replay};
+
+/// Look at records that could not be processed, and send them round again once the reason is mended
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DeadLettersArgs {
+    #[command(subcommand)]
+    command: DeadLettersCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DeadLettersCommand {
+    /// One line a letter: where it lies, when and why it was given up, and whether it was sent round again
+    List {
+        #[command(flatten)]
+        which: Which,
+        /// JSON lines
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+    /// Send letters to the topic and partition that they came from, as they came
+    ///
+    /// Key, value and headers are the record's own; `auscult_replay_of` says which letter it is. A letter is sent once: audio.dead-letters then has a
+    /// mark of it. What fails again comes back as another letter.
+    Replay {
+        #[command(flatten)]
+        which: Which,
+        /// All letters
+        #[arg(long)]
+        all: bool,
+        /// Also letters that were sent round before
+        #[arg(long)]
+        again: bool,
+        /// Only say what would be sent
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        config: ConfigArgs,
+    },
+}
+
+/// Which letters are meant.
+#[derive(Debug, Args)]
+struct Which {
+    /// This one, as `list` names it; may be repeated
+    #[arg(long = "letter", value_name = "PARTITION/OFFSET", value_parser = read_place)]
+    letters: Vec<Place>,
+    /// Those given up for this reason, such as unknown_machine; may be repeated
+    #[arg(long = "code", value_name = "CODE", value_parser = code)]
+    codes: Vec<DeadLetterCode>,
+    /// Those of this machine
+    #[arg(long, value_name = "ID")]
+    machine: Option<String>,
+    /// Those that came from this topic
+    #[arg(long, value_name = "TOPIC")]
+    source: Option<String>,
+    /// Those given up since then: a time, or so long ago, such as 24h
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<Timestamp>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  auscult dead-letters list --since 24h --brokers localhost:9092
+  auscult dead-letters list --code unknown_machine --json
+  auscult dead-letters replay --code unknown_machine --machine fan-07 --dry-run
+  auscult dead-letters replay --letter 3/1207 --letter 3/1209";
+
+/// Longest that all letters may take to read.
+const READING: Duration = Duration::from_secs(600);
+/// Longest that a group of records may take to be acknowledged.
+const SENDING: Duration = Duration::from_secs(60);
+/// How many records are sent before their marks are.
+const TOGETHER: usize = 50;
+
+/// Lists or replays.
+///
+/// # Errors
+/// When the brokers cannot be reached, nothing was chosen, or a record is not taken.
+pub fn run(args: &DeadLettersArgs) -> anyhow::Result<()> {
+    match &args.command {
+        DeadLettersCommand::List { which, json, config } => {
+            let config: KafkaOnly = config.load(&[])?;
+            list(&config.kafka, &which.wanted(), *json)
+        }
+        DeadLettersCommand::Replay { which, all, again, dry_run, config } => {
+            let wanted = which.wanted();
+            ensure!(
+                *all || !wanted.is_everything(),
+                "say which letters: --letter, --code, --machine, --source, --since, or --all"
+            );
+            let config: KafkaOnly = config.load(&[])?;
+            send_again(&config.kafka, &wanted, *again, *dry_run)
+        }
+    }
+}
+
+impl Which {
+    fn wanted(&self) -> Wanted {
+        let Self { letters, codes, machine, source, since } = self;
+        Wanted {
+            codes: codes.clone(),
+            machine: machine.clone(),
+            source: source.clone(),
+            since: *since,
+            places: letters.iter().copied().collect(),
+        }
+    }
+}
+
+fn list(kafka: &KafkaConfig, wanted: &Wanted, is_json: bool) -> anyhow::Result<()> {
+    let inventory = inventory(kafka)?;
+    let mut out = std::io::stdout().lock();
+    let mut count = 0;
+    each(kafka, |record| {
+        let Entry::Letter(letter) = Entry::of(record) else { return Ok(()) };
+        if !inventory.has(place(record)) || !wanted.takes(record, &letter) {
+            return Ok(());
+        }
+        count += 1;
+        let (partition, offset) = place(record);
+        let is_replayed = inventory.is_replayed(place(record));
+        let key = record.key.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+        if is_json {
+            let line = serde_json::json!({
+                "letter": format!("{partition}/{offset}"),
+                "machine": key,
+                "bytes": record.value.as_ref().map_or(0, bytes::Bytes::len),
+                "replayed": is_replayed,
+                "message": letter,
+            });
+            writeln!(out, "{line}")?;
+        } else {
+            let replayed = if is_replayed { " (sent round again)" } else { "" };
+            writeln!(
+                out,
+                "{:<10} {:.0} {:<24} {key:<16} from {}: {}{replayed}",
+                format!("{partition}/{offset}"),
+                letter.time,
+                letter.code.as_str(),
+                letter.source,
+                letter.detail
+            )?;
+        }
+        Ok(())
+    })?;
+    if !is_json {
+        writeln!(out, "{count} letters")?;
+    }
+    Ok(())
+}
+
+fn send_again(kafka: &KafkaConfig, wanted: &Wanted, again: bool, is_dry: bool) -> anyhow::Result<()> {
+    let inventory = inventory(kafka)?;
+    let producer = GatewayProducer::new(kafka, "auscult-dead-letters")?;
+    let (mut sent, mut before, mut without_value) = (0, 0, 0);
+    let mut unmarked: Vec<Record> = Vec::new();
+    each(kafka, |record| {
+        let Entry::Letter(letter) = Entry::of(record) else { return Ok(()) };
+        if !inventory.has(place(record)) || !wanted.takes(record, &letter) {
+            return Ok(());
+        }
+        if inventory.is_replayed(place(record)) && !again {
+            before += 1;
+            return Ok(());
+        }
+        if letter.value_omitted {
+            without_value += 1;
+            return Ok(());
+        }
+        sent += 1;
+        let (partition, offset) = place(record);
+        if is_dry {
+            println!(
+                "would send {partition}/{offset} to {}, partition {}",
+                letter.source.topic, letter.source.partition
+            );
+            return Ok(());
+        }
+        producer.send(&replay(record, &letter))?;
+        // The value has been handed over; a mark needs none.
+        unmarked.push(Record { value: None, ..record.clone() });
+        if unmarked.len() >= TOGETHER {
+            mark_all(&producer, &mut unmarked)?;
+        }
+        Ok(())
+    })?;
+    mark_all(&producer, &mut unmarked)?;
+    let verb = if is_dry { "would be sent" } else { "sent" };
+    println!("{sent} letters {verb}");
+    if before > 0 {
+        println!("left: {before} that were sent round before (--again sends them once more)");
+    }
+    if without_value > 0 {
+        println!(
+            "left: {without_value} whose value was too large to be kept; it is where they came from, for as long as that topic keeps it"
+        );
+    }
+    if sent == 0 && before == 0 && without_value == 0 {
+        bail!("there is no such letter; `auscult dead-letters list` shows what is there");
+    }
+    Ok(())
+}
+
+/// Marks follow acknowledged records only.
+fn mark_all(producer: &GatewayProducer, records: &mut Vec<Record>) -> anyhow::Result<()> {
+    producer.flush(SENDING)?;
+    for record in records.drain(..) {
+        producer.send(&mark(&record))?;
+    }
+    Ok(producer.flush(SENDING)?)
+}
+
+fn inventory(kafka: &KafkaConfig) -> anyhow::Result<Inventory> {
+    let mut inventory = Inventory::default();
+    each(kafka, |record| {
+        inventory.note(record);
+        Ok(())
+    })?;
+    Ok(inventory)
+}
+
+/// Every record of the topic up to its present end, in order within each partition.
+fn each(kafka: &KafkaConfig, mut take: impl FnMut(&Record) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let mut reader = TopicReader::open(kafka, &[DEAD_LETTERS], ReadFrom::Beginning)?;
+    let begun = std::time::Instant::now();
+    while !reader.is_at_end() {
+        ensure!(begun.elapsed() < READING, "{DEAD_LETTERS} was not read to its end in {} s", READING.as_secs());
+        if let Some(record) = reader.next(Duration::from_millis(200))? {
+            take(&record)?;
+        }
+    }
+    Ok(())
+}
+
+fn code(text: &str) -> Result<DeadLetterCode, String> {
+    let found = DeadLetterCode::ALL.into_iter().find(|code| code.as_str() == text);
+    found.ok_or_else(|| {
+        let known: Vec<&str> = DeadLetterCode::ALL.iter().map(|code| code.as_str()).collect();
+        format!("is none of {}", known.join(", "))
+    })
+}
+
+/// A time, or so long ago.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    let ago: Option<SignedDuration> = text.parse().ok();
+    let time = ago.filter(|ago| !ago.is_negative()).and_then(|ago| Timestamp::now().checked_sub(ago).ok());
+    time.ok_or_else(|| "must be a time such as 2026-01-09T12:00Z, or so long ago, such as 24h".to_owned())
+}

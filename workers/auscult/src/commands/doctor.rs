@@ -1,0 +1,132 @@
+//! `auscult doctor`: is a live installation as it must be?
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use anyhow::bail;
+use auscult_runtime::config::{KafkaConfig, LimitsConfig, Problems, Validate};
+use auscult_scoring_worker::ModelsConfig;
+use clap::Args;
+use jiff::SignedDuration;
+use schemars::JsonSchema;
+use serde_json::Value;
+
+use super::scoring_worker::ModelArgs;
+use super::worker_arguments::ConfigArgs;
+use super::{feature_worker, run as fused, scoring_worker};
+use crate::doctor::{Outcome, Question, examine, json, lines};
+
+/// Check a live installation, and say what to do about each thing that is wrong
+///
+/// Brokers, topics, rights, groups and their lag, clocks, and a model for each machine that was heard. It asks and reads, and changes nothing: it
+/// joins no group, and sends nothing unless --try-writing is given. A worker's own configuration will do, best a scoring worker's, which knows the
+/// models; rights are those that the worker needs whose configuration it is. Exit status: 0 when nothing is wrong, 1 when something is.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DoctorArgs {
+    /// One JSON object for programs: {"sound", "checks": [{"group", "check", "outcome", "says", "todo"}]}
+    #[arg(long)]
+    json: bool,
+    /// Fail on warnings, too
+    #[arg(long)]
+    strict: bool,
+    /// Try the right to write: send each topic one record that is larger than it takes, which the broker refuses and does not store
+    #[arg(long)]
+    try_writing: bool,
+    /// One worker does both stages (`auscult run --fused`)
+    #[arg(long)]
+    fused: bool,
+    /// How long a record may wait
+    #[arg(long, value_name = "TIME", default_value = "60s")]
+    lag: SignedDuration,
+    /// How far clocks may be apart
+    #[arg(long, value_name = "TIME", default_value = "5s")]
+    skew: SignedDuration,
+    /// The feature workers' group, where it is not the usual one
+    #[arg(long, value_name = "GROUP")]
+    feature_group: Option<String>,
+    /// The scoring workers' group, where it is not the usual one
+    #[arg(long, value_name = "GROUP")]
+    scoring_group: Option<String>,
+    #[command(flatten)]
+    models: ModelArgs,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  auscult doctor --brokers localhost:9092 --models models/
+  auscult doctor --config worker.yaml --json | jq '.checks[] | select(.outcome != \"ok\")'
+  kubectl exec plant-auscult-scoring-0 -- /usr/local/bin/auscult doctor --config /etc/auscult/config/worker.yaml
+  auscult doctor --config worker.yaml --strict --try-writing";
+
+/// What of a worker's configuration is looked at; its other sections are left alone.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
+#[serde(default)]
+struct DoctorConfig {
+    kafka: KafkaConfig,
+    limits: LimitsConfig,
+    models: ModelsConfig,
+    batch: Value,
+    http: Value,
+    log: Value,
+    traces: Value,
+    features: Value,
+    threads: Value,
+    device: Value,
+    alert: Value,
+    drift: Value,
+    alertmanager: Value,
+    environment: Value,
+    metrics: Value,
+}
+
+impl Validate for DoctorConfig {
+    fn validate(&self, problems: &mut Problems) {
+        problems.section("kafka", &self.kafka);
+        problems.section("limits", &self.limits);
+    }
+}
+
+/// Looks everything over and prints what was found.
+///
+/// # Errors
+/// When something is wrong, or the configuration is.
+pub fn run(args: &DoctorArgs) -> anyhow::Result<()> {
+    let [models, default, _] = args.models.overrides();
+    let config: DoctorConfig = args.config.load(&[models, default])?;
+    let has_models = config.models.dir.is_some() || config.models.default.is_some();
+    let whole = |duration: SignedDuration| Duration::try_from(duration).unwrap_or_default();
+    // A worker's own group is that of its kind, and who knows models scores.
+    let own = config.kafka.group_id.clone();
+    let own_of = |is_its: bool| own.clone().filter(|_| is_its);
+    let scoring = if args.fused { fused::KIND } else { scoring_worker::KIND };
+    let or = |given: &Option<String>, own: Option<String>, usual: &str| {
+        given.clone().or(own).unwrap_or_else(|| usual.to_owned())
+    };
+    let question = Question {
+        feature_group: or(&args.feature_group, own_of(!has_models), feature_worker::KIND.name),
+        scoring_group: or(&args.scoring_group, own_of(has_models), scoring.name),
+        kafka: config.kafka,
+        limits: config.limits,
+        models: has_models.then_some(config.models),
+        is_fused: args.fused,
+        kind: if has_models || args.fused { scoring } else { feature_worker::KIND },
+        lag: whole(args.lag),
+        skew: whole(args.skew),
+        tries_writing: args.try_writing,
+    };
+    let report = examine(&question);
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{:#}", json(&report, args.strict))?;
+    } else {
+        write!(out, "{}", lines(&report, std::io::stdout().is_terminal()))?;
+    }
+    if !report.is_sound(args.strict) {
+        let warnings = if args.strict { report.count(Outcome::Warning) } else { 0 };
+        bail!("{} things are not as they must be", report.count(Outcome::Wrong) + warnings);
+    }
+    Ok(())
+}

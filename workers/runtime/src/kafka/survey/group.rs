@@ -1,0 +1,129 @@
+//! A group: who is in it, and what waits behind its offsets.
+
+use std::collections::BTreeMap;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::{Survey, reader};
+use crate::kafka::KafkaAccessError;
+use crate::kafka::error::{About, explain};
+
+/// What a group is like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupFacts {
+    /// Kafka's word for what it is about: `Stable`, `Empty`, `PreparingRebalance`, …; `None` where the broker knows no such group, or does not
+    /// tell (of KIP-848 groups librdkafka's question is not answered).
+    pub state: Option<String>,
+    /// Its members, as far as they are told.
+    pub members: Vec<Member>,
+    /// Every partition of its input.
+    pub waiting: Vec<Waiting>,
+}
+
+/// A member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// What it calls itself: a worker's `kafka.instance_id`.
+    pub client_id: String,
+    /// Where it is.
+    pub host: String,
+}
+
+/// What waits in a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// The partition.
+    pub partition: i32,
+    /// Whether the group has an offset of it.
+    pub is_known: bool,
+    /// Offsets that retention has deleted before the group has read them.
+    pub deleted: i64,
+    /// Offsets between the group's own and the end; markers of transactions are among them.
+    pub offsets: i64,
+    /// When the first record that waits was made, ms since the epoch; `None` where none waits and all offsets are markers'.
+    pub oldest_ms: Option<i64>,
+    /// Whether the first of them was looked for and not found in time.
+    pub is_unread: bool,
+}
+
+impl Survey {
+    /// Asks for a group and for what waits in its input's partitions. A commit marker occupies an offset: whether a record waits is told by reading.
+    ///
+    /// # Errors
+    /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Read`] with the right that is missing.
+    pub fn group(&self, group: &str, topic: &str, partitions: i32) -> Result<GroupFacts, KafkaAccessError> {
+        let input = About::Input { group, topic };
+        let listed = self.reader.client().fetch_group_list(Some(group), self.asking);
+        let listed = listed.map_err(|error| denied(&error, input).unwrap_or_else(|| self.unreachable(&error)))?;
+        let found = listed.groups().iter().find(|found| found.name() == group);
+        let is_told = |state: &str| !state.is_empty() && state != "Dead";
+        let state = found.map(|found| found.state().to_owned()).filter(|state| is_told(state));
+        let members = found.map(|found| found.members()).unwrap_or_default();
+        let members = members
+            .iter()
+            .map(|member| Member { client_id: member.client_id().to_owned(), host: member.client_host().to_owned() });
+        let members = members.collect();
+
+        let committed = self.committed(group, topic, partitions)?;
+        let mut waiting = Vec::new();
+        let mut starts = Vec::new();
+        for partition in 0..partitions {
+            let (low, end) = self.ends(topic, partition)?;
+            let known = committed.get(&partition).copied();
+            let from = known.unwrap_or(low).max(low);
+            if end > from {
+                starts.push((partition, from));
+            }
+            waiting.push(Waiting {
+                partition,
+                is_known: known.is_some(),
+                deleted: known.map_or(0, |known| (low - known).max(0)),
+                offsets: (end - from).max(0),
+                oldest_ms: None,
+                is_unread: false,
+            });
+        }
+        let mut oldest = BTreeMap::new();
+        let unread = self.read(topic, &starts, self.asking * 2, |glimpse| {
+            oldest.entry(glimpse.partition).or_insert(glimpse.timestamp_ms.unwrap_or_default());
+            false
+        })?;
+        for waiting in &mut waiting {
+            waiting.oldest_ms = oldest.get(&waiting.partition).copied();
+            waiting.is_unread = unread.contains(&waiting.partition);
+        }
+        Ok(GroupFacts { state, members, waiting })
+    }
+
+    fn committed(&self, group: &str, topic: &str, partitions: i32) -> Result<BTreeMap<i32, i64>, KafkaAccessError> {
+        let input = About::Input { group, topic };
+        let reader: BaseConsumer<_> = reader(&self.config, group)?;
+        let mut list = TopicPartitionList::new();
+        for partition in 0..partitions {
+            list.add_partition(topic, partition);
+        }
+        let failed = |error: &KafkaError| denied(error, input).unwrap_or_else(|| self.unreachable(error));
+        let answer = reader.committed_offsets(list, self.asking).map_err(|error| failed(&error))?;
+        let mut committed = BTreeMap::new();
+        for element in answer.elements() {
+            element.error().map_err(|error| failed(&error))?;
+            if let Offset::Offset(offset) = element.offset() {
+                committed.insert(element.partition(), offset);
+            }
+        }
+        Ok(committed)
+    }
+}
+
+/// A right that is missing, in words.
+fn denied(error: &KafkaError, input: About<'_>) -> Option<KafkaAccessError> {
+    let code = match error {
+        KafkaError::GroupListFetch(code) => Some(*code),
+        other => other.rdkafka_error_code(),
+    };
+    let is_denied =
+        matches!(code, Some(RDKafkaErrorCode::GroupAuthorizationFailed | RDKafkaErrorCode::TopicAuthorizationFailed));
+    is_denied.then(|| KafkaAccessError::Read(explain(error, input)))
+}

@@ -1,0 +1,124 @@
+//! What can be learnt of a live installation without changing anything: for `auscult doctor`, which judges it.
+//!
+//! ```text
+//!   Survey::connect ─► brokers, the requests they understand
+//!     placement     ─► partitions, replicas, leaders of a topic          (Describe topic)
+//!     topic_settings, broker_settings                                    (DescribeConfigs)
+//!     group         ─► members, and what waits behind the group's offsets (Describe group, Read topic)
+//!     newest, states ─► records                                          (Read topic)
+//!     open_transactions ─► where readers of committed records are held up
+//!   trial::write    ─► may a topic be written to? Only when asked for
+//! ```
+
+mod context;
+mod group;
+mod placement;
+mod records;
+mod settings_of;
+pub mod trial;
+
+use std::time::{Duration, Instant};
+
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+
+use self::context::SurveyContext;
+use super::clients::fetch_token;
+use super::context::PlainContext;
+use super::error::{About, KafkaAccessError, connection_advice, explain};
+use super::settings;
+use crate::config::KafkaConfig;
+
+pub use context::ApiVersions;
+pub use group::{GroupFacts, Member, Waiting};
+pub use placement::{Placement, Replicas};
+pub use records::Glimpse;
+pub use settings_of::Settings;
+
+/// The name of the group under which nothing is ever committed.
+const CLIENT_ID: &str = "auscult-doctor";
+
+/// A client that asks.
+pub struct Survey {
+    config: KafkaConfig,
+    reader: BaseConsumer<SurveyContext>,
+    /// How long one question may take.
+    asking: Duration,
+}
+
+/// What the brokers said of themselves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brokers {
+    /// Their ids.
+    pub ids: Vec<i32>,
+    /// How long the first answer took, connecting included.
+    pub took: Duration,
+    /// Which requests the one that was asked understands; `None` where it did not say.
+    pub apis: Option<ApiVersions>,
+    /// Whom they take this client for, where that can be told from here.
+    pub principal: Option<String>,
+}
+
+impl Survey {
+    /// Finds the brokers, or says within `patience` why not. `asking` is how long each later question may take.
+    ///
+    /// # Errors
+    /// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`].
+    pub fn connect(
+        config: &KafkaConfig,
+        patience: Duration,
+        asking: Duration,
+    ) -> Result<(Self, Brokers), KafkaAccessError> {
+        let reader = reader(config, CLIENT_ID)?;
+        let begun = Instant::now();
+        let metadata = reader.fetch_metadata(None, patience).map_err(|error| unreachable(config, &reader, &error))?;
+        let took = begun.elapsed();
+        // Its log is told where the client is polled.
+        let _ = reader.poll(Duration::from_millis(100));
+        let brokers = Brokers {
+            ids: metadata.brokers().iter().map(|broker| broker.id()).collect(),
+            took,
+            apis: reader.context().apis(),
+            principal: settings::principal(&config.security),
+        };
+        Ok((Self { config: config.clone(), reader, asking }, brokers))
+    }
+
+    fn unreachable(&self, error: &KafkaError) -> KafkaAccessError {
+        unreachable(&self.config, &self.reader, error)
+    }
+}
+
+/// A reader that is handed its partitions and also tells which requests its broker understands.
+fn reader(config: &KafkaConfig, group_id: &str) -> Result<BaseConsumer<SurveyContext>, KafkaAccessError> {
+    let mut client = settings::reader(config, group_id, CLIENT_ID);
+    // librdkafka tells in its log alone, and only whoever debugs features.
+    let debug = config.properties.get("debug").map_or_else(|| "feature".to_owned(), |own| format!("{own},feature"));
+    client.set("debug", debug).set_log_level(RDKafkaLogLevel::Debug);
+    let reader: BaseConsumer<SurveyContext> = client
+        .create_with_context(SurveyContext::default())
+        .map_err(|error| KafkaAccessError::Client(error.to_string()))?;
+    // A token is asked for where the client is polled; nothing is assigned that could come.
+    let _ = reader.poll(Duration::ZERO);
+    Ok(reader)
+}
+
+/// A reader that sees the very end of a partition, open transactions included.
+fn uncommitted(config: &KafkaConfig) -> Result<BaseConsumer<PlainContext>, KafkaAccessError> {
+    let created = settings::uncommitted_ends(config, CLIENT_ID).create_with_context(PlainContext::default());
+    let reader = created.map_err(|error| KafkaAccessError::Client(error.to_string()))?;
+    fetch_token(&reader);
+    Ok(reader)
+}
+
+fn unreachable(config: &KafkaConfig, reader: &BaseConsumer<SurveyContext>, error: &KafkaError) -> KafkaAccessError {
+    // What keeps it is told where the client is polled.
+    while reader.poll(Duration::from_millis(20)).is_some() {}
+    let words = explain(error, About::Cluster);
+    let reason = match reader.context().trouble() {
+        Some(trouble) => format!("{words}: {trouble}{}", connection_advice(&trouble)),
+        None => words,
+    };
+    KafkaAccessError::Unreachable { doing: "ask", brokers: config.brokers.clone(), reason }
+}
