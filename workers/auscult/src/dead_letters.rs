@@ -188,8 +188,15 @@ mod tests {
         headers.push(REPLAY_OF_HEADER, "audio.dead-letters/0/1");
         let source = RecordCoordinates { topic: "audio.chunks".to_owned(), partition: 3, offset: 40 };
         let time = "2026-11-28T10:00:00Z".parse().unwrap();
-        let letter =
-            DeadLetter { code, detail: "why".to_owned(), source, worker: "w".to_owned(), time, value_omitted: false };
+        let letter = DeadLetter {
+            code,
+            detail: "why".to_owned(),
+            source,
+            worker: "w".to_owned(),
+            time,
+            value_omitted: false,
+            trace_id: None,
+        };
         letter.append_to(&mut headers);
         Record {
             coordinates: RecordCoordinates { topic: DEAD_LETTERS.to_owned(), partition: 3, offset },

@@ -1,6 +1,6 @@
 //! Which trace a record belongs to, and what its results say of it.
 
-use auscult_schemas::{ChunkId, Headers, TraceContext};
+use auscult_schemas::{ChunkId, Headers, RecordCoordinates, TraceContext};
 
 use crate::record::Record;
 
@@ -36,10 +36,10 @@ impl TraceRule {
         })
     }
 
-    /// The context of this stage's span; `None` where nobody records it.
+    /// The context of this stage's span of the record; `None` where nobody records it. A chunk that is replayed is another record.
     #[must_use]
-    pub fn span(&self, context: &TraceContext) -> Option<TraceContext> {
-        (self.share.is_some() && context.is_sampled()).then(|| context.child(&self.stage))
+    pub fn span(&self, context: &TraceContext, record: &RecordCoordinates) -> Option<TraceContext> {
+        (self.share.is_some() && context.is_sampled()).then(|| context.child(&format!("{} {record}", self.stage)))
     }
 
     /// The context of what a gateway is about to send, where nobody has begun one and it is recorded: the root of the trace, which goes into
@@ -56,7 +56,7 @@ impl TraceRule {
 
     /// Has a result belong to the trace of its record.
     pub(crate) fn carry(&self, record: &Record, context: &TraceContext, result: &mut Headers) {
-        if let Some(span) = self.span(context) {
+        if let Some(span) = self.span(context, &record.coordinates) {
             result.set(TraceContext::HEADER, span.to_string());
         }
         if let Some(state) = record.headers.get(TraceContext::STATE_HEADER) {
@@ -67,8 +67,6 @@ impl TraceRule {
 
 #[cfg(test)]
 mod tests {
-    use auscult_schemas::RecordCoordinates;
-
     use super::*;
 
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -102,7 +100,7 @@ mod tests {
         let headers = carried(&TraceRule::recording("scoring", 0.0), &record);
         let context = TraceContext::of(&headers).unwrap();
         assert_eq!(context.trace_id, parent.trace_id);
-        assert_eq!(context, parent.child("scoring"));
+        assert_eq!(context, parent.child("scoring audio.chunks/1/2"));
         assert_eq!(headers.get("tracestate").unwrap(), "vendor=1");
         assert_eq!(headers.0.len(), 2);
     }
@@ -129,7 +127,7 @@ mod tests {
         assert_eq!(gateway.begin(&mut sent.headers), None, "it is begun once");
         assert_eq!(TraceRule::recording("send", 0.0).begin(&mut chunk.headers.clone()), None);
         assert_eq!(root.trace_id, features.context(&chunk).trace_id);
-        assert_eq!(TraceContext::of(&carried(&features, &sent)), Some(root.child("features")));
+        assert_eq!(TraceContext::of(&carried(&features, &sent)), Some(root.child("features audio.chunks/1/2")));
     }
 
     #[test]

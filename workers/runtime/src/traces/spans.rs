@@ -22,6 +22,8 @@ pub struct TraceError(pub(super) String);
 #[derive(Debug)]
 pub(crate) struct Traced {
     context: TraceContext,
+    /// That of this stage's span.
+    span: TraceContext,
     /// Whether the trace begins here, and not with whoever sent the record.
     is_root: bool,
     partition: i32,
@@ -101,8 +103,9 @@ impl SpanRecorder {
     pub(crate) fn trace(&self, records: &[Record]) -> Vec<Traced> {
         let traced = |record: &Record| {
             let context = self.rule.context(record);
-            self.rule.span(&context).map(|_| Traced {
+            self.rule.span(&context, &record.coordinates).map(|span| Traced {
                 context,
+                span,
                 is_root: TraceContext::of(&record.headers).is_none(),
                 partition: record.coordinates.partition,
                 offset: record.coordinates.offset,
@@ -116,7 +119,7 @@ impl SpanRecorder {
     /// A batch is committed: its records' spans are what they will ever be.
     pub(crate) fn record(&self, batch: &[Traced], times: BatchTimes) {
         for traced in batch {
-            let Some(span) = self.rule.span(&traced.context) else { continue };
+            let span = traced.span;
             let parent = if traced.is_root { SpanId::INVALID } else { SpanId::from_bytes(traced.context.span_id) };
             let whole = (times.begun, times.committed);
             let mut whole = self.span(format!("process {}", self.topic), &span, parent, whole);
