@@ -29,7 +29,7 @@ pub(super) struct Sighting {
 pub(super) struct Sightings(BTreeMap<MachineId, Sighting>);
 
 impl Sightings {
-    /// What a scoring worker remembers; a record without a value is a machine that was forgotten.
+    /// What a scoring worker remembers; a record without a value is a machine that was forgotten, as one is that was retired.
     pub fn remembered(&mut self, glimpse: &Glimpse) {
         let Some(machine) = machine(glimpse) else { return };
         let Some(value) = &glimpse.value else {
@@ -37,6 +37,10 @@ impl Sightings {
             return;
         };
         let state: Option<ScorerState> = serde_json::from_slice(value).ok();
+        if state.as_ref().is_some_and(|state| state.retired.is_some()) {
+            self.0.remove(&machine);
+            return;
+        }
         let heard_ms = state.and_then(|state| state.last_heard).map(Timestamp::as_millisecond);
         self.0.entry(machine).or_default().heard_ms = heard_ms.or(glimpse.timestamp_ms);
     }
@@ -139,6 +143,7 @@ fn some(names: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use auscult_schemas::{ModelId, ModelRef, Standing};
     use auscult_scoring_worker::ModelsConfig;
 
     use super::super::Outcome;
@@ -188,6 +193,14 @@ mod tests {
         assert_eq!(seen.0.len(), 1);
         assert_eq!(judge(&seen, None, NOW_MS)[0].outcome, Outcome::Untold);
         seen.remembered(&glimpse("fan-1", None, NOW_MS));
+        assert!(seen.0.is_empty());
+
+        let model = ModelRef { id: ModelId("m".to_owned()), version: "v".to_owned() };
+        let mut retired = ScorerState::new(MachineId::new("fan-1").unwrap(), model);
+        seen.remembered(&glimpse("fan-1", Some(&serde_json::to_string(&retired).unwrap()), NOW_MS));
+        assert_eq!(seen.0.len(), 1);
+        retired.retired = Some(Standing { by: "anna".to_owned(), since: Timestamp::UNIX_EPOCH, until: None });
+        seen.remembered(&glimpse("fan-1", Some(&serde_json::to_string(&retired).unwrap()), NOW_MS));
         assert!(seen.0.is_empty());
     }
 }
