@@ -15,6 +15,7 @@
 //!   verifier       a serial replay through the pure crates, against all topics
 //!   fleet          a simulated fleet on Kafka, judged against the truth
 //!   faults         the fault suite: catalogue, supervisor, table, measurements
+//!   upgrade        workers of an earlier build replaced by today's, one after another, under load
 //! ```
 //!
 //! `tests/setup.sh` gets what these need; a fixture that misses something says so.
@@ -36,6 +37,7 @@ mod process;
 mod prometheus;
 mod secured_cluster;
 mod tcp_proxy;
+pub mod upgrade;
 pub mod verifier;
 mod wait;
 mod worker;
@@ -50,7 +52,7 @@ pub use metrics::Metrics;
 pub use plant::{Plant, run_auscult};
 pub use ports::free_ports;
 pub use process::Process;
-pub use prometheus::{Prometheus, PrometheusSample};
+pub use prometheus::{Alerting, Prometheus, PrometheusSample};
 pub use secured_cluster::SecuredCluster;
 pub use tcp_proxy::TcpProxy;
 pub use wait::until;

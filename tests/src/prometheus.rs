@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -31,15 +31,38 @@ pub struct PrometheusSample {
     pub value: f64,
 }
 
+/// The rules that it evaluates, and whom it tells what they find.
+#[derive(Debug, Clone)]
+pub struct Alerting {
+    /// Files of rules.
+    pub rules: Vec<PathBuf>,
+    /// An Alertmanager.
+    pub alertmanager: SocketAddr,
+}
+
 impl Prometheus {
     /// Starts one that scrapes these addresses, each under the name of a job.
     ///
     /// # Errors
     /// When Prometheus is not installed, with the command that gets it, or does not start.
     pub fn start(targets: &[(&str, SocketAddr)]) -> Result<Self> {
+        Self::start_with(targets, None)
+    }
+
+    /// As [`Prometheus::start`], with rules that are evaluated once a second where they do not say otherwise.
+    ///
+    /// # Errors
+    /// As [`Prometheus::start`], and when it does not understand the rules.
+    pub fn start_with(targets: &[(&str, SocketAddr)], alerting: Option<&Alerting>) -> Result<Self> {
         let binary = program("prometheus")?;
         let folder = tempfile::Builder::new().prefix("auscult-prometheus-").tempdir()?;
-        let mut config = "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\nscrape_configs:\n".to_owned();
+        let mut config = "global:\n  scrape_interval: 1s\n  scrape_timeout: 1s\n  evaluation_interval: 1s\n".to_owned();
+        if let Some(Alerting { rules, alertmanager }) = alerting {
+            config += &format!(
+                "rule_files: {rules:?}\nalerting:\n  alertmanagers:\n    - static_configs:\n        - targets: ['{alertmanager}']\n"
+            );
+        }
+        config += "scrape_configs:\n";
         let mut jobs: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (job, address) in targets {
             jobs.entry(job).or_default().push(format!("'{address}'"));
