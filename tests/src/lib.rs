@@ -16,6 +16,7 @@
 //!   verifier       a serial replay through the pure crates, against all topics
 //!   fleet          a simulated fleet on Kafka, judged against the truth
 //!   faults         the fault suite: catalogue, supervisor, table, measurements
+//!   upgrade        workers of an earlier build replaced by today's, one after another, under load
 //! ```
 //!
 //! `tests/setup.sh` gets what these need; a fixture that misses something says so.
@@ -39,6 +40,7 @@ mod prometheus;
 mod recordings;
 mod secured_cluster;
 mod tcp_proxy;
+pub mod upgrade;
 pub mod verifier;
 mod wait;
 mod worker;

@@ -32,8 +32,23 @@ impl Worker {
         settings: &[(&str, &str)],
         folder: &Path,
     ) -> Result<Self> {
+        Self::start_program(&auscult_binary()?, name, arguments, brokers, settings, folder)
+    }
+
+    /// As [`Worker::start`], of another build of the binary.
+    ///
+    /// # Errors
+    /// As [`Worker::start`].
+    pub fn start_program(
+        program: &Path,
+        name: &str,
+        arguments: &[&str],
+        brokers: &str,
+        settings: &[(&str, &str)],
+        folder: &Path,
+    ) -> Result<Self> {
         let address = SocketAddr::from(([127, 0, 0, 1], free_ports(1)?[0]));
-        let mut command = Command::new(auscult_binary()?);
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .current_dir(folder)

@@ -158,6 +158,22 @@ fn record(topic: &str, machine: &MachineId, headers: Headers, value: Vec<u8>) ->
     }
 }
 
+/// Writes normal clips of the load's machines into `FOLDER/train/normal`, for `auscult train` to learn from.
+///
+/// # Errors
+/// When they cannot be written.
+pub fn write_training_sound(folder: &Path, machines: usize) -> Result<()> {
+    let normal = folder.join("train/normal");
+    std::fs::create_dir_all(&normal)?;
+    let mut rng = SmallRng::seed_from_u64(0);
+    for number in 0..3 * machines {
+        let machine = MachineId::new(format!("training-m{:02}", number % machines))?;
+        let file = normal.join(format!("{number:03}.wav"));
+        std::fs::write(&file, sound::wav(&machine, false, &mut rng)).with_context(|| file.display().to_string())?;
+    }
+    Ok(())
+}
+
 /// Writes a model of how the load's machines sound when nothing is wrong. Another variant is another model, as good as the first.
 ///
 /// # Errors

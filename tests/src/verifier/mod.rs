@@ -34,13 +34,20 @@ pub struct Verifier {
     kcat: Kcat,
     models: Vec<PathBuf>,
     max_chunk_bytes: usize,
+    knows_earlier_builds: bool,
 }
 
 impl Verifier {
     /// `models` are those that may have judged; `max_chunk_bytes` is the workers' bound.
     #[must_use]
     pub fn new(kcat: Kcat, models: &[PathBuf], max_chunk_bytes: usize) -> Self {
-        Self { kcat, models: models.to_vec(), max_chunk_bytes }
+        Self { kcat, models: models.to_vec(), max_chunk_bytes, knows_earlier_builds: false }
+    }
+
+    /// Lets pass what earlier builds did not write: audit records without their model.
+    #[must_use]
+    pub fn knowing_earlier_builds(self) -> Self {
+        Self { knows_earlier_builds: true, ..self }
     }
 
     /// Waits until there are as many scores, audit records and dead letters as there were records sent.
@@ -78,6 +85,7 @@ impl Verifier {
     pub fn verify(&self, since: &Offsets) -> Result<Verdict> {
         let topics = Topics::read(&self.kcat, since)?;
         let mut replay = Replay::of(&self.models, self.max_chunk_bytes)?;
+        replay.knows_earlier_builds = self.knows_earlier_builds;
         Ok(judge::judge(&topics, &mut replay))
     }
 }

@@ -35,6 +35,8 @@ pub struct Replay {
     models: Vec<Model>,
     max_chunk_bytes: usize,
     states: HashMap<(i32, Bytes), ScorerState>,
+    /// Whether some of the records may be of builds that named no model in audit records.
+    pub knows_earlier_builds: bool,
 }
 
 impl Replay {
@@ -50,7 +52,13 @@ impl Replay {
         };
         let models: Vec<Model> = models.iter().map(load).collect::<Result<_>>()?;
         let spec = models.first().context("at least one model is needed")?.manifest().feature_spec.clone();
-        Ok(Self { extractor: ChunkExtractor::new(spec)?, models, max_chunk_bytes, states: HashMap::new() })
+        Ok(Self {
+            extractor: ChunkExtractor::new(spec)?,
+            models,
+            max_chunk_bytes,
+            states: HashMap::new(),
+            knows_earlier_builds: false,
+        })
     }
 
     /// What a chunk comes to: its envelope and features, or the code of its dead letter.

@@ -31,7 +31,10 @@ pub(super) fn judge(
     for message in topics.of(FEATURES) {
         if let Some(applied) = replay.control(message, |id| audit_models.get(id)) {
             match applied {
-                Ok((envelope, applied)) => {
+                Ok((envelope, mut applied)) => {
+                    if replay.knows_earlier_builds && !audit_models.contains_key(&applied.audit.id) {
+                        applied.audit.model = None;
+                    }
                     dead_letters.expect_none(message, verdict);
                     let whose = (message.coordinates.partition, Bytes::from(envelope.machine.as_str().to_owned()));
                     audits.entry(whose.clone()).or_default().push((applied.audit.id.clone(), json(&applied.audit)));
@@ -101,7 +104,7 @@ fn audit_models(topics: &Topics, verdict: &mut Verdict) -> HashMap<String, Model
     let mut models = HashMap::new();
     for record in topics.of(AUDIT) {
         match serde_json::from_slice::<Audit>(record.value.as_deref().unwrap_or_default()) {
-            Ok(audit) => drop(models.insert(audit.id, audit.model)),
+            Ok(Audit { id, model, .. }) => models.extend(model.map(|model| (id, model))),
             Err(error) => verdict.add_wrong(format!("{} is no audit record: {error}", named(record))),
         }
     }
