@@ -232,7 +232,7 @@ fn drop_threshold(
         action: AuditAction::DropThreshold,
         before: judged_before,
         after,
-        model: heard.model.clone(),
+        model: Some(heard.model.clone()),
     })
 }
 
@@ -252,7 +252,7 @@ fn follow_environment(state: &mut ScorerState, score: f64, heard: &Heard<'_>, po
         action,
         before,
         after: judging(state, heard.manifest, &policy.alert),
-        model: heard.model.clone(),
+        model: Some(heard.model.clone()),
     })
 }
 
