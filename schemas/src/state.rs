@@ -1,8 +1,13 @@
-//! `audio.scorer-state`: what a scoring worker knows of a machine, so that another can take over.
+//! `audio.scorer-state`: what a scoring worker knows of a machine, so that another can take over, be it of an earlier build or of a later one.
+//!
+//! A field that is added is absent in what earlier builds have written, so each such has a default. An earlier build that takes over from a later one, in the
+//! middle of an upgrade or after a rollback, passes over what it does not know, and does not write it again. What cannot be understood in that way is
+//! another [`ScorerState::VERSION`], which earlier builds refuse.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Classification, DriftChart, MachineId, ModelRef, QualityFlag};
 
@@ -62,9 +67,10 @@ impl MachineState {
 
 /// Everything that a scoring worker keeps of one machine between chunks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct ScorerState {
     /// Version of this layout.
+    #[serde(deserialize_with = "known_version")]
+    #[schemars(range(max = 1))]
     pub version: u32,
     /// The machine, also the record's key.
     pub machine: MachineId,
@@ -162,7 +168,6 @@ impl ScorerState {
 
 /// Alert state: which state, since when, and how far towards the next.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct AlertMemory {
     /// The state.
     pub state: MachineState,
@@ -198,6 +203,16 @@ pub struct AlertMemory {
     pub alarmed_at: Option<Timestamp>,
 }
 
+/// A later layout may mean something else by the same fields.
+fn known_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let version = u32::deserialize(deserializer)?;
+    if version > ScorerState::VERSION {
+        let newest = ScorerState::VERSION;
+        return Err(D::Error::custom(format!("state of version {version}; this build knows versions up to {newest}")));
+    }
+    Ok(version)
+}
+
 /// For fields that are left out of JSON while they are 0.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn is_zero(count: &u32) -> bool {
@@ -206,7 +221,6 @@ fn is_zero(count: &u32) -> bool {
 
 /// What a person has asked for, and for how long it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Standing {
     /// Who asked for it.
     pub by: String,
@@ -221,7 +235,6 @@ pub struct Standing {
 
 /// A threshold set by a person while the worker runs: one of `threshold` and `factor`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct ThresholdEdit {
     /// The threshold itself, in the unit of the model's scores; it goes with that model.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
@@ -239,7 +252,6 @@ pub struct ThresholdEdit {
 /// How a machine's normal scores have moved with its environment. With `m` the calibration's median score, a score `s` is held against the
 /// threshold as `m + (s − m − offset) / factor`: the threshold itself moves to `m + offset + factor × (threshold − m)`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct ThresholdAdjustment {
     /// How far the median of normal scores has moved, in the unit of the scores.
     #[serde(serialize_with = "crate::finite::only")]
@@ -256,7 +268,6 @@ pub struct ThresholdAdjustment {
 
 /// A level being learnt anew.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Relearning {
     /// Since when.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -271,7 +282,6 @@ pub struct Relearning {
 /// What drift is judged by: the window in progress, the charts that go on from window to window, and what has been learnt of normal sound
 /// beside the model's own reference. Its size is bounded by the window, the mel bands and the calibration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct DriftMemory {
     /// Time of the window's first chunk.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
@@ -320,7 +330,6 @@ pub struct DriftMemory {
 
 /// A chart that goes on from chunk to chunk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct ChartMemory {
     /// Where it stands, in standard deviations of normal scores.
     #[serde(serialize_with = "crate::finite::only")]
@@ -339,7 +348,6 @@ impl ChartMemory {
 
 /// Means and spreads of levels, one chunk one observation: of each mel band, and last of the mean level.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct LevelMemory {
     /// Chunks, training clips among them; 0 where the levels are being learnt anew.
     pub chunks: u32,
@@ -360,7 +368,6 @@ pub struct LevelMemory {
 
 /// A drift that has been reported.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct DriftEpisode {
     /// The chart that found it.
     pub chart: DriftChart,
@@ -377,7 +384,6 @@ pub struct DriftEpisode {
 
 /// An unbroken run of anomalous chunks, and since when which bands have deviated in it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct DeviationMemory {
     /// The run's first chunk.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -393,7 +399,6 @@ impl DeviationMemory {
 
 /// A band that deviated, and the first chunk in which it did.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct BandMemory {
     /// Lower edge, Hz.
     #[serde(serialize_with = "crate::finite::only")]
@@ -408,7 +413,6 @@ pub struct BandMemory {
 
 /// One channel's sensor: what has been reported of it, and how far it is towards the next report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct SensorMemory {
     /// The channel, from 0.
     pub channel: usize,

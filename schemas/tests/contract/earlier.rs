@@ -1,6 +1,6 @@
 //! Messages as earlier versions wrote them are still read: topics keep theirs for months, the changelog for good.
 
-use auscult_schemas::{Alert, AlertKind, JsonMessage, MachineState, Score, ScorerState};
+use auscult_schemas::{Alert, AlertKind, Audit, Drift, JsonMessage, MachineState, Score, ScorerState};
 
 use crate::json_schemas::validator;
 
@@ -41,4 +41,47 @@ fn a_changelog_record_that_knows_neither_run_nor_sensors_is_read_and_written_as_
 fn a_machine_that_earlier_versions_called_unknown_is_learning() {
     let earlier = String::from_utf8(STATE.to_vec()).unwrap().replace(r#""state":"alarm""#, r#""state":"unknown""#);
     assert_eq!(ScorerState::decode(earlier.as_bytes()).unwrap().alert.state, MachineState::Learning);
+}
+
+/// Every message that a golden file of the repository's history has held and no longer holds: `earlier/KIND/COMMIT.json`.
+fn of_history(kind: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = crate::file(&format!("earlier/{kind}"));
+    let files = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut found: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    found.sort();
+    assert!(!found.is_empty(), "{} is empty", folder.display());
+    found.into_iter().map(|path| (path.display().to_string(), std::fs::read(path).unwrap())).collect()
+}
+
+/// Whether all that was said is said still; what has been added is let pass.
+fn holds(now: &serde_json::Value, earlier: &serde_json::Value) -> bool {
+    match (now, earlier) {
+        (serde_json::Value::Object(now), serde_json::Value::Object(earlier)) => {
+            earlier.iter().all(|(name, value)| now.get(name).is_some_and(|now| holds(now, value)))
+        }
+        _ => now == earlier,
+    }
+}
+
+fn nothing_is_lost<T: JsonMessage>(kind: &str) {
+    for (file, value) in of_history(kind) {
+        let message = T::decode(&value).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let earlier = serde_json::from_slice(&value).unwrap();
+        let now = serde_json::to_value(&message).unwrap();
+        assert!(holds(&now, &earlier), "{file} is read as {now}");
+        validator(kind).validate(&earlier).unwrap_or_else(|error| panic!("{file}: {error}"));
+    }
+}
+
+#[test]
+fn states_that_every_earlier_build_has_written_are_read_whole() {
+    nothing_is_lost::<ScorerState>("scorer-state");
+}
+
+#[test]
+fn messages_that_every_earlier_build_has_written_are_read_whole() {
+    nothing_is_lost::<Audit>("audit");
+    nothing_is_lost::<Alert>("alert");
+    nothing_is_lost::<Score>("score");
+    nothing_is_lost::<Drift>("drift");
 }

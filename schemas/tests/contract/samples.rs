@@ -321,7 +321,7 @@ pub fn audit() -> Audit {
         action: AuditAction::Control(set_threshold()),
         after: Judging { threshold: 14.5, threshold_by: Some("night shift".to_owned()), ..before.clone() },
         before,
-        model: model(),
+        model: Some(model()),
     }
 }
 

@@ -44,7 +44,7 @@ impl Verifier {
         Self { kcat, models: models.to_vec(), max_chunk_bytes, knows_earlier_builds: false }
     }
 
-    /// Lets pass what earlier builds did not write: audit records without their model.
+    /// Lets pass what earlier builds did otherwise: audit records without their model; drift that was judged by other limits, and what is remembered of it.
     #[must_use]
     pub fn knowing_earlier_builds(self) -> Self {
         Self { knows_earlier_builds: true, ..self }

@@ -35,7 +35,7 @@ pub struct Replay {
     models: Vec<Model>,
     max_chunk_bytes: usize,
     states: HashMap<(i32, Bytes), ScorerState>,
-    /// Whether some of the records may be of builds that named no model in audit records.
+    /// Whether some of the records may be of builds that named no model in audit records, and judged drift by other limits.
     pub knows_earlier_builds: bool,
 }
 

@@ -15,7 +15,7 @@ mod scores;
 #[cfg(test)]
 mod sensors;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use auscult_schemas::topics::{ALERTS, AUDIT, CHUNKS, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
 use bytes::Bytes;
@@ -45,9 +45,15 @@ pub(super) fn judge(topics: &Topics, replay: &mut Replay) -> Verdict {
     features::judge(topics, replay, &mut dead_letters, &mut verdict);
     let followers = scores::judge(topics, replay, &mut dead_letters, &mut verdict);
     followers::judge_events(ALERTS, &followers.alerts, topics.of(ALERTS), &mut verdict);
-    followers::judge_events(DRIFT, &followers.drift, topics.of(DRIFT), &mut verdict);
+    let drift = topics.of(DRIFT);
+    let by_other_limits = if replay.knows_earlier_builds {
+        followers::judge_events_of_other_limits(DRIFT, &followers.drift, drift, &mut verdict)
+    } else {
+        followers::judge_events(DRIFT, &followers.drift, drift, &mut verdict);
+        BTreeSet::new()
+    };
     followers::judge_events(AUDIT, &followers.audits, topics.of(AUDIT), &mut verdict);
-    followers::judge_states(topics.of(SCORER_STATE), replay.states(), &mut verdict);
+    followers::judge_states(topics.of(SCORER_STATE), replay.states(), &by_other_limits, &mut verdict);
     dead_letters.judge_surplus(&mut verdict);
     verdict
 }

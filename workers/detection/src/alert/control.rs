@@ -104,7 +104,7 @@ pub fn apply_control(
         action: AuditAction::Control(asked.control.action.clone()),
         before: judged_before,
         after,
-        model: asked.model.clone(),
+        model: Some(asked.model.clone()),
     };
     Ok(Applied { state, audit, alert })
 }

@@ -233,7 +233,7 @@ fn drop_threshold(
         action: AuditAction::DropThreshold,
         before: judged_before,
         after,
-        model: heard.model.clone(),
+        model: Some(heard.model.clone()),
     })
 }
 
@@ -253,7 +253,7 @@ fn follow_environment(state: &mut ScorerState, score: f64, heard: &Heard<'_>, po
         action,
         before,
         after: judging(state, heard.manifest, &policy.alert),
-        model: heard.model.clone(),
+        model: Some(heard.model.clone()),
     })
 }
 
