@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use auscult_runtime::kafka::survey::{Brokers, Glimpse, Placement, Settings, Survey, trial};
 use auscult_runtime::kafka::{KafkaClients, WorkerIdentity, topics as contract};
-use auscult_runtime::ports::{LogClients, LogProbe};
+use auscult_runtime::ports::LogClients;
 use auscult_runtime::record::NEXT_OFFSET_HEADER;
 use auscult_schemas::topics::{ALL, CHUNKS, FEATURES, SCORER_STATE, SCORES, Topic};
 use auscult_scoring_worker::ModelLookup;
