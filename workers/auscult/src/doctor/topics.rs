@@ -217,8 +217,8 @@ pub(super) fn sizes(settings: &BTreeMap<&str, Result<Settings, String>>, limits:
 fn span(ms: i64) -> String {
     match ms {
         ..0 => "ever".to_owned(),
-        0..60_000 => format!("{} s", ms / 1000),
-        60_000..7_200_000 => format!("{} minutes", ms / 60_000),
+        0..120_000 => format!("{} s", ms / 1000),
+        120_000..7_200_000 => format!("{} minutes", ms / 60_000),
         7_200_000..172_800_000 => format!("{} hours", ms / HOUR_MS),
         _ => format!("{} days", ms / DAY_MS),
     }
