@@ -35,5 +35,6 @@ if ! [[ -x $earlier ]]; then
     mv "$earlier.partial" "$earlier"
     git worktree remove --force "$tree"
 fi
-cargo build --locked --release --workspace --bins
+# With the tests, as tests/run.sh builds it: dependencies have other features without them, and all would be built twice.
+cargo build --locked --release --workspace --bins --tests
 exec "$target/release/upgrade" --earlier "$earlier" --todays "${AUSCULT_BIN:-$target/release/auscult}" "$@"
