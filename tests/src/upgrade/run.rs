@@ -55,6 +55,9 @@ pub struct Report {
 /// # Errors
 /// When a part does not start, or a worker does not end in peace.
 pub fn run(plan: &Plan) -> Result<Report> {
+    // Workers are started in a folder of their own.
+    let absolute = |program: &Path| program.canonicalize().with_context(|| program.display().to_string());
+    let plan = &Plan { earlier: absolute(&plan.earlier)?, todays: absolute(&plan.todays)?, ..plan.clone() };
     let folder = tempfile::Builder::new().prefix("auscult-upgrade-").tempdir()?;
     let cluster = KafkaCluster::start(1)?;
     let brokers = cluster.bootstrap();
