@@ -16,6 +16,8 @@ use super::groups::Job;
 use super::machines::Sightings;
 use super::{Finding, Findings, Question, Report, brokers, clocks, groups, machines, rights, topics};
 
+/// The groups in the order of the report: what comes first is what the others stand on.
+const GROUPS: [&str; 6] = ["brokers", "topics", "rights", "groups", "clocks", "machines"];
 /// How long the brokers may take to be found.
 const FINDING: Duration = Duration::from_secs(8);
 /// How long one question may take.
@@ -42,6 +44,8 @@ pub fn examine(question: &Question) -> Report {
     };
     let examination = Examination { question, survey, brokers };
     examination.run(&mut report.findings);
+    // Some of what belongs to a group is told by what is read later.
+    report.findings.sort_by_key(|finding| GROUPS.iter().position(|group| *group == finding.group));
     report
 }
 
