@@ -143,7 +143,7 @@ pub(super) fn age(secs: i64) -> String {
 }
 
 /// Where the state says to go on, against where the input ends. A worker takes nothing from before that offset, since all of it has been judged: where the
-/// input was made anew under the state, it would wait, ready and without a word, until the new input is as long as the old one was.
+/// input was made anew under the state, it goes on nowhere, and says so.
 pub(super) fn positions(next: &BTreeMap<i32, i64>, ends: &BTreeMap<i32, i64>, topic: &str) -> Vec<Finding> {
     const CHECK: &str = "positions";
     let mut findings = Findings::of(GROUP);
@@ -155,7 +155,7 @@ pub(super) fn positions(next: &BTreeMap<i32, i64>, ends: &BTreeMap<i32, i64>, to
     if !beyond.is_empty() {
         findings.wrong(
             CHECK,
-            format!("audio.scorer-state goes on behind the end of {topic}, partitions {}: chunks up to there get no result", beyond.join(", ")),
+            format!("audio.scorer-state goes on behind the end of {topic}, partitions {}: workers wait there", beyond.join(", ")),
             format!(
                 "{topic} was made anew, or comes from another cluster: make audio.scorer-state anew, too, with the scoring workers stopped \
                  (docs/operations/recovery.md)"

@@ -102,6 +102,29 @@ impl KafkaRestorer {
         }
     }
 
+    /// A position behind the end of the input is that of another topic of its name: this one was deleted and made anew, or restored from
+    /// elsewhere. Going on there would pass over everything up to it without a word.
+    fn ensure_within(&self, partition: i32, position: i64) -> Result<(), Failure> {
+        /// A leader that has just been elected may take a moment to know how far it has come.
+        const RECOLLECTING: Duration = Duration::from_secs(10);
+        let deadline = Instant::now() + RECOLLECTING;
+        loop {
+            let (_, end) = self.ends(&self.uncommitted, &self.input_topic, partition)?;
+            if position <= end {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                let (topic, group) = (&self.input_topic, &self.group);
+                return Err(Failure::Fatal(format!(
+                    "{topic}/{partition} ends at offset {end}, and group {group} is to go on at {position}: the topic was deleted and made anew, or restored \
+                     without what followed. Reset the group's offsets; where state is kept, delete and make audio.scorer-state anew, too \
+                     (docs/operations/recovery.md)"
+                )));
+            }
+            std::thread::sleep(LONGEST_PAUSE);
+        }
+    }
+
     fn ends(&self, client: &BaseConsumer<PlainContext>, topic: &str, partition: i32) -> Result<(i64, i64), Failure> {
         patiently("ask for the ends of a partition", About::Topic(topic, "Read"), || {
             client.fetch_watermarks(topic, partition, ASKING)
@@ -169,6 +192,7 @@ impl LogRestorer for KafkaRestorer {
         let mut restored = Restored::default();
         let Some(topic) = changelog else {
             self.conclude(partition, &position, None, &mut restored);
+            self.ensure_within(partition, restored.position)?;
             return Ok(restored);
         };
         self.wait_until_settled(topic, partition)?;
@@ -183,6 +207,7 @@ impl LogRestorer for KafkaRestorer {
             .unassign()
             .map_err(|error| failed("leave the changelog", &error, About::Topic(topic, "Read")))?;
         self.conclude(partition, &position, read?, &mut restored);
+        self.ensure_within(partition, restored.position)?;
         Ok(restored)
     }
 }

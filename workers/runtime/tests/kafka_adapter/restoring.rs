@@ -73,6 +73,20 @@ fn an_empty_changelog_ends_at_once_and_so_does_one_of_nothing_but_aborted_record
 }
 
 #[test]
+fn a_position_behind_the_end_of_the_input_is_refused_and_nothing_is_passed_over() {
+    let Some(config) = broker() else { return };
+    let input = make_topic(&config, "input", 1, false);
+    write_numbers(&config, &input, 0, 0..3);
+    let mut worker = Worker::join(&config, &unique("group"), "a", &input);
+    worker.await_assigned();
+    let membership = worker.consumer.membership().unwrap();
+    // As if the topic had been made anew since.
+    worker.producer.commit(Transaction { outputs: Vec::new(), offsets: positions(&[(0, 2029)]), membership }).unwrap();
+    let refused = worker.restorer.restore(0, None).unwrap_err().to_string();
+    assert!(refused.contains("ends at offset 3") && refused.contains("2029") && refused.contains("Reset"), "{refused}");
+}
+
+#[test]
 fn a_restore_waits_for_a_transaction_that_is_open_in_the_changelog() {
     let Some(config) = broker() else { return };
     let input = make_topic(&config, "input", 1, false);
