@@ -194,6 +194,8 @@ struct Books<'a> {
     pending: BTreeMap<Labels, Change>,
     /// When a machine was retired last.
     retired: BTreeMap<String, Timestamp>,
+    /// Of when the latest word on a machine's sensors is.
+    sensors_told: BTreeMap<String, Timestamp>,
 }
 
 impl<'a> Books<'a> {
@@ -206,6 +208,7 @@ impl<'a> Books<'a> {
             standing: StandingAlerts::default(),
             pending: BTreeMap::new(),
             retired: BTreeMap::new(),
+            sensors_told: BTreeMap::new(),
         }
     }
 
@@ -222,9 +225,12 @@ impl<'a> Books<'a> {
             (Some(wording::of_audit(&audit, self.labels)), audit.time)
         } else {
             let alert: Alert = serde_json::from_slice(value).map_err(unreadable)?;
-            let retired = self.retired.get(alert.machine.as_str());
-            if alert.kind == AlertKind::Sensor && retired.is_some_and(|retired| *retired >= alert.time) {
-                return Ok(());
+            if alert.kind == AlertKind::Sensor {
+                let machine = alert.machine.as_str();
+                if self.retired.get(machine).is_some_and(|retired| *retired >= alert.time) {
+                    return Ok(());
+                }
+                self.sensors_told.insert(machine.to_owned(), alert.time);
             }
             let said = match alert.kind {
                 AlertKind::Environment => self.environment(&alert, record, now)?,
@@ -246,7 +252,7 @@ impl<'a> Books<'a> {
         let latest = self.retired.entry(machine.to_owned()).or_insert(at);
         *latest = (*latest).max(at);
         let sensors = Subject::Sensors(machine.to_owned());
-        let is_over = self.standing.of(&sensors).iter().all(|alert| alert.since <= at);
+        let is_over = self.sensors_told.get(machine).is_none_or(|told| *told <= at);
         if is_over { self.standing.replace(&sensors, Vec::new(), at) } else { Vec::new() }
     }
 

@@ -93,11 +93,6 @@ impl StandingAlerts {
         changes
     }
 
-    /// What stands of a subject.
-    pub fn of(&self, subject: &Subject) -> &[Standing] {
-        self.0.get(subject).map_or(&[], Vec::as_slice)
-    }
-
     /// Forgets what has ended by itself; Alertmanager was told when that would be.
     pub fn expire(&mut self, now: Timestamp) {
         self.0.retain(|_, alerts| {
