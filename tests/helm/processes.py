@@ -128,6 +128,8 @@ class Pod:
         self.grace = spec.get("terminationGracePeriodSeconds", 30)
         container, = spec["containers"]
         self.root = release.folder / name
+        # A pod of a StatefulSet comes again under its old name, with nothing of the one before.
+        shutil.rmtree(self.root, ignore_errors=True)
         # Hard links: the image's files are root's, and the process is somebody else.
         shutil.copytree(release.image, self.root, copy_function=os.link)
         (self.root / "tmp").chmod(0o1777)
