@@ -26,7 +26,7 @@ ALSO = {
 ALSO["a claim that stays"] = {"kafka": {"brokers": "kafka:9092"}, "scoring": {"models": {"claim": {"create": True}}}}
 # Values that mean something only together with another one.
 WITH = {"scoring.models.claim.create": {"scoring": {"models": {"existingClaim": ""}}}}
-SAMPLES = ["x1", "9999", "1h", "sha256:" + "0" * 64, "kafka:1234", "/elsewhere"]
+SAMPLES = ["x1", "9999", "1h", "sha256:" + "0" * 64, "kafka:1234", "/elsewhere", "https://elsewhere/x1"]
 
 
 def leaves(value, path=()):
