@@ -35,7 +35,7 @@ print(*[each.getsockname()[1] for each in sockets])')
 export KAFKA_PORT KAFKA_CONTROLLER_PORT
 tests/kafka/start.sh --fresh >.work/kafka/broker.log 2>&1 &
 broker=$!
-trap 'kill "$broker" ${chart:-} 2>/dev/null || true; rm -f "$log" "${chart_log:-}"' EXIT
+trap 'kill "$broker" 2>/dev/null || true; rm -f "$log"' EXIT
 export AUSCULT_TEST_KAFKA=127.0.0.1:$KAFKA_PORT
 for _ in $(seq 60); do
     kcat -L -b "$AUSCULT_TEST_KAFKA" -m 1 >/dev/null 2>&1 && break
@@ -52,11 +52,6 @@ fi
 cat "$log.adapter" >>"$log"
 rm -f "$log.adapter"
 
-# The faults wait more than they work: the chart is looked at meanwhile, and told of when they are through.
-chart_log=$(mktemp)
-nice -n 19 tests/helm.sh >"$chart_log" 2>&1 &
-chart=$!
-
 step "faults under load on Kafka: every one of them once"
 # Builds the workers once more, with steps at which they can be killed.
 tests/faults.sh
@@ -65,16 +60,14 @@ step "can the fault suite fail? each rule of delivery switched off in turn"
 tests/faults.sh mutations
 
 step "the Helm chart: schemas, lint, unit tests, and what it would start, started"
-wait "$chart" || { cat "$chart_log"; exit 1; }
-cat "$chart_log"
-rm -f "$chart_log"
+tests/helm.sh
 
 step "cross-checks"
 .work/venv/bin/python schemas/tests/cross-check/read_features.py
 
 step "rules, runbooks, dashboards, compose: on paper, and every expression asked on a real run"
 kill "$broker" 2>/dev/null && wait "$broker" || true
-tests/observe.sh
+AUSCULT_BIN=$root/target/release/auscult tests/observe.sh
 
 step "what the test runner said"
 grep -E '^test result' "$log"
