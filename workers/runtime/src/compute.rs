@@ -63,7 +63,7 @@ impl Refused {
     fn of(record: &Record, rejection: &Rejection, context: &TraceContext) -> Self {
         Self {
             record: record.coordinates.clone(),
-            machine: record.key.as_deref().map(|key| String::from_utf8_lossy(key).into_owned()).unwrap_or_default(),
+            machine: record.key_text(),
             code: rejection.code,
             detail: rejection.detail.clone(),
             trace_id: context.trace_id_hex(),
@@ -148,13 +148,13 @@ impl<P: Processor> Compute<P> {
             };
             let partition = record.coordinates.partition;
             let sent = computed.outputs.entry(partition).or_default();
-            let context = self.config.traces.context(record);
             match result {
-                Ok(outputs) => sent.extend(outputs.into_iter().map(|mut output| {
-                    self.config.traces.carry(record, &context, &mut output.headers);
-                    routed(output, partition)
-                })),
+                Ok(mut outputs) => {
+                    self.config.traces.carry(record, outputs.iter_mut().map(|output| &mut output.headers));
+                    sent.extend(outputs.into_iter().map(|output| routed(output, partition)));
+                }
                 Err(rejection) => {
+                    let context = self.config.traces.context(record);
                     computed.rejections.push(Refused::of(record, &rejection, &context));
                     sent.push(self.dead_letter(record, rejection, &context));
                 }

@@ -19,6 +19,12 @@ pub struct Record {
 }
 
 impl Record {
+    /// The key in words, for logs and spans; empty where there is none.
+    #[must_use]
+    pub fn key_text(&self) -> String {
+        self.key.as_deref().map(|key| String::from_utf8_lossy(key).into_owned()).unwrap_or_default()
+    }
+
     /// What the record costs in memory, bytes: key, value, headers and a fixed sum for the struct itself.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -6,6 +6,17 @@ use anyhow::Context;
 use auscult_detection::{AlertPolicy, Cadence, Calibration, DeviceChoice, FalseAlarms, OpenedDevice, open_device};
 use auscult_schemas::{FeatureSpec, Reference};
 use clap::{Args, ValueEnum};
+use jiff::{SignedDuration, Timestamp};
+
+/// A time, or so long ago.
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return Ok(time);
+    }
+    let ago: Option<SignedDuration> = text.parse().ok();
+    let time = ago.filter(|ago| !ago.is_negative()).and_then(|ago| Timestamp::now().checked_sub(ago).ok());
+    time.ok_or_else(|| "must be a time such as 2026-01-09T12:00Z, or so long ago, such as 24h".to_owned())
+}
 
 /// How sound becomes numbers, where it is not the default spec.
 #[derive(Debug, Clone, Default, Args)]
@@ -180,3 +191,18 @@ MIMII has no split: its test is all abnormal clips and as many normal ones, the 
     };
 }
 pub(super) use data_dir_help;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_a_time_or_so_long_ago() {
+        assert_eq!(moment("2026-01-09T12:00Z").unwrap(), "2026-01-09T12:00:00Z".parse().unwrap());
+        let day = Timestamp::now().duration_since(moment("24h").unwrap());
+        assert!((day - SignedDuration::from_hours(24)).abs() < SignedDuration::from_secs(60), "{day:?}");
+        for wrong in ["yesterday", "-3h", ""] {
+            assert!(moment(wrong).unwrap_err().contains("2026"), "{wrong}");
+        }
+    }
+}

@@ -10,8 +10,9 @@ use auscult_runtime::record::Record;
 use auscult_schemas::DeadLetterCode;
 use auscult_schemas::topics::DEAD_LETTERS;
 use clap::{Args, Subcommand};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
+use super::arguments::moment;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 use crate::dead_letters::{Entry, Inventory, Place, Wanted, mark, place, read_place, replay};
 
@@ -256,14 +257,4 @@ fn code(text: &str) -> Result<DeadLetterCode, String> {
         let known: Vec<&str> = DeadLetterCode::ALL.iter().map(|code| code.as_str()).collect();
         format!("is none of {}", known.join(", "))
     })
-}
-
-/// A time, or so long ago.
-fn moment(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    let ago: Option<SignedDuration> = text.parse().ok();
-    let time = ago.filter(|ago| !ago.is_negative()).and_then(|ago| Timestamp::now().checked_sub(ago).ok());
-    time.ok_or_else(|| "must be a time such as 2026-01-09T12:00Z, or so long ago, such as 24h".to_owned())
 }

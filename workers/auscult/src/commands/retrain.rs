@@ -13,9 +13,9 @@ use auscult_runtime::kafka::{ReadFrom, TopicReader};
 use auscult_schemas::topics::{ALERTS, FEATURES};
 use auscult_schemas::{Alert, Envelope, FeatureSpec, Features, MachineId, ModelId};
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::arguments::SpecArgs;
+use super::arguments::{SpecArgs, moment};
 use super::train::{detectors, train_with_progress};
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 use crate::retrain::{Gathered, Sent, Wanted, alarmed};
@@ -74,16 +74,6 @@ Examples:
 
 /// Longest that the alerts may take to read.
 const READING_ALERTS: Duration = Duration::from_secs(120);
-
-/// A time, or so long ago.
-fn moment(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    let ago: Option<SignedDuration> = text.parse().ok();
-    let time = ago.filter(|ago| !ago.is_negative()).and_then(|ago| Timestamp::now().checked_sub(ago).ok());
-    time.ok_or_else(|| "must be a time such as 2026-01-09T12:00Z, or so long ago, such as 24h".to_owned())
-}
 
 /// Reads, learns and writes.
 ///
@@ -216,19 +206,4 @@ fn gather(kafka: &KafkaConfig, wanted: Wanted, interrupted: &AtomicBool) -> anyh
         }
     }
     bail!("interrupted while reading; nothing was written")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_moment_is_a_time_or_so_long_ago() {
-        assert_eq!(moment("2026-01-09T12:00Z").unwrap(), "2026-01-09T12:00:00Z".parse().unwrap());
-        let day = Timestamp::now().duration_since(moment("24h").unwrap());
-        assert!((day - SignedDuration::from_hours(24)).abs() < SignedDuration::from_secs(60), "{day:?}");
-        for wrong in ["yesterday", "-3h", ""] {
-            assert!(moment(wrong).unwrap_err().contains("2026"), "{wrong}");
-        }
-    }
 }

@@ -40,6 +40,7 @@ impl Tracking {
     }
 
     pub fn fetched(&self, record: &Record, bytes: usize) {
+        tracing::trace!(record = %record.coordinates, bytes, "record fetched");
         self.metrics.input_records.inc();
         self.metrics.input_bytes.inc_by(u64::try_from(bytes).unwrap_or(u64::MAX));
         if let Some(age) = record.timestamp_ms.and_then(age) {

@@ -1,6 +1,6 @@
 //! Which trace a record belongs to, and what its results say of it.
 
-use auscult_schemas::{ChunkId, Headers, RecordCoordinates, TraceContext};
+use auscult_schemas::{ChunkId, Headers, TraceContext};
 
 use crate::record::Record;
 
@@ -36,10 +36,12 @@ impl TraceRule {
         })
     }
 
-    /// The context of this stage's span of the record; `None` where nobody records it. A chunk that is replayed is another record.
+    /// The record's trace and the context of this stage's span of it; `None` where nobody records it. A chunk that is replayed is another record.
     #[must_use]
-    pub fn span(&self, context: &TraceContext, record: &RecordCoordinates) -> Option<TraceContext> {
-        (self.share.is_some() && context.is_sampled()).then(|| context.child(&format!("{} {record}", self.stage)))
+    pub fn span(&self, record: &Record) -> Option<(TraceContext, TraceContext)> {
+        self.share?;
+        let context = self.context(record);
+        context.is_sampled().then(|| (context, context.child(&format!("{} {}", self.stage, record.coordinates))))
     }
 
     /// The context of what a gateway is about to send, where nobody has begun one and it is recorded: the root of the trace, which goes into
@@ -54,19 +56,28 @@ impl TraceRule {
         })
     }
 
-    /// Has a result belong to the trace of its record.
-    pub(crate) fn carry(&self, record: &Record, context: &TraceContext, result: &mut Headers) {
-        if let Some(span) = self.span(context, &record.coordinates) {
-            result.set(TraceContext::HEADER, span.to_string());
+    /// Has the results of a record belong to its trace.
+    pub(crate) fn carry<'a>(&self, record: &Record, results: impl Iterator<Item = &'a mut Headers>) {
+        let span = self.span(record).map(|(_, span)| span.to_string());
+        let state = record.headers.get(TraceContext::STATE_HEADER);
+        if span.is_none() && state.is_none() {
+            return;
         }
-        if let Some(state) = record.headers.get(TraceContext::STATE_HEADER) {
-            result.set(TraceContext::STATE_HEADER, state.clone());
+        for headers in results {
+            if let Some(span) = &span {
+                headers.set(TraceContext::HEADER, span.clone());
+            }
+            if let Some(state) = state {
+                headers.set(TraceContext::STATE_HEADER, state.clone());
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use auscult_schemas::RecordCoordinates;
+
     use super::*;
 
     const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -89,7 +100,7 @@ mod tests {
         if let Some(context) = record.headers.get("traceparent") {
             result.push("traceparent", context.clone());
         }
-        rule.carry(record, &rule.context(record), &mut result);
+        rule.carry(record, std::iter::once(&mut result));
         result
     }
 

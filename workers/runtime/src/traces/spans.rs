@@ -102,14 +102,13 @@ impl SpanRecorder {
     /// The records whose traces are recorded.
     pub(crate) fn trace(&self, records: &[Record]) -> Vec<Traced> {
         let traced = |record: &Record| {
-            let context = self.rule.context(record);
-            self.rule.span(&context, &record.coordinates).map(|span| Traced {
+            self.rule.span(record).map(|(context, span)| Traced {
                 context,
                 span,
                 is_root: TraceContext::of(&record.headers).is_none(),
                 partition: record.coordinates.partition,
                 offset: record.coordinates.offset,
-                machine: record.key.as_deref().map(|key| String::from_utf8_lossy(key).into_owned()).unwrap_or_default(),
+                machine: record.key_text(),
                 rejected: None,
             })
         };
