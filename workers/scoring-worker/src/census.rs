@@ -44,7 +44,9 @@ impl Census {
             series.show(written().filter(|(state, _)| is_there(state)));
             series.hide(written().filter(|(state, _)| !is_there(state)).map(|(state, _)| state.machine.as_str()));
         }
-        for (state, _) in written().filter(|(state, _)| is_there(state)) {
+        // What nobody is shown need not be worked out.
+        let charted = written().filter(|(state, _)| is_there(state) && !series.is_left_out());
+        for (state, _) in charted {
             series.charted(state.machine.as_str(), &charts_going_on(&state.drift, policy));
         }
         let mut counts = MachineState::ALL.map(|state| (state, 0));

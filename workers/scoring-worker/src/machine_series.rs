@@ -127,6 +127,11 @@ impl MachineSeries {
         self.left_out.set(i64::from(shown.is_left_out));
     }
 
+    /// Whether there are too many machines for any of them to have series.
+    pub(crate) fn is_left_out(&self) -> bool {
+        self.shown().is_left_out
+    }
+
     /// Shows these machines no longer.
     pub(crate) fn hide<'a>(&self, machines: impl Iterator<Item = &'a str>) {
         let mut shown = self.shown();

@@ -28,8 +28,8 @@ const EXAMPLES: &str = "\
 Examples:
   auscult log-level                                                  what is logged at present?
   auscult log-level debug
-  auscult log-level info,auscult_runtime::kafka=debug,rdkafka=debug  Kafka's part alone
-  kubectl exec auscult-scoring-0 -- auscult log-level debug";
+  auscult log-level info,auscult_runtime::kafka=debug,librdkafka=debug   Kafka's part alone
+  kubectl exec plant-auscult-scoring-0 -- /usr/local/bin/auscult log-level debug";
 
 /// How long a worker may take to answer; its server has a thread of its own.
 const PATIENCE: Duration = Duration::from_secs(5);

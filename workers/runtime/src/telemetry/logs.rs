@@ -12,7 +12,7 @@ use crate::config::{LogConfig, LogFormat, LogLevel};
 
 /// What is logged: the least important level, and for parts of the program another one. Clones change the same thing.
 ///
-/// In words `info`, or `info,auscult_runtime::kafka=debug,rdkafka=debug`: a part is a module with all that is below it.
+/// In words `info`, or `info,auscult_runtime::kafka=debug,librdkafka=debug`: a part is a module with all that is below it.
 #[derive(Debug, Clone, Default)]
 pub struct LogFilter(Option<Arc<Live>>);
 
@@ -109,11 +109,11 @@ mod tests {
 
     #[test]
     fn parts_have_levels_of_their_own() {
-        let targets = targets("info, auscult_runtime::kafka=debug,rdkafka=off").unwrap();
+        let targets = targets("info, auscult_runtime::kafka=debug,librdkafka=off").unwrap();
         assert!(targets.would_enable("auscult_runtime::kafka::producer", &Level::DEBUG));
         assert!(!targets.would_enable("auscult_runtime::runner", &Level::DEBUG));
         assert!(targets.would_enable("auscult_runtime::runner", &Level::INFO));
-        assert!(!targets.would_enable("rdkafka", &Level::ERROR));
+        assert!(!targets.would_enable("librdkafka", &Level::ERROR));
     }
 
     #[test]
@@ -121,10 +121,10 @@ mod tests {
         for (words, reason) in [
             ("dbug", "is no level"),
             ("", "is no level"),
-            ("rdkafka=debug", "no level for everything else"),
+            ("librdkafka=debug", "no level for everything else"),
             ("info,=debug", "names no part"),
             ("info,debug", "two levels"),
-            ("info,rdkafka=loud", "is no level"),
+            ("info,librdkafka=loud", "is no level"),
         ] {
             let error = targets(words).unwrap_err();
             assert!(error.contains(reason), "{words}: {error}");
