@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChunkId, DeviatingBand, MachineId, MachineState, ModelRef, SensorFault};
+use crate::{ChunkId, DeviatingBand, MachineId, MachineState, ModelRef, Note, Quantity, SensorFault};
 
 /// What an alert is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -17,11 +17,13 @@ pub enum AlertKind {
     Sensor,
     /// The surroundings that it shares with others: many machines have come to sound otherwise at about the same time.
     Environment,
+    /// The recording setup: the sound arrives otherwise than the model has learned it, or does no longer.
+    Setup,
 }
 
 impl AlertKind {
     /// Every kind, for metrics that should exist at zero.
-    pub const ALL: [Self; 3] = [Self::Machine, Self::Sensor, Self::Environment];
+    pub const ALL: [Self; 4] = [Self::Machine, Self::Sensor, Self::Environment, Self::Setup];
 
     /// The kind as it stands in messages and metrics.
     #[must_use]
@@ -30,6 +32,7 @@ impl AlertKind {
             Self::Machine => "machine",
             Self::Sensor => "sensor",
             Self::Environment => "environment",
+            Self::Setup => "setup",
         }
     }
 }
@@ -74,7 +77,7 @@ pub struct EnvironmentChange {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Alert {
-    /// Deterministic id: that of the score which led to it, with `/sensor` behind it where it is about sensors. Of a change that a control
+    /// Deterministic id: that of the score which led to it, with `/sensor` or `/setup` behind it where it is about those. Of a change that a control
     /// message made: that of its audit record.
     pub id: String,
     /// What it is about; absent in messages of earlier versions, which were about machines.
@@ -86,7 +89,8 @@ pub struct Alert {
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub time: Timestamp,
     /// The new state. Of a sensor's alert: `sensor_fault` while none of the machine's sensors hears it, otherwise the state that the machine is in,
-    /// which a sensor's fault does not change.
+    /// which a sensor's fault does not change. Of a setup alert: `setup_fault` while the chunks cannot be compared with the training clips,
+    /// `idle` while they are at rest, otherwise the machine's state.
     pub state: MachineState,
     /// The state before.
     pub previous_state: MachineState,
@@ -132,6 +136,12 @@ pub struct Alert {
     /// In a sensor's alert: the channels that hear again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sensors_well_again: Vec<usize>,
+    /// In a setup alert: every note that stands from now on; none where the setup is again as the model has learned it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+    /// What the sensors measure; absent: sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Quantity>,
     /// What happened, where and since when, in words. Absent in messages of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<String>,

@@ -53,6 +53,15 @@ pub enum ControlAction {
     },
     /// Ends it; the machine is judged anew.
     EndMaintenance,
+    /// Says that the machine is at rest: nothing is raised, and its chunks are not judged.
+    Idle {
+        /// When that ends by itself.
+        #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
+    },
+    /// Ends it; the machine is judged on from the state that it had.
+    Running,
     /// Sets the threshold: one of `threshold` and `factor`, or neither for the model's own.
     SetThreshold {
         /// The threshold itself, in the unit of the model's scores.
@@ -70,13 +79,15 @@ pub enum ControlAction {
 
 impl ControlAction {
     /// Every action's name, for metrics that should exist at zero.
-    pub const NAMES: [&str; 9] = [
+    pub const NAMES: [&str; 11] = [
         "acknowledge",
         "unacknowledge",
         "mute",
         "unmute",
         "maintenance",
         "end_maintenance",
+        "idle",
+        "running",
         "set_threshold",
         "relearn",
         "retire",
@@ -92,6 +103,8 @@ impl ControlAction {
             Self::Unmute => "unmute",
             Self::Maintenance { .. } => "maintenance",
             Self::EndMaintenance => "end_maintenance",
+            Self::Idle { .. } => "idle",
+            Self::Running => "running",
             Self::SetThreshold { .. } => "set_threshold",
             Self::Relearn => "relearn",
             Self::Retire => "retire",

@@ -30,6 +30,7 @@ mod ids;
 mod json;
 mod label;
 mod model;
+mod note;
 mod score;
 mod state;
 pub mod topics;
@@ -48,9 +49,10 @@ pub use ids::{ChunkId, MachineId, ModelId};
 pub use json::JsonMessage;
 pub use label::{Label, Verdict};
 pub use model::{ModelAssignment, ModelRef};
+pub use note::{Note, NoteKind, SetupNote};
 pub use score::{DeviatingBand, QualityFlag, Score, SensorFault, StageTimings, TimeCourse};
 pub use state::{
     AlertMemory, BandMemory, ChartMemory, DeviationMemory, DriftEpisode, DriftMemory, LevelMemory, MachineState,
-    Relearning, ScorerState, SensorMemory, Standing, ThresholdAdjustment, ThresholdEdit,
+    Relearning, ScorerState, SensorMemory, SetupMemory, Standing, ThresholdAdjustment, ThresholdEdit,
 };
 pub use trace_context::TraceContext;

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChunkId, FeatureSpecHash, MachineId, MachineState, ModelRef, RecordCoordinates};
+use crate::{ChunkId, FeatureSpecHash, MachineId, MachineState, ModelRef, Note, Quantity, RecordCoordinates};
 
 /// How one chunk of sound compares with the machine's normal sound.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,8 +31,8 @@ pub struct Score {
     #[schemars(range(min = 0.0, max = 1.0))]
     #[serde(serialize_with = "crate::finite::only")]
     pub p_value: f64,
-    /// 100 is as normal as the training sound; 50 is at the threshold; 0 is far beyond. Absent where nothing was judged because every
-    /// sensor is at fault: `explanation` says which.
+    /// 100 is as normal as the training sound; 50 is at the threshold; 0 is far beyond. Absent where the state is `sensor_fault`,
+    /// `setup_fault` or `idle`: the chunk says nothing about the machine's health, and `explanation` says why.
     #[schemars(range(min = 0.0, max = 100.0))]
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
     pub health_index: Option<f64>,
@@ -42,9 +42,10 @@ pub struct Score {
     /// Who or what set that threshold; absent where it is the model's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold_by: Option<String>,
-    /// `score > threshold`.
+    /// `score > threshold`; false where the chunk says nothing about the machine's health.
     pub anomalous: bool,
-    /// The machine's state after this chunk.
+    /// The machine's state after this chunk. `sensor_fault`, `setup_fault` and `idle` are of this chunk alone: the machine's own state stays as
+    /// it was before.
     pub state: MachineState,
     /// The machine's state before it.
     pub previous_state: MachineState,
@@ -62,6 +63,17 @@ pub struct Score {
     /// them the state is `sensor_fault` and nothing was judged: score 0, no channel scores, `anomalous` false.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sensor_faults: Vec<SensorFault>,
+    /// Since when the sensors in `sensor_faults` have been at fault, where an alert has already reported all of them: `explanation` then
+    /// refers to them briefly.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sensor_faults_since: Option<Timestamp>,
+    /// What a person should know about how this chunk was recorded; absent where there is nothing. Never an alarm of the machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Note>,
+    /// What the sensors measure; absent: sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Quantity>,
     /// The model that judged.
     pub model: ModelRef,
     /// The feature spec of the model, and of the features it judged.

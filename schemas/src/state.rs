@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Classification, DriftChart, MachineId, ModelRef, QualityFlag};
+use crate::{Classification, DriftChart, MachineId, ModelRef, Note, QualityFlag};
 
 /// A machine's state as its listeners judge it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -32,13 +32,19 @@ pub enum MachineState {
     /// Every sensor is at fault, so that nothing can be said of the machine. Only a score or a sensor's alert has this state; what is
     /// remembered of the machine stays as it was, and is what the next good chunk goes on from.
     SensorFault,
+    /// The sound arrives otherwise than the model has learned it (another sample rate, chunks of another length), so that scores cannot be held
+    /// against the threshold. Only a score or a setup alert has this state, as with `sensor_fault`.
+    SetupFault,
+    /// The machine is at rest, as a person has said or its sound shows. Only a score or a setup alert has this state; what is remembered of the
+    /// machine stays as it was, and is what the next running chunk goes on from.
+    Idle,
     /// Nothing has come from the machine for many times its cadence.
     Silent,
 }
 
 impl MachineState {
     /// Every state, for metrics that should exist at zero.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Learning,
         Self::Healthy,
         Self::Warning,
@@ -46,6 +52,8 @@ impl MachineState {
         Self::Acknowledged,
         Self::Maintenance,
         Self::SensorFault,
+        Self::SetupFault,
+        Self::Idle,
         Self::Silent,
     ];
 
@@ -60,8 +68,16 @@ impl MachineState {
             Self::Acknowledged => "acknowledged",
             Self::Maintenance => "maintenance",
             Self::SensorFault => "sensor_fault",
+            Self::SetupFault => "setup_fault",
+            Self::Idle => "idle",
             Self::Silent => "silent",
         }
+    }
+
+    /// Whether it is a state of a chunk only: one that says nothing about the machine's health, and leaves the machine's own state as it was.
+    #[must_use]
+    pub fn is_of_chunk(self) -> bool {
+        matches!(self, Self::SensorFault | Self::SetupFault | Self::Idle)
     }
 }
 
@@ -91,6 +107,13 @@ pub struct ScorerState {
     /// The channels whose sensor is at fault, or was in the latest chunks; the others are well.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sensors: Vec<SensorMemory>,
+    /// The notes that stand about the recording setup, or stood in the latest chunks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub setup: Vec<SetupMemory>,
+    /// Since when the machine has been at rest, as a person has said or its sound shows; absent while it runs.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_since: Option<Timestamp>,
     /// Channels of the latest chunk, those at fault among them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channels: Option<u32>,
@@ -123,6 +146,9 @@ pub struct ScorerState {
     /// Asked for by a person: the machine is being worked on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance: Option<Standing>,
+    /// Asked for by a person: the machine is at rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle: Option<Standing>,
     /// Who has acknowledged the alarm that stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged: Option<Standing>,
@@ -150,6 +176,8 @@ impl ScorerState {
             drift: DriftMemory::default(),
             deviation: None,
             sensors: Vec::new(),
+            setup: Vec::new(),
+            idle_since: None,
             channels: None,
             last_heard: None,
             cadence_s: None,
@@ -160,6 +188,7 @@ impl ScorerState {
             relearning: None,
             mute: None,
             maintenance: None,
+            idle: None,
             acknowledged: None,
             retired: None,
         }
@@ -421,6 +450,25 @@ pub struct SensorMemory {
     /// What was wrong with it in the latest chunk in which it was at fault.
     pub flags: Vec<QualityFlag>,
     /// Since when it has been at fault, where that has been reported: the first of the consecutive chunks that led to it.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Consecutive chunks that speak for a change.
+    pub streak: u32,
+    /// The first chunk of that streak.
+    #[schemars(with = "Option<String>", extend("format" = "date-time"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streak_since: Option<Timestamp>,
+}
+
+/// One kind of note about the recording setup: whether it has been reported, and how far it is towards the next report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SetupMemory {
+    /// The note, as it was in the latest chunk that had it.
+    pub note: Note,
+    /// Whether it has been reported as standing.
+    pub is_reported: bool,
+    /// Since when it has stood, where that has been reported: the first of the consecutive chunks that led to it.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,

@@ -61,6 +61,7 @@ fn golden_json_messages_read_back_as_they_were_written_and_fit_their_schema() {
     holds::<Alert>("alert", "alert", &samples::alert());
     holds::<Alert>("alert-sensor", "alert", &samples::sensor_alert());
     holds::<Alert>("alert-environment", "alert", &samples::environment_alert());
+    holds::<Alert>("alert-setup", "alert", &samples::setup_alert());
     holds::<Control>("control", "control", &samples::control(samples::set_threshold()));
     let acknowledge = samples::control(auscult_schemas::ControlAction::Acknowledge);
     holds::<Control>("control-acknowledge", "control", &acknowledge);

@@ -4,8 +4,10 @@ use auscult_schemas::{
     Alert, AlertKind, AlertMemory, Audit, AuditAction, BandMemory, ChartMemory, ChartReading, ChunkId, Classification,
     Control, ControlAction, DeadLetter, DeadLetterCode, DeviatingBand, DeviationMemory, Drift, DriftChange, DriftChart,
     DriftEpisode, DriftMemory, Envelope, EnvironmentChange, FeatureSpec, Features, FeaturesMetadata, Headers,
-    JsonMessage, Judging, Label, LevelMemory, MachineId, MachineState, ModelAssignment, ModelId, ModelRef, QualityFlag,
-    QualityRate, RecordCoordinates, Relearning, Score, ScorerState, SensorFault, SensorMemory, StageTimings, Standing,
+    JsonMessage, Judging, Label, LevelMemory, MachineId, MachineState, ModelAssignment, ModelId, ModelRef, Note, NoteKind,
+    Quantity, QualityFlag,
+    QualityRate, RecordCoordinates, Relearning, Score, ScorerState, SensorFault, SensorMemory, SetupMemory, SetupNote,
+    StageTimings, Standing,
     ThresholdAdjustment, ThresholdEdit, TimeCourse, Verdict, topics,
 };
 use bytes::Bytes;
@@ -53,6 +55,7 @@ pub fn all() -> Vec<Sample> {
         json("alert", topics::ALERTS, &alert()),
         json("alert-sensor", topics::ALERTS, &sensor_alert()),
         json("alert-environment", topics::ALERTS, &environment_alert()),
+        json("alert-setup", topics::ALERTS, &setup_alert()),
         control_record("control", topics::CHUNKS, &control(set_threshold())),
         control_record("control-acknowledge", topics::FEATURES, &control(ControlAction::Acknowledge)),
         json("audit", topics::AUDIT, &audit()),
@@ -206,10 +209,13 @@ pub fn score() -> Score {
         bands: bands(),
         time_course: Some(TimeCourse { slice_s: 2.5, shares: vec![0.0625, 0.75, 0.125, 0.0625] }),
         explanation: Some(format!(
-            "{EXPLANATION}; most of it between 2.5 and 5.0 s of the clip; left out: microphone 3: clipped"
+            "{EXPLANATION}; most of it between 2.5 and 5.0 s of the clip; left out: channel 3, at fault since 05:00 UTC"
         )),
         quality: vec![QualityFlag::Clipped],
         sensor_faults: vec![SensorFault { channel: 2, flags: vec![QualityFlag::Clipped] }],
+        sensor_faults_since: Some("2026-03-14T05:00:04.25Z".parse().unwrap()),
+        notes: vec![note()],
+        quantity: Some(Quantity::Vibration),
         model: model(),
         feature_spec: FeatureSpec::default().hash(),
         timings: timings(),
@@ -239,6 +245,8 @@ pub fn alert() -> Alert {
         bands: score.bands,
         sensor_faults: Vec::new(),
         sensors_well_again: Vec::new(),
+        notes: Vec::new(),
+        quantity: None,
         explanation: Some(EXPLANATION.to_owned()),
         model: score.model,
     }
@@ -261,6 +269,32 @@ pub fn sensor_alert() -> Alert {
         sensors_well_again: vec![1],
         explanation: Some("microphone 2 hears again; at fault: microphone 3: clipped".to_owned()),
         ..alert()
+    }
+}
+
+fn note() -> Note {
+    Note {
+        kind: NoteKind::Setup(SetupNote::OtherLength),
+        words: "chunks of 0.56 s, learned with 2.8 s".to_owned(),
+        remedy: "send chunks of 2.8 s, or train the model with clips of 0.56 s".to_owned(),
+    }
+}
+
+pub fn setup_alert() -> Alert {
+    Alert {
+        id: format!("{}/setup", alert().id),
+        kind: AlertKind::Setup,
+        state: MachineState::SetupFault,
+        sensor_faults: Vec::new(),
+        sensors_well_again: Vec::new(),
+        notes: vec![note()],
+        quantity: Some(Quantity::Vibration),
+        explanation: Some(
+            "chunks of 0.56 s, learned with 2.8 s, since 06:04 UTC: send chunks of 2.8 s, or train the model with clips of \
+             0.56 s; until then the machine is not judged"
+                .to_owned(),
+        ),
+        ..sensor_alert()
     }
 }
 
@@ -311,6 +345,8 @@ pub fn audit() -> Audit {
         muted: true,
         muted_until: Some("2026-03-14T14:00:00Z".parse().unwrap()),
         maintenance_until: None,
+        idle: true,
+        idle_until: Some("2026-03-14T14:00:00Z".parse().unwrap()),
     };
     Audit {
         id: "fan-07/3/1208/control".to_owned(),
@@ -437,6 +473,14 @@ pub fn scorer_state() -> ScorerState {
             streak: 1,
             streak_since: Some("2026-03-14T06:05:04.25Z".parse().unwrap()),
         }],
+        setup: vec![SetupMemory {
+            note: note(),
+            is_reported: true,
+            since: Some("2026-03-14T05:00:04.25Z".parse().unwrap()),
+            streak: 1,
+            streak_since: Some("2026-03-14T06:05:04.25Z".parse().unwrap()),
+        }],
+        idle_since: Some("2026-03-14T06:04:44.25Z".parse().unwrap()),
         channels: Some(3),
         last_heard: Some("2026-03-14T06:05:04.25Z".parse().unwrap()),
         cadence_s: Some(10.0),
@@ -461,6 +505,7 @@ pub fn scorer_state() -> ScorerState {
         }),
         mute: Some(standing()),
         maintenance: Some(standing()),
+        idle: Some(standing()),
         acknowledged: Some(Standing { until: None, ..standing() }),
         retired: None,
     }

@@ -22,10 +22,11 @@
 //! | [`words`] | the same as a person reads it |
 //! | [`false_alarms`] | what a threshold means in alarms, and how sure that is |
 //! | `healthy` | a clip without the channels whose sensor is at fault |
+//! | `learned`, [`notes`] | how training clips were recorded, and what of a chunk does not fit that |
 //! | [`metrics`], `sweep`, `evaluation` | how good a model is on labelled clips, at every threshold and at its own |
 //! | [`bootstrap`] | how far those figures would move on other clips |
 //! | `watch`, [`roster`], [`silence`], [`environment`] | what a chunk says of the machines beside its own |
-//! | `alert`, `deviation`, `sensors`, [`drift`] | what a scoring worker remembers of a machine |
+//! | `alert`, `deviation`, `sensors`, `setup`, [`drift`] | what a scoring worker remembers of a machine |
 //! | [`bearing`] | which part of a bearing is damaged, from vibration and shaft speed: no model |
 //!
 //! Pure: bytes and numbers in, bytes and numbers out. No Kafka, no files, and no clock but in `TrainingOptions::default`.
@@ -50,13 +51,16 @@ mod fit;
 mod forward;
 mod fused;
 mod healthy;
+mod learned;
 mod manifest;
 pub mod metrics;
 mod model;
+pub mod notes;
 mod package;
 mod pooled;
 pub mod roster;
 mod sensors;
+mod setup;
 pub mod silence;
 mod sweep;
 pub mod time_course;
@@ -87,6 +91,7 @@ pub use fused::{
     Cycle, CycleParameters, FusedDetector, Look, Mahalanobis, Part, PartParameters, Pooling, shrunken_covariance,
 };
 pub use healthy::HealthyClip;
+pub use learned::{Learned, LearnedLengths, LearnedRate, Levels, Recorded};
 pub use manifest::{Manifest, NetworkTraining, Standardisation, TrainingSummary};
 pub use model::{ClipView, Judgement, Model};
 pub use package::ModelPackage;

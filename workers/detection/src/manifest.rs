@@ -1,10 +1,10 @@
 //! What a model package says of itself: the JSON in its safetensors header.
 
-use auscult_schemas::{FeatureSpec, FeatureSpecHash, ModelId};
+use auscult_schemas::{FeatureSpec, FeatureSpecHash, ModelId, Quantity};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Calibration, DetectorParameters, DriftReference, HoldOut};
+use crate::{Calibration, DetectorParameters, DriftReference, HoldOut, Learned};
 
 /// Everything about a model but its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,9 @@ pub struct Manifest {
     pub calibration: Calibration,
     /// What drift is measured against.
     pub drift_reference: DriftReference,
+    /// What it has learned of the recording setup; absent in packages of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learned: Option<Learned>,
     /// How it was trained.
     pub training: TrainingSummary,
     /// SHA-256 over all weights in their order, 64 hexadecimal digits.
@@ -39,6 +42,12 @@ pub struct Manifest {
 impl Manifest {
     /// The layout version that this build reads and writes.
     pub const FORMAT_VERSION: u32 = 1;
+
+    /// What the sensors measure; `None`: sound.
+    #[must_use]
+    pub fn quantity(&self) -> Option<Quantity> {
+        self.feature_spec.quantity
+    }
 }
 
 /// The scaling of the input: `(dB - mean of its band) / deviation`.

@@ -17,7 +17,7 @@ pub struct Listed {
     pub listened_s: f64,
     /// Its state.
     pub state: MachineState,
-    /// When the maintenance ends that it is in; the far future where it has no end.
+    /// When the maintenance or the rest ends that a person has asked for; the far future where it has no end.
     pub maintained_until: Option<Timestamp>,
     /// The first chunk of what deviates now, while the latest chunk deviates.
     pub deviates_since: Option<Timestamp>,
@@ -52,7 +52,7 @@ impl Listed {
             cadence_s: state.cadence_s.filter(|_| state.chunks >= Self::CHUNKS_FOR_CADENCE),
             listened_s: state.listened_s.unwrap_or(0.0),
             state: state.alert.state,
-            maintained_until: state.maintenance.as_ref().map(|asked| asked.until.unwrap_or(Timestamp::MAX)),
+            maintained_until: state.maintenance.iter().chain(&state.idle).map(|asked| asked.until.unwrap_or(Timestamp::MAX)).max(),
             deviates_since,
             run: state.alert.recent.trailing_ones(),
             drift: state.drift.episode.map(|episode| (episode.found, episode.since)),
@@ -61,7 +61,7 @@ impl Listed {
         })
     }
 
-    /// Whether someone works on it at that time.
+    /// Whether someone works on it at that time, or it is at rest as a person has said.
     #[must_use]
     pub fn is_maintained(&self, time: Timestamp) -> bool {
         self.maintained_until.is_some_and(|until| until > time)

@@ -75,6 +75,15 @@ pub(crate) fn reported(memory: &[SensorMemory]) -> Vec<SensorFault> {
     at_fault.map(|sensor| SensorFault { channel: sensor.channel, flags: sensor.flags.clone() }).collect()
 }
 
+/// Since when the sensors with these faults have been at fault, where each has been reported with them; `None` where one has not, or there is none.
+pub(crate) fn reported_since(memory: &[SensorMemory], faults: &[SensorFault]) -> Option<Timestamp> {
+    let since = |fault: &SensorFault| {
+        let known = memory.iter().find(|sensor| sensor.channel == fault.channel)?;
+        known.since.filter(|_| known.is_at_fault && known.flags == fault.flags)
+    };
+    faults.iter().map(since).collect::<Option<Vec<Timestamp>>>()?.into_iter().max()
+}
+
 /// Whether every one of so many channels has been reported as at fault.
 pub(crate) fn hears_nothing(memory: &[SensorMemory], channels: usize) -> bool {
     memory.iter().filter(|sensor| sensor.is_at_fault && sensor.channel < channels).count() == channels

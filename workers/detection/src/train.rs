@@ -30,7 +30,8 @@ pub(crate) use self::run::Run;
 pub(crate) use self::split::Split;
 use crate::detector::{DetectorKind, Training};
 use crate::{
-    Autoencoder, DetectionError, DriftReference, LevelSpread, Manifest, ModelPackage, TrainingSummary, vectors,
+    Autoencoder, DetectionError, DriftReference, Learned, LevelSpread, Manifest, ModelPackage, Recorded, TrainingSummary,
+    vectors,
 };
 
 /// The fewest clips that a threshold is calibrated with. Of eight scores a gamma distribution's shape has a standard error of half
@@ -38,7 +39,7 @@ use crate::{
 pub const MIN_CLIPS: usize = 8;
 
 /// One clip of normal sound.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TrainingClip {
     /// Its name, for errors and the fingerprint.
     pub name: String,
@@ -47,6 +48,8 @@ pub struct TrainingClip {
     /// The conditions that it was recorded under, where they are known to differ, such as `source` and `target` of DCASE's file names. Only
     /// [`DetectorKind::WideMahalanobis`] asks for it.
     pub domain: Option<String>,
+    /// How it was recorded, where that is known: a model notes what arrives otherwise.
+    pub recorded: Option<Recorded>,
 }
 
 /// How clips are held out for calibration.
@@ -89,6 +92,8 @@ pub struct TrainingOptions {
     pub hold_out: HoldOut,
     /// Widths of the hidden layers of a dense network.
     pub hidden: Vec<usize>,
+    /// Clips of the machine at rest, which it is told from later; they are not fitted.
+    pub at_rest: Vec<TrainingClip>,
     /// The time to write into the manifest.
     pub created_at: Timestamp,
 }
@@ -123,6 +128,7 @@ impl Default for TrainingOptions {
             false_alarm_rate: 1e-2,
             hold_out: HoldOut::Auto,
             hidden: Autoencoder::REFERENCE_HIDDEN.to_vec(),
+            at_rest: Vec::new(),
             created_at: Timestamp::now(),
         }
     }
@@ -194,11 +200,14 @@ pub fn train(
 ) -> Result<ModelPackage, DetectionError> {
     check_options(options)?;
     check_clips(clips, options)?;
+    options.at_rest.iter().try_for_each(|clip| check_clip(clip, options))?;
     let split = Split::new(clips, options)?;
     let learnt = options.detector.fit(&Training { clips, options, split: &split }, observe)?;
     let mels = options.spec.n_mels;
-    let spread = LevelSpread::of(&clip_band_levels(clips, mels));
-    let drift_reference = DriftReference::new(&learnt.calibration, mean_band_levels(clips, mels), spread);
+    let levels = clip_band_levels(clips, mels);
+    let learned =
+        Learned::of(clips, &levels, &clip_band_levels(&options.at_rest, mels), &options.spec)?;
+    let drift_reference = DriftReference::new(&learnt.calibration, mean_band_levels(clips, mels), LevelSpread::of(&levels));
     let spec = &options.spec;
     let rows_of_first_channels: usize = clips.iter().map(|clip| clip.channels[0].nrows()).sum();
     let manifest = Manifest {
@@ -210,6 +219,7 @@ pub fn train(
         standardisation: learnt.standardisation,
         calibration: learnt.calibration,
         drift_reference,
+        learned: Some(learned),
         training: TrainingSummary {
             fingerprint: fingerprint(clips),
             clips: clips.len(),
@@ -254,28 +264,31 @@ fn check_options(options: &TrainingOptions) -> Result<(), DetectionError> {
 }
 
 fn check_clips(clips: &[TrainingClip], options: &TrainingOptions) -> Result<(), DetectionError> {
-    let spec = &options.spec;
-    let least_frames = options.detector.least_frames(spec);
-    for clip in clips {
-        let refused = |reason: String| Err(DetectionError::TrainingClip { name: clip.name.clone(), reason });
-        if clip.channels.is_empty() {
-            return refused("it has no channel".to_owned());
-        }
-        for channel in &clip.channels {
-            let (rows, mels) = channel.dim();
-            if mels != spec.n_mels {
-                return refused(format!("it has {mels} mel bands, the feature spec {}", spec.n_mels));
-            }
-            if rows < least_frames {
-                return refused(format!(
-                    "its {rows} frames are fewer than the {least_frames} that the detector sees at a time"
-                ));
-            }
-            if !channel.iter().all(|value| value.is_finite()) {
-                return refused("a level is not a finite number".to_owned());
-            }
-        }
-    }
+    clips.iter().try_for_each(|clip| check_clip(clip, options))?;
     let have = different_clips(clips);
     if have < MIN_CLIPS { Err(DetectionError::TooFewClips { have, need: MIN_CLIPS }) } else { Ok(()) }
+}
+
+fn check_clip(clip: &TrainingClip, options: &TrainingOptions) -> Result<(), DetectionError> {
+    let spec = &options.spec;
+    let least_frames = options.detector.least_frames(spec);
+    let refused = |reason: String| Err(DetectionError::TrainingClip { name: clip.name.clone(), reason });
+    if clip.channels.is_empty() {
+        return refused("it has no channel".to_owned());
+    }
+    for channel in &clip.channels {
+        let (rows, mels) = channel.dim();
+        if mels != spec.n_mels {
+            return refused(format!("it has {mels} mel bands, the feature spec {}", spec.n_mels));
+        }
+        if rows < least_frames {
+            return refused(format!(
+                "its {rows} frames are fewer than the {least_frames} that the detector sees at a time"
+            ));
+        }
+        if !channel.iter().all(|value| value.is_finite()) {
+            return refused("a level is not a finite number".to_owned());
+        }
+    }
+    Ok(())
 }

@@ -55,6 +55,9 @@ pub enum ControlError {
     /// Nobody works on the machine.
     #[error("the machine is {0:?}, not in maintenance")]
     NoMaintenance(MachineState),
+    /// Nobody has said that it is at rest.
+    #[error("nobody has said that the machine is at rest; it is {0:?}")]
+    NotIdle(MachineState),
     /// It would end before it begins.
     #[error("`until` {until} is not after the message's own time {time}")]
     AlreadyOver {
@@ -92,7 +95,8 @@ pub fn apply_control(
     let after = judging(&state, asked.manifest, policy);
     state.held_threshold = Some(after.threshold);
 
-    let cause = Cause { id: asked.id, chunk_id: asked.record_id, time, threshold: after.threshold };
+    let quantity = asked.manifest.quantity();
+    let cause = Cause { id: asked.id, chunk_id: asked.record_id, time, threshold: after.threshold, quantity };
     let alert = message::of_change(Before::of(before), &state, cause)
         .map(|alert| message::explained(Alert { by: Some(by.clone()), ..alert }));
     let audit = Audit {
@@ -121,6 +125,8 @@ pub fn judging(state: &ScorerState, manifest: &Manifest, policy: &AlertPolicy) -
         muted: state.mute.is_some(),
         muted_until: until(&state.mute),
         maintenance_until: until(&state.maintenance),
+        idle: state.idle.is_some(),
+        idle_until: until(&state.idle),
     }
 }
 
@@ -155,6 +161,20 @@ fn act(state: &mut ScorerState, action: &ControlAction, by: &str, time: Timestam
             machine::begin_anew(&mut state.alert, time);
             Ok(())
         }
+        ControlAction::Idle { until } => {
+            let asked = standing(by, time, *until)?;
+            let since = state.idle.as_ref().map_or(time, |standing| standing.since);
+            state.idle = Some(Standing { since, ..asked });
+            state.idle_since.get_or_insert(time);
+            Ok(())
+        }
+        ControlAction::Running => match state.idle.take() {
+            Some(_) => {
+                state.idle_since = None;
+                Ok(())
+            }
+            None => Err(ControlError::NotIdle(state.alert.state)),
+        },
         ControlAction::SetThreshold { threshold, factor } => {
             state.threshold = threshold_edit(*threshold, *factor, by, time)?;
             // The latest verdicts were of another threshold.

@@ -1,6 +1,6 @@
 //! The alert that tells of a change.
 
-use auscult_schemas::{Alert, AlertKind, ChunkId, MachineState, ScorerState};
+use auscult_schemas::{Alert, AlertKind, ChunkId, MachineState, Quantity, ScorerState};
 use jiff::Timestamp;
 
 use crate::words;
@@ -16,6 +16,8 @@ pub(crate) struct Cause<'a> {
     pub time: Timestamp,
     /// The threshold that holds.
     pub threshold: f64,
+    /// What the machine's sensors measure.
+    pub quantity: Option<Quantity>,
 }
 
 /// A machine's state before something happened to it.
@@ -74,6 +76,8 @@ pub(crate) fn plain(kind: AlertKind, state: &ScorerState, cause: Cause<'_>) -> A
         bands: Vec::new(),
         sensor_faults: Vec::new(),
         sensors_well_again: Vec::new(),
+        notes: Vec::new(),
+        quantity: cause.quantity,
         explanation: None,
         model: state.model.clone(),
     }

@@ -1,7 +1,7 @@
 //! One chunk.
 
 use auscult_schemas::{
-    Alert, AlertKind, Audit, AuditAction, ChunkId, DeviatingBand, Drift, MachineId, MachineState, ModelRef,
+    Alert, AlertKind, Audit, AuditAction, ChunkId, DeviatingBand, Drift, MachineId, MachineState, ModelRef, Note,
     QualityFlag, ScorerState, SensorFault, Standing, ThresholdEdit,
 };
 use jiff::Timestamp;
@@ -14,7 +14,8 @@ use super::message::{self, Before, Cause};
 use super::{AlertPolicy, HeldThreshold};
 use crate::environment::{self, EnvironmentPolicy};
 use crate::silence::follow_cadence;
-use crate::{DriftPolicy, Judgement, Manifest, deviation, drift, sensors};
+use crate::notes::{self, Rest};
+use crate::{DriftPolicy, Judgement, Manifest, Recorded, deviation, drift, sensors, setup};
 
 /// How machines are watched.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,6 +48,8 @@ pub struct Heard<'a> {
     pub sensor_faults: &'a [SensorFault],
     /// What was odd about the sound.
     pub quality: &'a [QualityFlag],
+    /// How it was recorded, where that is known.
+    pub recorded: Option<Recorded>,
     /// The model that judged.
     pub model: &'a ModelRef,
     /// That model's manifest.
@@ -60,13 +63,19 @@ pub struct Observation {
     pub state: ScorerState,
     /// The machine's state before this chunk.
     pub previous_state: MachineState,
+    /// What its score says of the machine: its state after this chunk, or why the chunk says nothing about its health.
+    pub scored_state: MachineState,
+    /// What is to be noted beside the score.
+    pub notes: Vec<Note>,
+    /// Since when the sensors that are at fault have been, where all of them have been reported before this chunk.
+    pub sensor_faults_since: Option<Timestamp>,
     /// What its score was held against.
     pub held: HeldThreshold,
     /// The score is above that threshold.
     pub anomalous: bool,
-    /// The health index with that threshold at 50, 0–100; `None` where nothing was judged.
+    /// The health index with that threshold at 50, 0–100; `None` where the chunk says nothing about the machine's health.
     pub health_index: Option<f64>,
-    /// The probability that normal sound scores this high or higher; 1 where nothing was judged.
+    /// The probability that normal sound scores this high or higher; 1 where the chunk says nothing about the machine's health.
     pub p_value: f64,
     /// The chunk's bands that deviate, with the time since which each has.
     pub bands: Vec<DeviatingBand>,
@@ -74,6 +83,8 @@ pub struct Observation {
     pub alert: Option<Alert>,
     /// What has changed about the sensors, where this chunk brought it.
     pub sensor_alert: Option<Alert>,
+    /// What has changed about the recording setup, where this chunk brought it.
+    pub setup_alert: Option<Alert>,
     /// The drift report, where this chunk filled a window.
     pub drift: Option<Drift>,
     /// What ended with the model before, of what a person had set, or how the threshold has followed the environment.
@@ -86,7 +97,8 @@ pub struct Observation {
 /// goes on until enough chunks under the new model speak against it, and so does what is known of its sensors. A threshold that a person has set
 /// as a number ends with the model, one set as a factor does not.
 ///
-/// A chunk that no sensor heard changes nothing but when the machine was heard and what is known of the sensors.
+/// A chunk that no sensor heard, that cannot be compared with the training clips or that is of the machine at rest changes nothing but when the
+/// machine was heard and what is known of the sensors and the recording setup.
 #[must_use]
 pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &WatchPolicy) -> Observation {
     let mut state = begun(before, heard.machine, heard.model, heard.time);
@@ -96,13 +108,22 @@ pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &W
     let held = HeldThreshold::of(calibration, &state, &policy.alert);
     let previous = Before::of(before.filter(|before| before.version == ScorerState::VERSION));
     let previous_state = previous.state;
-    let cause = Cause { id: heard.id, chunk_id: heard.chunk_id, time: heard.time, threshold: held.threshold };
+    let quantity = heard.manifest.quantity();
+    let cause =
+        Cause { id: heard.id, chunk_id: heard.chunk_id, time: heard.time, threshold: held.threshold, quantity };
 
     let (mut bands, mut drift) = (Vec::new(), None);
-    let score = heard.judgement.map(|judgement| judgement.score);
+    let recorded = heard.recorded.map(|recorded| notes::of_recording(heard.manifest, recorded, heard.quality));
+    let mut notes = recorded.unwrap_or_default();
+    let of_chunk = state_of_chunk(&state, heard, &mut notes);
+    let is_idle = of_chunk == Some(MachineState::Idle);
+    let idle_before = state.idle_since;
+    state.idle_since = is_idle.then(|| state.idle_since.unwrap_or(heard.time));
+    let judgement = heard.judgement.filter(|_| of_chunk.is_none());
+    let score = judgement.map(|judgement| judgement.score);
     let anomalous = score.is_some_and(|score| held.is_exceeded(score));
     let p_value = score.map_or(1.0, |score| held.p_value(calibration, score));
-    if let Some(judgement) = heard.judgement {
+    if let Some(judgement) = judgement {
         bands = deviation::advance(&mut state.deviation, anomalous, &judgement.bands, heard.time);
         let is_being_worked_on = state.maintenance.is_some();
         if !is_being_worked_on && state.relearning.is_some() {
@@ -133,7 +154,9 @@ pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &W
         let p_value = score.map(|_| p_value);
         message::explained(Alert { since, score, p_value, bands: bands.clone(), ..alert })
     });
+    let sensor_faults_since = sensors::reported_since(&state.sensors, heard.sensor_faults);
     let sensor_alert = advance_sensors(&mut state, heard, cause, &policy.alert);
+    let setup_alert = advance_setup(&mut state, idle_before, &notes, cause, &policy.alert);
     state.channels = u32::try_from(heard.channels).ok();
     state.cadence_s = follow_cadence(state.cadence_s, state.last_heard, heard.time);
     state.last_heard = state.last_heard.max(Some(heard.time));
@@ -141,8 +164,11 @@ pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &W
     state.held_threshold = Some(HeldThreshold::of(calibration, &state, &policy.alert).threshold);
     let health_index = score.map(|score| held.health_index(score));
     Observation {
+        scored_state: of_chunk.unwrap_or(state.alert.state),
         state,
         previous_state,
+        notes,
+        sensor_faults_since,
         held,
         anomalous,
         health_index,
@@ -150,6 +176,7 @@ pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &W
         bands,
         alert,
         sensor_alert,
+        setup_alert,
         drift,
         audit,
     }
@@ -204,6 +231,9 @@ pub(crate) fn expire(state: &mut ScorerState, time: Timestamp) {
     if is_over(&state.mute) {
         state.mute = None;
     }
+    if is_over(&state.idle) {
+        state.idle = None;
+    }
     if is_over(&state.maintenance) {
         state.maintenance = None;
         machine::begin_anew(&mut state.alert, time);
@@ -255,6 +285,49 @@ fn follow_environment(state: &mut ScorerState, score: f64, heard: &Heard<'_>, po
         after: judging(state, heard.manifest, &policy.alert),
         model: Some(heard.model.clone()),
     })
+}
+
+/// Why a chunk says nothing about the machine's health; `None` of one that does. What its sound shows of that is noted.
+fn state_of_chunk(state: &ScorerState, heard: &Heard<'_>, notes: &mut Vec<Note>) -> Option<MachineState> {
+    let Some(judgement) = heard.judgement else { return Some(MachineState::SensorFault) };
+    if state.idle.is_some() {
+        return Some(MachineState::Idle);
+    }
+    if notes::is_incomparable(notes) {
+        return Some(MachineState::SetupFault);
+    }
+    match notes::at_rest(heard.manifest, judgement)? {
+        Rest::Learned => {}
+        Rest::FarQuieter(note) => notes.insert(0, note),
+    }
+    Some(MachineState::Idle)
+}
+
+fn advance_setup(
+    state: &mut ScorerState,
+    idle_before: Option<Timestamp>,
+    notes: &[Note],
+    cause: Cause<'_>,
+    policy: &AlertPolicy,
+) -> Option<Alert> {
+    let own = state.alert.state;
+    let state_of = |reported: &[Note], idle_since: Option<Timestamp>| {
+        let is_incomparable = notes::is_incomparable(reported);
+        let idle = idle_since.map(|_| MachineState::Idle);
+        if is_incomparable { MachineState::SetupFault } else { idle.unwrap_or(own) }
+    };
+    let previous_state = state_of(&setup::reported(&state.setup), idle_before);
+    let since = setup::advance(&mut state.setup, notes, cause.time, policy)?;
+    let reported = setup::reported(&state.setup);
+    let id = format!("{}/setup", cause.id);
+    Some(message::explained(Alert {
+        state: state_of(&reported, state.idle_since),
+        previous_state,
+        muted: state.mute.is_some() || state.maintenance.is_some(),
+        since,
+        notes: reported,
+        ..message::plain(AlertKind::Setup, state, Cause { id: &id, ..cause })
+    }))
 }
 
 fn advance_sensors(

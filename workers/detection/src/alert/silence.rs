@@ -8,7 +8,7 @@ use super::machine;
 use super::message::{self, Before, Cause};
 
 /// Has a machine fall silent at `time`, because of a record that moved the partition's clock: `id` and `chunk_id` are the alert's.
-/// `None` where it cannot: it is silent already, or being worked on.
+/// `None` where it cannot: it is silent already, being worked on, or at rest as a person has said.
 ///
 /// An alarm that stood goes on when the machine is heard again.
 #[must_use]
@@ -18,7 +18,7 @@ pub fn fall_silent(
     id: &str,
     chunk_id: &ChunkId,
 ) -> Option<(ScorerState, Alert)> {
-    if matches!(before.alert.state, MachineState::Silent | MachineState::Maintenance) {
+    if matches!(before.alert.state, MachineState::Silent | MachineState::Maintenance) || before.idle.is_some() {
         return None;
     }
     let mut state = before.clone();
@@ -26,10 +26,12 @@ pub fn fall_silent(
         state.mute = None;
     }
     state.alert.resumes = Some(before.alert.state);
+    state.idle_since = None;
     machine::enter(&mut state.alert, MachineState::Silent, time);
     state.alert.decided = before.alert.decided;
     let threshold = state.held_threshold.unwrap_or_default();
-    let alert = message::of_change(Before::of(Some(before)), &state, Cause { id, chunk_id, time, threshold })?;
+    let cause = Cause { id, chunk_id, time, threshold, quantity: None };
+    let alert = message::of_change(Before::of(Some(before)), &state, cause)?;
     let since = state.last_heard.unwrap_or(time);
     Some((state, message::explained(Alert { classification: None, since, ..alert })))
 }

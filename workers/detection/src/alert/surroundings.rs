@@ -16,7 +16,8 @@ pub(crate) fn environment_alert(
     threshold: f64,
 ) -> Alert {
     let id = format!("{}/environment", heard.id);
-    let cause = Cause { id: &id, chunk_id: heard.chunk_id, time: heard.time, threshold };
+    let quantity = heard.manifest.quantity();
+    let cause = Cause { id: &id, chunk_id: heard.chunk_id, time: heard.time, threshold, quantity };
     let named = MachineId::new(change.environment.as_str());
     let machine = named.unwrap_or_else(|_| MachineId::new(UNNAMED).expect("a visible character is an id"));
     message::explained(Alert {
