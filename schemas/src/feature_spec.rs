@@ -47,6 +47,33 @@ pub struct FeatureSpec {
     pub top_db: Option<f32>,
     /// Consecutive frames stacked into one vector.
     pub frames: usize,
+    /// Whether each channel's mean is taken off before the windows. Absent, which is no: the mean is part of the measurement, as of a
+    /// pressure gauge. To be set where it is a bias that tells nothing, as of an accelerometer before its high-pass.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub remove_mean: bool,
+    /// What the sensor measures; absent: sound. It decides which checks and which words fit. It changes no number, and so is no part of
+    /// the hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Quantity>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// What a sensor measures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Quantity {
+    /// Sound pressure, by a microphone.
+    Sound,
+    /// Acceleration or velocity of a housing.
+    Vibration,
+    /// Electrical current.
+    Current,
+    /// Pressure of a fluid.
+    Pressure,
 }
 
 /// Window function of the STFT.
@@ -102,6 +129,8 @@ impl Default for FeatureSpec {
             amin: 1e-10,
             top_db: None,
             frames: 5,
+            remove_mean: false,
+            quantity: None,
         }
     }
 }
@@ -137,6 +166,12 @@ impl FeatureSpec {
             spec.hop_length = spec.n_fft / 2;
         }
         spec
+    }
+
+    /// What the sensor measures.
+    #[must_use]
+    pub fn quantity(&self) -> Quantity {
+        self.quantity.unwrap_or(Quantity::Sound)
     }
 
     /// Upper edge of the highest band, Hz.
@@ -187,7 +222,7 @@ impl FeatureSpec {
         if faults.is_empty() { Ok(()) } else { Err(SchemaError::InvalidFeatureSpec(faults.join("; "))) }
     }
 
-    /// The spec as JSON with sorted keys and no white space: what is hashed.
+    /// The spec as JSON with sorted keys and no white space.
     #[must_use]
     pub fn canonical_json(&self) -> String {
         let value = serde_json::to_value(self).expect("a spec holds only numbers and names");
@@ -196,10 +231,11 @@ impl FeatureSpec {
         serde_json::to_string(&sorted).expect("a spec holds only numbers and names")
     }
 
-    /// SHA-256 of the canonical JSON.
+    /// SHA-256 of the canonical JSON without `quantity`, which changes no number.
     #[must_use]
     pub fn hash(&self) -> FeatureSpecHash {
-        FeatureSpecHash(Sha256::digest(self.canonical_json().as_bytes()).into())
+        let of_numbers = Self { quantity: None, ..self.clone() };
+        FeatureSpecHash(Sha256::digest(of_numbers.canonical_json().as_bytes()).into())
     }
 }
 

@@ -43,7 +43,7 @@ pub use dead_letter::{DeadLetter, DeadLetterCode};
 pub use drift::{ChartReading, Drift, DriftChange, DriftChart, QualityRate};
 pub use envelope::{Envelope, Headers, RecordCoordinates};
 pub use error::SchemaError;
-pub use feature_spec::{FeatureSpec, FeatureSpecHash, MelNorm, MelScale, Reference, Window};
+pub use feature_spec::{FeatureSpec, FeatureSpecHash, MelNorm, MelScale, Quantity, Reference, Window};
 pub use features::{Features, FeaturesMetadata};
 pub use ids::{ChunkId, MachineId, ModelId};
 pub use json::JsonMessage;

@@ -141,33 +141,42 @@ pub struct SensorFault {
     pub flags: Vec<QualityFlag>,
 }
 
-/// What was odd about the sound itself.
+/// What was odd about the signal itself: a fault of the sensor, or a note beside the score.
+///
+/// A *sensor fault* ([`is_sensor_fault`](Self::is_sensor_fault)) takes its channel out of the score. It is raised only where
+/// the samples cannot be the measured quantity. Everything else is a *note*: the channel is judged all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QualityFlag {
-    /// Nothing but the sensor's own noise, or not even that: muted, unplugged, without power.
+    /// Sensor fault: constant, or only a few of the format's own steps: muted, unplugged, without power.
     Silent,
-    /// A noticeable part of the samples sits at full scale.
+    /// Sensor fault: a noticeable part of the samples has exactly the lowest or highest value of the channel.
     Clipped,
-    /// The mean is far from zero.
+    /// Note: the mean is far from zero and outweighs what varies about it. Of a DC-coupled sensor that is the measurement.
     DcOffset,
-    /// The sound was resampled to the spec's rate.
+    /// Note: the signal was resampled to the spec's rate.
     Resampled,
-    /// The clip is shorter than one stacked vector of frames and was padded with zeros.
+    /// Note: the clip is shorter than one stacked vector of frames and was padded with zeros.
     Short,
-    /// One value is held for half of the clip or longer: a frozen converter or driver.
+    /// Sensor fault: one value is held for half of the clip or longer: a frozen converter or driver.
     Stuck,
-    /// Gaps in which one value is held break the sound: lost packets, a loose contact.
+    /// Sensor fault: gaps in which one value is held break the signal: lost packets, a loose contact.
     DroppedOut,
-    /// The sound ends at a sharp edge far below half the sample rate: it was recorded at a lower rate than it says.
+    /// Note: the signal ends at a sharp edge far below the top of the spec's mel bands: it was recorded at a lower rate than it says.
     WrongRate,
-    /// The mains' 50 or 60 Hz and their harmonics hold nearly all of the energy: a broken shield or ground.
+    /// Note: the mains' 50 or 60 Hz and their harmonics hold nearly all of the energy. Never of current and pressure.
     MainsHum,
+    /// Note: a noise gate, noise suppression or automatic gain works between the sensor and the file.
+    Processed,
+    /// Note: the signal jumps where samples were lost and the ends were joined.
+    Joins,
+    /// Note: the clip begins with a transient of the recorder that decays.
+    StartTransient,
 }
 
 impl QualityFlag {
-    /// Every flag, for metrics that should exist at zero.
-    pub const ALL: [Self; 9] = [
+    /// Every flag, for metrics that should exist at zero. New ones are appended: drift counts flags by their place here.
+    pub const ALL: [Self; 12] = [
         Self::Silent,
         Self::Clipped,
         Self::DcOffset,
@@ -177,12 +186,15 @@ impl QualityFlag {
         Self::DroppedOut,
         Self::WrongRate,
         Self::MainsHum,
+        Self::Processed,
+        Self::Joins,
+        Self::StartTransient,
     ];
 
-    /// Whether it says that the sensor is at fault, so that the channel tells nothing of the machine.
+    /// Whether the samples cannot be the measured quantity, so that the channel is left out of the score. All other flags are notes.
     #[must_use]
     pub fn is_sensor_fault(self) -> bool {
-        !matches!(self, Self::Resampled | Self::Short)
+        matches!(self, Self::Silent | Self::Clipped | Self::Stuck | Self::DroppedOut)
     }
 
     /// The flag as it stands in messages and metrics.
@@ -198,6 +210,9 @@ impl QualityFlag {
             Self::DroppedOut => "dropped_out",
             Self::WrongRate => "wrong_rate",
             Self::MainsHum => "mains_hum",
+            Self::Processed => "processed",
+            Self::Joins => "joins",
+            Self::StartTransient => "start_transient",
         }
     }
 }

@@ -47,6 +47,7 @@ mod error;
 mod evaluation;
 pub mod explain;
 pub mod false_alarms;
+pub mod findings;
 mod fit;
 mod forward;
 mod fused;

@@ -88,6 +88,9 @@ fn flag_words(flag: QualityFlag) -> &'static str {
         QualityFlag::DroppedOut => "broken by gaps",
         QualityFlag::WrongRate => "of another rate than it says",
         QualityFlag::MainsHum => "nothing but mains hum",
+        QualityFlag::Processed => "processed between sensor and file",
+        QualityFlag::Joins => "joined where samples were lost",
+        QualityFlag::StartTransient => "begins with a transient of the recorder",
     }
 }
 

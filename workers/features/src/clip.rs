@@ -12,13 +12,15 @@ pub const MAX_RATE_HZ: u32 = 200_000;
 /// bytes can claim hours of silence; this bounds what it can cost.
 pub const MAX_SAMPLES: u64 = 64 * 1024 * 1024;
 
-/// A decoded recording: one plane of samples per channel, full scale = ±1.0.
+/// A decoded recording: one plane of samples per channel, full scale = ±1.0 where the format has one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clip {
     /// Samples a second and channel, Hz.
     pub sample_rate_hz: u32,
     /// `[channels][samples]`; every channel has the same length.
     pub channels: Vec<Vec<f32>>,
+    /// The format's own step, of full scale: `2^(1 - bits)` of integers. Absent for float, which has neither steps nor full scale.
+    pub step: Option<f32>,
 }
 
 impl Clip {

@@ -4,7 +4,7 @@ mod wav_bytes;
 
 use std::path::PathBuf;
 
-use auscult_features::{Clip, FeatureError, decode};
+use auscult_features::{FeatureError, decode};
 use auscult_schemas::DeadLetterCode;
 use wav_bytes::{WavBytes, chunk, header};
 
@@ -38,7 +38,10 @@ fn every_accepted_encoding_gives_the_samples_that_were_written() {
     ];
     for (name, content_type, channels, sample_rate_hz, samples) in cases {
         let clip = decode(content_type, &recording(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(clip == Clip { sample_rate_hz, channels: ramp(channels, samples) }, "{name} has other samples");
+        assert!(clip.channels == ramp(channels, samples), "{name} has other samples");
+        assert_eq!(clip.sample_rate_hz, sample_rate_hz, "{name}");
+        let bits = [16, 24, 32].into_iter().find(|bits| name.contains(&bits.to_string()) && !name.contains("float"));
+        assert_eq!(clip.step, bits.map(|bits| (1.0 - bits as f32).exp2()), "{name}");
     }
 }
 

@@ -234,7 +234,7 @@ proptest! {
         rate in prop_oneof![Just(16_000_u32), 3_900_u32..200_000],
         channels in prop::collection::vec(prop::collection::vec(prop_oneof![8 => -1.0_f32..1.0, 1 => any::<f32>()], 0..40), 0..4),
     ) {
-        let clip = Clip { sample_rate_hz: rate, channels };
+        let clip = Clip { sample_rate_hz: rate, channels, step: None };
         let _ = check(&clip);
         extractor_is_finite(&clip)?;
     }

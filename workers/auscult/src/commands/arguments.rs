@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use auscult_detection::{AlertPolicy, Cadence, Calibration, DeviceChoice, FalseAlarms, OpenedDevice, open_device};
-use auscult_schemas::{FeatureSpec, Reference};
+use auscult_schemas::{FeatureSpec, Quantity, Reference};
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
@@ -42,6 +42,9 @@ pub(super) struct SpecArgs {
     /// Step from frame to frame, samples [default: 512]
     #[arg(long, value_name = "N")]
     hop: Option<usize>,
+    /// Take each channel's mean off: of a sensor whose bias tells nothing, as an accelerometer's before its high-pass
+    #[arg(long)]
+    remove_mean: bool,
     /// What 0 dB means [default: fixed]
     #[arg(long, value_name = "WHAT")]
     reference: Option<ReferenceArg>,
@@ -77,6 +80,16 @@ impl Preset {
             Self::Pressure => 1_000,
         }
     }
+
+    /// Sound is what a spec without a quantity means.
+    fn quantity(self) -> Option<Quantity> {
+        match self {
+            Self::Sound => None,
+            Self::Vibration => Some(Quantity::Vibration),
+            Self::Current => Some(Quantity::Current),
+            Self::Pressure => Some(Quantity::Pressure),
+        }
+    }
 }
 
 impl SpecArgs {
@@ -89,7 +102,10 @@ impl SpecArgs {
                 serde_json::from_str(&text).with_context(|| format!("{} is no feature spec", path.display()))?
             }
             None => match self.preset {
-                Some(preset) => FeatureSpec::for_rate(self.sample_rate.unwrap_or(preset.rate_hz())),
+                Some(preset) => FeatureSpec {
+                    quantity: preset.quantity(),
+                    ..FeatureSpec::for_rate(self.sample_rate.unwrap_or(preset.rate_hz()))
+                },
                 None => base,
             },
         };
@@ -105,6 +121,7 @@ impl SpecArgs {
         if let Some(hop) = self.hop {
             spec.hop_length = hop;
         }
+        spec.remove_mean |= self.remove_mean;
         match self.reference {
             Some(ReferenceArg::Fixed) => spec.reference = Reference::Fixed,
             Some(ReferenceArg::Max) => spec.reference = Reference::Max,

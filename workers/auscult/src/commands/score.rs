@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use auscult_detection::{FalseAlarms, HealthyClip, Judgement, Model, words};
+use auscult_detection::{FalseAlarms, HealthyClip, Judgement, Model, findings, words};
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{DeviatingBand, ModelRef, QualityFlag, SensorFault, TimeCourse};
 use clap::Args;
@@ -212,7 +212,6 @@ fn write_notes(out: &mut impl Write, quality: &[QualityFlag], sensor_faults: &[S
     for fault in sensor_faults {
         writeln!(out, "           left out: {}", words::sensor_fault(fault))?;
     }
-    // That a recording was resampled is no news to whoever made it.
     let notes: Vec<&str> = quality.iter().filter_map(quality_note).collect();
     if !notes.is_empty() {
         writeln!(out, "           note: {}", notes.join("; "))?;
@@ -221,15 +220,6 @@ fn write_notes(out: &mut impl Write, quality: &[QualityFlag], sensor_faults: &[S
 }
 
 fn quality_note(flag: &QualityFlag) -> Option<&'static str> {
-    match flag {
-        QualityFlag::Silent => Some("a microphone heard nothing: check its cable and gain"),
-        QualityFlag::Clipped => Some("clipped: turn the gain down"),
-        QualityFlag::DcOffset => Some("the signal is far from zero on average: check the recorder's coupling"),
-        QualityFlag::Resampled => None,
-        QualityFlag::Stuck => Some("one value is held for half of it: restart the converter or its driver"),
-        QualityFlag::DroppedOut => Some("gaps break the sound: check plugs and the network"),
-        QualityFlag::WrongRate => Some("nothing above a sharp edge: it was recorded at a lower rate than it says"),
-        QualityFlag::MainsHum => Some("hardly anything but mains hum: check shield and ground"),
-        QualityFlag::Short => Some("shorter than one vector of frames, padded with silence"),
-    }
+    // That a recording was resampled is no news to whoever made it.
+    (*flag != QualityFlag::Resampled).then(|| findings::finding(*flag))
 }

@@ -8,8 +8,8 @@ use super::acoustics::gaussian;
 
 /// One step of a 16-bit converter, of full scale.
 const STEP: f64 = 1.0 / 32_768.0;
-/// RMS of a dead capsule's amplifier, in steps: −90 dBFS, what a digital MEMS microphone's own noise is.
-const OWN_NOISE_STEPS: f64 = 1.0;
+/// RMS of a dead capsule's line, in steps: −100 dBFS, which rounds to two steps about zero at most.
+const OWN_NOISE_STEPS: f64 = 0.35;
 
 /// How a microphone is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

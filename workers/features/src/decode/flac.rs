@@ -83,7 +83,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Clip, FeatureError> {
         return Err(damaged("the MD5 of its samples is not the one in its header".to_owned()));
     }
     check_sample_count(samples)?;
-    Ok(Clip { sample_rate_hz: info.rate_hz, channels })
+    Ok(Clip { sample_rate_hz: info.rate_hz, channels, step: Some(info.step) })
 }
 
 fn truncated(detail: String) -> FeatureError {
@@ -132,6 +132,8 @@ fn channel_extend(plane: &mut Vec<f32>, samples: &[i32]) {
 struct StreamInfo<'a> {
     rate_hz: u32,
     channels: usize,
+    /// One step of its integers, of full scale.
+    step: f32,
     /// Samples of each channel; absent where the encoder wrote to a pipe.
     samples: Option<u64>,
     body: &'a [u8],
@@ -173,6 +175,8 @@ fn read_stream_info(body: &[u8]) -> Result<StreamInfo<'_>, FeatureError> {
     Ok(StreamInfo {
         rate_hz: (packed >> 44) as u32,
         channels: (packed >> 41) as usize % 8 + 1,
+        // The field is the depth less one, which is the number of bits behind the sign.
+        step: (-f32::from((packed >> 36) as u8 % 32)).exp2(),
         samples: (samples > 0).then_some(samples),
         body,
     })

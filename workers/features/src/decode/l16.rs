@@ -15,5 +15,5 @@ pub(super) fn decode(bytes: &[u8], rate_hz: u32, channels: usize) -> Result<Clip
     }
     check_sample_count(bytes.len() as u64 / 2)?;
     let channels = deinterleave(bytes, channels, |sample| f32::from(i16::from_be_bytes(sample)) / 32_768.0);
-    Ok(Clip { sample_rate_hz: rate_hz, channels })
+    Ok(Clip { sample_rate_hz: rate_hz, channels, step: Some(1.0 / 32_768.0) })
 }

@@ -39,7 +39,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Clip, FeatureError> {
         Encoding::Pcm32 => deinterleave(data, format.channels, |s| i32::from_le_bytes(s) as f32 / 2_147_483_648.0),
         Encoding::Float32 => deinterleave(data, format.channels, f32::from_le_bytes),
     };
-    Ok(Clip { sample_rate_hz: format.rate_hz, channels })
+    Ok(Clip { sample_rate_hz: format.rate_hz, channels, step: format.encoding.step() })
 }
 
 /// Splits interleaved samples of `N` bytes into one plane per channel. `data` holds whole blocks only.
@@ -64,6 +64,16 @@ enum Encoding {
 }
 
 impl Encoding {
+    /// One step of the integers, of full scale.
+    fn step(self) -> Option<f32> {
+        match self {
+            Self::Pcm16 => Some(1.0 / 32_768.0),
+            Self::Pcm24 => Some(1.0 / 8_388_608.0),
+            Self::Pcm32 => Some(1.0 / 2_147_483_648.0),
+            Self::Float32 => None,
+        }
+    }
+
     fn bytes(self) -> usize {
         match self {
             Self::Pcm16 => 2,
