@@ -15,6 +15,8 @@ export const STATE_COLOURS = {
     acknowledged: 'purple',
     maintenance: 'blue',
     sensor_fault: 'yellow',
+    setup_fault: 'dark-yellow',
+    idle: 'dark-blue',
     silent: 'text',
 };
 

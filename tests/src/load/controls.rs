@@ -14,7 +14,7 @@ use super::record;
 pub(super) fn any(machine: &MachineId, number: usize, rng: &mut SmallRng) -> Result<GatewayRecord> {
     let now = Timestamp::now();
     let soon = now + SignedDuration::from_secs(2);
-    let action = match rng.random_range(0..11) {
+    let action = match rng.random_range(0..13) {
         0 => ControlAction::Acknowledge,
         1 => ControlAction::Unacknowledge,
         2 => ControlAction::Mute { until: Some(soon) },
@@ -25,6 +25,8 @@ pub(super) fn any(machine: &MachineId, number: usize, rng: &mut SmallRng) -> Res
         7 => ControlAction::SetThreshold { threshold: None, factor: Some(1.25) },
         8 => ControlAction::SetThreshold { threshold: None, factor: None },
         9 => ControlAction::Relearn,
+        10 => ControlAction::Idle { until: Some(soon) },
+        11 => ControlAction::Running,
         _ => ControlAction::Retire,
     };
     // Now and then about another machine than the one whose key it has.

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use auscult_detection::{
-    Applied, Asked, ClipView, Heard, Judgement, Model, ModelPackage, Observation, Roster, WatchPolicy, Watched,
+    Applied, Asked, ClipView, Heard, Judgement, Model, ModelPackage, Observation, Recorded, Roster, WatchPolicy, Watched,
     apply_control, watch_chunk, words,
 };
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{
-    Alert, Control, DeadLetterCode, Envelope, FeatureSpecHash, Features, JsonMessage, MachineId, MachineState,
-    ModelRef, Score, ScorerState, StageTimings,
+    Alert, Control, DeadLetterCode, Envelope, FeatureSpecHash, Features, JsonMessage, MachineId, ModelRef, Score, ScorerState, StageTimings,
 };
 use bytes::Bytes;
 
@@ -126,6 +125,7 @@ impl Replay {
             channels: features.channels,
             sensor_faults: &metadata.sensor_faults,
             quality: &metadata.quality,
+            recorded: Some(Recorded { source_rate_hz: metadata.source_rate_hz, duration_s: metadata.duration_s }),
             model: model.model_ref(),
             manifest: model.manifest(),
         };
@@ -154,10 +154,13 @@ impl Replay {
             threshold: observation.held.threshold,
             threshold_by: observation.held.by.clone(),
             anomalous: observation.anomalous,
-            state: MachineState::SensorFault,
+            state: observation.scored_state,
             previous_state: observation.previous_state,
             quality: metadata.quality.clone(),
             sensor_faults: metadata.sensor_faults.clone(),
+            sensor_faults_since: observation.sensor_faults_since,
+            notes: observation.notes.clone(),
+            quantity: model.manifest().quantity(),
             model: model.model_ref().clone(),
             feature_spec: metadata.feature_spec,
             timings: StageTimings::default(),
@@ -170,7 +173,6 @@ impl Replay {
         if let Some(judgement) = judgement {
             (score.score, score.channel_scores) = (judgement.score, judgement.channel_scores);
             score.time_course = judgement.time_course.filter(|_| observation.anomalous);
-            score.state = observation.state.alert.state;
         }
         score.explanation = words::score(&score);
         Ok(Judged { score, observation, neighbours, others })

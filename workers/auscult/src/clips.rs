@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
-use auscult_detection::{ClipView, HealthyClip, TrainingClip, words};
+use auscult_detection::{ClipView, HealthyClip, Recorded, TrainingClip, words};
 use auscult_features::{ChunkExtractor, Extraction, content_type_of};
-use auscult_schemas::{FeatureSpec, topics::MAX_MESSAGE_BYTES};
+use auscult_schemas::{FeatureSpec, Quantity, topics::MAX_MESSAGE_BYTES};
 use rayon::prelude::*;
 
 use crate::dataset::Domain;
@@ -19,6 +19,8 @@ pub struct Clip {
     pub path: PathBuf,
     /// Its log-mel spectrograms.
     pub features: Extraction,
+    /// What its sensors measure; `None`: sound.
+    pub quantity: Option<Quantity>,
 }
 
 impl Clip {
@@ -46,12 +48,33 @@ impl Clip {
     pub fn to_training(&self) -> anyhow::Result<TrainingClip> {
         let faults = &self.features.sensor_faults;
         let Some(healthy) = self.healthy() else {
-            bail!("{}: no sensor heard the machine: {}", self.path.display(), words::sensor_faults(faults));
+            bail!("{}: no sensor heard the machine: {}", self.path.display(), words::sensor_faults(faults, self.quantity));
         };
         let channels = healthy.spectrograms();
         let domain = Domain::of(&self.path).map(|domain| domain.name().to_owned());
-        Ok(TrainingClip { name: self.path.display().to_string(), channels, domain })
+        let Extraction { source_rate_hz, duration_s, quality, .. } = &self.features;
+        let recorded = Some(Recorded { source_rate_hz: *source_rate_hz, duration_s: *duration_s });
+        let name = self.path.display().to_string();
+        Ok(TrainingClip { name, channels, domain, recorded, quality: quality.clone() })
     }
+}
+
+/// The recordings directly in a folder, in the order of their names; of a file, that file.
+///
+/// # Errors
+/// When the folder cannot be read, or there is no recording in it.
+pub fn recordings_in(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let entries = std::fs::read_dir(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    found.retain(|file| content_type_of(&file.to_string_lossy()).is_some());
+    found.sort();
+    if found.is_empty() {
+        bail!("{} holds no WAV or FLAC file", path.display());
+    }
+    Ok(found)
 }
 
 /// Reads one recording.
@@ -60,7 +83,7 @@ impl Clip {
 /// Naming the file and the remedy: it cannot be read, is larger than a chunk may be, or is no sound that can be decoded.
 pub fn read_clip(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Clip> {
     let features = read_features(path, extractor).with_context(|| path.display().to_string())?;
-    Ok(Clip { path: path.to_owned(), features })
+    Ok(Clip { path: path.to_owned(), features, quantity: extractor.spec().quantity })
 }
 
 fn read_features(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Extraction> {
@@ -188,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_microphone_at_fault_teaches_nothing_and_a_clip_of_such_is_refused() {
-        let sound = |features: Extraction| Clip { path: PathBuf::from("fan.wav"), features };
+        let sound = |features: Extraction| Clip { path: PathBuf::from("fan.wav"), features, quantity: None };
         let mut noise = 1_u32;
         let mut next = || {
             noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

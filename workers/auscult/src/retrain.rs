@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use auscult_detection::{ClipView, HealthyClip, TrainingClip};
+use auscult_detection::{ClipView, HealthyClip, Recorded, TrainingClip};
 use auscult_schemas::{Alert, AlertKind, Envelope, FeatureSpecHash, Features, MachineId, MachineState};
 use jiff::Timestamp;
 use rand::rngs::SmallRng;
@@ -110,7 +110,13 @@ fn seed_of(seed: u64, machine: &MachineId) -> u64 {
 fn training_clip(envelope: &Envelope, features: &Features) -> Option<TrainingClip> {
     let Features { channels, frames, mels, ref values, ref metadata } = *features;
     let healthy = HealthyClip::of(&ClipView { channels, frames, mels, values }, &metadata.sensor_faults)?;
-    Some(TrainingClip { name: envelope.id.0.clone(), channels: healthy.spectrograms(), domain: None })
+    Some(TrainingClip {
+        name: envelope.id.0.clone(),
+        channels: healthy.spectrograms(),
+        domain: None,
+        recorded: Some(Recorded { source_rate_hz: metadata.source_rate_hz, duration_s: metadata.duration_s }),
+        quality: metadata.quality.clone(),
+    })
 }
 
 /// Machines that were in alarm at any moment of that time, acknowledged or not: what they sounded like then is not to be learnt as normal. `alerts` in

@@ -1,10 +1,13 @@
 //! What a model has learned besides the sound: how its training clips were recorded, and how quiet they were.
 
-use auscult_schemas::{FeatureSpec, Reference};
+use auscult_schemas::{FeatureSpec, QualityFlag, Reference};
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::quantile;
 use crate::{DetectionError, TrainingClip};
+
+/// A rate or a flag that fewer training clips than this share had was not learned: one in twenty.
+pub(crate) const USUAL_SHARE: f64 = 0.05;
 
 /// How a clip was recorded.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,6 +23,9 @@ pub struct Recorded {
 pub struct Learned {
     /// The sample rates the training clips came with, ascending; empty where nobody knows them.
     pub rates: Vec<LearnedRate>,
+    /// The quality flags that one training clip in twenty had, or more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<QualityFlag>,
     /// The lengths of the training clips.
     pub lengths: LearnedLengths,
     /// How quiet a running machine is; absent where each clip's level is relative to its own loudest value.
@@ -107,7 +113,7 @@ impl Learned {
             }
             _ => {}
         }
-        Ok(Self { rates: rates(clips), lengths: lengths(clips, spec), quietest, at_rest })
+        Ok(Self { rates: rates(clips), flags: flags(clips), lengths: lengths(clips, spec), quietest, at_rest })
     }
 
     /// How much quieter than the quietest running clip the machine at rest must be, dB.
@@ -125,6 +131,12 @@ fn rates(clips: &[TrainingClip]) -> Vec<LearnedRate> {
     }
     rates.sort_unstable_by_key(|rate| rate.hz);
     rates
+}
+
+fn flags(clips: &[TrainingClip]) -> Vec<QualityFlag> {
+    let count = |flag: QualityFlag| clips.iter().filter(|clip| clip.quality.contains(&flag)).count();
+    let is_usual = |flag: &QualityFlag| count(*flag) as f64 >= USUAL_SHARE * clips.len() as f64 && count(*flag) > 0;
+    QualityFlag::ALL.into_iter().filter(is_usual).collect()
 }
 
 fn lengths(clips: &[TrainingClip], spec: &FeatureSpec) -> LearnedLengths {

@@ -1,15 +1,13 @@
 //! What is noted beside a score about how a chunk was recorded. No alarm of the machine: a chunk that does not fit what the model has
 //! learned is named, with the remedy, and where it cannot be compared its score is not held against the threshold.
 
-use auscult_schemas::{FeatureSpec, Note, NoteKind, QualityFlag, Quantity, SetupNote};
+use auscult_schemas::{FeatureSpec, MachineState, Note, NoteKind, QualityFlag, SetupNote};
 
-use crate::learned::{Learned, LearnedRate, Recorded, total_level_db};
+use crate::learned::{Learned, LearnedRate, Recorded, USUAL_SHARE, total_level_db};
 use crate::{Judgement, Manifest, words};
 
 /// Rates give the same bandwidth within this share: 2 %, less than the highest of 64 mel bands is wide.
 const SAME_RATE: f64 = 0.02;
-/// A rate that fewer training clips than this share came with was not learned: one in twenty.
-const LEARNED_SHARE: f64 = 0.05;
 /// Chunks down to this share of the shortest usual training clip are judged as they are.
 const SHORTEST_SHARE: f64 = 0.75;
 /// And up to so many times the longest usual one.
@@ -23,6 +21,35 @@ const NOTHING_NEW_DB: f64 = 3.0;
 const REST_LEVEL_DB: f64 = 3.0;
 const REST_BAND_DB: f64 = 6.0;
 
+/// What is to be noted of a chunk, and why it says nothing about the machine's health.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Noted {
+    /// The notes, those about the setup first.
+    pub notes: Vec<Note>,
+    /// `sensor_fault`, `setup_fault` or `idle`; `None` of a chunk that is judged.
+    pub unjudged: Option<MachineState>,
+}
+
+/// What is to be noted of a chunk, by how it was recorded and how it sounds. `judgement` is `None` where no sensor heard it.
+#[must_use]
+pub fn of_chunk(
+    manifest: &Manifest,
+    judgement: Option<&Judgement>,
+    recorded: Option<Recorded>,
+    quality: &[QualityFlag],
+) -> Noted {
+    let mut notes = recorded.map(|recorded| of_recording(manifest, recorded, quality)).unwrap_or_default();
+    let Some(judgement) = judgement else { return Noted { notes, unjudged: Some(MachineState::SensorFault) } };
+    if is_incomparable(&notes) {
+        return Noted { notes, unjudged: Some(MachineState::SetupFault) };
+    }
+    let rest = at_rest(manifest, judgement);
+    if let Some(Rest::FarQuieter(note)) = &rest {
+        notes.insert(0, note.clone());
+    }
+    Noted { notes, unjudged: rest.map(|_| MachineState::Idle) }
+}
+
 /// What is to be noted of a chunk, by how it was recorded and by its quality flags.
 #[must_use]
 pub fn of_recording(manifest: &Manifest, recorded: Recorded, quality: &[QualityFlag]) -> Vec<Note> {
@@ -31,9 +58,16 @@ pub fn of_recording(manifest: &Manifest, recorded: Recorded, quality: &[QualityF
         notes.extend(other_rate(learned, &manifest.feature_spec, recorded.source_rate_hz));
         notes.extend(other_length(learned, recorded.duration_s));
     }
-    let quantity = manifest.quantity();
-    notes.extend(quality.iter().filter(|flag| NoteKind::is_noted(**flag)).map(|flag| of_quality(*flag, quantity)));
+    let usual = manifest.learned.as_ref().map(|learned| learned.flags.as_slice()).unwrap_or_default();
+    let noted = quality.iter().filter(|flag| NoteKind::is_noted(**flag) && !(may_be_learned(**flag) && usual.contains(flag)));
+    notes.extend(noted.map(|flag| words::quality_note(*flag, manifest.quantity())));
     notes
+}
+
+/// Whether a peculiarity is nothing to note where training had it, too: the machine hums, the sensor measures a mean. What harms the sound however
+/// often it comes is noted all the same.
+fn may_be_learned(flag: QualityFlag) -> bool {
+    !matches!(flag, QualityFlag::Processed | QualityFlag::Joins | QualityFlag::StartTransient)
 }
 
 /// Whether a chunk with these notes cannot be compared with the training clips.
@@ -49,7 +83,7 @@ fn bandwidth_hz(spec: &FeatureSpec, rate_hz: u32) -> f64 {
 
 fn other_rate(learned: &Learned, spec: &FeatureSpec, rate_hz: u32) -> Option<Note> {
     let all: usize = learned.rates.iter().map(|rate| rate.clips).sum();
-    let is_usual = |rate: &&LearnedRate| rate.clips as f64 >= LEARNED_SHARE * all as f64;
+    let is_usual = |rate: &&LearnedRate| rate.clips as f64 >= USUAL_SHARE * all as f64;
     let usual: Vec<&LearnedRate> = learned.rates.iter().filter(is_usual).collect();
     let bandwidth = bandwidth_hz(spec, rate_hz);
     let is_same = |rate: &&LearnedRate| {
@@ -122,11 +156,6 @@ pub(crate) fn at_rest(manifest: &Manifest, judgement: &Judgement) -> Option<Rest
     }))
 }
 
-fn of_quality(flag: QualityFlag, quantity: Option<Quantity>) -> Note {
-    let (words, remedy) = words::quality_note(flag, quantity);
-    Note { kind: NoteKind::Quality(flag), words, remedy }
-}
-
 /// `8 kHz`, `25.6 kHz`, `44.1 kHz`, `500 Hz`.
 fn kilohertz(hz: u32) -> String {
     if hz < 1000 { format!("{hz} Hz") } else { format!("{} kHz", f64::from(hz) / 1000.0) }
@@ -149,6 +178,7 @@ mod tests {
     fn learned(rates: &[(u32, usize)], length_s: f64) -> Learned {
         Learned {
             rates: rates.iter().map(|(hz, clips)| LearnedRate { hz: *hz, clips: *clips }).collect(),
+            flags: Vec::new(),
             lengths: LearnedLengths { short_s: length_s, median_s: length_s, long_s: length_s },
             quietest: Some(Levels { band_levels_db: vec![-40.0; 4], level_db: -34.0 }),
             at_rest: None,

@@ -20,7 +20,7 @@ mod split;
 
 use std::ops::ControlFlow;
 
-use auscult_schemas::{FeatureSpec, ModelId};
+use auscult_schemas::{FeatureSpec, ModelId, QualityFlag};
 use jiff::Timestamp;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ use crate::{
 pub const MIN_CLIPS: usize = 8;
 
 /// One clip of normal sound.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TrainingClip {
     /// Its name, for errors and the fingerprint.
     pub name: String,
@@ -50,6 +50,8 @@ pub struct TrainingClip {
     pub domain: Option<String>,
     /// How it was recorded, where that is known: a model notes what arrives otherwise.
     pub recorded: Option<Recorded>,
+    /// What was odd about it.
+    pub quality: Vec<QualityFlag>,
 }
 
 /// How clips are held out for calibration.

@@ -3,10 +3,14 @@
 //! One place for every text that explains a result, whether it goes into a message, onto a screen or into a terminal. Pure: a message
 //! says the same wherever it is read. Times are UTC, with the date where it is not the day of the message itself.
 
-use auscult_schemas::{Alert, AlertKind, DeviatingBand, MachineState, QualityFlag, Score, SensorFault, TimeCourse};
+use auscult_schemas::{
+    Alert, AlertKind, DeviatingBand, MachineState, Note, NoteKind, QualityFlag, Quantity, Score, SensorFault, SetupNote,
+    TimeCourse,
+};
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
+use crate::findings::finding;
 use crate::time_course::most_of_it;
 
 /// A change of level below it rounds to nothing, dB.
@@ -64,17 +68,56 @@ pub fn deviation(bands: &[DeviatingBand], course: Option<&TimeCourse>, seen: Opt
     parts.join("; ")
 }
 
-/// `microphone 3: silent`. Channels count from 0, microphones from 1.
+/// What one sensor of a quantity is called: a microphone, or a channel of anything else.
 #[must_use]
-pub fn sensor_fault(fault: &SensorFault) -> String {
+pub fn sensor(quantity: Option<Quantity>) -> &'static str {
+    match quantity {
+        None | Some(Quantity::Sound) => "microphone",
+        Some(Quantity::Vibration | Quantity::Current | Quantity::Pressure) => "channel",
+    }
+}
+
+/// `microphone 3: silent`, `channel 3: silent`. Channels count from 0, in words from 1.
+#[must_use]
+pub fn sensor_fault(fault: &SensorFault, quantity: Option<Quantity>) -> String {
     let flags: Vec<&str> = fault.flags.iter().map(|flag| flag_words(*flag)).collect();
-    format!("microphone {}: {}", fault.channel + 1, flags.join(", "))
+    format!("{} {}: {}", sensor(quantity), fault.channel + 1, flags.join(", "))
 }
 
 /// Several of them.
 #[must_use]
-pub fn sensor_faults(faults: &[SensorFault]) -> String {
-    faults.iter().map(sensor_fault).collect::<Vec<_>>().join("; ")
+pub fn sensor_faults(faults: &[SensorFault], quantity: Option<Quantity>) -> String {
+    faults.iter().map(|fault| sensor_fault(fault, quantity)).collect::<Vec<_>>().join("; ")
+}
+
+/// `channel 3`, `channels 1 and 3`, `microphones 1, 2 and 3`.
+fn sensors(channels: impl Iterator<Item = usize>, quantity: Option<Quantity>) -> String {
+    let numbers: Vec<String> = channels.map(|channel| (channel + 1).to_string()).collect();
+    let sensor = sensor(quantity);
+    match numbers.as_slice() {
+        [] => String::new(),
+        [one] => format!("{sensor} {one}"),
+        [others @ .., last] => format!("{sensor}s {} and {last}", others.join(", ")),
+    }
+}
+
+/// A quality flag that is no sensor fault: what it says, and what helps.
+#[must_use]
+pub fn quality_note(flag: QualityFlag, quantity: Option<Quantity>) -> Note {
+    let finding = finding(flag);
+    let parts = finding.split_once("; ").or_else(|| finding.split_once(": "));
+    let remedy = parts.map_or(finding, |(_, remedy)| remedy).to_owned();
+    let words = match flag {
+        QualityFlag::Processed => format!("processed between {} and file", sensor(quantity)),
+        other => flag_words(other).to_owned(),
+    };
+    Note { kind: NoteKind::Quality(flag), words, remedy }
+}
+
+/// Several notes, without what to do about them.
+#[must_use]
+pub fn notes(notes: &[Note]) -> String {
+    notes.iter().map(|note| note.words.as_str()).collect::<Vec<_>>().join("; ")
 }
 
 fn flag_words(flag: QualityFlag) -> &'static str {
@@ -97,11 +140,28 @@ fn flag_words(flag: QualityFlag) -> &'static str {
 /// The explanation of a score; `None` where there is nothing to explain.
 #[must_use]
 pub fn score(score: &Score) -> Option<String> {
-    let faults = sensor_faults(&score.sensor_faults);
-    if score.state == MachineState::SensorFault {
-        return Some(format!("not judged: {faults}"));
-    }
+    // What an alert has told in full is told briefly from then on.
+    let faults = match score.sensor_faults_since {
+        Some(since) => {
+            let named = sensors(score.sensor_faults.iter().map(|fault| fault.channel), score.quantity);
+            format!("{named}, at fault since {}", time(since, score.time))
+        }
+        None => sensor_faults(&score.sensor_faults, score.quantity),
+    };
     let mut parts = Vec::new();
+    match score.state {
+        MachineState::SensorFault => return Some(format!("not judged: {faults}")),
+        MachineState::SetupFault => {
+            let setup: Vec<Note> = score.notes.iter().filter(|note| note.kind.is_incomparable()).cloned().collect();
+            parts.push(format!("not judged: {}", notes(&setup)));
+        }
+        MachineState::Idle => {
+            let is_far = |note: &&Note| note.kind == NoteKind::Setup(SetupNote::FarQuieter);
+            let why = score.notes.iter().find(is_far).map_or("the machine is at rest", |note| note.words.as_str());
+            parts.push(format!("not judged: {why}"));
+        }
+        _ => {}
+    }
     if score.anomalous {
         parts.push(deviation(&score.bands, score.time_course.as_ref(), Some(score.time)));
     }
@@ -118,12 +178,15 @@ pub fn alert(alert: &Alert) -> String {
     match (alert.kind, alert.state) {
         (AlertKind::Sensor, _) => sensor_alert(alert, &since),
         (AlertKind::Environment, _) => environment_alert(alert, &since),
+        (AlertKind::Setup, _) => setup_alert(alert, &since),
         (AlertKind::Machine, state) => machine_alert(alert, state, &since),
     }
 }
 
 fn machine_alert(alert: &Alert, state: MachineState, since: &str) -> String {
-    use MachineState::{Acknowledged, Alarm, Healthy, Learning, Maintenance, SensorFault, Silent, Warning};
+    use MachineState::{
+        Acknowledged, Alarm, Healthy, Idle, Learning, Maintenance, SensorFault, SetupFault, Silent, Warning,
+    };
     let by = alert.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
     match (state, alert.previous_state) {
         (Alarm, Acknowledged) if alert.by.is_some() => format!("the alarm is open again: taken back{by}"),
@@ -147,7 +210,10 @@ fn machine_alert(alert: &Alert, state: MachineState, since: &str) -> String {
             };
             format!("sounds as in training since {since}{after}")
         }
-        (SensorFault, _) => format!("no microphone hears it, since {since}"),
+        // Of sensors and setup there are alerts of their own kinds.
+        (SensorFault, _) => format!("no {} hears it, since {since}", sensor(alert.quantity)),
+        (SetupFault, _) => format!("arrives otherwise than learned, since {since}"),
+        (Idle, _) => format!("at rest since {since}"),
     }
 }
 
@@ -165,12 +231,22 @@ fn environment_alert(alert: &Alert, since: &str) -> String {
     )
 }
 
+fn setup_alert(alert: &Alert, since: &str) -> String {
+    if alert.notes.is_empty() {
+        return format!("recorded as learned again since {since}");
+    }
+    let of_note = |note: &Note| format!("{}, since {since}: {}", note.words, note.remedy);
+    let mut text = alert.notes.iter().map(of_note).collect::<Vec<_>>().join("; ");
+    if alert.state == MachineState::SetupFault {
+        text += "; until then the machine is not judged";
+    }
+    text
+}
+
 fn sensor_alert(alert: &Alert, since: &str) -> String {
-    let faults = sensor_faults(&alert.sensor_faults);
-    let again: Vec<String> =
-        alert.sensors_well_again.iter().map(|channel| format!("microphone {}", channel + 1)).collect();
-    let hear = if again.len() == 1 { "hears" } else { "hear" };
-    let again = again.join(" and ");
+    let faults = sensor_faults(&alert.sensor_faults, alert.quantity);
+    let hear = if alert.sensors_well_again.len() == 1 { "hears" } else { "hear" };
+    let again = sensors(alert.sensors_well_again.iter().copied(), alert.quantity);
     let mut text = match (again.is_empty(), alert.sensor_faults.len()) {
         (true, 0 | 1) => format!("{faults}, since {since}"),
         (true, _) => format!("{faults}; the latest since {since}"),
@@ -242,8 +318,25 @@ mod tests {
     }
 
     #[test]
-    fn a_microphone_is_counted_from_one() {
+    fn a_sensor_is_counted_from_one_and_only_that_of_sound_is_a_microphone() {
         let fault = SensorFault { channel: 2, flags: vec![QualityFlag::Silent, QualityFlag::DcOffset] };
-        assert_eq!(sensor_fault(&fault), "microphone 3: silent, far from zero on average");
+        assert_eq!(sensor_fault(&fault, None), "microphone 3: silent, far from zero on average");
+        for quantity in [Quantity::Vibration, Quantity::Current, Quantity::Pressure] {
+            assert_eq!(sensor_fault(&fault, Some(quantity)), "channel 3: silent, far from zero on average");
+        }
+        assert_eq!(sensors([0, 1, 3].into_iter(), None), "microphones 1, 2 and 4");
+        assert_eq!(sensors([1].into_iter(), Some(Quantity::Current)), "channel 2");
+    }
+
+    #[test]
+    fn every_note_has_words_and_a_remedy_of_its_own() {
+        for kind in NoteKind::all() {
+            let NoteKind::Quality(flag) = kind else { continue };
+            let note = quality_note(flag, None);
+            assert_eq!(note.kind, kind);
+            assert!(!note.words.is_empty() && !note.remedy.is_empty(), "{flag:?}");
+            assert_ne!(note.words, note.remedy);
+            assert!(!finding(flag).starts_with(&note.remedy), "{flag:?}: the finding names no remedy");
+        }
     }
 }

@@ -40,7 +40,7 @@ fn normal(seed: u64) -> Array2<f32> {
 
 fn model(detector: DetectorKind, clips: u64) -> Model {
     let clips: Vec<TrainingClip> = (0..clips)
-        .map(|seed| TrainingClip { name: format!("{seed:03}.wav"), channels: vec![normal(seed)], domain: None })
+        .map(|seed| TrainingClip { name: format!("{seed:03}.wav"), channels: vec![normal(seed)], ..TrainingClip::default() })
         .collect();
     let options = TrainingOptions {
         detector,
@@ -180,6 +180,7 @@ fn observe(before: Option<&ScorerState>, minute: i64, judgement: &Judgement) -> 
         channels: 1,
         sensor_faults: &[],
         quality: &[],
+        recorded: None,
         model: &ModelRef { id: ModelId("fan-07".to_owned()), version: "v1".to_owned() },
         manifest: FUSED.manifest(),
     };

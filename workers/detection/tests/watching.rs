@@ -58,6 +58,7 @@ fn observe(
         channels: 1,
         sensor_faults: &[],
         quality: &[],
+        recorded: None,
         model: &model(version),
         manifest: &MANIFEST,
     };

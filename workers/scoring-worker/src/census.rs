@@ -67,11 +67,19 @@ fn counted(state: &ScorerState) -> (MachineState, bool) {
     (state_of(state), state.drift.episode.is_some())
 }
 
-/// A machine that no sensor hears counts as one with a sensor fault, whatever it was before.
+/// A machine that no sensor hears counts as one with a sensor fault, whatever it was before; one whose sound cannot be compared with what was learned
+/// as one with a setup fault, and one at rest as idle, unless nothing comes from it or somebody works on it.
 fn state_of(state: &ScorerState) -> MachineState {
     let at_fault = state.sensors.iter().filter(|sensor| sensor.is_at_fault).count();
     let hears_nothing = at_fault > 0 && state.channels.is_some_and(|channels| at_fault >= channels as usize);
-    if hears_nothing { MachineState::SensorFault } else { state.alert.state }
+    let is_incomparable = state.setup.iter().any(|known| known.is_reported && known.note.kind.is_incomparable());
+    match state.alert.state {
+        _ if hears_nothing => MachineState::SensorFault,
+        own @ (MachineState::Silent | MachineState::Maintenance) => own,
+        _ if is_incomparable => MachineState::SetupFault,
+        _ if state.idle_since.is_some() => MachineState::Idle,
+        own => own,
+    }
 }
 
 #[cfg(test)]

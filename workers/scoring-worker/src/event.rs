@@ -1,7 +1,7 @@
 //! What happens to a scoring worker beside single chunks: the line in the log and the count are of the same event.
 
 use auscult_detection::OpenedDevice;
-use auscult_schemas::{Control, EnvironmentChange, MachineId, ModelRef};
+use auscult_schemas::{Alert, Control, EnvironmentChange, MachineId, ModelRef};
 
 use crate::ScoringMetrics;
 use crate::library::Owner;
@@ -21,6 +21,8 @@ pub(crate) enum ScoringEvent<'a> {
     Controlled { machine: &'a MachineId, control: &'a Control },
     /// Many machines of one place have changed at once.
     EnvironmentChanged(&'a EnvironmentChange),
+    /// A machine's sound has come to arrive otherwise than its model has learned it, or as learned again.
+    SetupChanged(&'a Alert),
 }
 
 impl ScoringEvent<'_> {
@@ -44,6 +46,8 @@ impl ScoringEvent<'_> {
                 metrics.control_messages.with_label_values(&[control.action.as_str()]).inc();
             }
             Self::EnvironmentChanged(_) => metrics.environment_changes.inc(),
+            // `auscult_alerts_total` and `auscult_notes_total` tell of it.
+            Self::SetupChanged(_) => {}
         }
     }
 
@@ -79,6 +83,14 @@ impl ScoringEvent<'_> {
             Self::EnvironmentChanged(change) => {
                 let EnvironmentChange { environment, machines_affected, machines_heard, since } = change;
                 tracing::warn!(environment, machines_affected, machines_heard, %since, "an environment has changed");
+            }
+            Self::SetupChanged(alert) => {
+                let (machine, explanation) = (&alert.machine, alert.explanation.as_deref().unwrap_or_default());
+                if alert.notes.is_empty() {
+                    tracing::info!(%machine, explanation, "the recording setup is as learned again");
+                } else {
+                    tracing::warn!(%machine, explanation, "the recording setup is not as learned");
+                }
             }
         }
     }

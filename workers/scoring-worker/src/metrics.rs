@@ -1,7 +1,7 @@
 //! What a scoring worker counts beside what every worker does.
 
 use auscult_runtime::telemetry::Registrar;
-use auscult_schemas::{AlertKind, ControlAction, DriftChart, MachineState, QualityFlag};
+use auscult_schemas::{AlertKind, ControlAction, DriftChart, MachineState, NoteKind, QualityFlag};
 use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use crate::machine_series::MachineSeries;
@@ -14,6 +14,8 @@ pub struct ScoringMetrics {
     pub anomalous_chunks: IntCounter,
     /// Channels that were left out of a score because their sensor is at fault, by what is wrong with it.
     pub sensor_faults: IntCounterVec,
+    /// Notes beside scores, by what they are about.
+    pub notes: IntCounterVec,
     /// Chunks without a judgement, because every sensor of theirs is at fault.
     pub unheard_chunks: IntCounter,
     /// Changes of a machine's state, by the new state.
@@ -67,6 +69,11 @@ impl ScoringMetrics {
                 "auscult_sensor_faults_total",
                 "channels left out of a score because their sensor is at fault, by what is wrong with it",
                 &["flag"],
+            )?,
+            notes: make.counters(
+                "auscult_notes_total",
+                "notes beside scores about how a chunk was recorded, by what they are about",
+                &["kind"],
             )?,
             unheard_chunks: make.counter(
                 "auscult_unheard_chunks_total",
@@ -125,11 +132,15 @@ impl ScoringMetrics {
             device_fallback: make
                 .gauge("auscult_device_fallback", "1 when device auto found no GPU and took the CPU")?,
         };
-        for state in MachineState::ALL.into_iter().filter(|state| *state != MachineState::SensorFault) {
+        for state in MachineState::ALL.into_iter().filter(|state| !state.is_of_chunk()) {
             metrics.state_changes.with_label_values(&[state.as_str()]);
             metrics.alerts.with_label_values(&[state.as_str(), AlertKind::Machine.as_str()]);
         }
         metrics.alerts.with_label_values(&[MachineState::SensorFault.as_str(), AlertKind::Sensor.as_str()]);
+        metrics.alerts.with_label_values(&[MachineState::SetupFault.as_str(), AlertKind::Setup.as_str()]);
+        for kind in NoteKind::all() {
+            metrics.notes.with_label_values(&[kind.as_str()]);
+        }
         for action in ControlAction::NAMES {
             metrics.control_messages.with_label_values(&[action]);
         }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auscult_detection::{Heard, Judgement, OpenedDevice, WatchPolicy, Watched, watch_chunk, words};
+use auscult_detection::{Heard, Judgement, OpenedDevice, Recorded, WatchPolicy, Watched, watch_chunk, words};
 use auscult_runtime::processor::{Memory, Output, Rejection};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::{
-    Alert, Control, DeadLetterCode, DriftChange, Envelope, Features, FeaturesMetadata, MachineId, MachineState, Score,
+    Alert, Control, DeadLetterCode, DriftChange, Envelope, Features, FeaturesMetadata, MachineId, Score,
     ScorerState, topics,
 };
 use bytes::Bytes;
@@ -307,8 +307,9 @@ impl ScoringStage {
         Ok(judgements.pop().expect("one clip has one judgement"))
     }
 
-    /// What follows from a chunk. One that no sensor heard has a score that says so, and leaves all that is remembered of the machine as it was but for
-    /// its sensors, so that neither alarm nor drift takes notice.
+    /// What follows from a chunk. One that says nothing about the machine's health (no sensor heard it, it arrives otherwise than learned, the machine is
+    /// at rest) has a score that says so, and leaves all that is remembered of the machine as it was but for its sensors and its recording setup,
+    /// so that neither alarm nor drift takes notice.
     fn conclude(
         &self,
         candidate: &Candidate,
@@ -331,6 +332,7 @@ impl ScoringStage {
             channels: candidate.channels,
             sensor_faults: &metadata.sensor_faults,
             quality: &metadata.quality,
+            recorded: Some(Recorded { source_rate_hz: metadata.source_rate_hz, duration_s: metadata.duration_s }),
             model: &model.model,
             manifest: &model.manifest,
         };
@@ -351,7 +353,7 @@ impl ScoringStage {
             threshold: observation.held.threshold,
             threshold_by: observation.held.by,
             anomalous: observation.anomalous,
-            state: judgement.map_or(MachineState::SensorFault, |_| observation.state.alert.state),
+            state: observation.scored_state,
             previous_state: observation.previous_state,
             bands: observation.bands,
             time_course: judgement
@@ -360,6 +362,9 @@ impl ScoringStage {
             explanation: None,
             quality: metadata.quality.clone(),
             sensor_faults: metadata.sensor_faults.clone(),
+            sensor_faults_since: observation.sensor_faults_since,
+            notes: observation.notes,
+            quantity: model.manifest.quantity(),
             model: model.model.clone(),
             feature_spec: metadata.feature_spec,
             timings: metadata.timings,
@@ -375,7 +380,10 @@ impl ScoringStage {
         }
         let output = |id: &str, topic, event_type, value| result(envelope, id, topic, event_type, value);
         let mut outputs = vec![output(&score.id, topics::SCORES, Envelope::SCORE, json(&score)?)];
-        for alert in observation.alert.iter().chain(&observation.sensor_alert) {
+        if let Some(alert) = &observation.setup_alert {
+            ScoringEvent::SetupChanged(alert).tell(&self.scoring_metrics);
+        }
+        for alert in observation.alert.iter().chain(&observation.sensor_alert).chain(&observation.setup_alert) {
             outputs.push(output(&alert.id, topics::ALERTS, Envelope::ALERT, json(alert)?));
             self.count_alert(alert);
         }
@@ -417,7 +425,10 @@ impl ScoringStage {
         if score.anomalous {
             self.scoring_metrics.anomalous_chunks.inc();
         }
-        if score.state != score.previous_state && score.state != MachineState::SensorFault {
+        for note in &score.notes {
+            self.scoring_metrics.notes.with_label_values(&[note.kind.as_str()]).inc();
+        }
+        if score.state != score.previous_state && !score.state.is_of_chunk() {
             self.scoring_metrics.state_changes.with_label_values(&[score.state.as_str()]).inc();
         }
         let age = Timestamp::now().duration_since(recorded).as_secs_f64();

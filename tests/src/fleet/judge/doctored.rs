@@ -57,6 +57,8 @@ fn alert(kind: AlertKind, machine: &str, time: Timestamp, state: MachineState) -
         bands: Vec::new(),
         sensor_faults: Vec::new(),
         sensors_well_again: Vec::new(),
+        notes: Vec::new(),
+        quantity: None,
         explanation: None,
         model: ModelRef { id: ModelId("m".to_owned()), version: "1".to_owned() },
     }

@@ -194,8 +194,8 @@ struct Books<'a> {
     pending: BTreeMap<Labels, Change>,
     /// When a machine was retired last.
     retired: BTreeMap<String, Timestamp>,
-    /// Of when the latest word on a machine's sensors is.
-    sensors_told: BTreeMap<String, Timestamp>,
+    /// Of when the latest word on a machine's sensors or recording setup is.
+    beside_told: BTreeMap<Subject, Timestamp>,
 }
 
 impl<'a> Books<'a> {
@@ -208,7 +208,7 @@ impl<'a> Books<'a> {
             standing: StandingAlerts::default(),
             pending: BTreeMap::new(),
             retired: BTreeMap::new(),
-            sensors_told: BTreeMap::new(),
+            beside_told: BTreeMap::new(),
         }
     }
 
@@ -225,16 +225,21 @@ impl<'a> Books<'a> {
             (Some(wording::of_audit(&audit, self.labels)), audit.time)
         } else {
             let alert: Alert = serde_json::from_slice(value).map_err(unreadable)?;
-            if alert.kind == AlertKind::Sensor {
-                let machine = alert.machine.as_str();
+            let machine = alert.machine.as_str();
+            let beside = match alert.kind {
+                AlertKind::Sensor => Some(Subject::Sensors(machine.to_owned())),
+                AlertKind::Setup => Some(Subject::Setup(machine.to_owned())),
+                AlertKind::Machine | AlertKind::Environment => None,
+            };
+            if let Some(subject) = beside {
                 if self.retired.get(machine).is_some_and(|retired| *retired >= alert.time) {
                     return Ok(());
                 }
-                self.sensors_told.insert(machine.to_owned(), alert.time);
+                self.beside_told.insert(subject, alert.time);
             }
             let said = match alert.kind {
                 AlertKind::Environment => self.environment(&alert, record, now)?,
-                AlertKind::Machine | AlertKind::Sensor => wording::of_machine(&alert, self.labels),
+                AlertKind::Machine | AlertKind::Sensor | AlertKind::Setup => wording::of_machine(&alert, self.labels),
             };
             (said, alert.time)
         };
@@ -246,14 +251,18 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// Whatever its microphones were is over. The two topics are read in no order between them: what is of before and read later does not begin anew,
+    /// Whatever its sensors and its recording setup were is over. The two topics are read in no order between them: what is of before and read later does not begin anew,
     /// what is of later goes on.
     fn retire(&mut self, machine: &str, at: Timestamp) -> Vec<Change> {
         let latest = self.retired.entry(machine.to_owned()).or_insert(at);
         *latest = (*latest).max(at);
-        let sensors = Subject::Sensors(machine.to_owned());
-        let is_over = self.sensors_told.get(machine).is_none_or(|told| *told <= at);
-        if is_over { self.standing.replace(&sensors, Vec::new(), at) } else { Vec::new() }
+        let mut changes = Vec::new();
+        for subject in [Subject::Sensors(machine.to_owned()), Subject::Setup(machine.to_owned())] {
+            if self.beside_told.get(&subject).is_none_or(|told| *told <= at) {
+                changes.extend(self.standing.replace(&subject, Vec::new(), at));
+            }
+        }
+        changes
     }
 
     fn environment(

@@ -15,6 +15,8 @@ pub(super) enum Subject {
     Machine(String),
     /// A machine's sensors.
     Sensors(String),
+    /// How a machine's sound arrives.
+    Setup(String),
     /// That a machine is muted.
     Mute(String),
     /// An environment.

@@ -42,17 +42,22 @@ const SILENT_AFTER_ALARM: Name = Name { severity: Severity::Critical, ..SILENT }
 const SENSOR: Name = Name { kind: "sensor", ..machine("AuscultSensorFault", "sensor_fault", Severity::Warning) };
 /// None of its sensors hears the machine: a fault of the machine would go unnoticed.
 const ALL_SENSORS: Name = Name { severity: Severity::Critical, ..SENSOR };
+/// A machine is not judged meanwhile, or nobody knows whether it is heard.
+const SETUP: Name = Name { alertname: "AuscultSetupFault", kind: "setup", state: None, severity: Severity::Warning };
+/// It is judged as ever: something to know of the recorder.
+const SETUP_NOTE: Name = Name { severity: Severity::Info, ..SETUP };
 const ENVIRONMENT: Name =
     Name { alertname: "AuscultEnvironmentChanged", kind: "environment", state: None, severity: Severity::Warning };
 
 /// Names that alerts can have, for metrics.
-pub(super) const ALERTNAMES: [&str; 7] = [
+pub(super) const ALERTNAMES: [&str; 8] = [
     ALARM.alertname,
     WARNING.alertname,
     ACKNOWLEDGED.alertname,
     MUTED.alertname,
     SILENT.alertname,
     SENSOR.alertname,
+    SETUP.alertname,
     ENVIRONMENT.alertname,
 ];
 
@@ -95,13 +100,26 @@ pub(super) fn of_machine(alert: &Alert, own: &BTreeMap<String, String>) -> Optio
         since: alert.since,
         until: None,
     };
+    let sensor = words::sensor(alert.quantity);
     if alert.kind == AlertKind::Sensor {
         let subject = Subject::Sensors(machine.to_owned());
         let alerts = match (alert.sensor_faults.len(), alert.state) {
             (0, _) => Vec::new(),
-            (_, MachineState::SensorFault) => vec![standing(ALL_SENSORS, format!("no microphone hears {machine}"))],
-            (1, _) => vec![standing(SENSOR, format!("a microphone of {machine} is at fault"))],
-            (count, _) => vec![standing(SENSOR, format!("{count} microphones of {machine} are at fault"))],
+            (_, MachineState::SensorFault) => vec![standing(ALL_SENSORS, format!("no {sensor} hears {machine}"))],
+            (1, _) => vec![standing(SENSOR, format!("a {sensor} of {machine} is at fault"))],
+            (count, _) => vec![standing(SENSOR, format!("{count} {sensor}s of {machine} are at fault"))],
+        };
+        return Some((subject, alerts));
+    }
+    if alert.kind == AlertKind::Setup {
+        let subject = Subject::Setup(machine.to_owned());
+        let alerts = match (alert.notes.len(), alert.state) {
+            (0, _) => Vec::new(),
+            (_, MachineState::SetupFault) => {
+                vec![standing(SETUP, format!("{machine} is not judged: its sound arrives otherwise than learned"))]
+            }
+            (_, MachineState::Idle) => vec![standing(SETUP, format!("{machine} is hardly heard: is it at rest?"))],
+            _ => vec![standing(SETUP_NOTE, format!("there is something to know of how {machine} is recorded"))],
         };
         return Some((subject, alerts));
     }
@@ -124,7 +142,7 @@ pub(super) fn of_machine(alert: &Alert, own: &BTreeMap<String, String>) -> Optio
         }
         MachineState::Learning | MachineState::Healthy | MachineState::Maintenance => Vec::new(),
         // Of the machine itself nothing is known then: what stood, stands.
-        MachineState::SensorFault => return None,
+        MachineState::SensorFault | MachineState::SetupFault | MachineState::Idle => return None,
     };
     Some((Subject::Machine(machine.to_owned()), alerts))
 }
@@ -277,6 +295,30 @@ mod tests {
         assert_eq!(said(&fault(&[], "healthy")), [""; 0]);
         let (subject, _) = of_machine(&alert(&fault(&[1], "alarm")), &BTreeMap::new()).unwrap();
         assert_eq!(subject, Subject::Sensors("plant/hall-2/fan-7".to_owned()));
+    }
+
+    #[test]
+    fn sensors_of_vibration_are_channels() {
+        let fault = serde_json::json!({
+            "kind": "sensor", "state": "alarm", "quantity": "vibration",
+            "sensor_faults": [{"channel": 0, "flags": ["stuck"]}, {"channel": 2, "flags": ["silent"]}],
+        });
+        let (_, alerts) = of_machine(&alert(&fault), &BTreeMap::new()).unwrap();
+        assert_eq!(alerts[0].annotations["summary"], "2 channels of plant/hall-2/fan-7 are at fault");
+    }
+
+    #[test]
+    fn a_setup_that_keeps_a_machine_from_being_judged_warns_and_any_other_note_informs() {
+        let noted = |kind: &str, state: &str| {
+            let note = serde_json::json!({"kind": kind, "words": "so", "remedy": "do so"});
+            serde_json::json!({"kind": "setup", "state": state, "notes": [note]})
+        };
+        assert_eq!(said(&noted("other_rate", "setup_fault")), ["AuscultSetupFault warning"]);
+        assert_eq!(said(&noted("far_quieter", "idle")), ["AuscultSetupFault warning"]);
+        assert_eq!(said(&noted("joins", "healthy")), ["AuscultSetupFault info"]);
+        assert_eq!(said(&serde_json::json!({"kind": "setup", "state": "healthy"})), [""; 0]);
+        let (subject, _) = of_machine(&alert(&noted("joins", "healthy")), &BTreeMap::new()).unwrap();
+        assert_eq!(subject, Subject::Setup("plant/hall-2/fan-7".to_owned()));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 
-/// Acknowledge an alarm, mute a machine, work on it, or change its threshold
+/// Acknowledge an alarm, mute a machine, work on it, say that it is at rest, or change its threshold
 ///
 /// The message goes into audio.chunks behind the machine's latest sound and is applied in its turn; audio.audit then has a record of it, and
 /// audio.alerts a change of state where there is one. What cannot be done becomes a dead letter, `invalid_control`.
@@ -47,6 +47,10 @@ enum Action {
     Maintenance(End),
     /// End that; the machine is judged anew
     EndMaintenance,
+    /// Say that the machine is at rest: its chunks are not judged, and nothing is raised
+    Idle(End),
+    /// Say that it runs again; it is judged on from the state that it had
+    Running,
     /// Hold scores against another threshold; without an option, against the model's own again
     SetThreshold {
         /// The threshold, in the unit of the model's scores; it ends with the model
@@ -91,6 +95,7 @@ Examples:
   auscult control fan-07 acknowledge --by anna --brokers localhost:9092
   auscult control fan-07 mute --for 8h --by anna
   auscult control plant/hall-2/pump-3 maintenance --until 2026-11-28T14:00Z --by \"night shift\"
+  auscult control fan-07 idle --by anna                       it stands still; `running` when it runs again
   auscult control fan-07 set-threshold --factor 1.2 --by anna
   auscult control fan-07 set-threshold --by anna              the model's own threshold again
   auscult control fan-07 retire --by anna                     it was sold; its model's file goes as well";
@@ -124,6 +129,8 @@ fn action(action: &Action, now: Timestamp) -> anyhow::Result<ControlAction> {
         Action::Unmute => ControlAction::Unmute,
         Action::Maintenance(end) => ControlAction::Maintenance { until: end.at(now)? },
         Action::EndMaintenance => ControlAction::EndMaintenance,
+        Action::Idle(end) => ControlAction::Idle { until: end.at(now)? },
+        Action::Running => ControlAction::Running,
         Action::SetThreshold { threshold, factor } => {
             let is_sound = |number: &f64| number.is_finite() && *number > 0.0;
             if !threshold.iter().chain(factor).all(is_sound) {

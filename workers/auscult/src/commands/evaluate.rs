@@ -262,7 +262,7 @@ pub(super) fn judge_in_batches(model: &Model, clips: &[clips::Clip]) -> anyhow::
         let mut judgements = model.judge(&views)?.into_iter();
         for (clip, healthy) in batch.iter().zip(healthy) {
             if healthy.is_none() {
-                eprintln!("left out: {}: {}", clip.path.display(), words::sensor_faults(&clip.features.sensor_faults));
+                eprintln!("left out: {}: {}", clip.path.display(), words::sensor_faults(&clip.features.sensor_faults, clip.quantity));
             }
             // A judgement for each that is heard, in their order.
             let heard = healthy.and_then(|healthy| {

@@ -1,12 +1,16 @@
 //! `auscult score`: one judgement a file.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use auscult_detection::{FalseAlarms, HealthyClip, Judgement, Model, findings, words};
+use auscult_detection::notes::{self, Noted};
+use auscult_detection::{FalseAlarms, HealthyClip, Judgement, Model, Recorded, findings, words};
 use auscult_features::{ChunkExtractor, Extraction};
-use auscult_schemas::{DeviatingBand, ModelRef, QualityFlag, SensorFault, TimeCourse};
+use auscult_schemas::{
+    DeviatingBand, MachineState, ModelRef, Note, NoteKind, QualityFlag, Quantity, SensorFault, TimeCourse,
+};
 use clap::Args;
 use serde::Serialize;
 
@@ -16,7 +20,7 @@ use crate::model_file;
 
 /// Judge recordings: score, threshold, p-value, verdict, the bands that deviate, by how much and when
 ///
-/// A channel whose sensor is at fault is left out of the score and named. A file that cannot be judged is named on standard error with the remedy; the others are judged all the same, and the
+/// A channel whose sensor is at fault is left out of the score and named; a file that cannot be compared with what the model has learned is not judged, and says why. A file that cannot be judged is named on standard error with the remedy; the others are judged all the same, and the
 /// exit status is 1 at the end. An anomalous recording is no failure: its exit status is 0.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -45,10 +49,12 @@ Each JSON line has file, verdict (normal or anomalous), anomalous, score, thresh
 probability that normal sound scores this high or higher), health_index (100 as in training, 50 at
 the threshold, 0 far beyond), channel_scores, bands (hz_low, hz_high, share of the error,
 level_change_db), time_course (slice_s, and each slice's share of the deviation; of anomalous files),
-explanation (the same in words), quality, sensor_faults (channel, flags), model and calibration: what
-the threshold means in false alarms at one clip each --cadence, and how sure that is. Where every sensor
-is at fault there are only file, verdict (sensor_fault), explanation, quality, sensor_faults and model.
-A file that cannot be judged has file and error.";
+explanation (the same in words), quality, sensor_faults (channel, flags), notes (kind, words, remedy; where
+there are any), model and calibration: what the threshold means in false alarms at one clip each --cadence,
+and how sure that is. A file that says nothing about the machine's health has only file, verdict, explanation,
+quality, sensor_faults, notes, model and, where there is one, score; its verdict is sensor_fault (no sensor
+hears the machine), setup_fault (its sample rate or length is not what the model has learned) or idle (the
+machine is at rest). A file that cannot be judged has file and error.";
 
 /// Judges and prints.
 ///
@@ -62,6 +68,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<()> {
     let false_alarms = args.cadence.false_alarms(&package.manifest().calibration)?;
     let mut out = std::io::stdout().lock();
     let mut failures = 0;
+    let mut remarks = Remarks::default();
     for path in &args.files {
         let result = judge(path, &model, &mut extractor);
         if args.json {
@@ -70,6 +77,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<()> {
             writeln!(out)?;
         } else if let Ok(scored) = &result {
             write_verdict(&mut out, path, scored)?;
+            remarks.add(scored);
         }
         if let Err(error) = result {
             failures += 1;
@@ -81,6 +89,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<()> {
         for line in false_alarms.in_words() {
             writeln!(out, "  {line}")?;
         }
+        remarks.write(&mut out)?;
     }
     if failures > 0 {
         bail!("{failures} of {} files could not be judged", args.files.len());
@@ -91,8 +100,11 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<()> {
 struct Scored {
     /// Absent where every sensor is at fault.
     judgement: Option<Judgement>,
+    /// What is to be noted, and why it says nothing about the machine's health.
+    noted: Noted,
     quality: Vec<QualityFlag>,
     sensor_faults: Vec<SensorFault>,
+    quantity: Option<Quantity>,
 }
 
 fn judge(path: &Path, model: &Model, extractor: &mut ChunkExtractor) -> anyhow::Result<Scored> {
@@ -101,8 +113,29 @@ fn judge(path: &Path, model: &Model, extractor: &mut ChunkExtractor) -> anyhow::
         Some(view) => model.judge(&[view])?.pop(),
         None => None,
     };
-    let Extraction { quality, sensor_faults, .. } = clip.features;
-    Ok(Scored { judgement, quality, sensor_faults })
+    let Extraction { quality, sensor_faults, source_rate_hz, duration_s, .. } = clip.features;
+    let recorded = Recorded { source_rate_hz, duration_s };
+    let noted = notes::of_chunk(model.manifest(), judgement.as_ref(), Some(recorded), &quality);
+    Ok(Scored { judgement, noted, quality, sensor_faults, quantity: clip.quantity })
+}
+
+impl Scored {
+    fn verdict(&self) -> &'static str {
+        match (self.noted.unjudged, &self.judgement) {
+            (Some(state), _) => state.as_str(),
+            (None, Some(judgement)) if judgement.anomalous => "anomalous",
+            _ => "normal",
+        }
+    }
+
+    /// Why it says nothing about the machine's health.
+    fn why_unjudged(&self) -> String {
+        match self.noted.unjudged {
+            Some(MachineState::SensorFault) => words::sensor_faults(&self.sensor_faults, self.quantity),
+            _ if self.noted.notes.is_empty() => "the machine is at rest".to_owned(),
+            _ => words::notes(&self.noted.notes),
+        }
+    }
 }
 
 /// One line of `--json`.
@@ -125,15 +158,21 @@ enum Line<'a> {
         explanation: Option<String>,
         quality: &'a [QualityFlag],
         sensor_faults: &'a [SensorFault],
+        #[serde(skip_serializing_if = "<[Note]>::is_empty")]
+        notes: &'a [Note],
         model: &'a ModelRef,
         calibration: &'a FalseAlarms,
     },
-    Unheard {
+    Unjudged {
         file: String,
         verdict: &'static str,
         explanation: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        score: Option<f64>,
         quality: &'a [QualityFlag],
         sensor_faults: &'a [SensorFault],
+        #[serde(skip_serializing_if = "<[Note]>::is_empty")]
+        notes: &'a [Note],
         model: &'a ModelRef,
     },
     Failed {
@@ -145,14 +184,15 @@ enum Line<'a> {
 impl<'a> Line<'a> {
     fn new(path: &Path, result: &'a anyhow::Result<Scored>, model: &'a ModelRef, calibration: &'a FalseAlarms) -> Self {
         let file = path.display().to_string();
-        match result {
-            Ok(Scored { judgement: None, quality, sensor_faults }) => {
-                let explanation = words::sensor_faults(sensor_faults);
-                Self::Unheard { file, verdict: SENSOR_FAULT, explanation, quality, sensor_faults, model }
-            }
-            Ok(Scored { judgement: Some(judgement), quality, sensor_faults }) => Self::Scored {
+        let scored = match result {
+            Ok(scored) => scored,
+            Err(error) => return Self::Failed { file, error: format!("{error:#}") },
+        };
+        let Scored { judgement, noted, quality, sensor_faults, .. } = scored;
+        match judgement {
+            Some(judgement) if noted.unjudged.is_none() => Self::Scored {
                 file,
-                verdict: verdict(judgement),
+                verdict: scored.verdict(),
                 anomalous: judgement.anomalous,
                 score: judgement.score,
                 threshold: judgement.threshold,
@@ -164,62 +204,121 @@ impl<'a> Line<'a> {
                 explanation: judgement.anomalous.then(|| explanation(judgement)),
                 quality,
                 sensor_faults,
+                notes: &noted.notes,
                 model,
                 calibration,
             },
-            Err(error) => Self::Failed { file, error: format!("{error:#}") },
+            _ => Self::Unjudged {
+                file,
+                verdict: scored.verdict(),
+                explanation: scored.why_unjudged(),
+                score: judgement.as_ref().map(|judgement| judgement.score),
+                quality,
+                sensor_faults,
+                notes: &noted.notes,
+                model,
+            },
         }
     }
 }
-
-/// The verdict on a recording that no sensor heard.
-const SENSOR_FAULT: &str = "sensor_fault";
 
 /// What deviates. When the file was recorded nobody knows, so that it has no since.
 fn explanation(judgement: &Judgement) -> String {
     words::deviation(&judgement.bands, judgement.time_course.as_ref(), None)
 }
 
-fn verdict(judgement: &Judgement) -> &'static str {
-    if judgement.anomalous { "anomalous" } else { "normal" }
-}
-
 fn write_verdict(out: &mut impl Write, path: &Path, scored: &Scored) -> std::io::Result<()> {
-    let Scored { judgement, quality, sensor_faults } = scored;
-    let Some(judgement) = judgement else {
-        writeln!(out, "{SENSOR_FAULT:<12}  not judged  {}", path.display())?;
-        return write_notes(out, quality, sensor_faults);
-    };
-    write!(
-        out,
-        "{:<9}  score {:>8.3} / {:<8.3} p {:<8.2e} health {:>3.0}  {}",
-        verdict(judgement),
-        judgement.score,
-        judgement.threshold,
-        judgement.p_value,
-        judgement.health_index,
-        path.display()
-    )?;
-    // Which bands deviate explains an anomaly; of a normal clip it says nothing.
-    if judgement.anomalous {
-        write!(out, "\n           {}", explanation(judgement))?;
+    let verdict = scored.verdict();
+    match &scored.judgement {
+        Some(judgement) if scored.noted.unjudged.is_none() => {
+            write!(
+                out,
+                "{verdict:<9}  score {:>8.3} / {:<8.3} p {:<8.2e} health {:>3.0}  {}",
+                judgement.score,
+                judgement.threshold,
+                judgement.p_value,
+                judgement.health_index,
+                path.display()
+            )?;
+            // Which bands deviate explains an anomaly; of a normal clip it says nothing.
+            if judgement.anomalous {
+                write!(out, "\n           {}", explanation(judgement))?;
+            }
+            writeln!(out)?;
+        }
+        _ => {
+            writeln!(out, "{verdict:<12}  not judged  {}", path.display())?;
+            // Sensors are named below.
+            if scored.noted.unjudged != Some(MachineState::SensorFault) {
+                writeln!(out, "           {}", scored.why_unjudged())?;
+            }
+        }
     }
-    writeln!(out)?;
-    write_notes(out, quality, sensor_faults)
-}
-
-fn write_notes(out: &mut impl Write, quality: &[QualityFlag], sensor_faults: &[SensorFault]) -> std::io::Result<()> {
-    for fault in sensor_faults {
-        writeln!(out, "           left out: {}", words::sensor_fault(fault))?;
-    }
-    let notes: Vec<&str> = quality.iter().filter_map(quality_note).collect();
-    if !notes.is_empty() {
-        writeln!(out, "           note: {}", notes.join("; "))?;
+    for fault in &scored.sensor_faults {
+        writeln!(out, "           left out: {}", words::sensor_fault(fault, scored.quantity))?;
     }
     Ok(())
 }
 
-fn quality_note(flag: &QualityFlag) -> Option<&'static str> {
-    // That a recording was resampled is no news to whoever made it.
-    (*flag != QualityFlag::Resampled).then(|| findings::finding(*flag))
+/// What is to be said once at the end, of however many files it holds: what to do about faults and notes.
+#[derive(Default)]
+struct Remarks {
+    faults: BTreeMap<QualityFlag, usize>,
+    /// The first of each kind, with how many files have it.
+    notes: BTreeMap<NoteKind, (Note, usize)>,
+}
+
+impl Remarks {
+    fn add(&mut self, scored: &Scored) {
+        let at_fault: BTreeSet<QualityFlag> =
+            scored.sensor_faults.iter().flat_map(|fault| &fault.flags).copied().collect();
+        for flag in at_fault {
+            *self.faults.entry(flag).or_default() += 1;
+        }
+        for note in &scored.noted.notes {
+            self.notes.entry(note.kind).or_insert_with(|| (note.clone(), 0)).1 += 1;
+        }
+    }
+
+    fn write(&self, out: &mut impl Write) -> std::io::Result<()> {
+        let files = |count: usize| if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+        for (flag, count) in &self.faults {
+            writeln!(out, "note, {}: {}", files(*count), findings::finding(*flag))?;
+        }
+        for (Note { words, remedy, .. }, count) in self.notes.values() {
+            writeln!(out, "note, {}: {words}; {remedy}", files(*count))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auscult_schemas::SetupNote;
+
+    use super::*;
+
+    fn scored(notes: Vec<Note>, unjudged: Option<MachineState>) -> Scored {
+        let noted = Noted { notes, unjudged };
+        Scored { judgement: None, noted, quality: Vec::new(), sensor_faults: Vec::new(), quantity: None }
+    }
+
+    #[test]
+    fn a_setup_note_of_many_files_is_said_once_with_its_remedy() {
+        let note = |words: &str| Note {
+            kind: NoteKind::Setup(SetupNote::OtherLength),
+            words: words.to_owned(),
+            remedy: "send chunks of 2.8 s".to_owned(),
+        };
+        let mut remarks = Remarks::default();
+        for words in ["chunks of 0.56 s, learned with 2.8 s", "chunks of 0.55 s, learned with 2.8 s"] {
+            remarks.add(&scored(vec![note(words)], Some(MachineState::SetupFault)));
+        }
+        let mut out = Vec::new();
+        remarks.write(&mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "note, 2 files: chunks of 0.56 s, learned with 2.8 s; send chunks of 2.8 s\n"
+        );
+    }
 }

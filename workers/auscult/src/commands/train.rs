@@ -66,6 +66,9 @@ pub struct TrainArgs {
     /// Hold clips out in so many folds instead of choosing by their number
     #[arg(long, value_name = "N")]
     folds: Option<usize>,
+    /// Recordings of the machine at rest, a folder or a file: chunks that sound like them are `idle`, not healthy, and not judged
+    #[arg(long, value_name = "RECORDINGS")]
+    idle: Option<PathBuf>,
     /// Exactly the reference method: its autoencoder, levels relative to each clip's loudest, 80 dB deep, not standardised
     #[arg(long)]
     reference_method: bool,
@@ -90,6 +93,7 @@ Examples:
   auscult train recordings/ --out valve.safetensors --detector pooled
   auscult train recordings/ --out wide.safetensors --detector wide-mahalanobis --mels 128
   auscult train recordings/ --out fine.safetensors --mels 128 --n-fft 2048
+  auscult train recordings/ --out press.safetensors --idle standstill/    # tells the machine at rest, which is then not judged
   auscult train recordings/ --out compressor.safetensors --cadence 5m    # alarms a month at one clip each five minutes
 
 ",
@@ -136,6 +140,7 @@ fn train_one(out: &mut impl Write, args: &TrainArgs, job: &Job, interrupted: &At
     let paths = dataset.training_clips()?;
     let started = Instant::now();
     let clips = training_clips(&paths, &options.spec, interrupted)?;
+    let options = TrainingOptions { at_rest: args.at_rest(&options.spec, interrupted)?, ..options };
     let package = train_with_progress(&clips, &options, interrupted)?;
     model_file::write_whole(file, &package.to_bytes()?)?;
 
@@ -219,6 +224,9 @@ impl TrainArgs {
         if self.pool || self.name.is_some() {
             bail!("--pool and --name are of one model: give --out a file such as model.safetensors");
         }
+        if self.idle.is_some() && machines.len() > 1 {
+            bail!("--idle is of one machine: pick it with --machine and give --out a file such as model.safetensors");
+        }
         std::fs::create_dir_all(&self.out).with_context(|| {
             format!("cannot make the folder {}: check its path and permissions", self.out.display())
         })?;
@@ -228,6 +236,11 @@ impl TrainArgs {
             is_one_of_several: machines.len() > 1,
         };
         Ok(machines.iter().map(job).collect())
+    }
+
+    fn at_rest(&self, spec: &FeatureSpec, interrupted: &AtomicBool) -> anyhow::Result<Vec<TrainingClip>> {
+        let Some(idle) = &self.idle else { return Ok(Vec::new()) };
+        training_clips(&clips::recordings_in(idle)?, spec, interrupted)
     }
 
     fn options(&self, file: &Path) -> anyhow::Result<TrainingOptions> {
@@ -268,7 +281,7 @@ pub(super) fn training_clips(
         if let Ok(clip) = &clip
             && clip.healthy().is_some_and(|healthy| healthy.channels.len() < clip.features.channels)
         {
-            eprintln!("left out: {}: {}", clip.path.display(), words::sensor_faults(&clip.features.sensor_faults));
+            eprintln!("left out: {}: {}", clip.path.display(), words::sensor_faults(&clip.features.sensor_faults, clip.quantity));
         }
         heard.push(clip.and_then(|clip| clip.to_training()));
     }

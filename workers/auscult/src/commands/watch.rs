@@ -153,6 +153,8 @@ fn table_line(record: &Record, key: &str, is_coloured: bool) -> String {
 fn score_line(score: &Score, is_coloured: bool) -> String {
     let what = match score.state {
         MachineState::SensorFault => paint("sensor", "35", is_coloured),
+        MachineState::SetupFault => paint("setup", "35", is_coloured),
+        MachineState::Idle => paint("idle", "36", is_coloured),
         _ if score.anomalous => paint("anomalous", "33", is_coloured),
         _ => format!("{:<10}", "normal"),
     };
@@ -171,6 +173,7 @@ fn score_line(score: &Score, is_coloured: bool) -> String {
 fn alert_line(alert: &Alert, is_coloured: bool) -> String {
     let what = match alert.state {
         _ if alert.kind == AlertKind::Sensor => paint("SENSOR", "35", is_coloured),
+        _ if alert.kind == AlertKind::Setup => paint("SETUP", "35", is_coloured),
         _ if alert.kind == AlertKind::Environment => paint("PLACE", "33", is_coloured),
         MachineState::Alarm => paint("ALARM", "1;31", is_coloured),
         MachineState::Healthy => paint("HEALTHY", "32", is_coloured),
@@ -180,6 +183,8 @@ fn alert_line(alert: &Alert, is_coloured: bool) -> String {
         MachineState::Silent => paint("SILENT", "35", is_coloured),
         MachineState::Learning => format!("{:<10}", "LEARNING"),
         MachineState::SensorFault => paint("SENSOR", "35", is_coloured),
+        MachineState::SetupFault => paint("SETUP", "35", is_coloured),
+        MachineState::Idle => paint("IDLE", "36", is_coloured),
     };
     let score = alert.score.map_or("–".to_owned(), |score| format!("{score:.3}"));
     let p_value = alert.p_value.map_or("–".to_owned(), |p_value| format!("{p_value:.2e}"));
@@ -225,6 +230,9 @@ fn audit_line(audit: &Audit) -> String {
     }
     if before.muted != after.muted {
         changes.push(if after.muted { "muted" } else { "no longer muted" }.to_owned());
+    }
+    if before.idle != after.idle {
+        changes.push(if after.idle { "at rest" } else { "no longer at rest" }.to_owned());
     }
     let changes = if changes.is_empty() { "nothing changes".to_owned() } else { changes.join(", ") };
     format!("{:<20.19} {:<16} {:<10} {what} by {}: {changes}", audit.time.to_string(), audit.machine, "audit", audit.by)

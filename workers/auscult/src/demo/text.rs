@@ -16,6 +16,8 @@ pub(super) fn state(state: MachineState) -> (&'static str, &'static str) {
         MachineState::Maintenance => ("⚒", "maintenance"),
         MachineState::Silent => ("…", "silent"),
         MachineState::SensorFault => ("?", "sensor fault"),
+        MachineState::SetupFault => ("?", "setup fault"),
+        MachineState::Idle => ("‖", "idle"),
     }
 }
 

@@ -187,7 +187,7 @@ impl DemoView {
         self.chunks += 1;
 
         // A sensor's fault says nothing of the machine, which is in its old state again when the sensor is well.
-        let changed = score.state != score.previous_state && score.state != MachineState::SensorFault;
+        let changed = score.state != score.previous_state && !score.state.is_of_chunk();
         let concerns_alarm = [score.state, score.previous_state].contains(&MachineState::Alarm);
         if !(changed && concerns_alarm) {
             return None;

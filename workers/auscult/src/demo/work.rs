@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use auscult_detection::{
-    AlertPolicy, DetectorKind, DeviceChoice, ModelPackage, TrainingClip, TrainingEvent, TrainingOptions, WatchPolicy,
+    AlertPolicy, DetectorKind, DeviceChoice, ModelPackage, Recorded, TrainingClip, TrainingEvent, TrainingOptions, WatchPolicy,
     open_device, train,
 };
 use auscult_features::{ChunkExtractor, Extraction};
@@ -127,13 +127,14 @@ fn training_clip(
 ) -> anyhow::Result<TrainingClip> {
     let (content_type, bytes) = subject.sound(machine, sound)?;
     let name = format!("{sound:?}");
-    let Extraction { frames, mels, values, .. } =
+    let Extraction { frames, mels, values, source_rate_hz, duration_s, quality, .. } =
         extractor.extract(content_type, &bytes).with_context(|| name.clone())?;
     let channels = values
         .chunks_exact(frames * mels)
         .map(|channel| Array2::from_shape_vec((frames, mels), channel.to_vec()))
         .collect::<Result<_, _>>()?;
-    Ok(TrainingClip { name, channels, domain: None })
+    let recorded = Some(Recorded { source_rate_hz, duration_s });
+    Ok(TrainingClip { name, channels, domain: None, recorded, quality })
 }
 
 fn stream(

@@ -160,7 +160,7 @@ pub fn play(
         .enumerate()
         .map(|(index, features)| {
             let path = PathBuf::from(format!("{machine}/{index}"));
-            clips::Clip { path, features: features.clone() }.to_training()
+            clips::Clip { path, features: features.clone(), quantity: None }.to_training()
         })
         .collect::<anyhow::Result<_>>()?;
     let training = TrainingOptions { model_id: ModelId(machine.clone()), ..options.training.clone() };
@@ -218,7 +218,7 @@ impl Listener {
         features: &Extraction,
         watch: &WatchPolicy,
     ) -> anyhow::Result<(ScorerState, Option<Point>)> {
-        let clip = clips::Clip { path: PathBuf::new(), features: features.clone() };
+        let clip = clips::Clip { path: PathBuf::new(), features: features.clone(), quantity: None };
         let judgement: Option<Judgement> = match clip.healthy() {
             Some(healthy) => self.model.judge(&[healthy.view()])?.pop(),
             None => None,
@@ -233,6 +233,7 @@ impl Listener {
             channels: features.channels,
             sensor_faults: &features.sensor_faults,
             quality: &features.quality,
+            recorded: None,
             model: self.model.model_ref(),
             manifest: self.model.manifest(),
         };

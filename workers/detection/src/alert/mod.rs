@@ -10,10 +10,12 @@
 //!
 //!  any ── maintenance ──► maintenance ── end_maintenance, or `until` ──► learning
 //!  any ── nothing for silent_after times the cadence ──► silent ── a chunk ──► the state before
+//!  any, of a chunk only: sensor_fault, setup_fault, idle; the state itself stays
 //! ```
 //!
 //! A chunk is anomalous above the threshold and normal again at or below the clear threshold; between them it speaks for neither, so that a score
-//! that wavers around the threshold neither raises nor clears. `sensor_fault` is no state of the machine's own: see `sensors`.
+//! that wavers around the threshold neither raises nor clears. `sensor_fault`, `setup_fault` and `idle` are no states of the machine's own: see
+//! `sensors` and `notes`.
 
 mod control;
 mod machine;

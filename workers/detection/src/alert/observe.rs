@@ -1,8 +1,8 @@
 //! One chunk.
 
 use auscult_schemas::{
-    Alert, AlertKind, Audit, AuditAction, ChunkId, DeviatingBand, Drift, MachineId, MachineState, ModelRef, Note,
-    QualityFlag, ScorerState, SensorFault, Standing, ThresholdEdit,
+    Alert, AlertKind, Audit, AuditAction, ChunkId, DeviatingBand, Drift, MachineId, MachineState, ModelRef, Note, NoteKind,
+    QualityFlag, ScorerState, SensorFault, SetupNote, Standing, ThresholdEdit,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -14,7 +14,7 @@ use super::message::{self, Before, Cause};
 use super::{AlertPolicy, HeldThreshold};
 use crate::environment::{self, EnvironmentPolicy};
 use crate::silence::follow_cadence;
-use crate::notes::{self, Rest};
+use crate::notes::{self, Noted};
 use crate::{DriftPolicy, Judgement, Manifest, Recorded, deviation, drift, sensors, setup};
 
 /// How machines are watched.
@@ -113,13 +113,11 @@ pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &W
         Cause { id: heard.id, chunk_id: heard.chunk_id, time: heard.time, threshold: held.threshold, quantity };
 
     let (mut bands, mut drift) = (Vec::new(), None);
-    let recorded = heard.recorded.map(|recorded| notes::of_recording(heard.manifest, recorded, heard.quality));
-    let mut notes = recorded.unwrap_or_default();
-    let of_chunk = state_of_chunk(&state, heard, &mut notes);
-    let is_idle = of_chunk == Some(MachineState::Idle);
+    let Noted { notes, unjudged } = noted(&state, heard);
+    let is_idle = unjudged == Some(MachineState::Idle);
     let idle_before = state.idle_since;
     state.idle_since = is_idle.then(|| state.idle_since.unwrap_or(heard.time));
-    let judgement = heard.judgement.filter(|_| of_chunk.is_none());
+    let judgement = heard.judgement.filter(|_| unjudged.is_none());
     let score = judgement.map(|judgement| judgement.score);
     let anomalous = score.is_some_and(|score| held.is_exceeded(score));
     let p_value = score.map_or(1.0, |score| held.p_value(calibration, score));
@@ -164,7 +162,7 @@ pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &W
     state.held_threshold = Some(HeldThreshold::of(calibration, &state, &policy.alert).threshold);
     let health_index = score.map(|score| held.health_index(score));
     Observation {
-        scored_state: of_chunk.unwrap_or(state.alert.state),
+        scored_state: unjudged.unwrap_or(state.alert.state),
         state,
         previous_state,
         notes,
@@ -287,20 +285,14 @@ fn follow_environment(state: &mut ScorerState, score: f64, heard: &Heard<'_>, po
     })
 }
 
-/// Why a chunk says nothing about the machine's health; `None` of one that does. What its sound shows of that is noted.
-fn state_of_chunk(state: &ScorerState, heard: &Heard<'_>, notes: &mut Vec<Note>) -> Option<MachineState> {
-    let Some(judgement) = heard.judgement else { return Some(MachineState::SensorFault) };
-    if state.idle.is_some() {
-        return Some(MachineState::Idle);
+/// What is noted of a chunk, and why it says nothing about the machine's health. That the machine is at rest a person knows better than its sound.
+fn noted(state: &ScorerState, heard: &Heard<'_>) -> Noted {
+    let mut noted = notes::of_chunk(heard.manifest, heard.judgement, heard.recorded, heard.quality);
+    if state.idle.is_some() && heard.judgement.is_some() {
+        noted.notes.retain(|note| note.kind != NoteKind::Setup(SetupNote::FarQuieter));
+        noted.unjudged = Some(MachineState::Idle);
     }
-    if notes::is_incomparable(notes) {
-        return Some(MachineState::SetupFault);
-    }
-    match notes::at_rest(heard.manifest, judgement)? {
-        Rest::Learned => {}
-        Rest::FarQuieter(note) => notes.insert(0, note),
-    }
-    Some(MachineState::Idle)
+    noted
 }
 
 fn advance_setup(

@@ -24,7 +24,7 @@ pub(super) fn standardisation(channels: &[&Array2<f32>], mels: usize) -> Result<
     }
     let deviation = (square / (rows * mels) as f64).sqrt();
     if deviation < 1e-3 {
-        let reason = "the clips' levels never change; is the microphone connected?";
+        let reason = "the clips' levels never change; is the sensor connected?";
         return Err(DetectionError::Training(reason.to_owned()));
     }
     Ok(Standardisation { mean_db: mean.iter().map(|mean| *mean as f32).collect(), deviation_db: deviation as f32 })

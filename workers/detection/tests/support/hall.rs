@@ -94,6 +94,7 @@ impl Hall {
             channels: 1,
             sensor_faults: &[],
             quality: &[],
+            recorded: None,
             model: &ModelRef { id: ModelId("fan".to_owned()), version: "v1".to_owned() },
             manifest: &MANIFEST,
         };

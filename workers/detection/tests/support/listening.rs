@@ -77,6 +77,7 @@ pub fn step(before: Option<&ScorerState>, step: &Step, time: Timestamp, policy: 
                 channels: 1,
                 sensor_faults: &[],
                 quality: &[],
+                recorded: None,
                 model: &model,
                 manifest: &MANIFEST,
             };

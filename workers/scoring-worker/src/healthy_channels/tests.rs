@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use auscult_detection::{DeviceChoice, TrainingOptions, WatchPolicy, open_device};
+use auscult_detection::{DeviceChoice, Recorded, TrainingOptions, WatchPolicy, open_device};
 use auscult_runtime::processor::{Memory, Processor, StateKey};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
@@ -39,20 +39,31 @@ impl Bench {
 
     /// A chunk whose channels sound as in training, or, where they are named, as nothing ever did and flagged so.
     fn hear(&mut self, channels: usize, faulty: &[usize]) -> (Score, Vec<Alert>) {
+        self.hear_recorded(channels, faulty, Recorded { source_rate_hz: 16_000, duration_s: 0.64 }, 0.0)
+    }
+
+    /// The same, recorded in this way and so many dB louder.
+    fn hear_recorded(
+        &mut self,
+        channels: usize,
+        faulty: &[usize],
+        recorded: Recorded,
+        level_db: f32,
+    ) -> (Score, Vec<Alert>) {
         self.offset += 1;
         let coordinates =
             |topic: &str| RecordCoordinates { topic: topic.to_owned(), partition: 0, offset: self.offset };
         let channel = |channel: usize| {
             let is_faulty = faulty.contains(&channel);
-            (0..FRAMES * MELS).map(move |place| if is_faulty { -100.0 } else { level(place) })
+            (0..FRAMES * MELS).map(move |place| if is_faulty { -100.0 } else { level(place) + level_db })
         };
         let fault = |channel: &usize| SensorFault { channel: *channel, flags: vec![QualityFlag::Silent] };
         let features = Features {
             metadata: FeaturesMetadata {
                 feature_spec: TrainingOptions::default().spec.hash(),
                 chunk: coordinates(topics::CHUNKS),
-                duration_s: 0.64,
-                source_rate_hz: 16_000,
+                duration_s: recorded.duration_s,
+                source_rate_hz: recorded.source_rate_hz,
                 quality: if faulty.is_empty() { Vec::new() } else { vec![QualityFlag::Silent] },
                 sensor_faults: faulty.iter().map(fault).collect(),
                 timings: StageTimings::default(),
@@ -184,6 +195,68 @@ fn a_sensor_of_a_machine_that_was_never_heard_is_reported_too() {
     let (heard, _) = bench.hear(1, &[]);
     assert_eq!(bench.states.values().next().unwrap().chunks, 1, "only what was judged counts");
     assert_eq!(heard.previous_state, MachineState::Learning);
+}
+
+#[test]
+fn a_sensor_fault_is_told_in_full_until_it_is_reported_and_briefly_from_then_on() {
+    let mut bench = Bench::start();
+    bench.hear(2, &[]);
+    let scores: Vec<Score> = (0..5).map(|_| bench.hear(2, &[1]).0).collect();
+    let said = |chunk: usize| scores[chunk].explanation.as_deref().unwrap();
+    assert!(said(2).ends_with("left out: microphone 2: silent"), "{}", said(2));
+    assert!(said(3).ends_with("left out: microphone 2, at fault since 22:13 UTC"), "{}", said(3));
+    assert!(scores[2].sensor_faults_since.is_none() && scores[4].sensor_faults_since.is_some());
+}
+
+#[test]
+fn chunks_that_arrive_at_another_rate_or_length_are_noted_and_alarm_nobody() {
+    for (otherwise, kind, words) in [
+        (Recorded { source_rate_hz: 8_000, duration_s: 0.64 }, "other_rate", "arrives at 8 kHz, learned at 16 kHz"),
+        (Recorded { source_rate_hz: 16_000, duration_s: 0.1 }, "other_length", "chunks of 0.1 s, learned with 0.64 s"),
+    ] {
+        let mut bench = Bench::start();
+        for _ in 0..6 {
+            bench.hear(1, &[]);
+        }
+        let own = bench.states.values().next().unwrap().alert.clone();
+        let mut alerts = Vec::new();
+        for _ in 0..60 {
+            // As loud as nothing ever was.
+            let (score, told) = bench.hear_recorded(1, &[], otherwise, 40.0);
+            assert_eq!((score.state, score.previous_state), (MachineState::SetupFault, own.state));
+            assert_eq!((score.health_index, score.anomalous, score.p_value), (None, false, 1.0));
+            assert!(score.score > score.threshold, "or the test could not fail");
+            assert_eq!(score.explanation.as_deref(), Some(format!("not judged: {words}").as_str()));
+            assert_eq!((score.notes[0].kind.as_str(), score.notes[0].words.as_str()), (kind, words));
+            alerts.extend(told);
+        }
+        assert_eq!(alerts.len(), 1, "{alerts:?}");
+        assert_eq!((alerts[0].kind, alerts[0].state), (AlertKind::Setup, MachineState::SetupFault));
+        assert!(alerts[0].id.ends_with("/setup"));
+        assert_eq!(bench.states.values().next().unwrap().alert, own, "neither for a fault nor against one");
+        assert_eq!(bench.metrics.notes.with_label_values(&[kind]).get(), 60);
+        assert_eq!(bench.metrics.anomalous_chunks.get(), 0);
+        assert_eq!(bench.metrics.machines.with_label_values(&["setup_fault"]).get(), 1, "it is not guarded");
+        let (again, _) = bench.hear(1, &[]);
+        assert!(again.state == own.state && again.health_index.is_some() && again.notes.is_empty());
+    }
+}
+
+#[test]
+fn a_machine_far_below_everything_learned_is_idle_and_counted_so() {
+    let mut bench = Bench::start();
+    for _ in 0..6 {
+        bench.hear(1, &[]);
+    }
+    let learned = Recorded { source_rate_hz: 16_000, duration_s: 0.64 };
+    for _ in 0..10 {
+        let (score, told) = bench.hear_recorded(1, &[], learned, -45.0);
+        assert_eq!((score.state, score.health_index, score.anomalous), (MachineState::Idle, None, false));
+        assert!(told.iter().all(|alert| alert.kind == AlertKind::Setup));
+    }
+    assert_eq!(bench.metrics.machines.with_label_values(&["idle"]).get(), 1);
+    bench.hear(1, &[]);
+    assert_eq!(bench.metrics.machines.with_label_values(&["idle"]).get(), 0);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use auscult_detection::{
-    DeviceChoice, HoldOut, ModelPackage, TrainingClip, TrainingOptions, WatchPolicy, open_device, train,
+    DeviceChoice, HoldOut, ModelPackage, Recorded, TrainingClip, TrainingOptions, WatchPolicy, open_device, train,
 };
 use auscult_runtime::processor::{Memory, Processor};
 use auscult_runtime::record::Record;
@@ -40,7 +40,8 @@ pub(crate) fn package(number: u64) -> Vec<u8> {
     let clip = |clip: usize| TrainingClip {
         name: clip.to_string(),
         channels: vec![Array2::from_shape_fn((FRAMES, MELS), |(frame, mel)| level(frame * 7 + mel * 3 + clip * 5))],
-        domain: None,
+        recorded: Some(Recorded { source_rate_hz: 16_000, duration_s: 0.64 }),
+        ..TrainingClip::default()
     };
     let clips: Vec<TrainingClip> = (0..10).map(clip).collect();
     train(&clips, &options, &mut |_| ControlFlow::Continue(())).unwrap().to_bytes().unwrap()
