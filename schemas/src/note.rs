@@ -21,15 +21,17 @@ pub enum NoteKind {
 pub enum SetupNote {
     /// The sound has another bandwidth than the training clips had, because it arrives at another sample rate.
     OtherRate,
-    /// The chunk is of another length than the training clips were.
-    OtherLength,
+    /// The chunk is shorter than the training clips were.
+    Shorter,
+    /// The chunk is many times as long as the training clips were: it is judged, but a short event weighs less in it.
+    Longer,
     /// Far quieter than any training clip in every band: the machine is at rest, or its sensor is off the machine.
     FarQuieter,
 }
 
 impl SetupNote {
     /// Every kind, for metrics that should exist at zero.
-    pub const ALL: [Self; 3] = [Self::OtherRate, Self::OtherLength, Self::FarQuieter];
+    pub const ALL: [Self; 4] = [Self::OtherRate, Self::Shorter, Self::Longer, Self::FarQuieter];
 }
 
 impl NoteKind {
@@ -48,7 +50,7 @@ impl NoteKind {
     /// Whether a chunk with such a note cannot be compared with the training clips, so that its score is not held against the threshold.
     #[must_use]
     pub fn is_incomparable(self) -> bool {
-        matches!(self, Self::Setup(SetupNote::OtherRate | SetupNote::OtherLength))
+        matches!(self, Self::Setup(SetupNote::OtherRate | SetupNote::Shorter))
     }
 
     /// The kind as it stands in messages and metrics.
@@ -56,7 +58,8 @@ impl NoteKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Setup(SetupNote::OtherRate) => "other_rate",
-            Self::Setup(SetupNote::OtherLength) => "other_length",
+            Self::Setup(SetupNote::Shorter) => "shorter",
+            Self::Setup(SetupNote::Longer) => "longer",
             Self::Setup(SetupNote::FarQuieter) => "far_quieter",
             Self::Quality(flag) => flag.as_str(),
         }

@@ -274,7 +274,7 @@ pub fn sensor_alert() -> Alert {
 
 fn note() -> Note {
     Note {
-        kind: NoteKind::Setup(SetupNote::OtherLength),
+        kind: NoteKind::Setup(SetupNote::Shorter),
         words: "chunks of 0.56 s, learned with 2.8 s".to_owned(),
         remedy: "send chunks of 2.8 s, or train the model with clips of 0.56 s".to_owned(),
     }

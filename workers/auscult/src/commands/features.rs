@@ -137,7 +137,7 @@ fn title(clip: &Clip, channel: usize) -> String {
     let name = clip.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     match clip.features.channels {
         1 => name,
-        channels => format!("{name}, microphone {channel} of 0-{}", channels - 1),
+        channels => format!("{name}, {} {channel} of 0-{}", words::sensor(clip.quantity), channels - 1),
     }
 }
 

@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn a_setup_note_of_many_files_is_said_once_with_its_remedy() {
         let note = |words: &str| Note {
-            kind: NoteKind::Setup(SetupNote::OtherLength),
+            kind: NoteKind::Setup(SetupNote::Shorter),
             words: words.to_owned(),
             remedy: "send chunks of 2.8 s".to_owned(),
         };

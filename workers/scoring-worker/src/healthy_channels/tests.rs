@@ -212,7 +212,7 @@ fn a_sensor_fault_is_told_in_full_until_it_is_reported_and_briefly_from_then_on(
 fn chunks_that_arrive_at_another_rate_or_length_are_noted_and_alarm_nobody() {
     for (otherwise, kind, words) in [
         (Recorded { source_rate_hz: 8_000, duration_s: 0.64 }, "other_rate", "arrives at 8 kHz, learned at 16 kHz"),
-        (Recorded { source_rate_hz: 16_000, duration_s: 0.1 }, "other_length", "chunks of 0.1 s, learned with 0.64 s"),
+        (Recorded { source_rate_hz: 16_000, duration_s: 0.1 }, "shorter", "chunks of 0.1 s, learned with 0.64 s"),
     ] {
         let mut bench = Bench::start();
         for _ in 0..6 {
