@@ -41,6 +41,7 @@ pub mod pipeline;
 pub mod progress;
 pub mod report;
 pub mod retrain;
+pub mod signal_findings;
 pub mod simulator;
 pub mod table;
 pub mod worker;

@@ -22,7 +22,7 @@ pub struct Extraction {
     pub duration_s: f64,
     /// Its sample rate as it came, Hz.
     pub source_rate_hz: u32,
-    /// What was odd about it, in any channel.
+    /// What was odd about it, in any channel: sensor faults and notes.
     pub quality: Vec<QualityFlag>,
     /// The channels whose sensor is at fault, ascending.
     pub sensor_faults: Vec<SensorFault>,
@@ -35,6 +35,8 @@ pub struct ChunkExtractor {
     checker: QualityChecker,
     log_mel: LogMelExtractor,
     resampler: Resampler,
+    /// One channel without its mean, where the spec takes it off.
+    centred: Vec<f32>,
     /// One channel at the spec's rate.
     resampled: Vec<f32>,
 }
@@ -47,7 +49,7 @@ impl ChunkExtractor {
     pub fn new(spec: FeatureSpec) -> Result<Self, FeatureError> {
         let resampler = Resampler::new(spec.sample_rate_hz);
         let log_mel = LogMelExtractor::new(&spec)?;
-        Ok(Self { checker: QualityChecker::default(), log_mel, resampler, resampled: Vec::new() })
+        Ok(Self { checker: QualityChecker::new(&spec), log_mel, resampler, centred: Vec::new(), resampled: Vec::new() })
     }
 
     /// The spec that the features follow.
@@ -94,6 +96,13 @@ impl ChunkExtractor {
         let mut log_mel_s = 0.0;
         for (channel, spectrogram) in clip.channels.iter().zip(values.chunks_exact_mut(frames * mels)) {
             let started = Instant::now();
+            // Before resampling, which would ring where the mean begins and ends.
+            let channel = if self.log_mel.spec().remove_mean {
+                take_off_mean(channel, &mut self.centred);
+                &self.centred
+            } else {
+                channel
+            };
             let channel = if must_resample || is_short {
                 self.resampler.resample(channel, clip.sample_rate_hz, &mut self.resampled)?;
                 self.resampled.resize(samples.max(needed), 0.0);
@@ -123,6 +132,13 @@ impl ChunkExtractor {
             timings,
         })
     }
+}
+
+/// Replaces what `centred` held by the samples less their mean.
+fn take_off_mean(samples: &[f32], centred: &mut Vec<f32>) {
+    let mean = samples.iter().map(|&sample| f64::from(sample)).sum::<f64>() / samples.len().max(1) as f64;
+    centred.clear();
+    centred.extend(samples.iter().map(|&sample| (f64::from(sample) - mean) as f32));
 }
 
 /// Fewest samples, at the spec's rate, that give one stacked vector of frames.

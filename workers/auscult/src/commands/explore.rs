@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::arguments::{DataArgs, SpecArgs, data_dir_help};
 use crate::dataset::{Dataset, MachineClips};
-use crate::report::exploration::ExplorationPage;
+use crate::report::exploration::{ExplorationPage, warnings};
 use crate::report::exploration::group::{Group, GroupKind, Machine};
 use crate::report::exploration::recording::{Levels, Recording, RecordingPicture, band_levels};
 use crate::{clips, interrupt, model_file, progress};
@@ -76,6 +76,9 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
         let normal = machine.count(|kind| !kind.is_abnormal());
         let abnormal = machine.count(GroupKind::is_abnormal);
         writeln!(out, "{}: {normal} normal and {abnormal} abnormal clips", machine.id)?;
+        for warning in warnings(machine) {
+            writeln!(out, "  {warning}")?;
+        }
     }
     writeln!(out, "\nwrote {}: open it in a browser", args.out.display())?;
     Ok(())

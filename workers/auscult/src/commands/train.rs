@@ -11,7 +11,7 @@ use auscult_detection::{
     DetectorKind, FalseAlarms, HoldOut, Manifest, ModelPackage, Phase, TrainingClip, TrainingEvent, TrainingOptions,
     train, words,
 };
-use auscult_schemas::{FeatureSpec, ModelId, ModelRef};
+use auscult_schemas::{FeatureSpec, ModelId, ModelRef, QualityFlag};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::ProgressBar;
@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use super::arguments::{CadenceArgs, DataArgs, SpecArgs, data_dir_help};
 use crate::dataset::{Dataset, MachineClips};
+use crate::signal_findings::signal_findings;
 use crate::{clips, interrupt, model_file, progress};
 
 /// Learn a machine's normal sound from recordings, and write the model
@@ -276,6 +277,13 @@ pub(super) fn training_clips(
     interrupted: &AtomicBool,
 ) -> anyhow::Result<Vec<TrainingClip>> {
     let read = clips::read_clips(paths, spec, "normal recordings", interrupted)?;
+    // The same lines as `explore` has of the same folder.
+    let names: Vec<String> = read.iter().flatten().map(|clip| clip.path.display().to_string()).collect();
+    let flags = read.iter().flatten().map(|clip| clip.features.quality.as_slice());
+    let recordings: Vec<(&str, &[QualityFlag])> = names.iter().map(String::as_str).zip(flags).collect();
+    for finding in signal_findings(&recordings) {
+        eprintln!("{finding}");
+    }
     let mut heard = Vec::with_capacity(read.len());
     for clip in read {
         if let Ok(clip) = &clip

@@ -1,6 +1,11 @@
 //! Stretches in which one value is held: what a living signal, which always carries some noise, does not do.
+//!
+//! A hold that the signal enters or leaves with a jump is a gap: samples are missing. A hold that it fades into and out of is a
+//! noise gate's silence, a signal that rests, or one that is too quiet for its steps.
 
 use auscult_schemas::QualityFlag;
+
+use super::levels::Levels;
 
 /// Shortest hold that counts, s. At 16 bit the crest of a slow quiet tone may stay on one value for some milliseconds.
 const SHORTEST_S: f64 = 0.01;
@@ -14,26 +19,88 @@ const ZERO: f32 = 2.0 / 32_768.0;
 const GAPS: usize = 3;
 /// Share of a clip that gaps may hold together, however few: a fifth.
 const GAP_SHARE: f64 = 0.2;
+/// What counts as a jump: a quarter of the RMS about the mean, and more than four of the format's steps.
+const JUMP_OF_DEVIATION: f64 = 0.25;
+const JUMP_STEPS: f32 = 4.0;
+/// Share of the gaps into which the signal must jump where all hold one value. A current that a valve or thyristor switches falls
+/// to zero by itself and is switched on at once.
+const ENTERED_BY_A_JUMP: f64 = 1.0 / 3.0;
 
 /// What the holds of a channel deserve.
-pub(super) fn flags(samples: &[f32], rate_hz: u32) -> Vec<QualityFlag> {
+pub(super) fn flags(samples: &[f32], rate_hz: u32, levels: &Levels, step: Option<f32>) -> Option<QualityFlag> {
     let shortest = ((SHORTEST_S * f64::from(rate_hz)) as usize).max(SHORTEST_SAMPLES);
     let held = holds(samples, shortest);
     let all = samples.len() as f64;
-    let is_stuck = held.iter().any(|hold| hold.value.abs() > ZERO && hold.samples as f64 >= STUCK_SHARE * all);
+    let is_stuck = held.iter().any(|hold| hold.value.abs() > ZERO && hold.samples() as f64 >= STUCK_SHARE * all);
     if is_stuck {
-        return vec![QualityFlag::Stuck];
+        return Some(QualityFlag::Stuck);
     }
-    let in_gaps: usize = held.iter().map(|hold| hold.samples).sum();
-    // One hold from end to end is silence, which its level has told already.
-    let is_silence = in_gaps == samples.len();
-    let has_gaps = held.len() >= GAPS || in_gaps as f64 >= GAP_SHARE * all;
-    if has_gaps && !is_silence { vec![QualityFlag::DroppedOut] } else { Vec::new() }
+    let jump = (JUMP_STEPS * step.unwrap_or(0.0)).max((JUMP_OF_DEVIATION * levels.deviation()) as f32);
+    // Of many gaps some are met by a jump; of a single one the signal may cross the held value by chance, so that more of it is seen.
+    let seen = if held.len() < GAPS { shortest / 4 } else { 1 };
+    let gaps = Gaps::among(&held, samples, seen, jump);
+    let is_much = |count: usize, samples: usize| count >= GAPS || samples as f64 >= GAP_SHARE * all;
+    if is_much(gaps.count, gaps.samples) && !gaps.are_rests() {
+        return Some(QualityFlag::DroppedOut);
+    }
+    let silences = held.iter().filter(|hold| hold.value == 0.0);
+    let (count, silent) = silences.fold((0, 0), |(count, sum), hold| (count + 1, sum + hold.samples()));
+    is_much(count, silent).then_some(QualityFlag::Processed)
 }
 
 struct Hold {
     value: f32,
+    begin: usize,
+    end: usize,
+}
+
+impl Hold {
+    fn samples(&self) -> usize {
+        self.end - self.begin
+    }
+
+    /// How far from the held value the signal lies in so many samples before the hold and after it; none at the ends of the clip.
+    fn jumps(&self, samples: &[f32], seen: usize) -> [Option<f32>; 2] {
+        let before = &samples[self.begin.saturating_sub(seen)..self.begin];
+        let after = &samples[self.end..samples.len().min(self.end + seen)];
+        [before, after].map(|edge| edge.iter().map(|sample| (sample - self.value).abs()).reduce(f32::max))
+    }
+}
+
+/// The holds with a jump at either end.
+struct Gaps {
+    count: usize,
     samples: usize,
+    /// Of those that begin within the clip.
+    entered: usize,
+    entered_by_a_jump: usize,
+    is_one_value: bool,
+}
+
+impl Gaps {
+    fn among(held: &[Hold], samples: &[f32], seen: usize, jump: f32) -> Self {
+        let mut gaps = Self { count: 0, samples: 0, entered: 0, entered_by_a_jump: 0, is_one_value: true };
+        let mut first = None;
+        for hold in held {
+            let [entry, exit] = hold.jumps(samples, seen).map(|edge| edge.map(|height| height > jump));
+            if entry != Some(true) && exit != Some(true) {
+                continue;
+            }
+            gaps.count += 1;
+            gaps.samples += hold.samples();
+            gaps.entered += usize::from(entry.is_some());
+            gaps.entered_by_a_jump += usize::from(entry == Some(true));
+            gaps.is_one_value &= *first.get_or_insert(hold.value) == hold.value;
+        }
+        gaps
+    }
+
+    /// Whether the signal falls to one value by itself again and again: a rest, not a loss.
+    fn are_rests(&self) -> bool {
+        self.is_one_value
+            && self.count >= GAPS
+            && (self.entered_by_a_jump as f64) < ENTERED_BY_A_JUMP * self.entered as f64
+    }
 }
 
 /// The holds of so many samples or more. Looked for in strides: a hold that long covers a whole stride and its neighbour's first
@@ -53,7 +120,7 @@ fn holds(samples: &[f32], shortest: usize) -> Vec<Hold> {
         let after = samples[at..].iter().take_while(|&&sample| sample == value).count();
         end = at + after;
         if before + after >= shortest {
-            held.push(Hold { value, samples: before + after });
+            held.push(Hold { value, begin: at - before, end });
         }
         at += stride;
     }
@@ -71,8 +138,52 @@ mod tests {
             samples[begin..begin + 160].fill(0.5);
             let held = holds(&samples, 160);
             assert_eq!(held.len(), 1, "{begin}");
-            assert_eq!((held[0].value, held[0].samples), (0.5, 160), "{begin}");
+            assert_eq!((held[0].value, held[0].samples()), (0.5, 160), "{begin}");
             assert!(holds(&samples, 161).is_empty(), "{begin}");
         }
+    }
+
+    /// As of 1 kHz, where 16 samples are a hold.
+    fn judged(samples: &[f32]) -> Option<QualityFlag> {
+        flags(samples, 1_000, &Levels::measure(samples), Some(1.0 / 32_768.0))
+    }
+
+    fn in_steps(sample: f64) -> f32 {
+        ((sample * 32_768.0).round() / 32_768.0) as f32
+    }
+
+    /// A current of 50 Hz of which a converter lets through what `passes`, by the phase of the half wave, 0–1.
+    fn switched(passes: impl Fn(f64) -> bool) -> Vec<f32> {
+        let wave = |index: u32| {
+            let half_waves = f64::from(index) / 100.0;
+            let wave = 0.5 * (std::f64::consts::PI * half_waves).sin();
+            if passes(half_waves) { in_steps(wave) } else { 0.0 }
+        };
+        (0..30_000).map(wave).collect()
+    }
+
+    #[test]
+    fn a_current_that_is_rectified_or_cut_by_phase_is_not_broken() {
+        let half_wave = switched(|half_waves| half_waves % 2.0 < 1.0);
+        assert_ne!(judged(&half_wave), Some(QualityFlag::DroppedOut));
+        let by_phase = switched(|half_waves| half_waves % 1.0 > 0.7);
+        assert_ne!(judged(&by_phase), Some(QualityFlag::DroppedOut));
+    }
+
+    #[test]
+    fn a_slow_quiet_pressure_that_rests_on_its_steps_is_not_broken() {
+        let samples: Vec<f32> =
+            (0..30_000).map(|index| in_steps(0.4 + 2e-4 * (f64::from(index) / 400.0).sin())).collect();
+        assert_eq!(judged(&samples), None);
+    }
+
+    #[test]
+    fn a_last_value_that_is_repeated_for_lost_samples_is_a_gap() {
+        let mut samples: Vec<f32> = (0..30_000).map(|index| in_steps(0.3 * (f64::from(index) * 0.0371).sin())).collect();
+        for begin in [3_011, 9_500, 17_003, 22_222] {
+            let last = samples[begin];
+            samples[begin..begin + 350].fill(last);
+        }
+        assert_eq!(judged(&samples), Some(QualityFlag::DroppedOut));
     }
 }

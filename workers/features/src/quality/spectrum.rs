@@ -1,6 +1,6 @@
-//! What the spectrum of a channel says of its sensor: an edge far below half the rate, or nothing but the mains.
+//! What the spectrum of a channel says of how it was recorded: an edge far below the top of the spec's bands, or little but the mains.
 
-use auscult_schemas::QualityFlag;
+use auscult_schemas::{Quantity, QualityFlag};
 use realfft::RealFftPlanner;
 
 /// Windows taken from a clip, evenly spread: enough that no pause of the machine is mistaken for a fault of the sensor, few enough that the check
@@ -12,8 +12,8 @@ const WINDOW_S: f64 = 1.0;
 /// With fewer samples in a window there is no spectrum to speak of.
 const SHORTEST_WINDOW: usize = 256;
 
-/// Above this share of half the rate an edge is a recorder's own filter, not a lower rate: 0.6. From 8 to 16 kHz, from 16 to 44.1 or 48 kHz and
-/// the like are all below.
+/// Above this share of half the rate, or of the top of the spec's bands, an edge is a recorder's own filter, not a lower rate: 0.6. From
+/// 8 to 16 kHz, from 16 to 44.1 or 48 kHz and the like are all below.
 const HIGHEST_EDGE: f64 = 0.6;
 /// By how much the spectrum must fall at the edge, dB. Resampling filters fall by 60 and more; rooms, housings and microphones by
 /// 24 to 48 dB an octave, which is 5 to 9 dB over the tenth of the frequency that is compared here.
@@ -26,18 +26,27 @@ const HUM_SHARE: f64 = 0.99;
 const HUM_HARMONICS: usize = 20;
 /// So many of them, the lowest, hold half of the energy or more.
 const HUM_LOWEST: usize = 3;
-/// Bins on each side of a harmonic that count with it: the main lobe of the Hann window, and one for mains that are not quite 50 Hz.
+/// Bins on each side of a harmonic that count with it: the main lobe of the Hann window, and one for where it lies between bins.
 const HUM_BINS: usize = 3;
+/// How far from 50 or 60 Hz the mains are at most: 0.2 %. The grids of Europe and of America keep to it but for minutes in a year.
+const HUM_TOLERANCE: f64 = 0.002;
 /// Bins from one harmonic to the next below which hum and broad sound cannot be told apart.
 const HUM_SPACING_BINS: f64 = 20.0;
 
 /// Keeps the transform's plans.
-#[derive(Default)]
 pub(super) struct SpectrumChecker {
     planner: RealFftPlanner<f32>,
+    /// Top of the spec's mel bands, Hz.
+    top_hz: f64,
+    quantity: Quantity,
 }
 
 impl SpectrumChecker {
+    /// For signals of a quantity that are judged up to a frequency.
+    pub fn new(top_hz: f64, quantity: Quantity) -> Self {
+        Self { planner: RealFftPlanner::new(), top_hz, quantity }
+    }
+
     /// What the spectrum of a channel deserves.
     pub fn flags(&mut self, samples: &[f32], rate_hz: u32, mean: f32) -> Vec<QualityFlag> {
         let longest = (WINDOW_S * f64::from(rate_hz)) as usize;
@@ -49,10 +58,12 @@ impl SpectrumChecker {
         let power = self.power_spectrum(samples, window, mean);
         let hz_per_bin = f64::from(rate_hz) / window as f64;
         let mut flags = Vec::new();
-        if ends_at_an_edge(&power) {
+        if ends_at_an_edge(&power, self.top_hz / hz_per_bin) {
             flags.push(QualityFlag::WrongRate);
         }
-        if [50.0, 60.0].into_iter().any(|mains_hz| is_hum(&power, mains_hz / hz_per_bin)) {
+        // A motor's current is the mains', and so is what a pump on them does to the pressure.
+        let may_hum = matches!(self.quantity, Quantity::Sound | Quantity::Vibration);
+        if may_hum && [50.0, 60.0].into_iter().any(|mains_hz| is_hum(&power, mains_hz / hz_per_bin)) {
             flags.push(QualityFlag::MainsHum);
         }
         flags
@@ -80,11 +91,12 @@ impl SpectrumChecker {
     }
 }
 
-/// Whether there is a frequency below which there is broad sound and above which, all the way up, there is none.
+/// Whether there is a frequency, well below `highest` bins, below which there is broad sound and above which, all the way up, there
+/// is none.
 ///
 /// Compared are the lower quartile of the octave below the edge, which no lone tone and nothing that leaks from one lifts, and the
 /// highest of the medians of all steps above it.
-fn ends_at_an_edge(power: &[f64]) -> bool {
+fn ends_at_an_edge(power: &[f64], highest: f64) -> bool {
     const STEP: f64 = 1.05;
     let top = power.len() - 1;
     // The last twentieth belongs to the recorder's own filter.
@@ -102,30 +114,84 @@ fn ends_at_an_edge(power: &[f64]) -> bool {
         let place = (share * scratch.len() as f64) as usize;
         *scratch.select_nth_unstable_by(place, f64::total_cmp).1
     };
+    let highest_edge = HIGHEST_EDGE * highest.min(top as f64);
     let fall = 10.0_f64.powf(EDGE_DB / 10.0);
     let mut loudest_above = 0.0_f64;
     // From the top down: what was heard above an edge is above every lower one too. The step next to the edge is its slope.
     for edge in edges {
         loudest_above = loudest_above.max(quantile(edge * STEP, edge * STEP * STEP, 0.5));
-        if edge <= HIGHEST_EDGE * top as f64 && quantile(edge / 2.0, edge / STEP, 0.25) > fall * loudest_above {
+        if edge <= highest_edge && quantile(edge / 2.0, edge / STEP, 0.25) > fall * loudest_above {
             return true;
         }
     }
     false
 }
 
-/// Whether the harmonics of a frequency, given in bins, hold nearly all of the power.
+/// Whether the harmonics of a frequency, given in bins, hold nearly all of the power, and the strongest of them lies where it should.
 fn is_hum(power: &[f64], spacing: f64) -> bool {
     if spacing < HUM_SPACING_BINS {
         return false;
     }
     let total: f64 = power[1..].iter().sum();
-    let harmonics: Vec<f64> = (1..=HUM_HARMONICS)
-        .map(|harmonic| (harmonic as f64 * spacing).round() as usize)
-        .take_while(|centre| centre + HUM_BINS < power.len())
-        .map(|centre| power[centre - HUM_BINS..=centre + HUM_BINS].iter().sum::<f64>())
+    let centres = (1..=HUM_HARMONICS).map(|harmonic| (harmonic as f64 * spacing).round() as usize);
+    let lobes: Vec<(usize, f64)> = centres
+        .take_while(|centre| centre + HUM_BINS + 1 < power.len())
+        .map(|centre| (centre, power[centre - HUM_BINS..=centre + HUM_BINS].iter().sum::<f64>()))
         .collect();
     // A tone that happens to be a high multiple of the mains is a machine's.
-    let in_lowest: f64 = harmonics.iter().take(HUM_LOWEST).sum();
-    harmonics.iter().sum::<f64>() >= HUM_SHARE * total && in_lowest >= 0.5 * total
+    let in_lowest: f64 = lobes.iter().take(HUM_LOWEST).map(|(_, sum)| sum).sum();
+    let in_all: f64 = lobes.iter().map(|(_, sum)| sum).sum();
+    if in_all < HUM_SHARE * total || in_lowest < 0.5 * total {
+        return false;
+    }
+    let strongest = lobes.iter().enumerate().max_by(|(_, (_, a)), (_, (_, b))| a.total_cmp(b));
+    strongest.is_some_and(|(index, (centre, _))| {
+        let expected = (index + 1) as f64 * spacing;
+        (peak_of_a_tone(power, *centre) - expected).abs() <= HUM_TOLERANCE * expected
+    })
+}
+
+/// The frequency of a tone near a bin, in bins. Under a Hann window a tone at `bin + d`, `d` within 0–1, has the ratio
+/// `a = |X[bin + 1]| / |X[bin]| = (1 + d) / (2 - d)`, so `d = (2a - 1) / (a + 1)`.
+fn peak_of_a_tone(power: &[f64], near: usize) -> f64 {
+    let bins = near - HUM_BINS..=near + HUM_BINS;
+    let highest = bins.max_by(|a, b| power[*a].total_cmp(&power[*b])).unwrap_or(near);
+    let lower = if power[highest + 1] >= power[highest - 1] { highest } else { highest - 1 };
+    let ratio = (power[lower + 1] / power[lower].max(f64::MIN_POSITIVE)).sqrt();
+    lower as f64 + (2.0 * ratio - 1.0) / (ratio + 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags_of(hz: f64, rate_hz: u32, quantity: Quantity) -> Vec<QualityFlag> {
+        let mut state = 1_u32;
+        let samples: Vec<f32> = (0..2 * rate_hz)
+            .map(|index| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let noise = f64::from(state >> 8) / f64::from(1 << 24) - 0.5;
+                (0.3 * (std::f64::consts::TAU * hz * f64::from(index) / f64::from(rate_hz)).sin() + 0.003 * noise) as f32
+            })
+            .collect();
+        SpectrumChecker::new(f64::from(rate_hz) / 2.0, quantity).flags(&samples, rate_hz, 0.0)
+    }
+
+    #[test]
+    fn mains_are_50_or_60_hz_within_two_in_a_thousand() {
+        for rate_hz in [8_000, 16_000, 25_600, 44_100, 48_000] {
+            for mains_hz in [50.0, 60.0] {
+                for off in [-0.0015, 0.0, 0.0015] {
+                    let hz = mains_hz * (1.0 + off);
+                    assert_eq!(flags_of(hz, rate_hz, Quantity::Sound), [QualityFlag::MainsHum], "{hz} Hz at {rate_hz}");
+                    assert_eq!(flags_of(hz, rate_hz, Quantity::Current), [], "{hz} Hz at {rate_hz}");
+                    assert_eq!(flags_of(hz, rate_hz, Quantity::Pressure), [], "{hz} Hz at {rate_hz}");
+                }
+                for off in [-0.05, -0.01, -0.004, 0.004, 0.01, 0.05] {
+                    let hz = mains_hz * (1.0 + off);
+                    assert_eq!(flags_of(hz, rate_hz, Quantity::Vibration), [], "{hz} Hz at {rate_hz}");
+                }
+            }
+        }
+    }
 }

@@ -13,6 +13,8 @@ pub mod recording;
 mod spectrum;
 mod warnings;
 
+pub use warnings::warnings;
+
 use std::path::Path;
 
 use auscult_detection::explain::band_edges;
@@ -76,7 +78,7 @@ impl ExplorationPage<'_> {
         let centres: Vec<f64> = edges.iter().map(|edge| edge.hz_centre).collect();
         Html::all([
             element("h2").text(&machine.id).into(),
-            warning_list(&warnings::warnings(machine)),
+            warning_list(&warnings(machine)),
             counts_table(machine),
             levels_table(machine),
             pictures::section(machine, &centres),
@@ -93,7 +95,7 @@ fn overview(machines: &[Machine]) -> Html {
             machine.count(|kind| *kind == GroupKind::TestNormal).to_string(),
             machine.count(GroupKind::is_abnormal).to_string(),
             minutes(machine.recordings()),
-            warnings::warnings(machine).len().to_string(),
+            warnings(machine).len().to_string(),
         ]
     });
     table(&["machine", "normal, training", "normal, test", "abnormal", "minutes", "warnings"], rows)

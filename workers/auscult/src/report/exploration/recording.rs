@@ -35,7 +35,7 @@ pub struct Levels {
     pub rms_dbfs: f64,
     /// Largest magnitude, dB of full scale.
     pub peak_dbfs: f64,
-    /// Share of samples at 99.9 % of full scale or above, as [`auscult_features::check`] counts them.
+    /// Share of samples at 99.9 % of full scale or above; 0 of float, which has no full scale.
     pub clipped_share: f64,
 }
 
@@ -57,11 +57,12 @@ impl Levels {
     /// Measures all channels together.
     #[must_use]
     pub fn of(clip: &Clip) -> Self {
+        let limit = if clip.step.is_some() { CLIPPED_LEVEL } else { f32::INFINITY };
         let (mut square_sum, mut peak, mut clipped, mut count) = (0.0_f64, 0.0_f32, 0_usize, 0_usize);
         for sample in clip.channels.iter().flatten() {
             square_sum += f64::from(*sample).powi(2);
             peak = peak.max(sample.abs());
-            clipped += usize::from(sample.abs() >= CLIPPED_LEVEL);
+            clipped += usize::from(sample.abs() >= limit);
             count += 1;
         }
         let count = count.max(1) as f64;
@@ -110,13 +111,14 @@ mod tests {
     #[test]
     fn a_full_scale_sine_has_minus_three_decibels_and_a_square_wave_none() {
         let sine: Vec<f32> = (0..16_000).map(|t| (std::f32::consts::TAU * 101.0 * t as f32 / 16_000.0).sin()).collect();
-        let levels = Levels::of(&Clip { sample_rate_hz: 16_000, channels: vec![sine], step: None });
+        let levels = Levels::of(&Clip { sample_rate_hz: 16_000, channels: vec![sine], step: Some(1.0 / 32_768.0) });
         assert!((levels.rms_dbfs + 3.0103).abs() < 1e-3, "{levels:?}");
         assert!(levels.peak_dbfs.abs() < 1e-3, "{levels:?}");
         // |sin| ≥ 0.999 for 2·acos(0.999) of π: 2.8 %.
         assert!((levels.clipped_share - 0.0285).abs() < 2e-3, "{levels:?}");
 
-        let square = Levels::of(&Clip { sample_rate_hz: 16_000, channels: vec![vec![1.0, -1.0], vec![-1.0, 1.0]], step: None });
+        let channels = vec![vec![1.0, -1.0], vec![-1.0, 1.0]];
+        let square = Levels::of(&Clip { sample_rate_hz: 16_000, channels, step: Some(1.0 / 32_768.0) });
         assert_eq!(square, Levels { rms_dbfs: 0.0, peak_dbfs: 0.0, clipped_share: 1.0 });
     }
 

@@ -35,7 +35,7 @@ fn page_of(groups: Vec<Group>) -> String {
 }
 
 fn warnings_of(groups: Vec<Group>) -> String {
-    warnings::warnings(&Machine { id: "saw".to_owned(), groups }).join("\n")
+    warnings(&Machine { id: "saw".to_owned(), groups }).join("\n")
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn silence_is_drawn_and_left_out_of_the_spectra() {
     let mut silent = recording("silent.wav", f32::NEG_INFINITY);
     silent.quality = vec![QualityFlag::Silent];
     let page = page_of(vec![group(GroupKind::TrainNormal, [normal(60), vec![silent]].concat())]);
-    assert!(page.contains("1 clip is silent on a microphone") && page.contains("(silence to -40.0)"));
+    assert!(page.contains("1 clip, sensor fault, not learned from: silent: ") && page.contains("(silence to -40.0)"));
     assert!(!page.contains("NaN") && !page.contains("inf"), "no coordinate may be missing");
 }
 
@@ -79,15 +79,18 @@ fn what_would_spoil_a_model_is_warned_of() {
     let mut odd = normal(60);
     odd[0].quality = vec![QualityFlag::Silent];
     odd[1].quality = vec![QualityFlag::Clipped];
+    odd[6].quality = vec![QualityFlag::MainsHum];
     odd[2].sample_rate_hz = 44_100;
     odd[3].channels = 2;
     odd[4].file_hash = odd[5].file_hash;
     let text = warnings_of(vec![group(GroupKind::TrainNormal, odd)]);
     for part in [
-        "1 clip is silent",
-        "n0.wav",
-        "1 clip is clipped",
-        "n1.wav",
+        "1 clip, sensor fault, not learned from: silent: ",
+        "(n0.wav)",
+        "1 clip, sensor fault, not learned from: clipped: ",
+        "(n1.wav)",
+        "1 clip, note: mains_hum: ",
+        "(n6.wav)",
         "16000 Hz (59), 44100 Hz (1)",
         "numbers of channels",
         "n4.wav = n5.wav",

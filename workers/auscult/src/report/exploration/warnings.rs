@@ -7,6 +7,7 @@ use auscult_schemas::QualityFlag;
 
 use super::group::{GroupKind, Machine, tally};
 use super::recording::Recording;
+use crate::signal_findings::signal_findings;
 
 /// Below so many training clips the threshold rests on a handful of held-out scores: at 50, a gamma distribution's shape has a standard
 /// error of a fifth of its value.
@@ -67,23 +68,9 @@ fn counts(machine: &Machine, found: &mut Vec<String>) {
 }
 
 fn quality(machine: &Machine, found: &mut Vec<String>) {
-    let flags = [
-        (QualityFlag::Silent, "silent on a microphone at least: check its cable and gain"),
-        (QualityFlag::Clipped, "clipped: lower the recorder's gain, since what is cut off sounds like a fault"),
-        (QualityFlag::DcOffset, "off centre (the mean is 2 % of full scale or more): check the recorder's input"),
-        (QualityFlag::Short, "shorter than one vector of frames, and padded with zeros: record longer ones"),
-    ];
-    for (flag, meaning) in flags {
-        let names: Vec<&str> = machine
-            .recordings()
-            .filter(|recording| recording.quality.contains(&flag))
-            .map(|recording| recording.name.as_str())
-            .collect();
-        if !names.is_empty() {
-            let verb = if names.len() == 1 { "is" } else { "are" };
-            found.push(format!("{} {verb} {meaning} ({})", clips(names.len()), named(&names, ", ")));
-        }
-    }
+    let recordings: Vec<(&str, &[QualityFlag])> =
+        machine.recordings().map(|recording| (recording.name.as_str(), recording.quality.as_slice())).collect();
+    found.extend(signal_findings(&recordings));
 }
 
 fn formats(machine: &Machine, found: &mut Vec<String>) {

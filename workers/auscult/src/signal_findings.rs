@@ -1,0 +1,50 @@
+//! What is wrong with the signals of a set of recordings: one list for `train` and `explore`, so that both say the same.
+
+use auscult_detection::findings::finding;
+use auscult_schemas::QualityFlag;
+
+/// So many recordings are named; the rest is counted.
+const NAMED: usize = 3;
+
+/// A line for each quality flag that any recording has, sensor faults first: how many, what is wrong, what helps, and which. A recording
+/// is its name and its flags. That it is resampled is no finding: whoever chose the rate knows.
+#[must_use]
+pub fn signal_findings<'a>(recordings: &[(&'a str, &'a [QualityFlag])]) -> Vec<String> {
+    let mut flags: Vec<QualityFlag> = QualityFlag::ALL.into_iter().filter(|flag| *flag != QualityFlag::Resampled).collect();
+    flags.sort_by_key(|flag| !flag.is_sensor_fault());
+    let line = |flag: QualityFlag| {
+        let names: Vec<&str> =
+            recordings.iter().filter(|(_, flags)| flags.contains(&flag)).map(|(name, _)| *name).collect();
+        let kind = if flag.is_sensor_fault() { "sensor fault, not learned from" } else { "note" };
+        (!names.is_empty())
+            .then(|| format!("{}, {kind}: {}: {} ({})", clips(names.len()), flag.as_str(), finding(flag), named(&names)))
+    };
+    flags.into_iter().filter_map(line).collect()
+}
+
+fn clips(count: usize) -> String {
+    if count == 1 { "1 clip".to_owned() } else { format!("{count} clips") }
+}
+
+fn named(names: &[&str]) -> String {
+    let shown = names.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_come_first_each_counted_and_named_with_its_remedy() {
+        let hum = [QualityFlag::Resampled, QualityFlag::MainsHum];
+        let stuck = [QualityFlag::Stuck];
+        let found = signal_findings(&[("a", &hum), ("b", &stuck), ("c", &hum), ("d", &hum), ("e", &hum), ("f", &[])]);
+        let [first, second] = found.as_slice() else { panic!("{found:?}") };
+        assert!(first.starts_with("1 clip, sensor fault, not learned from: stuck: ") && first.ends_with("(b)"), "{first}");
+        assert!(second.starts_with("4 clips, note: mains_hum: ") && second.ends_with("(a, c, d and 1 more)"), "{second}");
+    }
+}
