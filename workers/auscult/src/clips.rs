@@ -50,7 +50,7 @@ impl Clip {
         };
         let channels = healthy.spectrograms();
         let domain = Domain::of(&self.path).map(|domain| domain.name().to_owned());
-        Ok(TrainingClip { name: self.path.display().to_string(), channels, domain })
+        Ok(TrainingClip { name: self.path.display().to_string(), channels, domain, ..TrainingClip::default() })
     }
 }
 

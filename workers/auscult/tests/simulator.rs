@@ -30,7 +30,7 @@ fn model_of(machine: &Machine) -> Model {
         .map(|index| {
             let features = features(machine, index, Condition::NORMAL);
             let log_mel = Array2::from_shape_vec((features.frames, features.mels), features.values).unwrap();
-            TrainingClip { name: index.to_string(), channels: vec![log_mel], domain: None }
+            TrainingClip { name: index.to_string(), channels: vec![log_mel], domain: None, ..TrainingClip::default() }
         })
         .collect();
     let options =

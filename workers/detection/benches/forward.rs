@@ -38,6 +38,7 @@ fn package(options: TrainingOptions) -> ModelPackage {
             name: seed.to_string(),
             channels: vec![log_mel(seed, 60, options.spec.n_mels)],
             domain: None,
+            ..TrainingClip::default()
         })
         .collect();
     let options = TrainingOptions { epochs: 1, hold_out: HoldOut::Folds(2), ..options };

@@ -20,6 +20,7 @@ fn clips(seeds: std::ops::Range<u64>) -> Vec<TrainingClip> {
             name: format!("normal-{seed}.wav"),
             channels: vec![log_mel(seed, 60, 0.0)],
             domain: None,
+            ..TrainingClip::default()
         })
         .collect()
 }
@@ -118,7 +119,7 @@ fn stroke(seed: u64, is_foreign: bool) -> Array2<f32> {
 fn trained_on(clips: impl Iterator<Item = Array2<f32>>) -> ModelPackage {
     let clips: Vec<TrainingClip> = clips
         .enumerate()
-        .map(|(number, clip)| TrainingClip { name: format!("{number}.wav"), channels: vec![clip], domain: None })
+        .map(|(number, clip)| TrainingClip { name: format!("{number}.wav"), channels: vec![clip], domain: None, ..TrainingClip::default() })
         .collect();
     let options = TrainingOptions { detector: DetectorKind::Fused, ..options() };
     train(&clips, &options, &mut |_| ControlFlow::Continue(())).unwrap()

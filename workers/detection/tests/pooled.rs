@@ -24,6 +24,7 @@ fn clips(count: u64, channels: u64) -> Vec<TrainingClip> {
             name: format!("normal-{seed}.wav"),
             channels: (0..channels).map(|channel| log_mel(seed + 10_000 * channel, 60, 0.0)).collect(),
             domain: None,
+            ..TrainingClip::default()
         })
         .collect()
 }

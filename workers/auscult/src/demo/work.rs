@@ -133,7 +133,7 @@ fn training_clip(
         .chunks_exact(frames * mels)
         .map(|channel| Array2::from_shape_vec((frames, mels), channel.to_vec()))
         .collect::<Result<_, _>>()?;
-    Ok(TrainingClip { name, channels, domain: None })
+    Ok(TrainingClip { name, channels, domain: None, ..TrainingClip::default() })
 }
 
 fn stream(

@@ -53,6 +53,7 @@ pub fn clips(count: usize, channels: usize) -> Vec<TrainingClip> {
             name: format!("normal-{clip:03}.wav"),
             channels: (0..channels as u64).map(|channel| log_mel(clip * 100 + channel, 60, 0.0)).collect(),
             domain: None,
+            ..TrainingClip::default()
         })
         .collect()
 }

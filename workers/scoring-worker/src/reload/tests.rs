@@ -41,6 +41,7 @@ pub(crate) fn package(number: u64) -> Vec<u8> {
         name: clip.to_string(),
         channels: vec![Array2::from_shape_fn((FRAMES, MELS), |(frame, mel)| level(frame * 7 + mel * 3 + clip * 5))],
         domain: None,
+        ..TrainingClip::default()
     };
     let clips: Vec<TrainingClip> = (0..10).map(clip).collect();
     train(&clips, &options, &mut |_| ControlFlow::Continue(())).unwrap().to_bytes().unwrap()
