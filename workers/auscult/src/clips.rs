@@ -55,7 +55,7 @@ impl Clip {
         let Extraction { source_rate_hz, duration_s, quality, .. } = &self.features;
         let recorded = Some(Recorded { source_rate_hz: *source_rate_hz, duration_s: *duration_s });
         let name = self.path.display().to_string();
-        Ok(TrainingClip { name, channels, domain, recorded, quality: quality.clone() })
+        Ok(TrainingClip { name, channels, domain, recorded, quality: quality.clone(), ..TrainingClip::default() })
     }
 }
 

@@ -116,6 +116,7 @@ fn training_clip(envelope: &Envelope, features: &Features) -> Option<TrainingCli
         domain: None,
         recorded: Some(Recorded { source_rate_hz: metadata.source_rate_hz, duration_s: metadata.duration_s }),
         quality: metadata.quality.clone(),
+        ..TrainingClip::default()
     })
 }
 

@@ -193,6 +193,9 @@ fn moments(scores: &[f64]) -> (f64, f64) {
 pub struct Calibration {
     /// Scores of clips that the judging detector had not been fitted to, ascending, in its unit.
     pub scores: Vec<f64>,
+    /// How many recordings those clips are pieces of; absent where each is one by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recordings: Option<usize>,
     /// The distribution fitted to them.
     pub gamma: GammaFit,
     /// The share of normal clips that may score above the threshold.
@@ -250,6 +253,7 @@ impl Calibration {
             threshold: gamma.upper_quantile(false_alarm_rate),
             empirical_threshold: quantile(&scores, 1.0 - false_alarm_rate),
             scores,
+            recordings: None,
             gamma,
             false_alarm_rate,
             band_error_mean_db2: mean,

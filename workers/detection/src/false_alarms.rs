@@ -102,7 +102,7 @@ impl AlarmCounts {
 /// What a threshold means, and how sure that is.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FalseAlarms {
-    /// Held-out clips that the threshold was taken from.
+    /// Held-out clips that the threshold was taken from; pieces of one recording count as one.
     pub clips: usize,
     /// One clip in that time, s.
     pub cadence_s: f64,
@@ -137,8 +137,10 @@ impl FalseAlarms {
         policy: &AlertPolicy,
         seed: u64,
     ) -> Result<Self, DetectionError> {
-        let (rate, clips) = (calibration.false_alarm_rate, calibration.scores.len());
-        let bounds = RateBounds::of(&calibration.scores, rate, RESAMPLES, seed)?;
+        let rate = calibration.false_alarm_rate;
+        // Pieces of one recording are not independent of each other: they tell no more than one clip would.
+        let clips = calibration.recordings.unwrap_or(calibration.scores.len());
+        let bounds = RateBounds::of_independent(&calibration.scores, clips, rate, RESAMPLES, seed)?;
         let median = quantile(&calibration.scores, 0.5);
         let clear = median + policy.clear_ratio * (calibration.threshold - median);
         let clear_rate = (1.0 - calibration.gamma.survival(clear)).clamp(0.0, 1.0);
@@ -302,6 +304,20 @@ impl RateBounds {
     /// # Errors
     /// [`DetectionError::Training`] when no gamma distribution can be fitted.
     pub fn of(scores: &[f64], rate: f64, resamples: usize, seed: u64) -> Result<Self, DetectionError> {
+        Self::of_independent(scores, scores.len(), rate, resamples, seed)
+    }
+
+    /// As [`RateBounds::of`], of scores that tell no more than so many independent ones would, at least 3.
+    ///
+    /// # Errors
+    /// [`DetectionError::Training`] when no gamma distribution can be fitted.
+    pub fn of_independent(
+        scores: &[f64],
+        independent: usize,
+        rate: f64,
+        resamples: usize,
+        seed: u64,
+    ) -> Result<Self, DetectionError> {
         let used = GammaFit::of(scores)?;
         let mut seeds = StdRng::seed_from_u64(seed);
         let (mut low, mut high, mut safe) = (rate, rate, rate);
@@ -310,7 +326,7 @@ impl RateBounds {
             let threshold = truth.upper_quantile(rate);
             let refitted = |seed: u64| {
                 let mut rng = StdRng::seed_from_u64(seed);
-                let drawn: Vec<f64> = scores.iter().map(|_| variate(&truth, &mut rng)).collect();
+                let drawn: Vec<f64> = (0..independent.max(3)).map(|_| variate(&truth, &mut rng)).collect();
                 let refit = GammaFit::of_roughly(&drawn).ok()?;
                 Some((truth.survival(refit.upper_quantile(rate)), refit.survival(threshold)))
             };

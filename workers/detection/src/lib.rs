@@ -102,5 +102,7 @@ pub use pooled::{
 };
 pub use roster::Roster;
 pub use sweep::{OperatingPoint, sweep};
-pub use train::{HoldOut, MIN_CLIPS, Phase, TrainingClip, TrainingEvent, TrainingOptions, train};
+pub use train::{
+    HoldOut, LeftOut, LeftOutReason, MIN_CLIPS, Phase, TrainingClip, TrainingEvent, TrainingOptions, TrainingSet, train,
+};
 pub use watch::{Watched, watch_chunk};

@@ -4,7 +4,7 @@ use auscult_schemas::{FeatureSpec, FeatureSpecHash, ModelId, Quantity};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Calibration, DetectorParameters, DriftReference, HoldOut, Learned};
+use crate::{Calibration, DetectorParameters, DriftReference, HoldOut, Learned, LeftOut};
 
 /// Everything about a model but its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,6 +73,9 @@ pub struct TrainingSummary {
     pub clips: usize,
     /// Clips that the weights in this package were fitted to.
     pub fitted_clips: usize,
+    /// Clips that are not among them, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
     /// Stacked vectors of all clips and channels.
     pub vectors: usize,
     /// Length of all clips together, one channel each, s.

@@ -14,8 +14,11 @@
 //! package's and so err, if at all, towards a higher threshold. They begin with the same weights and make as many steps. With many
 //! clips a fifth is enough to calibrate on, and one fit is all it takes.
 
+mod copies;
 mod corpus;
 mod run;
+mod screening;
+mod set;
 mod split;
 
 use std::ops::ControlFlow;
@@ -25,8 +28,9 @@ use jiff::Timestamp;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
-use self::corpus::{clip_band_levels, different_clips, fingerprint, mean_band_levels};
+use self::corpus::{clip_band_levels, fingerprint, mean_band_levels};
 pub(crate) use self::run::Run;
+pub use self::set::{LeftOut, LeftOutReason, TrainingSet};
 pub(crate) use self::split::Split;
 use crate::detector::{DetectorKind, Training};
 use crate::{
@@ -52,6 +56,8 @@ pub struct TrainingClip {
     pub recorded: Option<Recorded>,
     /// What was odd about it.
     pub quality: Vec<QualityFlag>,
+    /// The recording that it is a piece of, where that is known: pieces of one are held out together, and count as one for what is promised.
+    pub recording: Option<String>,
 }
 
 /// How clips are held out for calibration.
@@ -96,6 +102,8 @@ pub struct TrainingOptions {
     pub hidden: Vec<usize>,
     /// Clips of the machine at rest, which it is told from later; they are not fitted.
     pub at_rest: Vec<TrainingClip>,
+    /// Train on every clip, those among them that do not belong.
+    pub keep_all: bool,
     /// The time to write into the manifest.
     pub created_at: Timestamp,
 }
@@ -131,6 +139,7 @@ impl Default for TrainingOptions {
             hold_out: HoldOut::Auto,
             hidden: Autoencoder::REFERENCE_HIDDEN.to_vec(),
             at_rest: Vec::new(),
+            keep_all: false,
             created_at: Timestamp::now(),
         }
     }
@@ -188,9 +197,9 @@ pub enum TrainingEvent {
 
 /// Trains a model on normal sound and calibrates it.
 ///
-/// `observe` hears of every epoch, on the calling thread. When it answers `Break` (once is enough), the package's network stops with its best
-/// epoch so far; folds then train no longer than it did, and those not yet begun are left out once twenty held-out clips have
-/// scores. The result is a calibrated package all the same.
+/// Copies count once, and clips that do not belong are left out: [`TrainingSet`] says which. `observe` hears of every epoch, on the calling thread.
+/// When it answers `Break` (once is enough), the package's network stops with its best epoch so far; folds then train no longer than it
+/// did, and those not yet begun are left out once twenty held-out clips have scores. The result is a calibrated package all the same.
 ///
 /// # Errors
 /// [`DetectionError::TooFewClips`], [`DetectionError::TrainingClip`], [`DetectionError::InvalidOptions`], or
@@ -200,47 +209,62 @@ pub fn train(
     options: &TrainingOptions,
     observe: &mut dyn FnMut(TrainingEvent) -> ControlFlow<()>,
 ) -> Result<ModelPackage, DetectionError> {
-    check_options(options)?;
-    check_clips(clips, options)?;
-    options.at_rest.iter().try_for_each(|clip| check_clip(clip, options))?;
-    let split = Split::new(clips, options)?;
-    let learnt = options.detector.fit(&Training { clips, options, split: &split }, observe)?;
-    let mels = options.spec.n_mels;
-    let levels = clip_band_levels(clips, mels);
-    let learned =
-        Learned::of(clips, &levels, &clip_band_levels(&options.at_rest, mels), &options.spec)?;
-    let drift_reference = DriftReference::new(&learnt.calibration, mean_band_levels(clips, mels), LevelSpread::of(&levels));
-    let spec = &options.spec;
-    let rows_of_first_channels: usize = clips.iter().map(|clip| clip.channels[0].nrows()).sum();
-    let manifest = Manifest {
-        format_version: Manifest::FORMAT_VERSION,
-        model_id: options.model_id.clone(),
-        feature_spec: spec.clone(),
-        feature_spec_hash: spec.hash(),
-        detector: learnt.detector.parameters(),
-        standardisation: learnt.standardisation,
-        calibration: learnt.calibration,
-        drift_reference,
-        learned: Some(learned),
-        training: TrainingSummary {
-            fingerprint: fingerprint(clips),
-            clips: clips.len(),
-            fitted_clips: split.model.len(),
-            vectors: clips
-                .iter()
-                .flat_map(|clip| &clip.channels)
-                .map(|channel| vectors::count(channel.nrows(), spec.frames))
-                .sum(),
-            seconds: (rows_of_first_channels * spec.hop_length) as f64 / f64::from(spec.sample_rate_hz),
-            hold_out: split.hold_out,
-            network: learnt.network,
-            seed: options.seed,
-        },
-        weights_sha256: String::new(),
-        created_at: options.created_at,
-        software: concat!("auscult ", env!("CARGO_PKG_VERSION")).to_owned(),
-    };
-    ModelPackage::new(manifest, learnt.detector)
+    TrainingSet::of(clips.to_vec(), options)?.train(options, observe)
+}
+
+impl TrainingSet {
+    /// Trains a model on what is in the set. `observe` as in [`train`].
+    ///
+    /// # Errors
+    /// As [`train`].
+    pub fn train(
+        &self,
+        options: &TrainingOptions,
+        observe: &mut dyn FnMut(TrainingEvent) -> ControlFlow<()>,
+    ) -> Result<ModelPackage, DetectionError> {
+        let clips = self.clips.as_slice();
+        let split = Split::new(clips, self.doubtful.clone(), options)?;
+        let mut learnt = options.detector.fit(&Training { clips, options, split: &split }, observe)?;
+        let recordings = split::recordings(clips);
+        learnt.calibration.recordings = (recordings < clips.len()).then_some(recordings);
+        let mels = options.spec.n_mels;
+        let levels = clip_band_levels(clips, mels);
+        let learned = Learned::of(clips, &levels, &clip_band_levels(&options.at_rest, mels), &options.spec)?;
+        let spread = LevelSpread::of(&levels);
+        let drift_reference = DriftReference::new(&learnt.calibration, mean_band_levels(clips, mels), spread);
+        let spec = &options.spec;
+        let rows_of_first_channels: usize = clips.iter().map(|clip| clip.channels[0].nrows()).sum();
+        let manifest = Manifest {
+            format_version: Manifest::FORMAT_VERSION,
+            model_id: options.model_id.clone(),
+            feature_spec: spec.clone(),
+            feature_spec_hash: spec.hash(),
+            detector: learnt.detector.parameters(),
+            standardisation: learnt.standardisation,
+            calibration: learnt.calibration,
+            drift_reference,
+            learned: Some(learned),
+            training: TrainingSummary {
+                fingerprint: fingerprint(clips),
+                clips: clips.len(),
+                fitted_clips: split.model.len(),
+                left_out: self.left_out.clone(),
+                vectors: clips
+                    .iter()
+                    .flat_map(|clip| &clip.channels)
+                    .map(|channel| vectors::count(channel.nrows(), spec.frames))
+                    .sum(),
+                seconds: (rows_of_first_channels * spec.hop_length) as f64 / f64::from(spec.sample_rate_hz),
+                hold_out: split.hold_out,
+                network: learnt.network,
+                seed: options.seed,
+            },
+            weights_sha256: String::new(),
+            created_at: options.created_at,
+            software: concat!("auscult ", env!("CARGO_PKG_VERSION")).to_owned(),
+        };
+        ModelPackage::new(manifest, learnt.detector)
+    }
 }
 
 fn check_options(options: &TrainingOptions) -> Result<(), DetectionError> {
@@ -267,8 +291,7 @@ fn check_options(options: &TrainingOptions) -> Result<(), DetectionError> {
 
 fn check_clips(clips: &[TrainingClip], options: &TrainingOptions) -> Result<(), DetectionError> {
     clips.iter().try_for_each(|clip| check_clip(clip, options))?;
-    let have = different_clips(clips);
-    if have < MIN_CLIPS { Err(DetectionError::TooFewClips { have, need: MIN_CLIPS }) } else { Ok(()) }
+    options.at_rest.iter().try_for_each(|clip| check_clip(clip, options))
 }
 
 fn check_clip(clip: &TrainingClip, options: &TrainingOptions) -> Result<(), DetectionError> {

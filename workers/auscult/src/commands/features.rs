@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use auscult_detection::explain::band_edges;
+use auscult_detection::words;
 use auscult_features::ChunkExtractor;
 use auscult_schemas::{FeatureSpec, Reference};
 use clap::Args;

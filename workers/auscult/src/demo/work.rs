@@ -134,7 +134,7 @@ fn training_clip(
         .map(|channel| Array2::from_shape_vec((frames, mels), channel.to_vec()))
         .collect::<Result<_, _>>()?;
     let recorded = Some(Recorded { source_rate_hz, duration_s });
-    Ok(TrainingClip { name, channels, domain: None, recorded, quality })
+    Ok(TrainingClip { name, channels, domain: None, recorded, quality, ..TrainingClip::default() })
 }
 
 fn stream(

@@ -1,7 +1,5 @@
 //! What the training clips are as a whole: their scaling, their levels, their fingerprint.
 
-use std::collections::HashSet;
-
 use ndarray::Array2;
 use sha2::{Digest, Sha256};
 
@@ -59,16 +57,6 @@ pub(super) fn mean_band_levels(clips: &[TrainingClip], mels: usize) -> Vec<f64> 
 /// Each clip's mean level by mel band over its channels, dB, `[clips][mels]`.
 pub(super) fn clip_band_levels(clips: &[TrainingClip], mels: usize) -> Vec<Vec<f64>> {
     clips.iter().map(|clip| mean_band_levels(std::slice::from_ref(clip), mels)).collect()
-}
-
-/// How many clips there are when copies count once.
-pub(super) fn different_clips(clips: &[TrainingClip]) -> usize {
-    let contents = clips.iter().map(|clip| {
-        let mut hash = Sha256::new();
-        hash_channels(&mut hash, clip);
-        hash.finalize()
-    });
-    contents.collect::<HashSet<_>>().len()
 }
 
 /// SHA-256 over names and log-mels of all clips in their order, 64 hexadecimal digits.

@@ -1,5 +1,7 @@
 //! Which clips are fitted, and which are held out to calibrate on.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -16,53 +18,123 @@ pub(crate) struct Split {
     pub held_out: Vec<usize>,
     /// Cross-fitting's folds.
     pub folds: Vec<Vec<usize>>,
+    /// Clips that nothing is fitted to. They are held out like all others.
+    doubtful: BTreeSet<usize>,
 }
 
 impl Split {
     /// A network's clips are dealt out at random, so that folds are alike even where clips come sorted by machine or session.
     ///
     /// Where the detector wants stretches, folds are those of the clips in the order of their names, which mostly is that of their recording:
-    /// tomorrow's sound is not a neighbour of today's, and a threshold from clips whose neighbours were fitted would be too low.
-    pub fn new(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Self, DetectionError> {
-        let names: Vec<&str> = clips.iter().map(|clip| clip.name.as_str()).collect();
-        let clips = clips.len();
-        let mut order: Vec<usize> = (0..clips).collect();
-        // Another stream than the fits', which begin with the seed itself.
-        order.shuffle(&mut StdRng::seed_from_u64(options.seed.wrapping_add(1)));
-        let in_stretches = options.detector.is_held_out_in_stretches();
+    /// tomorrow's sound is not a neighbour of today's, and a threshold from clips whose neighbours were fitted would be too low. Pieces of
+    /// one recording are held out together either way. Nothing is fitted to the clips that are `doubtful`.
+    pub fn new(
+        clips: &[TrainingClip],
+        doubtful: BTreeSet<usize>,
+        options: &TrainingOptions,
+    ) -> Result<Self, DetectionError> {
+        let mut split = Self::of_all(clips, options)?;
+        split.model.retain(|clip| !doubtful.contains(clip));
+        Ok(Self { doubtful, ..split })
+    }
+
+    /// Whether detectors are fitted to a clip, where it is not held out.
+    pub fn is_fitted(&self, clip: usize) -> bool {
+        !self.doubtful.contains(&clip)
+    }
+
+    fn of_all(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Self, DetectionError> {
+        let count = clips.len();
         let hold_out = match options.hold_out {
-            HoldOut::Auto => options.detector.hold_out(clips),
+            HoldOut::Auto => options.detector.hold_out(count),
             chosen => chosen,
+        };
+        let of_folds = |folds: Vec<Vec<usize>>| {
+            let model = folds.iter().flatten().copied().collect();
+            let hold_out = HoldOut::Folds(folds.len());
+            Self { hold_out, folds, model, held_out: Vec::new(), doubtful: BTreeSet::new() }
         };
         match hold_out {
             HoldOut::Share(share) => {
-                let count = (clips as f64 * share).round() as usize;
-                if count < MIN_CLIPS || count >= clips {
+                let wanted = (count as f64 * share).round() as usize;
+                if wanted < MIN_CLIPS || wanted >= count {
                     let need = ((MIN_CLIPS as f64 - 0.5) / share).ceil() as usize;
-                    return Err(DetectionError::TooFewClips { have: clips, need: need.max(clips + 1) });
+                    return Err(DetectionError::TooFewClips { have: count, need: need.max(count + 1) });
                 }
-                let mut model = order;
-                let held_out = model.split_off(clips - count);
-                Ok(Self { hold_out, model, held_out, folds: Vec::new() })
+                let mut recordings = shuffled(clips, options.seed);
+                let mut held_out = Vec::with_capacity(wanted);
+                while held_out.len() < wanted && recordings.len() > 1 {
+                    held_out.splice(0..0, recordings.pop().unwrap_or_default());
+                }
+                let model = recordings.into_iter().flatten().collect();
+                Ok(Self { hold_out, model, held_out, folds: Vec::new(), doubtful: BTreeSet::new() })
             }
-            HoldOut::Folds(folds) if in_stretches => {
-                let folds = folds.min(clips);
-                order.sort_by_cached_key(|clip| (recording_order(names[*clip]), *clip));
-                let stretch = |fold: usize| order[fold * clips / folds..(fold + 1) * clips / folds].to_vec();
-                let hold_out = HoldOut::Folds(folds);
-                Ok(Self { hold_out, folds: (0..folds).map(stretch).collect(), model: order, held_out: Vec::new() })
+            HoldOut::Folds(folds) if options.detector.is_held_out_in_stretches() => {
+                Ok(of_folds(stretches(clips, folds)))
             }
             HoldOut::Folds(folds) => {
-                let folds = folds.min(clips);
-                let fold_of = |fold: usize| order.iter().copied().skip(fold).step_by(folds).collect();
-                let hold_out = HoldOut::Folds(folds);
-                Ok(Self { hold_out, folds: (0..folds).map(fold_of).collect(), model: order, held_out: Vec::new() })
+                let recordings = shuffled(clips, options.seed);
+                let folds = folds.min(recordings.len());
+                let fold_of =
+                    |fold: usize| recordings.iter().skip(fold).step_by(folds).flatten().copied().collect();
+                let dealt: Vec<Vec<usize>> = (0..folds).map(fold_of).collect();
+                let model = recordings.iter().flatten().copied().collect();
+                Ok(Self { model, ..of_folds(dealt) })
             }
             HoldOut::Auto => unreachable!("resolved above"),
         }
     }
 }
 
+/// The clips of each recording, recordings in an order drawn by `seed`. A clip that is no piece of one is a recording by itself.
+fn shuffled(clips: &[TrainingClip], seed: u64) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..clips.len()).collect();
+    // Another stream than the fits', which begin with the seed itself.
+    order.shuffle(&mut StdRng::seed_from_u64(seed.wrapping_add(1)));
+    by_recording(clips, order)
+}
+
+/// Clips in the order of their names, cut into so many stretches of about as many clips. No recording is cut.
+pub(super) fn stretches(clips: &[TrainingClip], folds: usize) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..clips.len()).collect();
+    order.sort_by_cached_key(|clip| (recording_order(&clips[*clip].name), *clip));
+    let recordings = by_recording(clips, order);
+    let folds = folds.min(recordings.len()).max(1);
+    let mut stretches = vec![Vec::new(); folds];
+    let mut before = 0;
+    for recording in recordings {
+        // The fold in which its middle lies. Single clips are cut at fold * clips / folds.
+        let middle = before + recording.len() / 2;
+        let fold = (0..folds).find(|fold| middle < (fold + 1) * clips.len() / folds).unwrap_or(folds - 1);
+        before += recording.len();
+        stretches[fold].extend(recording);
+    }
+    stretches.retain(|stretch| !stretch.is_empty());
+    stretches
+}
+
+/// How many recordings the clips are pieces of.
+pub(super) fn recordings(clips: &[TrainingClip]) -> usize {
+    by_recording(clips, (0..clips.len()).collect()).len()
+}
+
+/// Clips of one recording together, where the first of them stands. Where all are of one there would be nothing to hold out: each then stands for itself.
+fn by_recording(clips: &[TrainingClip], order: Vec<usize>) -> Vec<Vec<usize>> {
+    let mut place: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut recordings: Vec<Vec<usize>> = Vec::new();
+    for clip in &order {
+        let known = clips[*clip].recording.as_deref().map(|recording| (recording, place.get(recording).copied()));
+        match known {
+            Some((_, Some(place))) => recordings[place].push(*clip),
+            Some((recording, None)) => {
+                place.insert(recording, recordings.len());
+                recordings.push(vec![*clip]);
+            }
+            None => recordings.push(vec![*clip]),
+        }
+    }
+    if recordings.len() > 1 { recordings } else { order.into_iter().map(|clip| vec![clip]).collect() }
+}
 /// A name cut where digits begin and end, numbers by their value: `clip9` comes before `clip10`.
 fn recording_order(name: &str) -> Vec<(String, u64)> {
     let mut parts = Vec::new();

@@ -1,0 +1,229 @@
+//! Which training clips do not belong: a fault among normal ones, another machine, a clip of the yard.
+//!
+//! ```text
+//!  levels, cycle or swing of all clips
+//!        │
+//!        ├─► the nearest 70 %, fitted and held out in turn, until they stay the same     a core that strangers have no part in
+//!        ├─► grown by all that lie within two robust deviations, until it stays the same
+//!        └─► every clip's held-out distance from the core ─► Student's chance ─► false discovery rate ─┬─► foreign: left out
+//!                                                            more than two deviations ─────────────────┼─► doubtful: calibrated on, not fitted
+//!                                                            a tenth of all, alike ────────────────────┴─► a mode of its own: kept
+//! ```
+//!
+//! A distance that is fitted to a fault calls the fault normal, and one fault in a hundred clips is enough to blind it to its kind. So no clip is measured by a
+//! fit that it, or a clip as strange as it, had a part in (concentration steps as in Rousseeuw and Van Driessen, *A fast algorithm for the
+//! minimum covariance determinant estimator*, 1999, here with shrunk covariances and held-out distances). No labels are used.
+
+mod modes;
+mod statistics;
+
+use ndarray::{Array2, Axis};
+use rayon::prelude::*;
+
+use self::modes::modes;
+use self::statistics::{chance_above, discoveries, robust_deviations};
+use super::{MIN_CLIPS, TrainingClip, TrainingOptions, split};
+use crate::fused::{ClipVectors, Mahalanobis, clip_vectors};
+use crate::DetectionError;
+
+/// Share of clips that the core begins with.
+const CORE_SHARE: f64 = 0.7;
+/// From so many robust deviations on a clip is not fitted.
+const DOUBTFUL: f64 = 2.0;
+/// Share of the clips that are left out that may be there by chance.
+const FALSE_DISCOVERIES: f64 = 0.1;
+/// Where more clips than that do not belong, it is the folder that is wrong, and nothing is left out.
+const MOST_FOREIGN: f64 = 0.25;
+/// Stretches that are held out in turn.
+const FOLDS: usize = 5;
+/// Rounds of choosing the core, and of growing it.
+const ROUNDS: usize = 12;
+
+/// What a clip is to a training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Belonging {
+    /// The detector is fitted to it, and its held-out score calibrates.
+    Fitted,
+    /// Its held-out score calibrates, but the detector is not fitted to it: it may be a fault, or normal sound at its rarest.
+    Doubtful,
+    /// Left out of everything: the others do not explain it.
+    Foreign,
+}
+
+/// What a screening says of training clips.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Screening {
+    /// Of each clip, in their order.
+    pub clips: Vec<Belonging>,
+    /// How many robust deviations each clip's held-out distance lies above the others' median.
+    pub deviations: Vec<f64>,
+    /// The chance of such a distance of a clip that belongs.
+    pub chances: Vec<f64>,
+    /// Groups of clips, a tenth of all or more, that are alike among themselves and unlike the others: another way in which the machine runs, as
+    /// it seems. They are kept.
+    pub modes: Vec<Vec<usize>>,
+    /// So many clips would not belong that nothing was left out: is it one machine?
+    pub too_many: Option<usize>,
+}
+
+impl Screening {
+    /// That every clip belongs.
+    #[must_use]
+    pub fn none(clips: usize) -> Self {
+        Self {
+            clips: vec![Belonging::Fitted; clips],
+            deviations: vec![0.0; clips],
+            chances: vec![1.0; clips],
+            modes: Vec::new(),
+            too_many: None,
+        }
+    }
+
+    /// The clips that do not belong.
+    pub fn foreign(&self) -> impl Iterator<Item = usize> + '_ {
+        self.clips.iter().enumerate().filter(|(_, belonging)| **belonging == Belonging::Foreign).map(|(clip, _)| clip)
+    }
+}
+
+/// Finds the clips that do not belong among the others, whatever detector is to be trained. With fewer than ten clips nothing can be told.
+///
+/// # Errors
+/// [`DetectionError::Training`] where the clips are copies of one.
+pub fn screen(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Screening, DetectionError> {
+    let count = clips.len();
+    if count <= MIN_CLIPS + 1 {
+        return Ok(Screening::none(count));
+    }
+    let step_s = options.spec.hop_length as f64 / f64::from(options.spec.sample_rate_hz);
+    let views: Vec<Vec<_>> =
+        clips.iter().map(|clip| clip.channels.iter().map(|channel| channel.view()).collect()).collect();
+    let vectors = clip_vectors(&views, step_s);
+    let folds = split::stretches(clips, FOLDS);
+    let distances = Distances { vectors: &vectors, folds: &folds };
+
+    let mut core = distances.core()?;
+    let mut deviations = distances.grown(&mut core, &[])?;
+    let mut chances: Vec<f64> = deviations.iter().map(|deviation| chance_above(*deviation, count)).collect();
+    let mut foreign = discoveries(&chances, FALSE_DISCOVERIES);
+    let modes = modes(&vectors[0], &core, &foreign)?;
+    if !modes.is_empty() {
+        let kept: Vec<usize> = modes.iter().flatten().copied().collect();
+        deviations = distances.grown(&mut core, &kept)?;
+        chances = deviations.iter().map(|deviation| chance_above(*deviation, count)).collect();
+        foreign = discoveries(&chances, FALSE_DISCOVERIES);
+        kept.iter().for_each(|clip| foreign[*clip] = false);
+    }
+    let found = foreign.iter().filter(|foreign| **foreign).count();
+    if found as f64 > MOST_FOREIGN * count as f64 || count - found < MIN_CLIPS {
+        let clips = vec![Belonging::Fitted; count];
+        return Ok(Screening { clips, deviations, chances, modes, too_many: Some(found) });
+    }
+    let belonging = core.iter().zip(&foreign).map(|(is_core, is_foreign)| match (is_foreign, is_core) {
+        (true, _) => Belonging::Foreign,
+        (false, true) => Belonging::Fitted,
+        (false, false) => Belonging::Doubtful,
+    });
+    let clips = belonging.collect();
+    Ok(Screening { clips, deviations, chances, modes, too_many: None })
+}
+
+/// Held-out distances of all clips from a core.
+struct Distances<'a> {
+    vectors: &'a [ClipVectors],
+    folds: &'a [Vec<usize>],
+}
+
+impl Distances<'_> {
+    /// How far each clip is from what a core without its own stretch explains, in robust deviations.
+    fn of(&self, core: &[bool]) -> Result<Vec<f64>, DetectionError> {
+        let mut sum = vec![0.0; core.len()];
+        let mut weights = 0.0;
+        for ClipVectors { weight, vectors } in self.vectors {
+            let of_fold = |fold: &Vec<usize>| -> Result<Vec<(usize, f64)>, DetectionError> {
+                let fitted = stacked(vectors, |clip| core[clip] && !fold.contains(&clip));
+                let distance = Mahalanobis::fit(&fitted)?;
+                Ok(fold.iter().map(|clip| (*clip, mean_log(&distance, &vectors[*clip]))).collect())
+            };
+            let by_fold = self.folds.par_iter().map(of_fold).collect::<Result<Vec<_>, _>>()?;
+            let mut logs = vec![0.0; core.len()];
+            by_fold.into_iter().flatten().for_each(|(clip, log)| logs[clip] = log);
+            for (sum, deviations) in sum.iter_mut().zip(robust_deviations(&logs)) {
+                *sum += weight * deviations;
+            }
+            weights += weight;
+        }
+        sum.iter_mut().for_each(|sum| *sum /= weights);
+        Ok(robust_deviations(&sum))
+    }
+
+    /// The clips that are nearest to each other: band by band at first, then by held-out distances from the nearest until they stay the same.
+    fn core(&self) -> Result<Vec<bool>, DetectionError> {
+        let mut near = vec![0.0; self.vectors[0].vectors.len()];
+        for ClipVectors { weight, vectors } in self.vectors {
+            let means: Vec<_> = vectors
+                .iter()
+                .map(|channels| channels.mean_axis(Axis(0)).expect("a clip has a channel"))
+                .collect();
+            let mut squares = vec![0.0; means.len()];
+            let elements = means[0].len();
+            for element in 0..elements {
+                let values: Vec<f64> = means.iter().map(|mean| mean[element]).collect();
+                for (square, deviation) in squares.iter_mut().zip(robust_deviations(&values)) {
+                    // One band that is far out is no more than that.
+                    *square += deviation.powi(2).min(25.0) / elements as f64;
+                }
+            }
+            for (near, square) in near.iter_mut().zip(squares) {
+                *near += weight * square.max(f64::MIN_POSITIVE).ln();
+            }
+        }
+        let mut core = nearest(&near);
+        for _ in 0..ROUNDS {
+            let next = nearest(&self.of(&core)?);
+            if next == core {
+                break;
+            }
+            core = next;
+        }
+        Ok(core)
+    }
+
+    /// Grows a core by all that lie within [`DOUBTFUL`] deviations, and by `kept` in any case, until it stays the same; each clip's deviations then.
+    fn grown(&self, core: &mut Vec<bool>, kept: &[usize]) -> Result<Vec<f64>, DetectionError> {
+        kept.iter().for_each(|clip| core[*clip] = true);
+        let mut deviations = self.of(core)?;
+        for _ in 0..ROUNDS {
+            let mut next: Vec<bool> = deviations.iter().map(|deviation| *deviation <= DOUBTFUL).collect();
+            kept.iter().for_each(|clip| next[*clip] = true);
+            if next == *core {
+                break;
+            }
+            *core = next;
+            deviations = self.of(core)?;
+        }
+        Ok(deviations)
+    }
+}
+
+/// The lowest [`CORE_SHARE`] of values.
+fn nearest(values: &[f64]) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|one, other| values[*one].total_cmp(&values[*other]));
+    let count = (CORE_SHARE * values.len() as f64).ceil() as usize;
+    let mut core = vec![false; values.len()];
+    order.iter().take(count).for_each(|clip| core[*clip] = true);
+    core
+}
+
+fn stacked(vectors: &[Array2<f64>], is_used: impl Fn(usize) -> bool) -> Array2<f64> {
+    let used: Vec<_> =
+        vectors.iter().enumerate().filter(|(clip, _)| is_used(*clip)).map(|(_, rows)| rows.view()).collect();
+    if used.is_empty() {
+        return Array2::zeros((0, vectors[0].ncols()));
+    }
+    ndarray::concatenate(Axis(0), &used).expect("all of one view are equally long")
+}
+
+fn mean_log(distance: &Mahalanobis, channels: &Array2<f64>) -> f64 {
+    channels.rows().into_iter().map(|channel| distance.distance(channel).ln()).sum::<f64>() / channels.nrows() as f64
+}
