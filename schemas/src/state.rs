@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Classification, DriftChart, MachineId, ModelRef, Note, QualityFlag};
+use crate::{Classification, DriftChart, MachineId, ModelRef, NoteKind, QualityFlag};
 
 /// A machine's state as its listeners judge it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -464,8 +464,12 @@ pub struct SensorMemory {
 /// One kind of note about the recording setup: whether it has been reported, and how far it is towards the next report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SetupMemory {
-    /// The note, as it was in the latest chunk that had it.
-    pub note: Note,
+    /// What the note is about.
+    pub kind: NoteKind,
+    /// Its words in the latest chunk that had it.
+    pub words: String,
+    /// What to do about it.
+    pub remedy: String,
     /// Whether it has been reported as standing.
     pub is_reported: bool,
     /// Since when it has stood, where that has been reported: the first of the consecutive chunks that led to it.

@@ -4,11 +4,10 @@ use auscult_schemas::{
     Alert, AlertKind, AlertMemory, Audit, AuditAction, BandMemory, ChartMemory, ChartReading, ChunkId, Classification,
     Control, ControlAction, DeadLetter, DeadLetterCode, DeviatingBand, DeviationMemory, Drift, DriftChange, DriftChart,
     DriftEpisode, DriftMemory, Envelope, EnvironmentChange, FeatureSpec, Features, FeaturesMetadata, Headers,
-    JsonMessage, Judging, Label, LevelMemory, MachineId, MachineState, ModelAssignment, ModelId, ModelRef, Note, NoteKind,
-    Quantity, QualityFlag,
-    QualityRate, RecordCoordinates, Relearning, Score, ScorerState, SensorFault, SensorMemory, SetupMemory, SetupNote,
-    StageTimings, Standing,
-    ThresholdAdjustment, ThresholdEdit, TimeCourse, Verdict, topics,
+    JsonMessage, Judging, Label, LevelMemory, MachineId, MachineState, ModelAssignment, ModelId, ModelRef, Note,
+    NoteKind, QualityFlag, QualityRate, Quantity, RecordCoordinates, Relearning, Score, ScorerState, SensorFault,
+    SensorMemory, SetupMemory, SetupNote, StageTimings, Standing, ThresholdAdjustment, ThresholdEdit, TimeCourse,
+    Verdict, topics,
 };
 use bytes::Bytes;
 
@@ -474,7 +473,9 @@ pub fn scorer_state() -> ScorerState {
             streak_since: Some("2026-03-14T06:05:04.25Z".parse().unwrap()),
         }],
         setup: vec![SetupMemory {
-            note: note(),
+            kind: note().kind,
+            words: note().words,
+            remedy: note().remedy,
             is_reported: true,
             since: Some("2026-03-14T05:00:04.25Z".parse().unwrap()),
             streak: 1,

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use auscult_detection::{
-    Applied, Asked, ClipView, Heard, Judgement, Model, ModelPackage, Observation, Recorded, Roster, WatchPolicy, Watched,
-    apply_control, watch_chunk, words,
+    Applied, Asked, ClipView, Heard, Judgement, Model, ModelPackage, Observation, Recorded, Roster, WatchPolicy,
+    Watched, apply_control, watch_chunk, words,
 };
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{
-    Alert, Control, DeadLetterCode, Envelope, FeatureSpecHash, Features, JsonMessage, MachineId, ModelRef, Score, ScorerState, StageTimings,
+    Alert, Control, DeadLetterCode, Envelope, FeatureSpecHash, Features, JsonMessage, MachineId, ModelRef, Score,
+    ScorerState, StageTimings,
 };
 use bytes::Bytes;
 

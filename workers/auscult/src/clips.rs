@@ -48,7 +48,11 @@ impl Clip {
     pub fn to_training(&self) -> anyhow::Result<TrainingClip> {
         let faults = &self.features.sensor_faults;
         let Some(healthy) = self.healthy() else {
-            bail!("{}: no sensor heard the machine: {}", self.path.display(), words::sensor_faults(faults, self.quantity));
+            bail!(
+                "{}: no sensor heard the machine: {}",
+                self.path.display(),
+                words::sensor_faults(faults, self.quantity)
+            );
         };
         let channels = healthy.spectrograms();
         let domain = Domain::of(&self.path).map(|domain| domain.name().to_owned());

@@ -61,7 +61,8 @@ pub fn of_recording(manifest: &Manifest, recorded: Recorded, quality: &[QualityF
         notes.extend(other_length(learned, recorded.duration_s));
     }
     let usual = manifest.learned.as_ref().map(|learned| learned.flags.as_slice()).unwrap_or_default();
-    let noted = quality.iter().filter(|flag| NoteKind::is_noted(**flag) && !(may_be_learned(**flag) && usual.contains(flag)));
+    let noted =
+        quality.iter().filter(|flag| NoteKind::is_noted(**flag) && !(may_be_learned(**flag) && usual.contains(flag)));
     notes.extend(noted.map(|flag| words::quality_note(*flag, manifest.quantity())));
     notes
 }
@@ -153,7 +154,9 @@ pub(crate) fn at_rest(manifest: &Manifest, judgement: &Judgement) -> Option<Rest
     let sensor = words::sensor(manifest.quantity());
     Some(Rest::FarQuieter(Note {
         kind: NoteKind::Setup(SetupNote::FarQuieter),
-        words: format!("{below_db:.0} dB below everything learned: the machine is at rest, or its {sensor} is off the machine"),
+        words: format!(
+            "{below_db:.0} dB below everything learned: the machine is at rest, or its {sensor} is off the machine"
+        ),
         remedy: format!(
             "if it runs, check the {sensor}'s mounting, cable and gain; if it rests, train with `--idle RECORDINGS` of it at rest, \
              or say so with `auscult control MACHINE idle`"
@@ -169,7 +172,13 @@ fn kilohertz(hz: u32) -> String {
 /// `2.8 s`, `0.56 s`, `10 s`.
 fn seconds(seconds: f64) -> String {
     // Three digits are what such lengths are known by.
-    let digits = if seconds >= 100.0 { 0 } else if seconds >= 10.0 { 1 } else { 2 };
+    let digits = if seconds >= 100.0 {
+        0
+    } else if seconds >= 10.0 {
+        1
+    } else {
+        2
+    };
     let text = format!("{seconds:.digits$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     format!("{text} s")

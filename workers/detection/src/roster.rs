@@ -52,7 +52,12 @@ impl Listed {
             cadence_s: state.cadence_s.filter(|_| state.chunks >= Self::CHUNKS_FOR_CADENCE),
             listened_s: state.listened_s.unwrap_or(0.0),
             state: state.alert.state,
-            maintained_until: state.maintenance.iter().chain(&state.idle).map(|asked| asked.until.unwrap_or(Timestamp::MAX)).max(),
+            maintained_until: state
+                .maintenance
+                .iter()
+                .chain(&state.idle)
+                .map(|asked| asked.until.unwrap_or(Timestamp::MAX))
+                .max(),
             deviates_since,
             run: state.alert.recent.trailing_ones(),
             drift: state.drift.episode.map(|episode| (episode.found, episode.since)),

@@ -14,11 +14,16 @@ pub(crate) fn advance(
     time: Timestamp,
     policy: &AlertPolicy,
 ) -> Option<Timestamp> {
-    for note in notes {
-        match memory.iter_mut().find(|known| known.note.kind == note.kind) {
-            Some(known) => known.note.clone_from(note),
+    for Note { kind, words, remedy } in notes {
+        match memory.iter_mut().find(|known| known.kind == *kind) {
+            Some(known) => {
+                known.words.clone_from(words);
+                known.remedy.clone_from(remedy);
+            }
             None => memory.push(SetupMemory {
-                note: note.clone(),
+                kind: *kind,
+                words: words.clone(),
+                remedy: remedy.clone(),
                 is_reported: false,
                 since: None,
                 streak: 0,
@@ -26,10 +31,10 @@ pub(crate) fn advance(
             }),
         }
     }
-    memory.sort_by_key(|known| known.note.kind);
+    memory.sort_by_key(|known| known.kind);
     let mut since: Option<Timestamp> = None;
     memory.retain_mut(|known| {
-        let is_noted = notes.iter().any(|note| note.kind == known.note.kind);
+        let is_noted = notes.iter().any(|note| note.kind == known.kind);
         if known.is_reported == is_noted {
             // Nothing new, and whatever spoke against it is over.
             (known.streak, known.streak_since) = (0, None);
@@ -51,5 +56,9 @@ pub(crate) fn advance(
 
 /// The notes that have been reported and stand.
 pub(crate) fn reported(memory: &[SetupMemory]) -> Vec<Note> {
-    memory.iter().filter(|known| known.is_reported).map(|known| known.note.clone()).collect()
+    memory.iter().filter(|known| known.is_reported).map(note).collect()
+}
+
+fn note(known: &SetupMemory) -> Note {
+    Note { kind: known.kind, words: known.words.clone(), remedy: known.remedy.clone() }
 }

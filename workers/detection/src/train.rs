@@ -34,8 +34,8 @@ pub use self::set::{LeftOut, LeftOutReason, TrainingSet};
 pub(crate) use self::split::Split;
 use crate::detector::{DetectorKind, Training};
 use crate::{
-    Autoencoder, DetectionError, DriftReference, Learned, LevelSpread, Manifest, ModelPackage, Recorded, TrainingSummary,
-    vectors,
+    Autoencoder, DetectionError, DriftReference, Learned, LevelSpread, Manifest, ModelPackage, Recorded,
+    TrainingSummary, vectors,
 };
 
 /// The fewest clips that a threshold is calibrated with. Of eight scores a gamma distribution's shape has a standard error of half

@@ -97,7 +97,10 @@ impl Bench {
         observation
     }
 
-    fn control(&mut self, action: ControlAction) -> Result<auscult_detection::Applied, auscult_detection::ControlError> {
+    fn control(
+        &mut self,
+        action: ControlAction,
+    ) -> Result<auscult_detection::Applied, auscult_detection::ControlError> {
         self.chunks += 1;
         let control = Control { machine: machine(), id: None, by: "anna".to_owned(), at: None, action };
         let asked = Asked {

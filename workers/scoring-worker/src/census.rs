@@ -72,7 +72,7 @@ fn counted(state: &ScorerState) -> (MachineState, bool) {
 fn state_of(state: &ScorerState) -> MachineState {
     let at_fault = state.sensors.iter().filter(|sensor| sensor.is_at_fault).count();
     let hears_nothing = at_fault > 0 && state.channels.is_some_and(|channels| at_fault >= channels as usize);
-    let is_incomparable = state.setup.iter().any(|known| known.is_reported && known.note.kind.is_incomparable());
+    let is_incomparable = state.setup.iter().any(|known| known.is_reported && known.kind.is_incomparable());
     match state.alert.state {
         _ if hears_nothing => MachineState::SensorFault,
         own @ (MachineState::Silent | MachineState::Maintenance) => own,

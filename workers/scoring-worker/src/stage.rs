@@ -9,8 +9,8 @@ use auscult_runtime::processor::{Memory, Output, Rejection};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::{
-    Alert, Control, DeadLetterCode, DriftChange, Envelope, Features, FeaturesMetadata, MachineId, Score,
-    ScorerState, topics,
+    Alert, Control, DeadLetterCode, DriftChange, Envelope, Features, FeaturesMetadata, MachineId, Score, ScorerState,
+    topics,
 };
 use bytes::Bytes;
 use jiff::Timestamp;

@@ -160,7 +160,13 @@ pub(super) fn work(topics: &mut Topics) {
             push(topics, topic, partition, message.key.clone(), Some(value.to_string().into()), headers);
         };
         send(SCORES, json(&judged.score));
-        for alert in judged.observation.alert.iter().chain(&judged.observation.sensor_alert).chain(&judged.observation.setup_alert) {
+        for alert in judged
+            .observation
+            .alert
+            .iter()
+            .chain(&judged.observation.sensor_alert)
+            .chain(&judged.observation.setup_alert)
+        {
             send(ALERTS, json(alert));
         }
         if let Some(audit) = &judged.observation.audit {

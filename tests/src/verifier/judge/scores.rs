@@ -71,7 +71,13 @@ pub(super) fn judge(
         judged_chunks.insert(chunk);
         dead_letters.expect_none(message, verdict);
         let whose = (message.coordinates.partition, Bytes::from(envelope.machine.as_str().to_owned()));
-        for alert in judged.observation.alert.iter().chain(&judged.observation.sensor_alert).chain(&judged.observation.setup_alert) {
+        for alert in judged
+            .observation
+            .alert
+            .iter()
+            .chain(&judged.observation.sensor_alert)
+            .chain(&judged.observation.setup_alert)
+        {
             alerts.entry(whose.clone()).or_default().push((alert.id.clone(), json(alert)));
         }
         for alert in &judged.neighbours {

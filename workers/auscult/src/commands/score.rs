@@ -246,13 +246,8 @@ fn write_verdict(out: &mut impl Write, path: &Path, scored: &Scored) -> std::io:
             }
             writeln!(out)?;
         }
-        _ => {
-            writeln!(out, "{verdict:<12}  not judged  {}", path.display())?;
-            // Sensors are named below.
-            if scored.noted.unjudged != Some(MachineState::SensorFault) {
-                writeln!(out, "           {}", scored.why_unjudged())?;
-            }
-        }
+        // Why is said below: of sensors for each file, of the recording setup once at the end.
+        _ => writeln!(out, "{verdict:<12}  not judged  {}", path.display())?,
     }
     for fault in &scored.sensor_faults {
         writeln!(out, "           left out: {}", words::sensor_fault(fault, scored.quantity))?;

@@ -289,7 +289,11 @@ pub(super) fn training_clips(
         if let Ok(clip) = &clip
             && clip.healthy().is_some_and(|healthy| healthy.channels.len() < clip.features.channels)
         {
-            eprintln!("left out: {}: {}", clip.path.display(), words::sensor_faults(&clip.features.sensor_faults, clip.quantity));
+            eprintln!(
+                "left out: {}: {}",
+                clip.path.display(),
+                words::sensor_faults(&clip.features.sensor_faults, clip.quantity)
+            );
         }
         heard.push(clip.and_then(|clip| clip.to_training()));
     }

@@ -107,7 +107,9 @@ fn state_style(state: MachineState) -> Style {
         MachineState::Learning => DIM,
         MachineState::Healthy => Style::new().fg(Color::Green),
         MachineState::Alarm => Style::new().fg(Color::Red).add_modifier(Modifier::BOLD),
-        MachineState::Warning | MachineState::SensorFault | MachineState::SetupFault | MachineState::Silent => Style::new().fg(Color::Yellow),
+        MachineState::Warning | MachineState::SensorFault | MachineState::SetupFault | MachineState::Silent => {
+            Style::new().fg(Color::Yellow)
+        }
         MachineState::Acknowledged | MachineState::Maintenance | MachineState::Idle => Style::new().fg(Color::Cyan),
     }
 }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use auscult_detection::{
-    AlertPolicy, DetectorKind, DeviceChoice, ModelPackage, Recorded, TrainingClip, TrainingEvent, TrainingOptions, WatchPolicy,
-    open_device, train,
+    AlertPolicy, DetectorKind, DeviceChoice, ModelPackage, Recorded, TrainingClip, TrainingEvent, TrainingOptions,
+    WatchPolicy, open_device, train,
 };
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::topics::{DEAD_LETTERS, SCORES};

@@ -1,8 +1,8 @@
 //! One chunk.
 
 use auscult_schemas::{
-    Alert, AlertKind, Audit, AuditAction, ChunkId, DeviatingBand, Drift, MachineId, MachineState, ModelRef, Note, NoteKind,
-    QualityFlag, ScorerState, SensorFault, SetupNote, Standing, ThresholdEdit,
+    Alert, AlertKind, Audit, AuditAction, ChunkId, DeviatingBand, Drift, MachineId, MachineState, ModelRef, Note,
+    NoteKind, QualityFlag, ScorerState, SensorFault, SetupNote, Standing, ThresholdEdit,
 };
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -13,8 +13,8 @@ use super::machine::{self, Evidence};
 use super::message::{self, Before, Cause};
 use super::{AlertPolicy, HeldThreshold};
 use crate::environment::{self, EnvironmentPolicy};
-use crate::silence::follow_cadence;
 use crate::notes::{self, Noted};
+use crate::silence::follow_cadence;
 use crate::{DriftPolicy, Judgement, Manifest, Recorded, deviation, drift, sensors, setup};
 
 /// How machines are watched.
@@ -109,8 +109,7 @@ pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &W
     let previous = Before::of(before.filter(|before| before.version == ScorerState::VERSION));
     let previous_state = previous.state;
     let quantity = heard.manifest.quantity();
-    let cause =
-        Cause { id: heard.id, chunk_id: heard.chunk_id, time: heard.time, threshold: held.threshold, quantity };
+    let cause = Cause { id: heard.id, chunk_id: heard.chunk_id, time: heard.time, threshold: held.threshold, quantity };
 
     let (mut bands, mut drift) = (Vec::new(), None);
     let Noted { notes, unjudged } = noted(&state, heard);
