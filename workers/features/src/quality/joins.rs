@@ -14,7 +14,11 @@ const LEAST_HEIGHT: f64 = 0.25;
 /// Joins that are worth a note.
 const LEAST_JOINS: usize = 3;
 /// More of them in a second are a converter that switches.
-const MOST_PER_SECOND: f64 = 20.0;
+const MOST_PER_SECOND: f64 = 5.0;
+/// Mean change from sample to sample beside a join, of its height. Less is a current that is switched on from rest, or off.
+const LEAST_CHANGE: f32 = 0.005;
+/// Samples on either side in which that is looked for.
+const BESIDE: usize = 16;
 
 /// Whether samples were lost again and again.
 pub(super) fn has_joins(samples: &[f32], rate_hz: u32, levels: &Levels) -> bool {
@@ -52,7 +56,14 @@ fn is_one_step(samples: &[f32], least: f32) -> bool {
     // The step lies between `at` and `at + 1`, and is part of two second differences.
     let smooth = samples.windows(3).enumerate().filter(|(index, _)| *index != at && index + 1 != at);
     let largest = smooth.map(|(_, triple)| second_difference(triple).abs()).fold(0.0_f32, f32::max);
-    height.abs() >= least && height.abs() > ABOVE_NEIGHBOURS * largest
+    let change = |side: &[f32]| {
+        let changes = side.windows(2).map(|pair| (pair[1] - pair[0]).abs());
+        changes.sum::<f32>() / side.len().saturating_sub(1).max(1) as f32
+    };
+    let before = &samples[at.saturating_sub(BESIDE)..=at];
+    let after = &samples[at + 1..samples.len().min(at + 1 + BESIDE)];
+    let moves = change(before).min(change(after)) > LEAST_CHANGE * height.abs();
+    moves && height.abs() >= least && height.abs() > ABOVE_NEIGHBOURS * largest
 }
 
 #[cfg(test)]

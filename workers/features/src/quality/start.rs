@@ -30,7 +30,10 @@ pub(super) fn has_transient(samples: &[f32]) -> bool {
     let power = rest.iter().map(|&sample| (f64::from(sample) - centre).powi(2)).sum::<f64>() / rest.len() as f64;
     let deviation = variance.sqrt().max(LEAST_DEVIATION * power.sqrt());
     let away = |mean: &f64| (mean - centre).abs();
-    let falls = early.windows(2).take_while(|pair| away(&pair[1]) > NEAR * deviation).all(|pair| away(&pair[1]) < away(&pair[0]));
+    let falls = early
+        .windows(2)
+        .take_while(|pair| away(&pair[1]) > NEAR * deviation)
+        .all(|pair| away(&pair[1]) < away(&pair[0]));
     let first = early.first().map_or(0.0, away);
     first > FAR * deviation && falls && early.last().is_some_and(|last| away(last) <= NEAR * deviation)
 }
