@@ -46,7 +46,8 @@ fn every_field_that_changes_a_number_is_part_of_the_hash() {
         frames,
         remove_mean,
         quantity: None,
-    } = default.clone() else {
+    } = default.clone()
+    else {
         panic!("the default names no quantity")
     };
     let changed = [

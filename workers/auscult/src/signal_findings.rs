@@ -10,14 +10,16 @@ const NAMED: usize = 3;
 /// is its name and its flags. That it is resampled is no finding: whoever chose the rate knows.
 #[must_use]
 pub fn signal_findings<'a>(recordings: &[(&'a str, &'a [QualityFlag])]) -> Vec<String> {
-    let mut flags: Vec<QualityFlag> = QualityFlag::ALL.into_iter().filter(|flag| *flag != QualityFlag::Resampled).collect();
+    let mut flags: Vec<QualityFlag> =
+        QualityFlag::ALL.into_iter().filter(|flag| *flag != QualityFlag::Resampled).collect();
     flags.sort_by_key(|flag| !flag.is_sensor_fault());
     let line = |flag: QualityFlag| {
         let names: Vec<&str> =
             recordings.iter().filter(|(_, flags)| flags.contains(&flag)).map(|(name, _)| *name).collect();
         let kind = if flag.is_sensor_fault() { "sensor fault, not learned from" } else { "note" };
-        (!names.is_empty())
-            .then(|| format!("{}, {kind}: {}: {} ({})", clips(names.len()), flag.as_str(), finding(flag), named(&names)))
+        (!names.is_empty()).then(|| {
+            format!("{}, {kind}: {}: {} ({})", clips(names.len()), flag.as_str(), finding(flag), named(&names))
+        })
     };
     flags.into_iter().filter_map(line).collect()
 }
@@ -44,7 +46,13 @@ mod tests {
         let stuck = [QualityFlag::Stuck];
         let found = signal_findings(&[("a", &hum), ("b", &stuck), ("c", &hum), ("d", &hum), ("e", &hum), ("f", &[])]);
         let [first, second] = found.as_slice() else { panic!("{found:?}") };
-        assert!(first.starts_with("1 clip, sensor fault, not learned from: stuck: ") && first.ends_with("(b)"), "{first}");
-        assert!(second.starts_with("4 clips, note: mains_hum: ") && second.ends_with("(a, c, d and 1 more)"), "{second}");
+        assert!(
+            first.starts_with("1 clip, sensor fault, not learned from: stuck: ") && first.ends_with("(b)"),
+            "{first}"
+        );
+        assert!(
+            second.starts_with("4 clips, note: mains_hum: ") && second.ends_with("(a, c, d and 1 more)"),
+            "{second}"
+        );
     }
 }

@@ -19,7 +19,9 @@ pub fn finding(flag: QualityFlag) -> &'static str {
         QualityFlag::Resampled => "resampled to the feature spec's rate; record at that rate where it can be chosen",
         QualityFlag::Short => "shorter than one vector of frames, padded with zeros; record longer clips",
         QualityFlag::Stuck => "stuck: one value is held for half of it or longer; restart the converter or its driver",
-        QualityFlag::DroppedOut => "broken by gaps in which one value is held; check plugs, the recorder's buffers and the network",
+        QualityFlag::DroppedOut => {
+            "broken by gaps in which one value is held; check plugs, the recorder's buffers and the network"
+        }
         QualityFlag::WrongRate => {
             "nothing above a sharp edge below the top of the mel bands: recorded at a lower rate than it says; record at the full \
              rate, or lower f_max_hz or the rate of the feature spec"
@@ -48,7 +50,9 @@ mod tests {
     #[test]
     fn every_flag_has_a_finding_of_its_own_with_a_remedy() {
         let mut findings: Vec<&str> = QualityFlag::ALL.into_iter().map(finding).collect();
-        assert!(findings.iter().all(|finding| (finding.contains(';') || finding.contains(": ")) && !finding.ends_with('.')));
+        assert!(
+            findings.iter().all(|finding| (finding.contains(';') || finding.contains(": ")) && !finding.ends_with('.'))
+        );
         findings.sort_unstable();
         findings.dedup();
         assert_eq!(findings.len(), QualityFlag::ALL.len());

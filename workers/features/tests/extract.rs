@@ -2,7 +2,7 @@
 
 mod wav_bytes;
 
-use auscult_features::{ChunkExtractor, Clip, FeatureError, LogMelExtractor};
+use auscult_features::{ChunkExtractor, Clip, Extraction, FeatureError, LogMelExtractor};
 use auscult_schemas::{FeatureSpec, QualityFlag};
 use wav_bytes::WavBytes;
 
@@ -79,6 +79,26 @@ fn vibration_current_and_pressure_go_the_way_of_sound() {
         assert_eq!((extraction.frames, extraction.mels, extraction.source_rate_hz), (17, 64, rate_hz));
         assert_eq!(extraction.quality, [], "{rate_hz} Hz");
         assert!(extraction.values.iter().all(|value| *value > -60.0), "{rate_hz} Hz: a band hears nothing");
+    }
+}
+
+#[test]
+fn the_mean_is_kept_or_taken_off_as_the_spec_says() {
+    let biased: Vec<f32> = tone(1_000.0, 16_000.0, 16_000).iter().map(|sample| 0.1 * sample + 0.45).collect();
+    let plain: Vec<f32> = biased.iter().map(|sample| sample - 0.45).collect();
+    for rate_hz in [16_000, 25_600] {
+        let of = |remove_mean: bool, samples: &[f32]| {
+            let spec = FeatureSpec { remove_mean, ..FeatureSpec::default() };
+            let clip = Clip { sample_rate_hz: rate_hz, channels: vec![samples.to_vec()], step: None };
+            ChunkExtractor::new(spec).unwrap().extract_clip(&clip).unwrap()
+        };
+        let (kept, taken_off, without) = (of(false, &biased), of(true, &biased), of(false, &plain));
+        assert!(kept.sensor_faults.is_empty() && taken_off.sensor_faults.is_empty());
+        let lowest = |extraction: &Extraction| extraction.values[64 * 10];
+        assert!(lowest(&kept) > lowest(&without) + 30.0, "the mean is in the lowest band");
+        let loud = without.values.iter().zip(&taken_off.values).filter(|(value, _)| **value > -60.0);
+        assert!(loud.clone().count() > 100 && loud.clone().all(|(a, b)| (a - b).abs() < 0.05), "{rate_hz} Hz");
+        assert!(lowest(&taken_off) < lowest(&kept) - 30.0);
     }
 }
 

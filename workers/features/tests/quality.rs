@@ -5,7 +5,7 @@
 use std::f32::consts::TAU;
 
 use auscult_features::{Clip, FeatureError, MAX_SAMPLES, QualityChecker, Resampler, check};
-use auscult_schemas::{DeadLetterCode, FeatureSpec, Quantity, QualityFlag};
+use auscult_schemas::{DeadLetterCode, FeatureSpec, QualityFlag, Quantity};
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -92,7 +92,11 @@ fn a_quiet_machine_lives_where_its_format_has_steps_for_it() {
         assert_eq!(check(&clip(vec![quiet])).unwrap(), Default::default(), "float, {rms_db} dB");
     }
     for rms_db in [-60.0, -75.0, -80.0] {
-        assert_eq!(check(&in_bits(&at_level(machine(32_000, 7), rms_db), 16)).unwrap(), Default::default(), "{rms_db} dB");
+        assert_eq!(
+            check(&in_bits(&at_level(machine(32_000, 7), rms_db), 16)).unwrap(),
+            Default::default(),
+            "{rms_db} dB"
+        );
     }
 }
 
@@ -222,7 +226,11 @@ fn a_lower_rate_is_noted_only_where_the_spec_s_bands_miss_something() {
     for to_hz in [44_100, 48_000] {
         assert_eq!(of_16_khz.check(&upsampled(16_000, to_hz)).unwrap(), Default::default(), "16 kHz as {to_hz} Hz");
         let quality = of_16_khz.check(&upsampled(8_000, to_hz)).unwrap();
-        assert_eq!((quality.flags, quality.sensor_faults), (vec![QualityFlag::WrongRate], vec![]), "8 kHz as {to_hz} Hz");
+        assert_eq!(
+            (quality.flags, quality.sensor_faults),
+            (vec![QualityFlag::WrongRate], vec![]),
+            "8 kHz as {to_hz} Hz"
+        );
     }
     assert_eq!(of_16_khz.check(&upsampled(8_000, 16_000)).unwrap().flags, [QualityFlag::WrongRate]);
 }
@@ -302,7 +310,10 @@ fn clips_outside_the_contract_are_refused() {
     let code = |clip: &Clip| check(clip).unwrap_err().code();
     assert_eq!(code(&clip(vec![])), DeadLetterCode::UnsupportedFormat);
     assert_eq!(code(&clip(vec![tone(10); 17])), DeadLetterCode::UnsupportedFormat);
-    assert_eq!(code(&Clip { sample_rate_hz: 0, channels: vec![tone(10)], step: None }), DeadLetterCode::UnsupportedFormat);
+    assert_eq!(
+        code(&Clip { sample_rate_hz: 0, channels: vec![tone(10)], step: None }),
+        DeadLetterCode::UnsupportedFormat
+    );
     assert_eq!(code(&clip(vec![vec![], vec![]])), DeadLetterCode::NoSamples);
     assert!(matches!(
         check(&clip(vec![tone(10), tone(9)])),

@@ -14,9 +14,9 @@ use rayon::prelude::*;
 
 use super::arguments::{DataArgs, SpecArgs, data_dir_help};
 use crate::dataset::{Dataset, MachineClips};
-use crate::report::exploration::{ExplorationPage, warnings};
 use crate::report::exploration::group::{Group, GroupKind, Machine};
 use crate::report::exploration::recording::{Levels, Recording, RecordingPicture, band_levels};
+use crate::report::exploration::{ExplorationPage, warnings};
 use crate::{clips, interrupt, model_file, progress};
 
 /// Look at recordings before anything is learned from them

@@ -74,7 +74,10 @@ mod tests {
             assert!(!is_dead(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0].map(|steps| steps * STEP_16), step));
             assert!(!is_dead(&[0.0, STEP_16, 9.0 * STEP_16], step), "a knock over silence");
         }
-        assert!(is_dead(&[0.0, 256.0, -256.0].map(|steps| steps / 8_388_608.0), Some(1.0 / 8_388_608.0)), "16 bits in 24");
+        assert!(
+            is_dead(&[0.0, 256.0, -256.0].map(|steps| steps / 8_388_608.0), Some(1.0 / 8_388_608.0)),
+            "16 bits in 24"
+        );
         assert!(is_dead(&[1.0, 2.0].map(|steps| steps / 128.0), Some(1.0 / 128.0)), "8 bits");
     }
 

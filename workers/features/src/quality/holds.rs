@@ -1,7 +1,8 @@
 //! Stretches in which one value is held: what a living signal, which always carries some noise, does not do.
 //!
 //! A hold that the signal enters or leaves with a jump is a gap: samples are missing. A hold that it fades into and out of is a
-//! noise gate's silence, a signal that rests, or one that is too quiet for its steps.
+//! noise gate's silence, a signal that rests, or one that is too quiet for its steps. One value into which or out of which the signal
+//! goes without a jump again and again is a rest, too: a rectified current, or one that a thyristor switches.
 
 use auscult_schemas::QualityFlag;
 
@@ -22,9 +23,9 @@ const GAP_SHARE: f64 = 0.2;
 /// What counts as a jump: a quarter of the RMS about the mean, and more than four of the format's steps.
 const JUMP_OF_DEVIATION: f64 = 0.25;
 const JUMP_STEPS: f32 = 4.0;
-/// Share of the gaps into which the signal must jump where all hold one value. A current that a valve or thyristor switches falls
-/// to zero by itself and is switched on at once.
-const ENTERED_BY_A_JUMP: f64 = 1.0 / 3.0;
+/// Share of the gaps that must begin with a jump, and share of those that must end with one, where all hold one value. Lost samples
+/// meet the signal anywhere, and four of five times away from that value.
+const BY_A_JUMP: f64 = 1.0 / 3.0;
 
 /// What the holds of a channel deserve.
 pub(super) fn flags(samples: &[f32], rate_hz: u32, levels: &Levels, step: Option<f32>) -> Option<QualityFlag> {
@@ -36,9 +37,7 @@ pub(super) fn flags(samples: &[f32], rate_hz: u32, levels: &Levels, step: Option
         return Some(QualityFlag::Stuck);
     }
     let jump = (JUMP_STEPS * step.unwrap_or(0.0)).max((JUMP_OF_DEVIATION * levels.deviation()) as f32);
-    // Of many gaps some are met by a jump; of a single one the signal may cross the held value by chance, so that more of it is seen.
-    let seen = if held.len() < GAPS { shortest / 4 } else { 1 };
-    let gaps = Gaps::among(&held, samples, seen, jump);
+    let gaps = Gaps::among(&held, samples, shortest / 4, jump);
     let is_much = |count: usize, samples: usize| count >= GAPS || samples as f64 >= GAP_SHARE * all;
     if is_much(gaps.count, gaps.samples) && !gaps.are_rests() {
         return Some(QualityFlag::DroppedOut);
@@ -71,35 +70,40 @@ impl Hold {
 struct Gaps {
     count: usize,
     samples: usize,
-    /// Of those that begin within the clip.
-    entered: usize,
-    entered_by_a_jump: usize,
+    /// Of those that begin, and of those that end within the clip.
+    edges: [usize; 2],
+    by_a_jump: [usize; 2],
     is_one_value: bool,
 }
 
 impl Gaps {
+    /// The signal may cross the held value just where a gap begins or ends, so that a jump is looked for in as many samples as `seen`.
+    /// Whether all gaps begin so by chance is told by the very next sample, where there are enough of them.
     fn among(held: &[Hold], samples: &[f32], seen: usize, jump: f32) -> Self {
-        let mut gaps = Self { count: 0, samples: 0, entered: 0, entered_by_a_jump: 0, is_one_value: true };
+        let mut gaps = Self { count: 0, samples: 0, edges: [0; 2], by_a_jump: [0; 2], is_one_value: true };
+        let is_jump = |edge: Option<f32>| edge.map(|height| height > jump);
         let mut first = None;
         for hold in held {
-            let [entry, exit] = hold.jumps(samples, seen).map(|edge| edge.map(|height| height > jump));
-            if entry != Some(true) && exit != Some(true) {
+            let wide = hold.jumps(samples, seen).map(is_jump);
+            if !wide.contains(&Some(true)) {
                 continue;
             }
+            let edges = if held.len() < GAPS { wide } else { hold.jumps(samples, 1).map(is_jump) };
             gaps.count += 1;
             gaps.samples += hold.samples();
-            gaps.entered += usize::from(entry.is_some());
-            gaps.entered_by_a_jump += usize::from(entry == Some(true));
+            for (index, edge) in edges.into_iter().enumerate() {
+                gaps.edges[index] += usize::from(edge.is_some());
+                gaps.by_a_jump[index] += usize::from(edge == Some(true));
+            }
             gaps.is_one_value &= *first.get_or_insert(hold.value) == hold.value;
         }
         gaps
     }
 
-    /// Whether the signal falls to one value by itself again and again: a rest, not a loss.
+    /// Whether the signal goes to one value, or leaves it, by itself each time: a rest, not a loss.
     fn are_rests(&self) -> bool {
-        self.is_one_value
-            && self.count >= GAPS
-            && (self.entered_by_a_jump as f64) < ENTERED_BY_A_JUMP * self.entered as f64
+        let mut edges = self.by_a_jump.into_iter().zip(self.edges);
+        self.is_one_value && edges.any(|(jumps, of)| (jumps as f64) < BY_A_JUMP * of as f64)
     }
 }
 
@@ -166,8 +170,10 @@ mod tests {
     fn a_current_that_is_rectified_or_cut_by_phase_is_not_broken() {
         let half_wave = switched(|half_waves| half_waves % 2.0 < 1.0);
         assert_ne!(judged(&half_wave), Some(QualityFlag::DroppedOut));
-        let by_phase = switched(|half_waves| half_waves % 1.0 > 0.7);
-        assert_ne!(judged(&by_phase), Some(QualityFlag::DroppedOut));
+        let leading = switched(|half_waves| half_waves % 1.0 > 0.7);
+        assert_ne!(judged(&leading), Some(QualityFlag::DroppedOut));
+        let trailing = switched(|half_waves| half_waves % 1.0 < 0.3);
+        assert_ne!(judged(&trailing), Some(QualityFlag::DroppedOut));
     }
 
     #[test]
@@ -179,10 +185,11 @@ mod tests {
 
     #[test]
     fn a_last_value_that_is_repeated_for_lost_samples_is_a_gap() {
-        let mut samples: Vec<f32> = (0..30_000).map(|index| in_steps(0.3 * (f64::from(index) * 0.0371).sin())).collect();
+        let mut samples: Vec<f32> =
+            (0..30_000).map(|index| in_steps(0.3 * (f64::from(index) * 0.0371).sin())).collect();
         for begin in [3_011, 9_500, 17_003, 22_222] {
             let last = samples[begin];
-            samples[begin..begin + 350].fill(last);
+            samples[begin..begin + 250].fill(last);
         }
         assert_eq!(judged(&samples), Some(QualityFlag::DroppedOut));
     }

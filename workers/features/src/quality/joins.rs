@@ -14,17 +14,17 @@ const LEAST_HEIGHT: f64 = 0.25;
 /// Joins that are worth a note.
 const LEAST_JOINS: usize = 3;
 /// More of them in a second are a converter that switches.
-const MOST_PER_SECOND: f64 = 20.0;
+const MOST_PER_SECOND: f64 = 5.0;
+/// Mean change from sample to sample beside a join, of its height. Less is a current that is switched on from rest, or off.
+const LEAST_CHANGE: f32 = 0.005;
+/// Samples on either side in which that is looked for.
+const BESIDE: usize = 16;
 
 /// Whether samples were lost again and again.
 pub(super) fn has_joins(samples: &[f32], rate_hz: u32, levels: &Levels) -> bool {
-    // Each block with the two samples before it, so that every second difference belongs to one block.
-    let largest_in = |block: usize| {
-        let begin = block * BLOCK;
-        let seen = &samples[begin..samples.len().min(begin + BLOCK + 2)];
-        seen.windows(3).map(|triple| second_difference(triple).abs()).fold(0.0_f32, f32::max)
-    };
     let blocks = samples.len().saturating_sub(2) / BLOCK;
+    let seen_by = |block: usize| &samples[block * BLOCK..(block + 1) * BLOCK + 2];
+    let largest_in = |block: usize| largest_second_difference(seen_by(block));
     if blocks < 3 {
         return false;
     }
@@ -34,7 +34,7 @@ pub(super) fn has_joins(samples: &[f32], rate_hz: u32, levels: &Levels) -> bool 
     for block in 1..blocks - 1 {
         let after = largest_in(block + 1);
         let is_high = here >= least && here > ABOVE_NEIGHBOURS * before.max(after);
-        joins += usize::from(is_high && is_one_step(&samples[block * BLOCK..(block + 1) * BLOCK + 2], least));
+        joins += usize::from(is_high && is_one_step(seen_by(block), least));
         (before, here) = (here, after);
     }
     let seconds = samples.len() as f64 / f64::from(rate_hz);
@@ -45,6 +45,20 @@ fn second_difference(triple: &[f32]) -> f32 {
     triple[2] - 2.0 * triple[1] + triple[0]
 }
 
+/// Of a block and the two samples behind it, so that every second difference belongs to one block. In lanes, for vector registers.
+fn largest_second_difference(seen: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let mut largest = [0.0_f32; LANES];
+    for start in (0..BLOCK).step_by(LANES) {
+        let row = &seen[start..start + LANES + 2];
+        for (lane, largest) in largest.iter_mut().enumerate() {
+            let difference = (row[lane + 2] - 2.0 * row[lane + 1] + row[lane]).abs();
+            *largest = if difference > *largest { difference } else { *largest };
+        }
+    }
+    largest.into_iter().fold(0.0, f32::max)
+}
+
 /// Whether a block is smooth but for one step that does not come back.
 fn is_one_step(samples: &[f32], least: f32) -> bool {
     let steps = samples.windows(2).map(|pair| pair[1] - pair[0]).enumerate();
@@ -52,7 +66,14 @@ fn is_one_step(samples: &[f32], least: f32) -> bool {
     // The step lies between `at` and `at + 1`, and is part of two second differences.
     let smooth = samples.windows(3).enumerate().filter(|(index, _)| *index != at && index + 1 != at);
     let largest = smooth.map(|(_, triple)| second_difference(triple).abs()).fold(0.0_f32, f32::max);
-    height.abs() >= least && height.abs() > ABOVE_NEIGHBOURS * largest
+    let change = |side: &[f32]| {
+        let changes = side.windows(2).map(|pair| (pair[1] - pair[0]).abs());
+        changes.sum::<f32>() / side.len().saturating_sub(1).max(1) as f32
+    };
+    let before = &samples[at.saturating_sub(BESIDE)..=at];
+    let after = &samples[at + 1..samples.len().min(at + 1 + BESIDE)];
+    let moves = change(before).min(change(after)) > LEAST_CHANGE * height.abs();
+    moves && height.abs() >= least && height.abs() > ABOVE_NEIGHBOURS * largest
 }
 
 #[cfg(test)]

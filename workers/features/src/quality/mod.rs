@@ -24,7 +24,7 @@ mod pile_up;
 mod spectrum;
 mod start;
 
-use auscult_schemas::{FeatureSpec, Quantity, QualityFlag, SensorFault};
+use auscult_schemas::{FeatureSpec, QualityFlag, Quantity, SensorFault};
 
 use crate::clip::check_shape;
 use crate::{Clip, FeatureError, MAX_RATE_HZ};
@@ -54,7 +54,10 @@ pub struct QualityChecker {
 impl Default for QualityChecker {
     /// For sound that is used up to half of whatever rate it has.
     fn default() -> Self {
-        Self { spectrum: SpectrumChecker::new(f64::from(MAX_RATE_HZ) / 2.0, Quantity::Sound), quantity: Quantity::Sound }
+        Self {
+            spectrum: SpectrumChecker::new(f64::from(MAX_RATE_HZ) / 2.0, Quantity::Sound),
+            quantity: Quantity::Sound,
+        }
     }
 }
 

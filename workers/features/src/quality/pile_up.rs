@@ -14,10 +14,14 @@ use super::levels::Levels;
 const CLIPPED_SHARE: f64 = 0.01;
 /// How many times as often as the next value the extreme must occur.
 const RECURRENCE: usize = 8;
-/// What counts as one value beside the extreme, of the channel's range: a periodic float signal repeats with rounding errors.
-const ROUNDING: f32 = 1e-5;
+/// What is one value with the extreme, and what is one value with the next, of the channel's range: a periodic float signal repeats
+/// with rounding errors of its samples, least at the crest, and of its phase.
+const SAME: f32 = 1e-4;
+const NEXT: f32 = 1e-3;
 /// Equal samples of a flat top.
 const FLAT_SAMPLES: usize = 3;
+/// How far from a whole number of steps float values are by rounding.
+const WHOLE: f32 = 0.05;
 /// Steps by which the signal leaves a flat top.
 const FLAT_DROP_STEPS: f32 = 4.0;
 
@@ -28,7 +32,7 @@ pub(super) fn is_clipped(samples: &[f32], levels: &Levels, step: Option<f32>) ->
     if ((at_min + at_max) as f64) < least {
         return false;
     }
-    let step = actual_step(samples, step);
+    let step = actual_step(samples, levels, step);
     // A signal of one sign that rests at zero is at rest: a rectified current, a pulse counter.
     let sides = [(levels.min, at_min, 1.0), (levels.max, at_max, -1.0)];
     let piled = sides.into_iter().filter(|(extreme, ..)| *extreme != 0.0).map(|(extreme, count, inward)| {
@@ -55,8 +59,8 @@ fn count_extremes(samples: &[f32], levels: &Levels) -> [usize; 2] {
 }
 
 /// The step in which the samples really differ: of 16 bits that lie in 24, 256 of the format's own. Of float the smallest difference
-/// of neighbours.
-fn actual_step(samples: &[f32], step: Option<f32>) -> f32 {
+/// of neighbours, where all samples are whole numbers of it apart, else 0.
+fn actual_step(samples: &[f32], levels: &Levels, step: Option<f32>) -> f32 {
     match step {
         Some(step) => {
             let bits = samples.iter().fold(0_i64, |bits, sample| bits | (sample / step) as i64);
@@ -65,7 +69,12 @@ fn actual_step(samples: &[f32], step: Option<f32>) -> f32 {
         }
         None => {
             let differences = samples.windows(2).map(|pair| (pair[1] - pair[0]).abs());
-            differences.filter(|difference| *difference > 0.0).fold(f32::INFINITY, f32::min)
+            let smallest = differences.filter(|difference| *difference > 0.0).fold(f32::INFINITY, f32::min);
+            // What was cut off was cut off anywhere between two steps.
+            let mut inner = samples.iter().filter(|&&sample| sample > levels.min && sample < levels.max);
+            let Some(&origin) = inner.next() else { return 0.0 };
+            let is_whole = |steps: f32| (steps - steps.round()).abs() < WHOLE;
+            if inner.all(|sample| is_whole((sample - origin) / smallest)) { smallest } else { 0.0 }
         }
     }
 }
@@ -73,9 +82,9 @@ fn actual_step(samples: &[f32], step: Option<f32>) -> f32 {
 /// How many samples have the value next to an extreme. `inward` is the sign of the way to it.
 fn next_value_count(samples: &[f32], extreme: f32, inward: f32, range: f32) -> usize {
     let depth = |sample: f32| (sample - extreme) * inward;
-    let inner = samples.iter().map(|&sample| depth(sample)).filter(|depth| *depth > 0.0);
+    let inner = samples.iter().map(|&sample| depth(sample)).filter(|depth| *depth > SAME * range);
     let next = inner.clone().fold(f32::INFINITY, f32::min);
-    let last = next + ROUNDING * range;
+    let last = next + NEXT * range;
     inner.filter(|depth| *depth <= last).count()
 }
 
@@ -120,14 +129,28 @@ mod tests {
         for amplitude in [3e-4, 1e-3, 0.01, 0.1, 0.3, 0.999_97, 1.0, 3.2, 30.0] {
             for turn in [4.0, 8.0, 16.0, 16.03, 40.0, 123.4, 320.0, 549.0, 1_600.0, 16_000.0] {
                 assert!(!clipped(&sine(amplitude, turn, None), None), "{amplitude}, {turn} samples a turn, float");
-                assert!(!clipped(&sine(amplitude, turn, Some(32_768.0)), None), "{amplitude}, {turn}, float of 16 bits");
+                assert!(
+                    !clipped(&sine(amplitude, turn, Some(32_768.0)), None),
+                    "{amplitude}, {turn}, float of 16 bits"
+                );
                 if amplitude < 1.0 {
                     for (steps, of) in [(32_768.0, 32_768.0), (32_768.0, 8_388_608.0), (8_388_608.0, 8_388_608.0)] {
                         let step = Some(1.0 / of as f32);
-                        assert!(!clipped(&sine(amplitude, turn, Some(steps)), step), "{amplitude}, {turn}, {steps} in {of}");
+                        assert!(
+                            !clipped(&sine(amplitude, turn, Some(steps)), step),
+                            "{amplitude}, {turn}, {steps} in {of}"
+                        );
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_tone_whose_phase_is_rounded_is_not_clipped() {
+        for hz in [250.0, 500.0, 1_000.0, 2_000.0, 4_000.0] {
+            let wave = |index: u32| 0.25 * (std::f32::consts::TAU * hz * index as f32 / 16_000.0).sin();
+            assert!(!clipped(&(0..16_000).map(wave).collect::<Vec<f32>>(), None), "{hz} Hz");
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the spectrum of a channel says of how it was recorded: an edge far below the top of the spec's bands, or little but the mains.
 
-use auscult_schemas::{Quantity, QualityFlag};
+use auscult_schemas::{QualityFlag, Quantity};
 use realfft::RealFftPlanner;
 
 /// Windows taken from a clip, evenly spread: enough that no pause of the machine is mistaken for a fault of the sensor, few enough that the check
@@ -171,7 +171,8 @@ mod tests {
             .map(|index| {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 let noise = f64::from(state >> 8) / f64::from(1 << 24) - 0.5;
-                (0.3 * (std::f64::consts::TAU * hz * f64::from(index) / f64::from(rate_hz)).sin() + 0.003 * noise) as f32
+                (0.3 * (std::f64::consts::TAU * hz * f64::from(index) / f64::from(rate_hz)).sin() + 0.003 * noise)
+                    as f32
             })
             .collect();
         SpectrumChecker::new(f64::from(rate_hz) / 2.0, quantity).flags(&samples, rate_hz, 0.0)

@@ -1,5 +1,7 @@
 //! The transient with which some recorders begin a clip: an input's coupling or a sensor's supply that settles.
 
+use super::levels::Levels;
+
 /// Parts of a clip whose means are compared.
 const PARTS: usize = 64;
 /// Fewest samples of a part.
@@ -19,18 +21,21 @@ pub(super) fn has_transient(samples: &[f32]) -> bool {
     if length < SHORTEST_PART {
         return false;
     }
-    let mut means = [0.0_f64; PARTS];
-    for (mean, part) in means.iter_mut().zip(samples.chunks_exact(length)) {
-        *mean = part.iter().map(|&sample| f64::from(sample)).sum::<f64>() / length as f64;
+    let (mut means, mut power) = ([0.0_f64; PARTS], [0.0_f64; PARTS]);
+    for (index, part) in samples.chunks_exact(length).take(PARTS).enumerate() {
+        let levels = Levels::measure(part);
+        (means[index], power[index]) = (levels.mean, levels.variance);
     }
     let (early, late) = means.split_at(SETTLED);
     let centre = late.iter().sum::<f64>() / late.len() as f64;
     let variance = late.iter().map(|mean| (mean - centre).powi(2)).sum::<f64>() / late.len() as f64;
-    let rest = &samples[SETTLED * length..];
-    let power = rest.iter().map(|&sample| (f64::from(sample) - centre).powi(2)).sum::<f64>() / rest.len() as f64;
-    let deviation = variance.sqrt().max(LEAST_DEVIATION * power.sqrt());
+    let within = power[SETTLED..].iter().sum::<f64>() / late.len() as f64 + variance;
+    let deviation = variance.sqrt().max(LEAST_DEVIATION * within.sqrt());
     let away = |mean: &f64| (mean - centre).abs();
-    let falls = early.windows(2).take_while(|pair| away(&pair[1]) > NEAR * deviation).all(|pair| away(&pair[1]) < away(&pair[0]));
+    let falls = early
+        .windows(2)
+        .take_while(|pair| away(&pair[1]) > NEAR * deviation)
+        .all(|pair| away(&pair[1]) < away(&pair[0]));
     let first = early.first().map_or(0.0, away);
     first > FAR * deviation && falls && early.last().is_some_and(|last| away(last) <= NEAR * deviation)
 }
