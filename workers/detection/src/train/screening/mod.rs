@@ -3,7 +3,7 @@
 //! ```text
 //!  levels, cycle or swing of all clips
 //!        │
-//!        ├─► the nearest 70 %, fitted and held out in turn, until they stay the same     a core that strangers have no part in
+//!        ├─► the nearest 70 %, fitted and held out in turn, until they stay the same      a core that strangers have no part in
 //!        ├─► grown by all that lie within two robust deviations, until it stays the same
 //!        └─► every clip's held-out distance from the core ─► Student's chance ─► false discovery rate ─┬─► foreign: left out
 //!                                                            more than two deviations ─────────────────┼─► doubtful: calibrated on, not fitted
@@ -34,7 +34,7 @@ const DOUBTFUL: f64 = 2.0;
 const FALSE_DISCOVERIES: f64 = 0.1;
 /// Where more clips than that do not belong, it is the folder that is wrong, and nothing is left out.
 const MOST_FOREIGN: f64 = 0.25;
-/// Stretches that are held out in turn.
+/// Folds that are held out in turn: stretches of the clips' order, and dealt out.
 const FOLDS: usize = 5;
 /// Rounds of choosing the core, and of growing it.
 const ROUNDS: usize = 12;
@@ -98,21 +98,22 @@ pub fn screen(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Scree
     let views: Vec<Vec<_>> =
         clips.iter().map(|clip| clip.channels.iter().map(|channel| channel.view()).collect()).collect();
     let vectors = clip_vectors(&views, step_s);
-    let folds = split::stretches(clips, FOLDS);
-    let distances = Distances { vectors: &vectors, folds: &folds };
+    // Neighbours explain each other, and in a session of its own a clip has no other. Both are asked: what a stretch without it does not explain may be a
+    // session, and what is explained by neighbours only may be one, too. What neither explains does not belong.
+    let (stretches, dealt) = (split::stretches(clips, FOLDS), split::dealt(clips, FOLDS));
+    let by_stretch = Distances { vectors: &vectors, folds: &stretches };
+    let by_deal = Distances { vectors: &vectors, folds: &dealt };
 
-    let mut core = distances.core()?;
-    let mut deviations = distances.grown(&mut core, &[])?;
-    let mut chances: Vec<f64> = deviations.iter().map(|deviation| chance_above(*deviation, count)).collect();
-    let mut foreign = discoveries(&chances, FALSE_DISCOVERIES);
-    let modes = modes(&vectors[0], &core, &foreign)?;
+    let mut core = by_deal.core()?;
+    let mut other_core = by_stretch.core()?;
+    let mut judged = self::judged(&by_deal.grown(&mut core, &[])?, &by_stretch.grown(&mut other_core, &[])?);
+    let modes = modes(&vectors[0], &core, &judged.foreign)?;
     if !modes.is_empty() {
         let kept: Vec<usize> = modes.iter().flatten().copied().collect();
-        deviations = distances.grown(&mut core, &kept)?;
-        chances = deviations.iter().map(|deviation| chance_above(*deviation, count)).collect();
-        foreign = discoveries(&chances, FALSE_DISCOVERIES);
-        kept.iter().for_each(|clip| foreign[*clip] = false);
+        judged = self::judged(&by_deal.grown(&mut core, &kept)?, &by_stretch.grown(&mut other_core, &kept)?);
+        kept.iter().for_each(|clip| judged.foreign[*clip] = false);
     }
+    let Judged { deviations, chances, foreign } = judged;
     let found = foreign.iter().filter(|foreign| **foreign).count();
     if found as f64 > MOST_FOREIGN * count as f64 || count - found < MIN_CLIPS {
         let clips = vec![Belonging::Fitted; count];
@@ -125,6 +126,25 @@ pub fn screen(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Scree
     });
     let clips = belonging.collect();
     Ok(Screening { clips, deviations, chances, modes, too_many: None })
+}
+
+struct Judged {
+    deviations: Vec<f64>,
+    chances: Vec<f64>,
+    foreign: Vec<bool>,
+}
+
+/// What two ways of holding out say together: the smaller deviation counts.
+fn judged(one: &[f64], other: &[f64]) -> Judged {
+    let count = one.len();
+    let chances_of = |deviations: &[f64]| -> Vec<f64> {
+        deviations.iter().map(|deviation| chance_above(*deviation, count)).collect()
+    };
+    let by_one = discoveries(&chances_of(one), FALSE_DISCOVERIES);
+    let by_other = discoveries(&chances_of(other), FALSE_DISCOVERIES);
+    let deviations: Vec<f64> = one.iter().zip(other).map(|(one, other)| one.min(*other)).collect();
+    let foreign = by_one.iter().zip(&by_other).map(|(one, other)| *one && *other).collect();
+    Judged { chances: chances_of(&deviations), deviations, foreign }
 }
 
 /// Held-out distances of all clips from a core.
