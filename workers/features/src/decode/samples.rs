@@ -1,0 +1,97 @@
+//! Bytes to planes of samples, and what lost bytes do to them.
+
+/// Sound out of interleaved bytes.
+#[derive(Debug, PartialEq)]
+pub(super) struct Samples {
+    /// `[channels][samples]`.
+    pub(super) channels: Vec<Vec<f32>>,
+    /// Bytes were missing inside, and the samples behind the gap were put right.
+    pub(super) is_mended: bool,
+}
+
+/// Splits interleaved samples of `N` bytes into one plane per channel.
+///
+/// A last block that is not whole (a writer was killed, a byte got lost) is left out. Where bytes got lost *inside*, every
+/// sample behind the gap would be made of bytes of two: such a tail is recognised and read from its other end.
+pub(super) fn read<const N: usize>(data: &[u8], channels: usize, convert: impl Fn([u8; N]) -> f32) -> Samples {
+    let block = N * channels;
+    let torn = data.len() % block;
+    let from_start = &data[..data.len() - torn];
+    let from_end = &data[torn..];
+    let split = match torn % N {
+        // Whole samples of some channels are left: either end is in step.
+        0 => from_start.len(),
+        _ => find_gap(from_start, from_end, block, &convert),
+    };
+    let (head, tail) = (&from_start[..split], &from_end[split..]);
+    let planes = (0..channels).map(|channel| {
+        let mut plane = Vec::with_capacity((head.len() + tail.len()) / block);
+        for part in [head, tail] {
+            let samples = part.as_chunks::<N>().0;
+            plane.extend(samples.iter().skip(channel).step_by(channels).map(|&sample| convert(sample)));
+        }
+        plane
+    });
+    Samples { channels: planes.collect(), is_mended: !tail.is_empty() }
+}
+
+/// Blocks behind a gap from which on the gap is believed: fewer are hardly a loss.
+const FEWEST_BLOCKS: usize = 64;
+/// How much larger the steps behind the gap must be, taken from the start: this many powers of two times the square root
+/// of the blocks, four times what chance does to sound that is equally rough either way.
+const CLEARLY_LARGER: f64 = 12.0;
+
+/// The byte from which on the samples are right when counted from the end, not from the start. Sound changes little
+/// from sample to sample; samples made of bytes of two jump. All of `from_start` if that is right to the end.
+fn find_gap<const N: usize>(
+    from_start: &[u8],
+    from_end: &[u8],
+    block: usize,
+    convert: &impl Fn([u8; N]) -> f32,
+) -> usize {
+    let blocks = from_start.len() / block;
+    let jump = |bytes: &[u8], index: usize| {
+        let sample = |index: usize| {
+            let at = index * block;
+            convert(bytes[at..at + N].try_into().expect("N bytes were taken"))
+        };
+        let step = (sample(index) - sample(index - 1)).abs();
+        // In powers of two, so that float of any unit is told from float of two samples' bytes.
+        if step.is_finite() { (step + 1e-9).log2() } else { f32::from(i8::MAX) }
+    };
+    // Cost of a gap before a block, relative to one before the first.
+    let (mut cost, mut lowest, mut best) = (0.0_f64, 0.0, 0);
+    for index in 1..blocks {
+        cost += f64::from(jump(from_start, index) - jump(from_end, index));
+        if cost < lowest {
+            (lowest, best) = (cost, index + 1);
+        }
+    }
+    let behind = blocks.saturating_sub(best);
+    let is_clear = behind >= FEWEST_BLOCKS && cost - lowest > CLEARLY_LARGER * (behind as f64).sqrt();
+    if is_clear { best * block } else { from_start.len() }
+}
+
+/// The size of one step of a stored integer, full scale being 1.
+///
+/// A container of 8 or more spare bits has them below the sample (the standard) or above it (ALSA's `S24_LE`, whose
+/// header cannot be told from others). The samples say which: spare bits above are only the sign, below they are zero.
+/// Where both holds, or neither, the header decides.
+pub(super) fn step_of<const N: usize>(
+    data: &[u8],
+    widen: fn([u8; N]) -> i32,
+    container_bits: u32,
+    valid_bits: u32,
+    is_right_justified: bool,
+) -> f32 {
+    let spare = container_bits - valid_bits.min(container_bits);
+    let is_right_justified = spare >= 8 && {
+        let samples = data.as_chunks::<N>().0;
+        let largest = 1_i64 << (valid_bits - 1);
+        let fits = samples.iter().all(|&sample| (-largest..largest).contains(&i64::from(widen(sample))));
+        let has_zeros_below = samples.iter().all(|&sample| widen(sample).trailing_zeros() >= spare);
+        if fits == has_zeros_below { is_right_justified } else { fits }
+    };
+    let bits = if is_right_justified { valid_bits } else { container_bits };
+    (-(f64::from(bits) - 1.0)).exp2() as f32
+}
