@@ -151,11 +151,13 @@ pub enum QualityFlag {
     WrongRate,
     /// The mains' 50 or 60 Hz and their harmonics hold nearly all of the energy: a broken shield or ground.
     MainsHum,
+    /// Note: a part of the recording was lost on its way: its end is missing, or a damaged part was left out.
+    Incomplete,
 }
 
 impl QualityFlag {
     /// Every flag, for metrics that should exist at zero.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Silent,
         Self::Clipped,
         Self::DcOffset,
@@ -165,12 +167,13 @@ impl QualityFlag {
         Self::DroppedOut,
         Self::WrongRate,
         Self::MainsHum,
+        Self::Incomplete,
     ];
 
     /// Whether it says that the sensor is at fault, so that the channel tells nothing of the machine.
     #[must_use]
     pub fn is_sensor_fault(self) -> bool {
-        !matches!(self, Self::Resampled | Self::Short)
+        !matches!(self, Self::Resampled | Self::Short | Self::Incomplete)
     }
 
     /// The flag as it stands in messages and metrics.
@@ -186,6 +189,7 @@ impl QualityFlag {
             Self::DroppedOut => "dropped_out",
             Self::WrongRate => "wrong_rate",
             Self::MainsHum => "mains_hum",
+            Self::Incomplete => "incomplete",
         }
     }
 }

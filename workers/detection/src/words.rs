@@ -88,6 +88,7 @@ fn flag_words(flag: QualityFlag) -> &'static str {
         QualityFlag::DroppedOut => "broken by gaps",
         QualityFlag::WrongRate => "of another rate than it says",
         QualityFlag::MainsHum => "nothing but mains hum",
+        QualityFlag::Incomplete => "incomplete",
     }
 }
 

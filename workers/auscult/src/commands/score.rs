@@ -231,5 +231,6 @@ fn quality_note(flag: &QualityFlag) -> Option<&'static str> {
         QualityFlag::WrongRate => Some("nothing above a sharp edge: it was recorded at a lower rate than it says"),
         QualityFlag::MainsHum => Some("hardly anything but mains hum: check shield and ground"),
         QualityFlag::Short => Some("shorter than one vector of frames, padded with silence"),
+        QualityFlag::Incomplete => Some("a part of it was lost on its way; the rest is judged: check how it gets here"),
     }
 }

@@ -111,14 +111,18 @@ const SIGNATURES: &[Signature] = &[
     starts(b"UkY2NA", "a WAV written as base64 text", Kind::Text("send the bytes, not base64 of them")),
     starts(b"ZkxhQ", "a FLAC written as base64 text", Kind::Text("send the bytes, not base64 of them")),
     starts(b"data:", "a data URL", Kind::Text("send the bytes, not base64 of them")),
-    starts(b"version https://git-lfs", "a Git LFS pointer, not the file", Kind::Text("fetch the file with `git lfs pull`")),
+    starts(
+        b"version https://git-lfs",
+        "a Git LFS pointer, not the file",
+        Kind::Text("fetch the file with `git lfs pull`"),
+    ),
 ];
 
 /// The error that says what `bytes` are, if that can be told.
 pub(super) fn name(bytes: &[u8]) -> Option<FeatureError> {
-    let signature = SIGNATURES.iter().find(|signature| {
-        bytes.get(signature.at..).is_some_and(|bytes| bytes.starts_with(signature.bytes))
-    });
+    let signature = SIGNATURES
+        .iter()
+        .find(|signature| bytes.get(signature.at..).is_some_and(|bytes| bytes.starts_with(signature.bytes)));
     let (name, kind) = match signature {
         Some(signature) => (signature.name, signature.kind),
         None => name_by_content(bytes)?,
@@ -166,7 +170,9 @@ fn name_text(head: &[u8]) -> Option<(&'static str, Kind)> {
     match text {
         [b'<', ..] => Some(("HTML or XML", send)),
         [b'{' | b'[', ..] => Some(("JSON", send)),
-        _ if text.iter().all(is_number) && text.iter().any(u8::is_ascii_digit) => Some(("text of numbers", Kind::Measurements)),
+        _ if text.iter().all(is_number) && text.iter().any(u8::is_ascii_digit) => {
+            Some(("text of numbers", Kind::Measurements))
+        }
         _ => Some(("text", send)),
     }
 }

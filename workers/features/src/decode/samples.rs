@@ -50,19 +50,23 @@ fn find_gap<const N: usize>(
     convert: &impl Fn([u8; N]) -> f32,
 ) -> usize {
     let blocks = from_start.len() / block;
-    let jump = |bytes: &[u8], index: usize| {
-        let sample = |index: usize| {
+    let cost_of = |bytes: &[u8], index: usize| {
+        let sample = |index: usize| -> [u8; N] {
             let at = index * block;
-            convert(bytes[at..at + N].try_into().expect("N bytes were taken"))
+            bytes[at..at + N].try_into().expect("N bytes were taken")
         };
-        let step = (sample(index) - sample(index - 1)).abs();
-        // In powers of two, so that float of any unit is told from float of two samples' bytes.
-        if step.is_finite() { (step + 1e-9).log2() } else { f32::from(i8::MAX) }
+        let (value, last) = (convert(sample(index)), convert(sample(index - 1)));
+        // Float of two samples' bytes has exponents of any size; no sensor has.
+        let is_absurd = |value: f32| value != 0.0 && !(1e-15..1e15).contains(&value.abs());
+        let step = if is_absurd(value) { f32::from(i8::MAX) } else { ((value - last).abs().min(1e15) + 1e-9).log2() };
+        // 16-bit sound in a wider format has a lowest byte of zero, which a step cannot tell from quieter sound.
+        let is_padded = N >= 3 && sample(index)[0] == 0;
+        step - if is_padded { 16.0 } else { 0.0 }
     };
     // Cost of a gap before a block, relative to one before the first.
     let (mut cost, mut lowest, mut best) = (0.0_f64, 0.0, 0);
     for index in 1..blocks {
-        cost += f64::from(jump(from_start, index) - jump(from_end, index));
+        cost += f64::from(cost_of(from_start, index) - cost_of(from_end, index));
         if cost < lowest {
             (lowest, best) = (cost, index + 1);
         }

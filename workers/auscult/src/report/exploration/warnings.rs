@@ -71,6 +71,7 @@ fn quality(machine: &Machine, found: &mut Vec<String>) {
         (QualityFlag::Silent, "silent on a microphone at least: check its cable and gain"),
         (QualityFlag::Clipped, "clipped: lower the recorder's gain, since what is cut off sounds like a fault"),
         (QualityFlag::DcOffset, "off centre (the mean is 2 % of full scale or more): check the recorder's input"),
+        (QualityFlag::Incomplete, "incomplete: bytes were lost on the way, the rest was read"),
         (QualityFlag::Short, "shorter than one vector of frames, and padded with zeros: record longer ones"),
     ];
     for (flag, meaning) in flags {

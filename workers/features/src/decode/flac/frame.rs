@@ -61,7 +61,8 @@ impl Header {
         let (number, number_len) = read_number(bytes.get(4..)?)?;
         let mut position = 4 + number_len;
         let mut take = |len: usize| {
-            let value = bytes.get(position..position + len)?.iter().fold(0, |value, &byte| value << 8 | usize::from(byte));
+            let value =
+                bytes.get(position..position + len)?.iter().fold(0, |value, &byte| value << 8 | usize::from(byte));
             position += len;
             Some(value)
         };

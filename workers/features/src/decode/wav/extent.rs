@@ -17,9 +17,9 @@ use crate::{FeatureError, MAX_SAMPLES};
 const LARGEST_BYTES: u64 = 4 * MAX_SAMPLES;
 /// Chunks that were met behind the samples; an id that is none of them must reach to the very end to count.
 const KNOWN: [&[u8; 4]; 30] = [
-    b"LIST", b"list", b"INFO", b"fact", b"PEAK", b"bext", b"iXML", b"cue ", b"plst", b"smpl", b"inst", b"id3 ", b"ID3 ",
-    b"JUNK", b"junk", b"PAD ", b"FLLR", b"DISP", b"acid", b"strc", b"afsp", b"LGWV", b"_PMX", b"chna", b"axml", b"cart",
-    b"levl", b"umid", b"minf", b"elm1",
+    b"LIST", b"list", b"INFO", b"fact", b"PEAK", b"bext", b"iXML", b"cue ", b"plst", b"smpl", b"inst", b"id3 ",
+    b"ID3 ", b"JUNK", b"junk", b"PAD ", b"FLLR", b"DISP", b"acid", b"strc", b"afsp", b"LGWV", b"_PMX", b"chna",
+    b"axml", b"cart", b"levl", b"umid", b"minf", b"elm1",
 ];
 /// Longest chain of chunks behind the samples.
 const MOST_CHUNKS: usize = 64;
@@ -38,12 +38,7 @@ pub(super) type ReadSize = fn([u8; 4]) -> u32;
 
 /// Finds the end of the samples in `bytes`, all that follows the data chunk's header. `size` is what the header says,
 /// `file_sizes` are the sizes of the whole value that writers put there by mistake.
-pub(super) fn find(
-    bytes: &[u8],
-    size: u64,
-    file_sizes: &[u64],
-    read_size: ReadSize,
-) -> Result<Extent, FeatureError> {
+pub(super) fn find(bytes: &[u8], size: u64, file_sizes: &[u64], read_size: ReadSize) -> Result<Extent, FeatureError> {
     if let Ok(len) = usize::try_from(size)
         && let Some(after) = bytes.get(len..)
     {
@@ -57,10 +52,11 @@ pub(super) fn find(
             return Ok(Extent { len, incomplete: false });
         }
     }
-    let whole = trim_chunks(tags::trim_id3v1(bytes), read_size);
-    if whole.windows(HEADER_BYTES + 4).any(|window| window.starts_with(b"RIFF") && window.ends_with(b"WAVE")) {
+    let is_start = |window: &[u8]| window.starts_with(b"RIFF") && window.ends_with(b"WAVE");
+    if bytes.windows(HEADER_BYTES + 4).any(is_start) {
         return Err(FeatureError::SeveralRecordings { format: "WAV" });
     }
+    let whole = trim_chunks(tags::trim_id3v1(bytes), read_size);
     let is_cut = size > whole.len() as u64 && size <= LARGEST_BYTES && !file_sizes.contains(&size);
     Ok(Extent { len: whole.len(), incomplete: is_cut })
 }

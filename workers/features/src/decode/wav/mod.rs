@@ -122,9 +122,9 @@ impl<'a> Chunks<'a> {
                 }
                 b"ds64" => {
                     let body = self.take(size as usize, "the ds64 chunk")?;
-                    self.data_size = body.get(8..16).map(|size| {
-                        u64::from_le_bytes(size.try_into().expect("eight bytes were taken"))
-                    });
+                    self.data_size = body
+                        .get(8..16)
+                        .map(|size| u64::from_le_bytes(size.try_into().expect("eight bytes were taken")));
                 }
                 _ => _ = self.take(size as usize, "a chunk before the data")?,
             }
