@@ -49,6 +49,9 @@ def write_soundfile(kind, mode, samples, out):
 
     container = kind if kind in ("RF64", "WAVEX", "FLAC") else "WAV"
     subtype = "PCM_16" if container != "WAV" else kind
+    if subtype in ("FLOAT", "DOUBLE"):
+        # Integers would be written as they are, 32768 times too large.
+        samples = samples / 32768
     if mode == "pipe":
         # Python's own advice for pipes: write to memory, then out.
         memory = io.BytesIO()

@@ -13,8 +13,9 @@ struct Signature {
 /// What is to be done about a format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Sound without loss.
-    Lossless,
+    /// Sound without loss, and the command that reads it even where its writer was killed or wrote to a pipe. ffmpeg
+    /// does not read the Wave64 and AIFF that it wrote to a pipe itself.
+    Lossless(&'static str),
     /// FLAC frames in a container; the frames themselves are what is wanted.
     Flac,
     /// Sound from which a codec left out what people do not hear.
@@ -32,7 +33,7 @@ enum Kind {
 impl Kind {
     fn remedy(self) -> &'static str {
         match self {
-            Self::Lossless => "convert it with `ffmpeg -i IN -c:a flac OUT.flac`",
+            Self::Lossless(remedy) => remedy,
             Self::Flac => "take the FLAC out of it with `ffmpeg -i IN -c:a copy OUT.flac`",
             Self::Lossy => {
                 "record WAV or FLAC instead (a lossy codec leaves out what faults sound like), or convert it with `ffmpeg -i IN -c:a pcm_s16le OUT.wav`"
@@ -44,7 +45,7 @@ impl Kind {
     }
 
     fn is_sound(self) -> bool {
-        matches!(self, Self::Lossless | Self::Flac | Self::Lossy | Self::Film)
+        matches!(self, Self::Lossless(_) | Self::Flac | Self::Lossy | Self::Film)
     }
 }
 
@@ -56,6 +57,7 @@ const fn holds(at: usize, bytes: &'static [u8], name: &'static str, kind: Kind) 
     Signature { at, bytes, name, kind }
 }
 
+const FFMPEG: Kind = Kind::Lossless("convert it with `ffmpeg -i IN -c:a flac OUT.flac`");
 const UNPACK: Kind = Kind::Packed("unpack it and send what is inside");
 /// The first that fits counts. The first packet of an Ogg stream follows a page header of 27 bytes and one segment.
 const SIGNATURES: &[Signature] = &[
@@ -65,18 +67,18 @@ const SIGNATURES: &[Signature] = &[
     holds(28, b"\x7FFLAC", "FLAC in Ogg", Kind::Flac),
     holds(28, b"fLaC", "FLAC in Ogg", Kind::Flac),
     starts(b"OggS", "Ogg", Kind::Lossy),
-    starts(b"riff\x2E\x91\xCF\x11", "Sony Wave64 (.w64)", Kind::Lossless),
-    starts(b".snd", "Sun/NeXT AU (.au)", Kind::Lossless),
-    starts(b"dns.", "Sun/NeXT AU with the low byte first", Kind::Lossless),
-    starts(b"caff", "Apple CAF (.caf)", Kind::Lossless),
-    holds(8, b"AIFF", "AIFF", Kind::Lossless),
-    holds(8, b"AIFC", "AIFF-C", Kind::Lossless),
-    holds(8, b"8SVX", "8SVX", Kind::Lossless),
-    starts(b"Creative Voice File", "Creative Voice (.voc)", Kind::Lossless),
-    starts(b"NIST_1A", "NIST SPHERE", Kind::Lossless),
-    starts(b"wvpk", "WavPack", Kind::Lossless),
-    starts(b"MAC ", "Monkey's Audio", Kind::Lossless),
-    starts(b"TTA1", "True Audio", Kind::Lossless),
+    starts(b"riff\x2E\x91\xCF\x11", "Sony Wave64 (.w64)", Kind::Lossless("convert it with `sox IN.w64 OUT.wav`")),
+    starts(b".snd", "Sun/NeXT AU (.au)", Kind::Lossless("convert it with `sox IN.au OUT.wav`")),
+    starts(b"dns.", "Sun/NeXT AU with the low byte first", Kind::Lossless("convert it with `sox IN.au OUT.wav`")),
+    starts(b"caff", "Apple CAF (.caf)", FFMPEG),
+    holds(8, b"AIFF", "AIFF", Kind::Lossless("convert it with `sox IN.aiff OUT.wav`")),
+    holds(8, b"AIFC", "AIFF-C", Kind::Lossless("convert it with `sox IN.aiff OUT.wav`")),
+    holds(8, b"8SVX", "8SVX", Kind::Lossless("convert it with `sox IN.8svx OUT.wav`")),
+    starts(b"Creative Voice File", "Creative Voice (.voc)", Kind::Lossless("convert it with `sox IN.voc OUT.wav`")),
+    starts(b"NIST_1A", "NIST SPHERE", Kind::Lossless("convert it with `sox IN.sph OUT.wav`")),
+    starts(b"wvpk", "WavPack", FFMPEG),
+    starts(b"MAC ", "Monkey's Audio", FFMPEG),
+    starts(b"TTA1", "True Audio", FFMPEG),
     starts(b"MPCK", "Musepack", Kind::Lossy),
     starts(b"MP+", "Musepack", Kind::Lossy),
     starts(b"#!AMR", "AMR", Kind::Lossy),
