@@ -28,6 +28,7 @@ RATE = 16_000
 SAMPLES = 48_000
 # A limit for 8 bits, whose noise fills the quiet bands.
 NEAR_DB = 30
+READ = ("equal", "near", "libsndfile")
 MODES = ("finished", "pipe", "killed")
 
 
@@ -40,7 +41,8 @@ class Writer:
     ending: str
     commands: dict = field(default_factory=dict)
     channels: int = 1
-    # "equal", "near" (8 bits, a lossy codec) or a part of the name by which the format is refused.
+    # "equal", "near" (8 bits, a lossy codec), "libsndfile" (the program changes the samples: what libsndfile reads in its
+    # file), or a part of the name by which the format is refused.
     expect: str = "equal"
 
 
@@ -101,7 +103,10 @@ def gstreamer(name, ending, chain, channels=1):
 
 
 def script(program, command, name, ending, modes=MODES, channels=1):
-    return Writer(program, name, ending, {mode: f"{command} {shlex.quote(name)} {mode} {{raw}} {{out}} {channels}" for mode in modes}, channels)
+    commands = {mode: f"{command} {shlex.quote(name)} {mode} {{raw}} {{out}} {channels}" for mode in modes}
+    # wavefile scales by 32,767 and back by other numbers.
+    expect = "libsndfile" if name.startswith("wavefile") else "equal"
+    return Writer(program, name, ending, commands, channels, expect)
 
 
 def writers(work):
@@ -227,12 +232,12 @@ def read(auscult, files, folder):
 def judge(writer, mode, result, clean, auscult, file, work):
     """What the table says, and whether that is right."""
     if isinstance(result, str):
-        if writer.expect in ("equal", "near") or writer.expect not in result:
+        if writer.expect in READ or writer.expect not in result:
             return f"**refused**: {result}", False
         text, works = remedy(result, clean, auscult, file, work)
         # Of what a killed program leaves, not every format can be converted by anyone.
         return (text, works) if mode != "killed" or works else ("named", True)
-    if writer.expect not in ("equal", "near"):
+    if writer.expect not in READ:
         return "**read, though it should be named**", False
     if mode == "killed":
         frames = result[0].shape[0]
@@ -322,7 +327,12 @@ def main():
                 cells.append(reason)
                 continue
             result = read(options.auscult, [file], work / "features")[file]
-            text, right = judge(writer, mode, result, clean[writer.channels], options.auscult, file, work)
+            against = clean[writer.channels]
+            if writer.expect == "libsndfile":
+                reading = work / "reading.wav"
+                soundfile.write(reading, *soundfile.read(file, dtype="float32"), subtype="FLOAT")
+                against = read(options.auscult, [reading], work / "clean")[reading]
+            text, right = judge(writer, mode, result, against, options.auscult, file, work)
             cells.append(text.replace("|", "/"))
             if not right:
                 wrong.append(f"{writer.program}, {writer.format}, {mode} ({file.name}): {text}")

@@ -211,6 +211,19 @@ fn twenty_four_bits_in_thirty_two_are_read_in_either_alignment() {
         let wav = header(0, &[fmt.clone(), chunk(b"data", &data)].concat());
         assert!(read(&wav).channels == [expected], "lsb {lsb}, shift {shift}");
     }
+    // Rust's hound leaves zeros above the sample, also above a negative one, and says what the standard says.
+    for lsb in [0, 1] {
+        let (expected, mut data) = in_32(&samples, lsb, 0);
+        data.iter_mut().skip(3).step_by(4).for_each(|byte| *byte = 0);
+        let wav = header(0, &[extensible(32, 24, 4), chunk(b"data", &data)].concat());
+        assert!(read(&wav).channels == [expected], "zeros above, lsb {lsb}");
+    }
+    // A level that never falls below zero is no sound without its sign.
+    let level: Vec<i32> = samples.iter().map(|&sample| (i32::from(sample) + 9_000) << 8).collect();
+    let data: Vec<u8> = level.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let wav = header(0, &[extensible(32, 24, 4), chunk(b"data", &data)].concat());
+    let expected: Vec<f32> = level.iter().map(|&value| value as f32 / 2_147_483_648.0).collect();
+    assert!(read(&wav).channels == [expected]);
     // 32 bits that are all in use are 32 bits, whatever is said to be valid.
     let data: Vec<u8> = samples.iter().flat_map(|&sample| (i32::from(sample) * 65_536 + 1_234).to_le_bytes()).collect();
     let wav = header(0, &[extensible(32, 24, 4), chunk(b"data", &data)].concat());

@@ -76,26 +76,52 @@ fn find_gap<const N: usize>(
     if is_clear { best * block } else { from_start.len() }
 }
 
-/// The size of one step of a stored integer, full scale being 1.
+/// Where an integer's sample stands in its container.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    /// Bits above the sample, which are not the sample's.
+    spare_above: u32,
+    /// One step, full scale being 1.
+    step: f32,
+}
+
+impl Place {
+    /// The sample of a container's value; both in 32 bits.
+    pub(super) fn sample(self, value: i32) -> f32 {
+        (value << self.spare_above >> self.spare_above) as f32 * self.step
+    }
+}
+
+/// Finds where the samples stand in containers of `container_bits`, of which `valid_bits` are theirs.
 ///
-/// A container of 8 or more spare bits has them below the sample (the standard) or above it (ALSA's `S24_LE`, whose
-/// header cannot be told from others). The samples say which: spare bits above are only the sign, below they are zero.
-/// Where both holds, or neither, the header decides.
-pub(super) fn step_of<const N: usize>(
+/// A container of 8 or more spare bits has them below the sample (the standard), or above it: ALSA's `S24_LE` fills them
+/// with the sign, Rust's hound with zeros, and the headers of both say what others say of the standard. The samples tell:
+/// bits above that are only sign or only zero, bits below that are only zero. Where both holds, or neither, the header
+/// decides.
+pub(super) fn place<const N: usize>(
     data: &[u8],
     widen: fn([u8; N]) -> i32,
     container_bits: u32,
     valid_bits: u32,
     is_right_justified: bool,
-) -> f32 {
+) -> Place {
     let spare = container_bits - valid_bits.min(container_bits);
+    let values = || data.as_chunks::<N>().0.iter().map(|&sample| i64::from(widen(sample)));
     let is_right_justified = spare >= 8 && {
-        let samples = data.as_chunks::<N>().0;
         let largest = 1_i64 << (valid_bits - 1);
-        let fits = samples.iter().all(|&sample| (-largest..largest).contains(&i64::from(widen(sample))));
-        let has_zeros_below = samples.iter().all(|&sample| widen(sample).trailing_zeros() >= spare);
-        if fits == has_zeros_below { is_right_justified } else { fits }
+        let has_sign_above = values().all(|value| (-largest..largest).contains(&value));
+        let has_zeros_above = values().all(|value| (0..2 * largest).contains(&value)) && {
+            // Values just below zero became the largest ones: such sound leaps where it crosses zero.
+            let as_it_is = values().zip(values().skip(1)).map(|(last, next)| (next - last).abs());
+            let signed = || values().map(|value| if value < largest { value } else { value - 2 * largest });
+            let with_sign = signed().zip(signed().skip(1)).map(|(last, next)| (next - last).abs());
+            with_sign.sum::<i64>() < as_it_is.sum::<i64>() / 2
+        };
+        let has_zeros_below = values().all(|value| value.trailing_zeros() >= spare);
+        has_zeros_above || if has_sign_above == has_zeros_below { is_right_justified } else { has_sign_above }
     };
+    // A container of fewer than 32 bits is widened with its sign.
+    let above = if is_right_justified { 32 - valid_bits } else { 0 };
     let bits = if is_right_justified { valid_bits } else { container_bits };
-    (-(f64::from(bits) - 1.0)).exp2() as f32
+    Place { spare_above: above, step: (-(f64::from(bits) - 1.0)).exp2() as f32 }
 }

@@ -29,7 +29,7 @@ pub(super) enum Encoding {
     Integer {
         bytes: usize,
         valid_bits: u32,
-        /// Where spare bits are, as far as the header tells: below the sample (the standard) or above it (ALSA's S24_LE).
+        /// Where spare bits are, as far as the header tells: below the sample (the standard) or above it.
         is_right_justified: bool,
     },
     Float32,

@@ -44,16 +44,16 @@ fn samples_of(data: &[u8], format: Format) -> Samples {
         Encoding::Float32 => samples::read(data, channels, f32::from_le_bytes),
         Encoding::Float64 => samples::read(data, channels, |sample| f64::from_le_bytes(sample) as f32),
         Encoding::Integer { bytes: 2, valid_bits, is_right_justified } => {
-            let step = samples::step_of(data, widen_16, 16, valid_bits, is_right_justified);
-            samples::read(data, channels, |sample| widen_16(sample) as f32 * step)
+            let place = samples::place(data, widen_16, 16, valid_bits, is_right_justified);
+            samples::read(data, channels, |sample| place.sample(widen_16(sample)))
         }
         Encoding::Integer { bytes: 3, valid_bits, is_right_justified } => {
-            let step = samples::step_of(data, widen_24, 24, valid_bits, is_right_justified);
-            samples::read(data, channels, |sample| widen_24(sample) as f32 * step)
+            let place = samples::place(data, widen_24, 24, valid_bits, is_right_justified);
+            samples::read(data, channels, |sample| place.sample(widen_24(sample)))
         }
         Encoding::Integer { valid_bits, is_right_justified, .. } => {
-            let step = samples::step_of(data, i32::from_le_bytes, 32, valid_bits, is_right_justified);
-            samples::read(data, channels, |sample| i32::from_le_bytes(sample) as f32 * step)
+            let place = samples::place(data, i32::from_le_bytes, 32, valid_bits, is_right_justified);
+            samples::read(data, channels, |sample| place.sample(i32::from_le_bytes(sample)))
         }
     }
 }
