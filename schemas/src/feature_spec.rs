@@ -204,7 +204,7 @@ impl FeatureSpec {
         let nyquist = self.sample_rate_hz as f32 / 2.0;
         let checks = [
             (self.version == 1, "version: this build knows version 1"),
-            ((100..=200_000).contains(&self.sample_rate_hz), "sample_rate_hz: must be within 100..=200000"),
+            ((100..=1_000_000).contains(&self.sample_rate_hz), "sample_rate_hz: must be within 100..=1000000"),
             (
                 (16..=65_536).contains(&self.n_fft) && self.n_fft.is_multiple_of(2),
                 "n_fft: must be even and within 16..=65536",

@@ -172,11 +172,13 @@ pub enum QualityFlag {
     Joins,
     /// Note: the clip begins with a transient of the recorder that decays.
     StartTransient,
+    /// Note: a part of the recording was lost on its way: its end is missing, or a damaged part was left out.
+    Incomplete,
 }
 
 impl QualityFlag {
     /// Every flag, for metrics that should exist at zero. New ones are appended: drift counts flags by their place here.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Silent,
         Self::Clipped,
         Self::DcOffset,
@@ -189,6 +191,7 @@ impl QualityFlag {
         Self::Processed,
         Self::Joins,
         Self::StartTransient,
+        Self::Incomplete,
     ];
 
     /// Whether the samples cannot be the measured quantity, so that the channel is left out of the score. All other flags are notes.
@@ -213,6 +216,7 @@ impl QualityFlag {
             Self::Processed => "processed",
             Self::Joins => "joins",
             Self::StartTransient => "start_transient",
+            Self::Incomplete => "incomplete",
         }
     }
 }

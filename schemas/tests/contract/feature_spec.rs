@@ -105,7 +105,7 @@ fn the_default_and_the_reference_method_are_valid() {
 #[test]
 fn a_spec_for_any_rate_is_valid_and_at_16_khz_the_default() {
     assert_eq!(FeatureSpec::for_rate(16_000), FeatureSpec::default());
-    for rate_hz in [100, 1_000, 4_000, 10_000, 25_600, 44_100, 48_000, 96_000, 200_000] {
+    for rate_hz in [100, 1_000, 4_000, 10_000, 25_600, 44_100, 48_000, 96_000, 200_000, 500_000, 1_000_000] {
         let spec = FeatureSpec::for_rate(rate_hz);
         spec.validate().unwrap();
         let bins = spec.n_fft / 2 + 1;

@@ -40,6 +40,9 @@ pub fn finding(flag: QualityFlag) -> &'static str {
         QualityFlag::StartTransient => {
             "begins with a transient of the recorder that decays; let the recorder settle, and cut off the beginning"
         }
+        QualityFlag::Incomplete => {
+            "incomplete: bytes were lost on the way, the rest is judged; check the recorder, its disk and the network"
+        }
     }
 }
 

@@ -134,6 +134,7 @@ fn flag_words(flag: QualityFlag) -> &'static str {
         QualityFlag::Processed => "processed between sensor and file",
         QualityFlag::Joins => "joined where samples were lost",
         QualityFlag::StartTransient => "begins with a transient of the recorder",
+        QualityFlag::Incomplete => "incomplete",
     }
 }
 

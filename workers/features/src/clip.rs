@@ -7,13 +7,13 @@ pub const MAX_CHANNELS: usize = 16;
 /// Lowest sample rate, Hz: of pressure or current, say.
 pub const MIN_RATE_HZ: u32 = 100;
 /// Highest sample rate, Hz: of ultrasound or acoustic emission.
-pub const MAX_RATE_HZ: u32 = 200_000;
+pub const MAX_RATE_HZ: u32 = 1_000_000;
 /// Most samples of a clip, all channels together, before and after resampling: 256 MiB as float32. A FLAC value of a few
 /// bytes can claim hours of silence; this bounds what it can cost.
 pub const MAX_SAMPLES: u64 = 64 * 1024 * 1024;
 
 /// A decoded recording: one plane of samples per channel, full scale = ±1.0 where the format has one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Clip {
     /// Samples a second and channel, Hz.
     pub sample_rate_hz: u32,
@@ -21,6 +21,8 @@ pub struct Clip {
     pub channels: Vec<Vec<f32>>,
     /// The format's own step, of full scale: `2^(1 - bits)` of integers. Absent for float, which has neither steps nor full scale.
     pub step: Option<f32>,
+    /// A part of the recording was lost before it came here: its end is missing, or a damaged part was left out.
+    pub incomplete: bool,
 }
 
 impl Clip {
@@ -52,10 +54,10 @@ pub(crate) fn check_shape(clip: &Clip) -> Result<(), FeatureError> {
 /// Refuses a number of channels or a sample rate outside the contract.
 pub(crate) fn check_format(format: &'static str, channels: usize, rate_hz: u32) -> Result<(), FeatureError> {
     if !(1..=MAX_CHANNELS).contains(&channels) {
-        return Err(FeatureError::UnsupportedFormat { format, detail: format!("{channels} channels") });
+        return Err(FeatureError::Channels { format, channels });
     }
     if !(MIN_RATE_HZ..=MAX_RATE_HZ).contains(&rate_hz) {
-        return Err(FeatureError::UnsupportedFormat { format, detail: format!("a sample rate of {rate_hz} Hz") });
+        return Err(FeatureError::Rate { format, rate_hz });
     }
     Ok(())
 }

@@ -25,11 +25,11 @@ pub enum FeatureError {
         reason: String,
     },
     /// The bytes are not the kind of sound they are said to be.
-    #[error("expected {expected}, but the bytes are {found}: send the recording with the content type that it has")]
+    #[error("expected {expected}, but the bytes are {found}")]
     NotAudio {
         /// What the content type says.
         expected: &'static str,
-        /// What the bytes look like.
+        /// What the bytes look like, and what to do.
         found: String,
     },
     /// The sound ends before its own header says it should.
@@ -48,9 +48,9 @@ pub enum FeatureError {
         /// What does not fit.
         detail: String,
     },
-    /// Sound, but outside the contract: sample format, sample rate or number of channels.
+    /// Sound, but stored in a way that is not read.
     #[error(
-        "{format}: {detail}; the contract is PCM 16/24/32 or float 32, 1–16 channels, 100 Hz–200 kHz: convert the recording, for example with ffmpeg"
+        "{format}: {detail} is not read; PCM of 8, 16, 24 or 32 bits and float of 32 or 64 bits are: convert it with `ffmpeg -i IN.wav -c:a pcm_s16le OUT.wav`, or record PCM"
     )]
     UnsupportedFormat {
         /// `WAV`, `FLAC`, `L16` or `clip`.
@@ -58,6 +58,49 @@ pub enum FeatureError {
         /// What is outside it.
         detail: String,
     },
+    /// More channels than a chunk may have, or none.
+    #[error(
+        "{format}: {channels} channels, 1 to 16 can be read: choose those of this machine, for example with `sox IN OUT.wav remix 1 2 3`"
+    )]
+    Channels {
+        /// `WAV`, `FLAC`, `L16` or `clip`.
+        format: &'static str,
+        /// Channels that it has.
+        channels: usize,
+    },
+    /// A sample rate outside the contract.
+    #[error(
+        "{format}: a sample rate of {rate_hz} Hz, 100 Hz to 1 MHz can be read: correct the rate in the header, for example with `sox -r 16000 IN.wav OUT.wav`, or resample with `ffmpeg -i IN.wav -ar 96000 OUT.wav`"
+    )]
+    Rate {
+        /// `WAV`, `FLAC`, `L16` or `clip`.
+        format: &'static str,
+        /// The rate, Hz.
+        rate_hz: u32,
+    },
+    /// Bytes of a format that is not read, recognised by how they begin.
+    #[error("the value is {name}; this is not read: {remedy}")]
+    ForeignFormat {
+        /// What it is; of a text, how it begins.
+        name: String,
+        /// How to make of it what is read.
+        remedy: &'static str,
+        /// Whether it holds sound at all.
+        is_sound: bool,
+    },
+    /// More than one recording in one value.
+    #[error(
+        "the {format} value holds several recordings, one behind the other: send each as a value of its own, with the time at which it began"
+    )]
+    SeveralRecordings {
+        /// `WAV` or `FLAC`.
+        format: &'static str,
+    },
+    /// L16 with the low byte first.
+    #[error(
+        "the audio/L16 value has the low byte of each sample first, RFC 2586 wants the high byte first: swap them, for example with `sox -t s16 -r 16000 -c 1 IN -t raw -e signed -b 16 -B OUT`, or send the samples as audio/wav"
+    )]
+    ByteOrder,
     /// A header and not one sample.
     #[error("the recording holds no samples: check that the recorder ran before the chunk was sent")]
     NoSamples,
@@ -120,7 +163,12 @@ impl FeatureError {
             Self::UnsupportedContentType(_) | Self::InvalidContentType { .. } => DeadLetterCode::UnsupportedContentType,
             Self::NotAudio { .. } => DeadLetterCode::NotAudio,
             Self::Truncated { .. } | Self::Damaged { .. } => DeadLetterCode::Truncated,
-            Self::UnsupportedFormat { .. } => DeadLetterCode::UnsupportedFormat,
+            Self::UnsupportedFormat { .. } | Self::Channels { .. } | Self::Rate { .. } | Self::ByteOrder => {
+                DeadLetterCode::UnsupportedFormat
+            }
+            Self::ForeignFormat { is_sound: true, .. } => DeadLetterCode::UnsupportedFormat,
+            Self::ForeignFormat { is_sound: false, .. } => DeadLetterCode::NotAudio,
+            Self::SeveralRecordings { .. } => DeadLetterCode::UnsupportedFormat,
             Self::NoSamples => DeadLetterCode::NoSamples,
             Self::NonFinite { .. } => DeadLetterCode::NonFinite,
             Self::TooLarge { .. } => DeadLetterCode::TooLarge,

@@ -81,6 +81,9 @@ impl ChunkExtractor {
         let must_resample = clip.sample_rate_hz != rate_hz;
         let samples = self.resampler.output_samples(clip.samples(), clip.sample_rate_hz);
         check_sample_count((samples as u64).saturating_mul(clip.channels.len() as u64))?;
+        if clip.incomplete {
+            quality.push(QualityFlag::Incomplete);
+        }
         if must_resample {
             quality.push(QualityFlag::Resampled);
         }

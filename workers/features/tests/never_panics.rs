@@ -1,6 +1,7 @@
 //! No bytes make a decoder panic: the fuzz targets of `/fuzz`, run here on seeded mutations of valid inputs, and proptest
 //! on arbitrary ones. Seeds are fixed, so a failure repeats.
 
+mod flac_bytes;
 #[path = "../../../fuzz/src/lib.rs"]
 mod targets;
 mod wav_bytes;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 use auscult_features::{ChunkExtractor, Clip, check, decode};
 use auscult_schemas::FeatureSpec;
+use flac_bytes::{FlacBytes, crc16};
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -148,13 +150,6 @@ fn flac_frames_start(flac: &[u8]) -> usize {
     }
 }
 
-/// CRC-16 with polynomial 0x8005, most significant bit first, as FLAC frames end with.
-fn crc16(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0, |crc, &byte| {
-        (0..8).fold(crc ^ u16::from(byte) << 8, |crc, _| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x8005 })
-    })
-}
-
 #[test]
 fn mutated_l16_never_panics() {
     let seed = |parameters: &str, samples: usize| {
@@ -234,7 +229,7 @@ proptest! {
         rate in prop_oneof![Just(16_000_u32), 3_900_u32..200_000],
         channels in prop::collection::vec(prop::collection::vec(prop_oneof![8 => -1.0_f32..1.0, 1 => any::<f32>()], 0..40), 0..4),
     ) {
-        let clip = Clip { sample_rate_hz: rate, channels, step: None };
+        let clip = Clip { sample_rate_hz: rate, channels, ..Clip::default() };
         let _ = check(&clip);
         extractor_is_finite(&clip)?;
     }

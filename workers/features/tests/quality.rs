@@ -13,7 +13,7 @@ use rand::{Rng, SeedableRng};
 const RATE_HZ: u32 = 16_000;
 
 fn clip(channels: Vec<Vec<f32>>) -> Clip {
-    Clip { sample_rate_hz: RATE_HZ, channels, step: None }
+    Clip { sample_rate_hz: RATE_HZ, channels, ..Clip::default() }
 }
 
 fn flags(samples: Vec<f32>) -> Vec<QualityFlag> {
@@ -195,7 +195,7 @@ fn sound_of_a_lower_rate_than_it_says_is_told() {
         let mut upsampled = Vec::new();
         Resampler::new(to_hz).resample(&machine(2 * from_hz as usize, 9), from_hz, &mut upsampled).unwrap();
         let channels = vec![upsampled.into_iter().map(as_16_bit).collect()];
-        let quality = check(&Clip { sample_rate_hz: to_hz, channels, step: None }).unwrap();
+        let quality = check(&Clip { sample_rate_hz: to_hz, channels, ..Clip::default() }).unwrap();
         assert_eq!(quality.flags, [QualityFlag::WrongRate], "{from_hz} Hz as {to_hz} Hz");
     }
 }
@@ -311,7 +311,7 @@ fn clips_outside_the_contract_are_refused() {
     assert_eq!(code(&clip(vec![])), DeadLetterCode::UnsupportedFormat);
     assert_eq!(code(&clip(vec![tone(10); 17])), DeadLetterCode::UnsupportedFormat);
     assert_eq!(
-        code(&Clip { sample_rate_hz: 0, channels: vec![tone(10)], step: None }),
+        code(&Clip { sample_rate_hz: 0, channels: vec![tone(10)], ..Clip::default() }),
         DeadLetterCode::UnsupportedFormat
     );
     assert_eq!(code(&clip(vec![vec![], vec![]])), DeadLetterCode::NoSamples);

@@ -6,13 +6,14 @@ use auscult_features::{FeatureError, MAX_SAMPLES, Resampler};
 use auscult_schemas::DeadLetterCode;
 use proptest::prelude::*;
 
-const PAIRS: [(u32, u32); 11] = [
+const PAIRS: [(u32, u32); 12] = [
     (44_100, 16_000),
     (48_000, 16_000),
     (8_000, 16_000),
     (96_000, 16_000),
     (192_000, 16_000),
     (200_000, 16_000),
+    (1_000_000, 16_000),
     (4_000, 16_000),
     (16_001, 16_000),
     (11_025, 44_100),

@@ -1,7 +1,11 @@
 //! Bytes to samples: WAV, FLAC and L16, each in its own file.
 
 mod flac;
+mod foreign;
 mod l16;
+mod samples;
+mod splice;
+mod tags;
 mod wav;
 
 use crate::content_type::Declared;
@@ -9,13 +13,15 @@ use crate::{Clip, FeatureError};
 
 /// Decodes a value by its content type.
 ///
-/// - `audio/wav` (also `x-wav`, `wave`, `vnd.wave`): PCM 16/24/32 and float 32, plain or extensible;
-/// - `audio/flac` (also `x-flac`): up to 8 channels, checksums verified;
+/// - `audio/wav` (also `x-wav`, `wave`, `vnd.wave`): PCM of 8 to 32 bits, float of 32 and 64, plain or extensible, RIFF,
+///   RF64, BW64 and RIFX, finished or not;
+/// - `audio/flac` (also `x-flac`): up to 8 channels and 32 bits, whole recordings and pieces, checksums verified;
 /// - `audio/L16;rate=…;channels=…`: RFC 2586, big-endian, `channels` 1 if absent;
 /// - an empty content type or `application/octet-stream`: WAV or FLAC by the first bytes.
 ///
 /// Integer samples become `value / 2^(bits - 1)`, as in librosa and libsndfile. Values of float WAV are kept as they are,
-/// NaN and infinities too: [`check`](crate::check) refuses those.
+/// NaN and infinities too: [`check`](crate::check) refuses those. Where a part is missing or damaged, the rest is read
+/// and [`Clip::incomplete`] set. `docs/formats.md` has the whole list.
 ///
 /// # Errors
 /// One [`FeatureError`] for each way in which the bytes can be wrong; never a panic, whatever the bytes.
@@ -24,6 +30,10 @@ pub fn decode(content_type: &str, bytes: &[u8]) -> Result<Clip, FeatureError> {
     if bytes.is_empty() {
         return Err(FeatureError::Empty);
     }
+    let bytes = match declared {
+        Declared::L16 { .. } => bytes,
+        _ => behind_tags(bytes),
+    };
     match (declared, Magic::of(bytes)) {
         // L16 has no header of its own; sound that happens to begin with another's is a mistake, not a coincidence.
         (Declared::L16 { rate_hz, channels }, Magic::Other) => l16::decode(bytes, rate_hz, channels),
@@ -36,14 +46,24 @@ pub fn decode(content_type: &str, bytes: &[u8]) -> Result<Clip, FeatureError> {
     }
 }
 
+/// A recording without the ID3v2 tags that taggers put in front of it; all of `bytes` if none is behind them.
+fn behind_tags(bytes: &[u8]) -> &[u8] {
+    let rest = tags::trim_id3v2(bytes);
+    if Magic::of(rest) == Magic::Other { bytes } else { rest }
+}
+
 fn not_audio(expected: &'static str, found: Magic, bytes: &[u8]) -> FeatureError {
     let found = match found {
-        Magic::Wav => "WAV (audio/wav)".to_owned(),
-        Magic::Flac => "FLAC (audio/flac)".to_owned(),
-        Magic::Other => {
-            let start = &bytes[..bytes.len().min(8)];
-            format!("neither WAV nor FLAC (they start with \"{}\")", start.escape_ascii())
-        }
+        Magic::Wav => "WAV: send it with the content type audio/wav".to_owned(),
+        Magic::Flac => "FLAC: send it with the content type audio/flac".to_owned(),
+        Magic::Other => match foreign::name(bytes) {
+            Some(error) => return error,
+            None => {
+                let start = &bytes[..bytes.len().min(8)];
+                let start = start.escape_ascii();
+                format!("none of a format that is known (they start with \"{start}\"): send WAV, FLAC or L16")
+            }
+        },
     };
     FeatureError::NotAudio { expected, found }
 }
@@ -58,9 +78,11 @@ enum Magic {
 
 impl Magic {
     fn of(bytes: &[u8]) -> Self {
+        let is_riff = [b"RIFF", b"RIFX", b"RF64", b"BW64"].iter().any(|id| bytes.starts_with(*id));
+        // A WAV that was cut inside its first twelve bytes is a WAV cut short, not something else.
+        let is_wave = bytes.get(8..12).is_none_or(|form| form == b"WAVE");
         match bytes {
-            // A WAV that was cut inside its first twelve bytes is a WAV cut short, not something else.
-            [b'R', b'I', b'F', b'F', rest @ ..] if rest.len() < 8 || rest[4..8] == *b"WAVE" => Self::Wav,
+            _ if is_riff && is_wave => Self::Wav,
             [b'f', b'L', b'a', b'C', ..] => Self::Flac,
             _ => Self::Other,
         }

@@ -1,0 +1,177 @@
+//! WAV: a RIFF file whose `fmt ` chunk says how the `data` chunk's samples are stored.
+//!
+//! ```text
+//!  "RIFF" size "WAVE"   then chunks: id[4] size[4, little-endian] body[size] pad[size odd]
+//!                       fmt  (before data)   data (the samples)   LIST, fact, … (skipped)
+//!  "RF64", "BW64"       the same with 64-bit sizes in a ds64 chunk, where a 32-bit size is 0xFFFFFFFF
+//!  "RIFX"               the same with every number big-endian
+//! ```
+//!
+//! Read here and not by a crate, because readers believe the header, and headers of recorders that write to a pipe, or
+//! that were killed, are wrong. [`extent`] says where the samples end; the RIFF size is not believed at all.
+//!
+//! Sources: Microsoft, "Multiple channel audio data and WAVE files"; EBU Tech 3306 (RF64); ITU-R BS.2088 (BW64).
+
+mod extent;
+mod format;
+
+use std::borrow::Cow;
+
+use format::{Encoding, Format};
+
+use super::samples::{self, Samples};
+use crate::clip::check_sample_count;
+use crate::{Clip, FeatureError};
+
+/// A 32-bit size that stands for the one in ds64.
+const IN_DS64: u32 = u32::MAX;
+
+pub(super) fn decode(bytes: &[u8]) -> Result<Clip, FeatureError> {
+    let is_big_endian = bytes.starts_with(b"RIFX");
+    let Recording { format, data, incomplete } = Chunks::new(bytes, is_big_endian)?.read()?;
+    let bytes = format.encoding.bytes();
+    check_sample_count((data.len() / format.block() * format.channels) as u64)?;
+    let data = if is_big_endian { reversed(data, bytes) } else { Cow::Borrowed(data) };
+    let samples = samples_of(&data, format);
+    let Samples { channels, is_mended } = samples;
+    let step = format.encoding.step();
+    Ok(Clip { sample_rate_hz: format.rate_hz, channels, step, incomplete: incomplete || is_mended })
+}
+
+fn samples_of(data: &[u8], format: Format) -> Samples {
+    let channels = format.channels;
+    match format.encoding {
+        Encoding::Unsigned8 => samples::read(data, channels, |[sample]: [u8; 1]| (f32::from(sample) - 128.0) / 128.0),
+        Encoding::Float32 => samples::read(data, channels, f32::from_le_bytes),
+        Encoding::Float64 => samples::read(data, channels, |sample| f64::from_le_bytes(sample) as f32),
+        Encoding::Integer { bytes: 2, valid_bits, is_right_justified } => {
+            let place = samples::place(data, widen_16, 16, valid_bits, is_right_justified);
+            samples::read(data, channels, |sample| place.sample(widen_16(sample)))
+        }
+        Encoding::Integer { bytes: 3, valid_bits, is_right_justified } => {
+            let place = samples::place(data, widen_24, 24, valid_bits, is_right_justified);
+            samples::read(data, channels, |sample| place.sample(widen_24(sample)))
+        }
+        Encoding::Integer { valid_bits, is_right_justified, .. } => {
+            let place = samples::place(data, i32::from_le_bytes, 32, valid_bits, is_right_justified);
+            samples::read(data, channels, |sample| place.sample(i32::from_le_bytes(sample)))
+        }
+    }
+}
+
+fn widen_16(sample: [u8; 2]) -> i32 {
+    i32::from(i16::from_le_bytes(sample))
+}
+
+/// Shifted from the top of 32 bits, so that the sign is right; 24 bits fit f32 exactly.
+fn widen_24([low, mid, high]: [u8; 3]) -> i32 {
+    i32::from_le_bytes([0, low, mid, high]) >> 8
+}
+
+/// Big-endian samples as little-endian ones.
+fn reversed(data: &[u8], sample_bytes: usize) -> Cow<'_, [u8]> {
+    let mut data = data.to_vec();
+    data.chunks_exact_mut(sample_bytes).for_each(<[u8]>::reverse);
+    Cow::Owned(data)
+}
+
+/// What the chunks say.
+struct Recording<'a> {
+    format: Format,
+    data: &'a [u8],
+    incomplete: bool,
+}
+
+/// A walk over the chunks.
+struct Chunks<'a> {
+    bytes: &'a [u8],
+    position: usize,
+    is_big_endian: bool,
+    riff_size: u32,
+    /// The data chunk's size in ds64.
+    data_size: Option<u64>,
+    format: Option<Format>,
+}
+
+impl<'a> Chunks<'a> {
+    fn new(bytes: &'a [u8], is_big_endian: bool) -> Result<Self, FeatureError> {
+        let mut chunks = Self { bytes, position: 4, is_big_endian, riff_size: 0, data_size: None, format: None };
+        chunks.riff_size = chunks.take_u32("the RIFF header")?;
+        chunks.take(4, "the RIFF header")?;
+        Ok(chunks)
+    }
+
+    /// Walks up to `data`.
+    fn read(mut self) -> Result<Recording<'a>, FeatureError> {
+        loop {
+            if self.position == self.bytes.len() {
+                let missing = if self.format.is_some() { "data" } else { "fmt" };
+                let detail = format!("its {} bytes end without a {missing} chunk", self.bytes.len());
+                return Err(FeatureError::Truncated { format: "WAV", detail });
+            }
+            let id = self.take(4, "a chunk header")?;
+            let size = self.take_u32("a chunk header")?;
+            match id {
+                b"data" => return self.read_data(size),
+                b"fmt " => {
+                    let body = self.take(size as usize, "the fmt chunk")?;
+                    let format = Format::read(body, self.is_big_endian)?;
+                    if self.format.replace(format).is_some_and(|earlier| earlier != format) {
+                        let detail = "it has two fmt chunks, and they differ".to_owned();
+                        return Err(FeatureError::Damaged { format: "WAV", detail });
+                    }
+                }
+                b"ds64" => {
+                    let body = self.take(size as usize, "the ds64 chunk")?;
+                    self.data_size = body
+                        .get(8..16)
+                        .map(|size| u64::from_le_bytes(size.try_into().expect("eight bytes were taken")));
+                }
+                _ => _ = self.take(size as usize, "a chunk before the data")?,
+            }
+            if !size.is_multiple_of(2) {
+                self.skip_pad();
+            }
+        }
+    }
+
+    fn read_data(self, size: u32) -> Result<Recording<'a>, FeatureError> {
+        let Some(format) = self.format else {
+            let detail = "its data chunk comes before its fmt chunk".to_owned();
+            return Err(FeatureError::Damaged { format: "WAV", detail });
+        };
+        let rest = &self.bytes[self.position..];
+        let whole = self.bytes.len() as u64;
+        let size = match self.data_size {
+            Some(data_size) if size == IN_DS64 => data_size,
+            _ => u64::from(size),
+        };
+        let read_size = if self.is_big_endian { u32::from_be_bytes } else { u32::from_le_bytes };
+        let file_sizes = [u64::from(self.riff_size), whole, whole - 8];
+        let extent = extent::find(rest, size, &file_sizes, read_size)?;
+        Ok(Recording { format, data: &rest[..extent.len], incomplete: extent.incomplete })
+    }
+
+    fn take(&mut self, len: usize, what: &str) -> Result<&'a [u8], FeatureError> {
+        let rest = self.bytes.get(self.position..).unwrap_or_default();
+        let Some(taken) = rest.get(..len) else {
+            let detail = format!("{what} should have {len} bytes and has {}", rest.len());
+            return Err(FeatureError::Truncated { format: "WAV", detail });
+        };
+        self.position += len;
+        Ok(taken)
+    }
+
+    fn take_u32(&mut self, what: &str) -> Result<u32, FeatureError> {
+        let bytes: [u8; 4] = self.take(4, what)?.try_into().expect("four bytes were taken");
+        Ok(if self.is_big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+    }
+
+    /// Steps over the pad byte of an odd chunk. Sloppy writers leave it out: then a chunk that is needed begins right here.
+    fn skip_pad(&mut self) {
+        let next = self.bytes.get(self.position..self.position + 4);
+        let is_unpadded = matches!(next, None | Some(b"fmt " | b"data" | b"fact" | b"LIST"));
+        self.position += usize::from(!is_unpadded);
+        self.position = self.position.min(self.bytes.len());
+    }
+}
