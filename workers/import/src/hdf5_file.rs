@@ -1,0 +1,1 @@
+//! HDF5 (stub for the moment).
