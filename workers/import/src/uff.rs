@@ -92,9 +92,16 @@ fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(
     let abscissa = whole(record(8), 0, 10);
     let is_time = kind == KIND_TIME_RESPONSE || (kind == KIND_UNKNOWN && abscissa == QUANTITY_TIME);
     let values = if is_binary {
-        let layout = Binary { is_big_endian: whole(&text(head), 7, 6) == 2, is_double, is_complex, is_even };
-        layout.check(&text(head))?;
-        let size = layout.bytes(count).ok_or_else(|| damaged(format!("{name} says {count} values")))?;
+        let head = text(head);
+        check_floats(&head)?;
+        let stated = Binary { is_big_endian: whole(&head, 7, 6) == 2, is_double, is_complex, is_even, has_double_abscissa: false };
+        let layout = stated.as_written(lines, count).ok_or_else(|| {
+            damaged(format!("the binary values of {name} do not end where its head says ({count} values)"))
+        })?;
+        if layout != stated {
+            source.notes.push(format!("{name} has values of another precision than its head says: they are taken as they are"));
+        }
+        let size = layout.bytes(count).unwrap_or(usize::MAX);
         let body = lines.take(size);
         if body.len() < size {
             source.notes.push(format!("the file is cut short: {name} has {} of {size} bytes", body.len()));
@@ -231,32 +238,58 @@ fn ascii(lines: &mut Lines<'_>, is_double: bool, is_even: bool) -> Vec<f64> {
     }
 }
 
+/// Refuses floats of other machines than ours.
+fn check_floats(head: &str) -> Result<(), ImportError> {
+    match field(head, 13, 6) {
+        "2" | "" | "0" => Ok(()),
+        "1" => Err(ImportError::Unsupported { format: FORMAT, detail: "floats of DEC VMS: write it anew with IEEE floats".to_owned() }),
+        "3" => Err(ImportError::Unsupported { format: FORMAT, detail: "floats of IBM 370: write it anew with IEEE floats".to_owned() }),
+        other => Err(damaged(format!("floats of kind {}", other.escape_debug()))),
+    }
+}
+
 /// How values lie in a binary data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Binary {
     is_big_endian: bool,
     is_double: bool,
     is_complex: bool,
     is_even: bool,
+    /// An uneven abscissa is single, as in text; some writers make it double.
+    has_double_abscissa: bool,
 }
 
 impl Binary {
-    fn check(&self, head: &str) -> Result<(), ImportError> {
-        match field(head, 13, 6) {
-            "2" | "" | "0" => Ok(()),
-            "1" => Err(ImportError::Unsupported { format: FORMAT, detail: "floats of DEC VMS: write it anew with IEEE floats".to_owned() }),
-            "3" => Err(ImportError::Unsupported { format: FORMAT, detail: "floats of IBM 370: write it anew with IEEE floats".to_owned() }),
-            other => Err(damaged(format!("floats of kind {}", other.escape_debug()))),
-        }
+    /// The layout behind which the mark stands that ends a data set: pyuff writes doubles whatever its head says. A file that was cut has
+    /// no mark, and is taken at its word.
+    fn as_written(self, lines: &Lines<'_>, count: usize) -> Option<Self> {
+        let rest = lines.bytes.get(lines.at..).unwrap_or_default();
+        let ways = [
+            self,
+            Self { is_double: !self.is_double, ..self },
+            Self { has_double_abscissa: true, ..self },
+            Self { has_double_abscissa: true, is_double: !self.is_double, ..self },
+        ];
+        let ends = |way: &Self| {
+            let behind = way.bytes(count).and_then(|size| rest.get(size..));
+            behind.is_some_and(|behind| behind.trim_ascii_start().starts_with(b"-1"))
+        };
+        let is_cut = self.bytes(count).is_none_or(|size| size >= rest.len());
+        ways.into_iter().find(ends).or(is_cut.then_some(self))
     }
 
     fn value(&self) -> Number {
         if self.is_double { Number::F64 } else { Number::F32 }
     }
 
-    /// One value with its abscissa, which is a single float in either precision.
+    fn abscissa(&self) -> Number {
+        if self.has_double_abscissa { Number::F64 } else { Number::F32 }
+    }
+
+    /// One value with its abscissa.
     fn block(&self) -> usize {
         let value = self.value().bytes() * if self.is_complex { 2 } else { 1 };
-        if self.is_even { value } else { value + Number::F32.bytes() }
+        if self.is_even { value } else { value + self.abscissa().bytes() }
     }
 
     fn bytes(&self, count: usize) -> Option<usize> {
@@ -269,8 +302,9 @@ impl Binary {
         }
         let mut values = Vec::with_capacity(body.len() / self.block() * 2);
         for block in body.chunks_exact(self.block()) {
-            values.push(Number::F32.value(&block[..4], self.is_big_endian));
-            values.push(self.value().value(&block[4..], self.is_big_endian));
+            let (time, value) = block.split_at(self.abscissa().bytes());
+            values.push(self.abscissa().value(time, self.is_big_endian));
+            values.push(self.value().value(value, self.is_big_endian));
         }
         values
     }
