@@ -54,7 +54,8 @@ pub(crate) fn examine(values: &[f64]) -> Shape {
     let uneven = Shape::Uneven { smallest, largest };
     let median = at(0.5);
     // With few digits most steps may be zero: then the values are as far apart as the last digit says, and gaps below that do not show.
-    let spread = if median > 0.0 { at(0.95) - at(0.05) } else { sorted.iter().copied().find(|&step| step > 0.0).unwrap_or(0.0) };
+    let spread =
+        if median > 0.0 { at(0.95) - at(0.05) } else { sorted.iter().copied().find(|&step| step > 0.0).unwrap_or(0.0) };
     let longest_step = 1.5 * median + spread * 1.01;
     let is_break = |step: f64| step > longest_step || step < -spread * 1.01;
     let breaks: Vec<usize> = (1..values.len()).filter(|&index| is_break(steps[index - 1])).collect();
@@ -116,7 +117,8 @@ mod tests {
     fn clocks_of_few_digits_are_even() {
         for digits in [3, 4, 5, 6] {
             let unit = 10_f64.powi(digits);
-            let values: Vec<f64> = (0..25_600).map(|index| (f64::from(index) / 25_600.0 * unit).round() / unit).collect();
+            let values: Vec<f64> =
+                (0..25_600).map(|index| (f64::from(index) / 25_600.0 * unit).round() / unit).collect();
             let axis = even(&values);
             assert!(axis.breaks.is_empty(), "{digits} digits: {:?}", axis.breaks.len());
             assert!((1.0 / axis.step / 25_600.0 - 1.0).abs() < axis.uncertainty, "{digits} digits: {axis:?}");

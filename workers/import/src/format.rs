@@ -6,7 +6,8 @@ use crate::{ImportError, Options, Source, mat, npy, parquet_file, sound, tdms, t
 
 /// Endings of names of files that are read here and are no sound.
 const ENDINGS: [&str; 18] = [
-    "csv", "txt", "tsv", "dat", "asc", "lvm", "mat", "tdms", "uff", "unv", "uf", "ufb", "bunv", "h5", "hdf5", "npy", "npz", "parquet",
+    "csv", "txt", "tsv", "dat", "asc", "lvm", "mat", "tdms", "uff", "unv", "uf", "ufb", "bunv", "h5", "hdf5", "npy",
+    "npz", "parquet",
 ];
 
 /// Whether the ending of a file's name is that of a format that is read here, sound aside.
@@ -24,12 +25,15 @@ pub(crate) fn source(name: &str, bytes: &[u8], options: &Options) -> Result<Sour
         [b'T', b'D', b'S', b'm', ..] => tdms::read(bytes),
         [b'T', b'D', b'S', b'h', ..] => unknown("is the index of a TDMS file: import the .tdms file beside it"),
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => npy::read(bytes),
-        [b'P', b'K', 3, 4, ..] if name.ends_with(".xlsx") => unknown("is an Excel workbook: save the sheet as CSV, and import that"),
+        [b'P', b'K', 3, 4, ..] if name.ends_with(".xlsx") => {
+            unknown("is an Excel workbook: save the sheet as CSV, and import that")
+        }
         [b'P', b'K', 3, 4, ..] => npy::read_npz(bytes),
         [b'P', b'A', b'R', b'1', ..] => parquet_file::read(bytes),
-        [b'R', b'I', b'F', b'F' | b'X', ..] | [b'R', b'F', b'6', b'4', ..] | [b'B', b'W', b'6', b'4', ..] | [b'f', b'L', b'a', b'C', ..] => {
-            sound::read(bytes)
-        }
+        [b'R', b'I', b'F', b'F' | b'X', ..]
+        | [b'R', b'F', b'6', b'4', ..]
+        | [b'B', b'W', b'6', b'4', ..]
+        | [b'f', b'L', b'a', b'C', ..] => sound::read(bytes),
         _ if mat::is_v5(bytes) => mat::read(bytes),
         _ if uff::is_uff(bytes) => uff::read(bytes),
         _ if mat::is_v4(bytes) && name.ends_with(".mat") => mat::read_v4(bytes),

@@ -11,7 +11,7 @@ use crate::{ImportError, Source};
 /// Groups in groups, at most: a file's links may go in circles.
 const MAX_DEPTH: usize = 16;
 /// Most bytes that one data set or chunk may unpack to.
-const MAX_BYTES: usize = 4 << 30;
+const MAX_BYTES: usize = 1 << 30;
 /// Most data sets of a file.
 const MAX_DATASETS: usize = 100_000;
 
@@ -67,7 +67,11 @@ impl Walk<'_> {
         let attributes = dataset.attributes();
         let text = |wanted: &[&str]| {
             let named = |attribute: &&Attribute| wanted.contains(&attribute.name().to_lowercase().as_str());
-            attributes.iter().find(named).and_then(|attribute| attribute.read_string().ok()).filter(|text| !text.trim().is_empty())
+            attributes
+                .iter()
+                .find(named)
+                .and_then(|attribute| attribute.read_string().ok())
+                .filter(|text| !text.trim().is_empty())
         };
         let class = text(&["matlab_class"]).unwrap_or_default();
         let is_empty = attributes.iter().any(|attribute| attribute.name() == "MATLAB_empty");
@@ -87,7 +91,8 @@ impl Walk<'_> {
             self.source.notes.push(format!("{name} has values that are no plain numbers: left out"));
             return Ok(());
         };
-        let mut sizes: Vec<usize> = dataset.shape().iter().map(|&size| usize::try_from(size).unwrap_or(usize::MAX)).collect();
+        let mut sizes: Vec<usize> =
+            dataset.shape().iter().map(|&size| usize::try_from(size).unwrap_or(usize::MAX)).collect();
         let values = number.values(&dataset.read_raw_bytes()?, order == ByteOrder::BigEndian);
         let order = if self.is_matlab {
             sizes.reverse();

@@ -24,7 +24,7 @@ const COMPRESSED: u32 = 15;
 /// Structs in structs, and compressed elements, at most.
 const MAX_DEPTH: usize = 16;
 /// Most that all compressed elements together may unpack to.
-const MAX_UNPACKED: u64 = 4 << 30;
+const MAX_UNPACKED: u64 = 1 << 30;
 /// Most rows or columns that a matrix of several signals may have on its shorter side.
 const MAX_COLUMNS: usize = 100_000;
 
@@ -126,7 +126,13 @@ impl Reader {
     }
 
     /// One array; `field` is its name where it is in a struct or cell.
-    fn matrix(&mut self, body: &[u8], is_big_endian: bool, field: Option<&str>, depth: usize) -> Result<(), ImportError> {
+    fn matrix(
+        &mut self,
+        body: &[u8],
+        is_big_endian: bool,
+        field: Option<&str>,
+        depth: usize,
+    ) -> Result<(), ImportError> {
         if body.is_empty() {
             return Ok(());
         }
@@ -154,7 +160,8 @@ impl Reader {
         match class {
             6..=15 => {
                 let data = element(&mut cursor)?;
-                let values = numbers(&data, is_big_endian).ok_or_else(|| cursor.damaged(format!("{name} has no numbers")))?;
+                let values =
+                    numbers(&data, is_big_endian).ok_or_else(|| cursor.damaged(format!("{name} has no numbers")))?;
                 let expected = sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
                 if expected != Some(values.len()) {
                     return Err(cursor.damaged(format!("{name} should have {sizes:?} values and has {}", values.len())));
@@ -193,9 +200,14 @@ impl Reader {
         if width == 0 {
             return Ok(());
         }
-        let of_bytes = |bytes: &[u8]| bytes.iter().take_while(|&&byte| byte != 0).map(|&byte| char::from(byte)).collect::<String>();
+        let of_bytes = |bytes: &[u8]| {
+            bytes.iter().take_while(|&&byte| byte != 0).map(|&byte| char::from(byte)).collect::<String>()
+        };
         let fields: Vec<String> = names.body.chunks_exact(width).map(of_bytes).collect();
         let count = sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size)).unwrap_or(0);
+        if fields.is_empty() {
+            return Ok(());
+        }
         for index in 0..count {
             for field in &fields {
                 if cursor.remaining() < 8 {
@@ -238,7 +250,9 @@ pub(crate) fn add_array(source: &mut Source, name: &str, sizes: &[usize], values
                 return;
             }
             if !is_by_column {
-                source.notes.push(format!("the {rows} rows of {name} are taken as channels, as it has {columns} columns"));
+                source
+                    .notes
+                    .push(format!("the {rows} rows of {name} are taken as channels, as it has {columns} columns"));
             }
             let at = |series: usize, index: usize| {
                 let (row, column) = if is_by_column { (index, series) } else { (series, index) };
@@ -249,7 +263,9 @@ pub(crate) fn add_array(source: &mut Source, name: &str, sizes: &[usize], values
             };
             for series in 0..count {
                 let numbers = (0..len).map(|index| at(series, index)).collect();
-                source.series.push(Series { group: group_of(name), ..Series::new(format!("{name}[{}]", series + 1), numbers) });
+                source
+                    .series
+                    .push(Series { group: group_of(name), ..Series::new(format!("{name}[{}]", series + 1), numbers) });
             }
         }
         _ if values.is_empty() => {}

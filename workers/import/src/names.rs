@@ -33,9 +33,9 @@ pub(crate) fn are_units(cells: &[String]) -> bool {
 
 fn is_unit(text: &str) -> bool {
     const KNOWN: [&str; 44] = [
-        "g", "mg", "gn", "g rms", "m/s2", "m/s^2", "m/s²", "mm/s2", "mm/s^2", "mm/s²", "m/s", "mm/s", "in/s", "ips", "m", "mm",
-        "um", "µm", "mil", "v", "mv", "µv", "uv", "volt", "volts", "a", "ma", "pa", "kpa", "mpa", "bar", "mbar", "psi", "n", "kn", "nm",
-        "hz", "rpm", "1/min", "°c", "degc", "c", "k", "%",
+        "g", "mg", "gn", "g rms", "m/s2", "m/s^2", "m/s²", "mm/s2", "mm/s^2", "mm/s²", "m/s", "mm/s", "in/s", "ips",
+        "m", "mm", "um", "µm", "mil", "v", "mv", "µv", "uv", "volt", "volts", "a", "ma", "pa", "kpa", "mpa", "bar",
+        "mbar", "psi", "n", "kn", "nm", "hz", "rpm", "1/min", "°c", "degc", "c", "k", "%",
     ];
     KNOWN.contains(&text.to_lowercase().as_str())
 }
@@ -43,15 +43,41 @@ fn is_unit(text: &str) -> bool {
 /// Whether a column of this name, if it rises, is time.
 pub(crate) fn is_time(name: &str) -> bool {
     let (name, _) = split_unit(name);
-    let plain = plain(last_part(&name));
-    let exact = ["t", "x", "ts", "zeit", "tid", "temps", "tempo", "tiempo", "date", "datum", "elapsed", "seconds", "sec", "sekunden", "xvalue"];
-    exact.contains(&plain.as_str()) || ["time", "zeit", "datetime", "xwert"].iter().any(|start| plain.starts_with(start))
+    let last = last_part(&name);
+    let bare = if time_unit_suffix(last).is_some() {
+        last.rsplit_once(['_', ' ']).map_or(last, |(bare, _)| bare)
+    } else {
+        last
+    };
+    let plain = plain(bare);
+    let exact = [
+        "t", "x", "ts", "zeit", "tid", "temps", "tempo", "tiempo", "date", "datum", "elapsed", "seconds", "sec",
+        "sekunden", "xvalue",
+    ];
+    exact.contains(&plain.as_str())
+        || ["time", "zeit", "datetime", "xwert"].iter().any(|start| plain.starts_with(start))
 }
 
 /// Whether a column of this name that counts up by one is a number of the sample.
 pub(crate) fn is_index(name: &str) -> bool {
     let plain = plain(last_part(name));
-    let known = ["index", "idx", "sample", "samples", "sampleno", "samplenumber", "no", "nr", "n", "number", "point", "row", "count", "counter", "id"];
+    let known = [
+        "index",
+        "idx",
+        "sample",
+        "samples",
+        "sampleno",
+        "samplenumber",
+        "no",
+        "nr",
+        "n",
+        "number",
+        "point",
+        "row",
+        "count",
+        "counter",
+        "id",
+    ];
     plain.is_empty() || known.contains(&plain.as_str()) || plain.starts_with("unnamed")
 }
 
@@ -68,12 +94,39 @@ pub(crate) fn rate_of(name: &str, value: f64) -> Option<StatedRate> {
     let unit = unit.unwrap_or_default().to_lowercase();
     // Not `rate`: in MFPT's files that is the shaft's.
     let rates = [
-        "fs", "sr", "fsamp", "fsample", "fsampling", "samplerate", "samplingrate", "samplefrequency", "samplingfrequency", "samplefreq",
-        "samplingfreq", "samplespersecond", "abtastrate", "abtastfrequenz", "srate", "fabtast",
+        "fs",
+        "sr",
+        "fsamp",
+        "fsample",
+        "fsampling",
+        "samplerate",
+        "samplingrate",
+        "samplefrequency",
+        "samplingfrequency",
+        "samplefreq",
+        "samplingfreq",
+        "samplespersecond",
+        "abtastrate",
+        "abtastfrequenz",
+        "srate",
+        "fabtast",
     ];
     let steps = [
-        "dt", "deltat", "deltax", "tsample", "tsampling", "sampletime", "samplinginterval", "sampleinterval", "samplingperiod",
-        "sampleperiod", "samplingtime", "wfincrement", "abtastzeit", "timestep", "timeincrement",
+        "dt",
+        "deltat",
+        "deltax",
+        "tsample",
+        "tsampling",
+        "sampletime",
+        "samplinginterval",
+        "sampleinterval",
+        "samplingperiod",
+        "sampleperiod",
+        "samplingtime",
+        "wfincrement",
+        "abtastzeit",
+        "timestep",
+        "timeincrement",
     ];
     for (suffix, factor) in [("khz", 1e3), ("mhz", 1e6), ("hz", 1.0), ("", 1.0)] {
         let Some(base) = plain.strip_suffix(suffix) else { continue };
@@ -118,7 +171,8 @@ pub(crate) fn parent(name: &str) -> &str {
 
 /// A name without what would move a terminal's cursor.
 pub(crate) fn printable(name: &str) -> String {
-    let shown: String = name.trim().chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(120).collect();
+    let shown: String =
+        name.trim().chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(120).collect();
     shown
 }
 
@@ -143,7 +197,7 @@ mod tests {
         assert_eq!(rate_of("Sampling rate [kHz]", 25.6), Some(StatedRate::Hertz(25_600.0)));
         assert_eq!(rate_of("Delta_X", 3.9e-5), Some(StatedRate::Step(3.9e-5)));
         assert!(is_rpm("X097RPM") && !is_rpm("rpm_of_the_whole_test_bench_at_start"));
-        assert!(!is_time("X097_DE_time") && is_time("Time (s)") && is_time("timestamp"));
+        assert!(!is_time("X097_DE_time") && is_time("Time (s)") && is_time("timestamp") && is_time("t_us"));
         assert!(are_units(&["s".into(), "g".into()]) && !are_units(&["Zeit".into(), "g".into()]));
         assert_eq!(for_file("Vib/Acc 1"), "Vib_Acc_1");
     }

@@ -46,7 +46,8 @@ fn add(source: &mut Source, name: &str, bytes: &[u8]) -> Result<(), ImportError>
     let version = cursor.take(2)?[0];
     let head_bytes = if version == 1 { usize::from(cursor.u16()?) } else { cursor.u32()? as usize };
     let head = String::from_utf8_lossy(cursor.take(head_bytes)?).into_owned();
-    let damaged = |what: &str| ImportError::Damaged { format: FORMAT, detail: format!("{name} has a head without {what}") };
+    let damaged =
+        |what: &str| ImportError::Damaged { format: FORMAT, detail: format!("{name} has a head without {what}") };
     let descr = entry(&head, "descr").ok_or_else(|| damaged("descr"))?;
     let is_fortran = entry(&head, "fortran_order").ok_or_else(|| damaged("fortran_order"))?.starts_with("True");
     let shape = entry(&head, "shape").ok_or_else(|| damaged("shape"))?;
@@ -62,7 +63,8 @@ fn add(source: &mut Source, name: &str, bytes: &[u8]) -> Result<(), ImportError>
         detail: format!("values of type {} (of records, texts, objects or complex numbers): save its columns as arrays of their own", descr.escape_debug()),
     })?;
     let count = sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
-    let size = count.and_then(|count| count.checked_mul(number.bytes())).ok_or_else(|| damaged("a shape that can be"))?;
+    let size =
+        count.and_then(|count| count.checked_mul(number.bytes())).ok_or_else(|| damaged("a shape that can be"))?;
     let body = cursor.take(size)?;
     let order = if is_fortran { Order::ColumnsFirst } else { Order::RowsFirst };
     add_array(source, name, &sizes, number.values(body, is_big_endian), order);

@@ -9,7 +9,8 @@ use crate::{ImportError, Series, Source};
 const FORMAT: &str = "Parquet";
 
 pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
-    let damaged = |error: parquet::errors::ParquetError| ImportError::Damaged { format: FORMAT, detail: error.to_string() };
+    let damaged =
+        |error: parquet::errors::ParquetError| ImportError::Damaged { format: FORMAT, detail: error.to_string() };
     let reader = SerializedFileReader::new(Bytes::copy_from_slice(bytes)).map_err(damaged)?;
     let metadata = reader.metadata().file_metadata();
     let mut source = Source::new(FORMAT);
@@ -30,10 +31,14 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
         }
     }
     for (name, column) in names.into_iter().zip(columns) {
-        // pandas' own number of the row.
-        if name == "__index_level_0__" && !column.is_time {
-            continue;
-        }
+        let is_index = name == "__index_level_0__";
+        let is_date = column.is_time || column.values.first().is_some_and(|first| *first > 1e14);
+        // pandas' own number of the row, or a time.
+        let name = match (is_index, is_date) {
+            (true, false) => continue,
+            (true, true) => "time".to_owned(),
+            (false, _) => name,
+        };
         if column.is_other {
             source.notes.push(format!("{name} has values that are no numbers: left out"));
             continue;

@@ -91,12 +91,24 @@ fn check(options: &Options) -> Result<(), ImportError> {
     Ok(())
 }
 
-/// The series of this name, or of this number from 1.
+/// The series of this name, of this number from 1, or the only one whose name has this in it.
 fn find(series: &[Series], wanted: &str) -> Result<usize, ImportError> {
-    let exact = series.iter().position(|one| one.name == wanted || one.name.trim() == wanted.trim());
-    let loose = || series.iter().position(|one| one.name.eq_ignore_ascii_case(wanted) || last_part(&one.name) == wanted);
-    let number = || wanted.parse::<usize>().ok().filter(|&number| (1..=series.len()).contains(&number)).map(|number| number - 1);
-    exact.or_else(loose).or_else(number).ok_or_else(|| ImportError::NoVariable { name: printable(wanted), has: list(series) })
+    let wanted = wanted.trim().trim_start_matches('/');
+    let exact = series.iter().position(|one| one.name == wanted);
+    let loose =
+        || series.iter().position(|one| one.name.eq_ignore_ascii_case(wanted) || last_part(&one.name) == wanted);
+    let number =
+        || wanted.parse::<usize>().ok().filter(|&number| (1..=series.len()).contains(&number)).map(|number| number - 1);
+    // `DE_time` is that of X097_DE_time, X105_DE_time and so on.
+    let part = || {
+        let mut having = (0..series.len()).filter(|&index| series[index].name.contains(wanted) && !wanted.is_empty());
+        having.next().filter(|_| having.next().is_none())
+    };
+    exact
+        .or_else(loose)
+        .or_else(number)
+        .or_else(part)
+        .ok_or_else(|| ImportError::NoVariable { name: printable(wanted), has: list(series) })
 }
 
 /// `1 Time, 2 Acc`.
@@ -133,10 +145,14 @@ fn signals(series: &[Series], clocks: &[Clock], wanted: &[usize], notes: &mut Ve
 fn no_signal(series: &[Series], scalars: &[(String, f64)]) -> ImportError {
     let mut parts = Vec::new();
     if !series.is_empty() {
-        parts.push(format!("its columns are time or numbers of samples ({}): name one with --variable if it is a signal", list(series)));
+        parts.push(format!(
+            "its columns are time or numbers of samples ({}): name one with --variable if it is a signal",
+            list(series)
+        ));
     }
     if !scalars.is_empty() {
-        let names: Vec<String> = scalars.iter().take(8).map(|(name, value)| format!("{} = {value}", printable(name))).collect();
+        let names: Vec<String> =
+            scalars.iter().take(8).map(|(name, value)| format!("{} = {value}", printable(name))).collect();
         parts.push(format!("single numbers ({})", names.join(", ")));
     }
     if parts.is_empty() {
@@ -156,7 +172,8 @@ fn rpm(scalars: &[(String, f64)], notes: &mut Vec<String>) -> Option<f64> {
         }
         [(_, first), ..] if stated.iter().all(|(_, value)| value == first) => Some(*first),
         _ => {
-            let all: Vec<String> = stated.iter().map(|(name, value)| format!("{} = {value}", printable(name))).collect();
+            let all: Vec<String> =
+                stated.iter().map(|(name, value)| format!("{} = {value}", printable(name))).collect();
             notes.push(format!("it states several speeds, none is taken: {}", all.join(", ")));
             None
         }

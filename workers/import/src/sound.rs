@@ -7,7 +7,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
         [b'f', b'L', b'a', b'C', ..] => ("FLAC", false),
         _ => ("WAV", is_float(bytes)),
     };
-    let clip = auscult_features::decode("", bytes).map_err(|error| ImportError::UnknownFormat { detail: error.to_string() })?;
+    let clip = auscult_features::decode("", bytes)
+        .map_err(|error| ImportError::UnknownFormat { detail: error.to_string() })?;
     let mut source = Source::new(format);
     let count = clip.channels.len();
     for (index, samples) in clip.channels.into_iter().enumerate() {
@@ -17,7 +18,10 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
         source.series.push(Series { rate: Some(rate), ..Series::new(name, values) });
     }
     if !is_float {
-        source.notes.push("whole numbers are taken as shares of their full scale (1.0): say with --scale what full scale is".to_owned());
+        source.notes.push(
+            "whole numbers are taken as shares of their full scale (1.0): say with --scale what full scale is"
+                .to_owned(),
+        );
     }
     Ok(source)
 }

@@ -60,7 +60,9 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
             let is_interleaved = contents & INTERLEAVED != 0;
             let lost = objects.raw_data(&body[raw..len], is_interleaved, is_big_endian, is_cut)?;
             if is_cut || lost > 0 {
-                source.notes.push(format!("the file is cut short: what is whole is taken, {lost} bytes at the end are left out"));
+                source.notes.push(format!(
+                    "the file is cut short: what is whole is taken, {lost} bytes at the end are left out"
+                ));
             }
         }
         if len == 0 && !is_cut && next == 0 && rest.len() > LEAD_BYTES && !rest[LEAD_BYTES..].starts_with(TAG) {
@@ -89,7 +91,10 @@ fn collect(objects: Objects, source: &mut Source) -> Result<(), ImportError> {
         let group_properties = properties(&metadata::group_path(&object.path));
         let own = Some(&object.properties);
         // Scales stand with the channel, its group or the file.
-        let scaled = [own, group_properties, root].into_iter().flatten().find_map(|properties| scale::Scales::of(properties).transpose());
+        let scaled = [own, group_properties, root]
+            .into_iter()
+            .flatten()
+            .find_map(|properties| scale::Scales::of(properties).transpose());
         let values = match scaled.transpose().map_err(|detail| ImportError::Unsupported {
             format: FORMAT,
             detail: format!("{group}/{name} scaled by {detail}: export it with its scaled values"),
@@ -163,7 +168,10 @@ fn even_out(source: &mut Source) {
             for one in &mut members {
                 one.values.truncate(shortest);
             }
-            source.notes.push(format!("the channels of {group} are cut to their shortest: {} samples less", longest - shortest));
+            source.notes.push(format!(
+                "the channels of {group} are cut to their shortest: {} samples less",
+                longest - shortest
+            ));
         }
     }
 }
@@ -171,7 +179,13 @@ fn even_out(source: &mut Source) {
 /// The numbers of one segment, object by object.
 impl Objects {
     /// Adds a segment's values to their objects; gives the bytes that made no whole value.
-    fn raw_data(&mut self, body: &[u8], is_interleaved: bool, is_big_endian: bool, is_cut: bool) -> Result<usize, ImportError> {
+    fn raw_data(
+        &mut self,
+        body: &[u8],
+        is_interleaved: bool,
+        is_big_endian: bool,
+        is_cut: bool,
+    ) -> Result<usize, ImportError> {
         let active: Vec<usize> = self.list.iter().copied().filter(|&index| self.all[index].layout.is_some()).collect();
         let layouts: Vec<Layout> = active.iter().filter_map(|&index| self.all[index].layout.clone()).collect();
         if layouts.is_empty() {
@@ -183,7 +197,9 @@ impl Objects {
         let mut plain = Vec::with_capacity(layouts.len());
         for layout in layouts {
             match layout {
-                Layout::Plain { width, number, count, bytes, is_time } => plain.push((width, number, count, bytes, is_time)),
+                Layout::Plain { width, number, count, bytes, is_time } => {
+                    plain.push((width, number, count, bytes, is_time))
+                }
                 Layout::Daqmx { .. } => return Err(damaged("DAQmx's raw data and other data in one segment")),
             }
         }
@@ -226,7 +242,13 @@ impl Objects {
     }
 
     /// DAQmx's raw data: a buffer for each device, whose rows hold a sample of each of its channels.
-    fn daqmx(&mut self, body: &[u8], active: &[usize], layouts: &[Layout], is_big_endian: bool) -> Result<usize, ImportError> {
+    fn daqmx(
+        &mut self,
+        body: &[u8],
+        active: &[usize],
+        layouts: &[Layout],
+        is_big_endian: bool,
+    ) -> Result<usize, ImportError> {
         let mut buffers: Vec<(usize, usize)> = Vec::new();
         for layout in layouts {
             let Layout::Daqmx { count, scalers, widths } = layout else {
@@ -236,14 +258,19 @@ impl Objects {
                 buffers = widths.iter().map(|&width| (0, width)).collect();
             }
             for scaler in scalers {
-                let buffer = buffers.get_mut(scaler.buffer).ok_or_else(|| damaged("a DAQmx channel in a buffer that is none"))?;
+                let buffer = buffers
+                    .get_mut(scaler.buffer)
+                    .ok_or_else(|| damaged("a DAQmx channel in a buffer that is none"))?;
                 if scaler.offset + scaler.number.bytes() > buffer.1 {
                     return Err(damaged("a DAQmx channel beside its buffer"));
                 }
                 buffer.0 = buffer.0.max(*count);
             }
         }
-        let chunk: u64 = buffers.iter().map(|&(rows, width)| (rows as u64).saturating_mul(width as u64)).fold(0, u64::saturating_add);
+        let chunk: u64 = buffers
+            .iter()
+            .map(|&(rows, width)| (rows as u64).saturating_mul(width as u64))
+            .fold(0, u64::saturating_add);
         if chunk == 0 {
             return Ok(body.len());
         }
@@ -262,7 +289,9 @@ impl Objects {
                     let Layout::Daqmx { scalers, .. } = layout else { continue };
                     for scaler in scalers.iter().filter(|scaler| scaler.buffer == number) {
                         let values = own.chunks_exact(width).map(|row| {
-                            let raw = scaler.number.value(&row[scaler.offset..scaler.offset + scaler.number.bytes()], is_big_endian);
+                            let raw = scaler
+                                .number
+                                .value(&row[scaler.offset..scaler.offset + scaler.number.bytes()], is_big_endian);
                             scaler.bit.map_or(raw, |bit| f64::from(raw as u64 >> bit & 1 == 1))
                         });
                         self.all[index].of_scaler(scaler.id).extend(values);
@@ -275,7 +304,13 @@ impl Objects {
 }
 
 impl metadata::Object {
-    fn take<'a>(&mut self, cells: impl Iterator<Item = &'a [u8]>, number: Option<Number>, is_time: bool, is_big_endian: bool) {
+    fn take<'a>(
+        &mut self,
+        cells: impl Iterator<Item = &'a [u8]>,
+        number: Option<Number>,
+        is_time: bool,
+        is_big_endian: bool,
+    ) {
         match (number, is_time) {
             (Some(number), _) => self.of_scaler(0).extend(cells.map(|cell| number.value(cell, is_big_endian))),
             (None, true) => {

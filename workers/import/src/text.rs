@@ -68,7 +68,11 @@ pub(crate) fn read(bytes: &[u8], options: &Options) -> Result<Source, ImportErro
         return Err(ImportError::Table { detail });
     }
     if let Some(first_bad) = bad.first() {
-        source.notes.push(format!("{} of {rows} rows are no {width} numbers, the first is line {}", bad.len(), first_bad + 1));
+        source.notes.push(format!(
+            "{} of {rows} rows are no {width} numbers, the first is line {}",
+            bad.len(),
+            first_bad + 1
+        ));
     }
     if blank > 1 {
         source.notes.push(format!("{blank} empty lines"));
@@ -76,6 +80,11 @@ pub(crate) fn read(bytes: &[u8], options: &Options) -> Result<Source, ImportErro
     source.notes.extend(stamps.note());
     source.notes.push(format!("text, {}", dialect.words().trim_end_matches(", ")));
     source.series = series(columns, &head.names, &head.units);
+    if stamps.seen > 0
+        && let Some(first) = source.series.first_mut()
+    {
+        first.is_seconds = true;
+    }
     day_clock(&mut source);
     Ok(source)
 }
@@ -83,7 +92,11 @@ pub(crate) fn read(bytes: &[u8], options: &Options) -> Result<Source, ImportErro
 fn series(columns: Vec<Vec<f64>>, names: &[String], units: &[Option<String>]) -> Vec<Series> {
     let mut out = Vec::with_capacity(columns.len());
     for (index, values) in columns.into_iter().enumerate() {
-        let name = names.get(index).filter(|name| !name.is_empty()).cloned().unwrap_or_else(|| format!("column {}", index + 1));
+        let name = names
+            .get(index)
+            .filter(|name| !name.is_empty())
+            .cloned()
+            .unwrap_or_else(|| format!("column {}", index + 1));
         let unit = units.get(index).cloned().flatten();
         out.push(Series { unit, ..Series::new(name, values) });
     }
@@ -94,7 +107,11 @@ fn series(columns: Vec<Vec<f64>>, names: &[String], units: &[Option<String>]) ->
 fn day_clock(source: &mut Source) {
     let Some((clock, signals)) = source.series.split_at_checked(CLOCK_COLUMNS) else { return };
     let is_whole_below = |series: &Series, limit: f64| {
-        series.name.starts_with("column ") && series.values.iter().all(|value| value.is_nan() || (value.fract() == 0.0 && (0.0..limit).contains(value)))
+        series.name.starts_with("column ")
+            && series
+                .values
+                .iter()
+                .all(|value| value.is_nan() || (value.fract() == 0.0 && (0.0..limit).contains(value)))
     };
     let limits = [24.0, 60.0, 60.0, 1e6];
     if signals.is_empty() || !clock.iter().zip(limits).all(|(series, limit)| is_whole_below(series, limit)) {

@@ -94,12 +94,20 @@ fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(
     let values = if is_binary {
         let head = text(head);
         check_floats(&head)?;
-        let stated = Binary { is_big_endian: whole(&head, 7, 6) == 2, is_double, is_complex, is_even, has_double_abscissa: false };
+        let stated = Binary {
+            is_big_endian: whole(&head, 7, 6) == 2,
+            is_double,
+            is_complex,
+            is_even,
+            has_double_abscissa: false,
+        };
         let layout = stated.as_written(lines, count).ok_or_else(|| {
             damaged(format!("the binary values of {name} do not end where its head says ({count} values)"))
         })?;
         if layout != stated {
-            source.notes.push(format!("{name} has values of another precision than its head says: they are taken as they are"));
+            source
+                .notes
+                .push(format!("{name} has values of another precision than its head says: they are taken as they are"));
         }
         let size = layout.bytes(count).unwrap_or(usize::MAX);
         let body = lines.take(size);
@@ -113,26 +121,38 @@ fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(
     lines.to_mark();
     if !is_time || is_complex {
         let what = if is_complex { "complex values" } else { kind_name(kind) };
-        let detail = format!("{name}, which is {what} and no signal over time: export the time response (function type 1)");
+        let detail =
+            format!("{name}, which is {what} and no signal over time: export the time response (function type 1)");
         return Err(ImportError::Unsupported { format: FORMAT, detail });
     }
     let unit = axis_unit(record(9));
     if is_even {
         let mut values = values;
         cut_or_tell(&mut values, count, &name, source);
-        let step_text = if is_fixed { field(record(7), 43, 13).to_owned() } else { spaced.get(4).copied().unwrap_or_default().to_owned() };
+        let step_text = if is_fixed {
+            field(record(7), 43, 13).to_owned()
+        } else {
+            spaced.get(4).copied().unwrap_or_default().to_owned()
+        };
         let rate = rate(step, &step_text);
         if rate.is_none() {
-            source.notes.push(format!("{name} states a step of {} s, from which the rate cannot be told", step_text.trim()));
+            source
+                .notes
+                .push(format!("{name} states a step of {} s, from which the rate cannot be told", step_text.trim()));
         }
         source.series.push(Series { unit, rate, ..Series::new(name, values) });
     } else {
-        let (mut times, mut samples): (Vec<f64>, Vec<f64>) = values.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip();
+        let (mut times, mut samples): (Vec<f64>, Vec<f64>) =
+            values.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip();
         cut_or_tell(&mut times, count, &name, source);
         samples.truncate(times.len());
         // Each has a time of its own, so a group of its own.
         let group = name.clone();
-        source.series.push(Series { group: group.clone(), is_seconds: true, ..Series::new(format!("time of {name}"), times) });
+        source.series.push(Series {
+            group: group.clone(),
+            is_seconds: true,
+            ..Series::new(format!("time of {name}"), times)
+        });
         source.series.push(Series { group, unit, ..Series::new(name, samples) });
     }
     Ok(())
@@ -181,7 +201,11 @@ fn name(records: &[String], number: usize) -> String {
     if !description.is_empty() && !description.eq_ignore_ascii_case("none") {
         return format!("{number} {description} {direction}").trim_end().to_owned();
     }
-    let node = if node_name.is_empty() || node_name.eq_ignore_ascii_case("none") { format!("node {node}") } else { node_name.to_owned() };
+    let node = if node_name.is_empty() || node_name.eq_ignore_ascii_case("none") {
+        format!("node {node}")
+    } else {
+        node_name.to_owned()
+    };
     format!("{node} {direction}").trim_end().to_owned()
 }
 
@@ -242,8 +266,14 @@ fn ascii(lines: &mut Lines<'_>, is_double: bool, is_even: bool) -> Vec<f64> {
 fn check_floats(head: &str) -> Result<(), ImportError> {
     match field(head, 13, 6) {
         "2" | "" | "0" => Ok(()),
-        "1" => Err(ImportError::Unsupported { format: FORMAT, detail: "floats of DEC VMS: write it anew with IEEE floats".to_owned() }),
-        "3" => Err(ImportError::Unsupported { format: FORMAT, detail: "floats of IBM 370: write it anew with IEEE floats".to_owned() }),
+        "1" => Err(ImportError::Unsupported {
+            format: FORMAT,
+            detail: "floats of DEC VMS: write it anew with IEEE floats".to_owned(),
+        }),
+        "3" => Err(ImportError::Unsupported {
+            format: FORMAT,
+            detail: "floats of IBM 370: write it anew with IEEE floats".to_owned(),
+        }),
         other => Err(damaged(format!("floats of kind {}", other.escape_debug()))),
     }
 }

@@ -6,7 +6,9 @@ use crate::Recording;
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum WavError {
     /// More channels than Auscult takes.
-    #[error("has {channels} channels, more than the {most} of one recording: take some with --variable, or write each by itself with --per-channel")]
+    #[error(
+        "has {channels} channels, more than the {most} of one recording: take some with --variable, or write each by itself with --per-channel"
+    )]
     TooManyChannels {
         /// In the recording.
         channels: usize,
@@ -36,7 +38,9 @@ pub fn wav_bytes(recording: &Recording, comment: &str) -> Result<Vec<u8>, WavErr
     let comment = chunk(b"ICMT", comment.as_bytes());
     let info = chunk(b"LIST", &[b"INFO".as_slice(), &comment].concat());
     let riff_bytes = 4 + 24 + 12 + info.len() as u64 + 8 + data_bytes;
-    let (Ok(riff_size), Ok(data_size), Ok(count)) = (u32::try_from(riff_bytes), u32::try_from(data_bytes), u32::try_from(samples)) else {
+    let (Ok(riff_size), Ok(data_size), Ok(count)) =
+        (u32::try_from(riff_bytes), u32::try_from(data_bytes), u32::try_from(samples))
+    else {
         return Err(WavError::TooLarge { bytes: data_bytes });
     };
     let rate_hz = recording.rate_hz();

@@ -18,7 +18,10 @@ fn valid() -> Vec<(&'static str, Vec<u8>)> {
         ("a.uff", uff58(&a, 1, true, false)),
         ("a.npy", npy("<f8", false, "(2, 100)", &a)),
         ("a.npz", stored_zip(&[("x.npy", npy("<f8", false, "(200,)", &a))])),
-        ("a.csv", b"time,a\n0.001,2\n0.002,3\n0.003,2\n0.004,1\n0.005,2\n0.006,1\n0.007,3\n0.008,1\n0.009,1\n".to_vec()),
+        (
+            "a.csv",
+            b"time,a\n0.001,2\n0.002,3\n0.003,2\n0.004,1\n0.005,2\n0.006,1\n0.007,3\n0.008,1\n0.009,1\n".to_vec(),
+        ),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 mod files;
 
-use auscult_import::{Imported, ImportError, Options, Snapshots, TimeUnit, read_bytes};
+use auscult_import::{ImportError, Imported, Options, Snapshots, TimeUnit, read_bytes};
 use files::{Tdms, mat_matrix, mat_v5, npy, tone, uff58};
 
 fn read(name: &str, bytes: &[u8]) -> Imported {
@@ -27,7 +27,11 @@ fn assert_holds(imported: &Imported, rate_hz: f64, channels: &[&[f64]]) {
     for (channel, expected) in recording.channels.iter().zip(channels) {
         assert_eq!(channel.samples.len(), expected.len(), "{}: {:?}", channel.name, imported.notes);
         for (found, expected) in channel.samples.iter().zip(*expected) {
-            assert!((f64::from(*found) - expected).abs() <= 1e-6 * expected.abs().max(1.0), "{}: {found} {expected}", channel.name);
+            assert!(
+                (f64::from(*found) - expected).abs() <= 1e-6 * expected.abs().max(1.0),
+                "{}: {found} {expected}",
+                channel.name
+            );
         }
     }
 }
@@ -43,7 +47,8 @@ fn lines(rows: impl Iterator<Item = String>) -> Vec<u8> {
 #[test]
 fn columns_without_time_ask_for_the_rate() {
     let (a, b) = (rounded(&tone(500, 0.01), 6), rounded(&tone(500, 0.03), 6));
-    for (head, separator) in [("", ","), ("Horizontal,Vertical\n", ","), ("", "\t"), ("", "  "), ("", ";"), ("", ", ")] {
+    for (head, separator) in [("", ","), ("Horizontal,Vertical\n", ","), ("", "\t"), ("", "  "), ("", ";"), ("", ", ")]
+    {
         let rows = a.iter().zip(&b).map(|(x, y)| format!("{x:.6}{separator}{y:.6}"));
         let text = [head.as_bytes(), &lines(rows)].concat();
         let refusal = refusal("a.csv", &text, &Options::default());
@@ -57,7 +62,9 @@ fn columns_without_time_ask_for_the_rate() {
 #[test]
 fn a_time_column_is_the_rate_in_every_writing() {
     let a = rounded(&tone(2560, 0.01), 6);
-    let row = |write: fn(f64) -> String| lines(a.iter().enumerate().map(move |(index, x)| format!("{},{x:.6}", write(index as f64 / 25_600.0))));
+    let row = |write: fn(f64) -> String| {
+        lines(a.iter().enumerate().map(move |(index, x)| format!("{},{x:.6}", write(index as f64 / 25_600.0))))
+    };
     let named = |head: &str, text: Vec<u8>| [head.as_bytes(), &text].concat();
     let cases = [
         row(|t| format!("{t:.8}")),
@@ -71,14 +78,19 @@ fn a_time_column_is_the_rate_in_every_writing() {
         row(|t| format!("12:00:{:09.6}", 10.0 + t)),
         named("timestamp,acc\n", row(|t| format!("{:.6}", 1_714_564_800.0 + t))),
         named("timestamp,acc\n", row(|t| format!("{:.3}", 1_714_564_800_000.0 + t * 1e3))),
-        named("Sample,Time (s),Acc\n", lines(a.iter().enumerate().map(|(index, x)| format!("{index},{:.6},{x:.6}", index as f64 / 25_600.0)))),
-        named("X0,Y0,Time 1,Y1\n", lines(a.iter().enumerate().map(|(index, x)| format!("{index},{x:.6},{:.7},", index as f64 / 25_600.0)))),
+        named(
+            "Sample,Time (s),Acc\n",
+            lines(a.iter().enumerate().map(|(index, x)| format!("{index},{:.6},{x:.6}", index as f64 / 25_600.0))),
+        ),
     ];
-    for text in &cases[..12] {
+    for text in &cases {
         assert_holds(&read("a.csv", text), 25_600.0, &[&a]);
     }
     let semicolons = "Zeit;Beschleunigung\ns;g\n".to_owned()
-        + &a.iter().enumerate().map(|(index, x)| format!("{:.6};{x:.6}\n", index as f64 / 25_600.0).replace('.', ",")).collect::<String>();
+        + &a.iter()
+            .enumerate()
+            .map(|(index, x)| format!("{:.6};{x:.6}\n", index as f64 / 25_600.0).replace('.', ","))
+            .collect::<String>();
     let imported = read("messung.csv", semicolons.as_bytes());
     assert_holds(&imported, 25_600.0, &[&a]);
     assert_eq!(imported.recordings[0].channels[0].unit.as_deref(), Some("g"));
@@ -86,7 +98,8 @@ fn a_time_column_is_the_rate_in_every_writing() {
     // The same in UTF-16 with its mark, and in Latin-1 with a degree sign.
     let utf16: Vec<u8> = std::iter::once(0xfeff).chain(semicolons.encode_utf16()).flat_map(u16::to_le_bytes).collect();
     assert_holds(&read("messung.csv", &utf16), 25_600.0, &[&a]);
-    let latin1: Vec<u8> = semicolons.replace("Beschleunigung", "Temp \u{b0}").chars().map(|letter| letter as u8).collect();
+    let latin1: Vec<u8> =
+        semicolons.replace("Beschleunigung", "Temp \u{b0}").chars().map(|letter| letter as u8).collect();
     assert_holds(&read("messung.csv", &latin1), 25_600.0, &[&a]);
 }
 
@@ -94,7 +107,11 @@ fn a_time_column_is_the_rate_in_every_writing() {
 fn settings_above_the_numbers_state_the_rate() {
     let a = rounded(&tone(400, 0.01), 6);
     let body: String = a.iter().map(|x| format!("{x:.6}\n")).collect();
-    for head in ["Sampling rate: 51200 Hz\n\nAcc [g]\n", "# fs = 51.2 kHz\n", "LabVIEW Measurement\nDelta_X\t1.95312E-5\n***End_of_Header***\n"] {
+    for head in [
+        "Sampling rate: 51200 Hz\n\nAcc [g]\n",
+        "# fs = 51.2 kHz\n",
+        "LabVIEW Measurement\nDelta_X\t1.95312E-5\n***End_of_Header***\n",
+    ] {
         assert_holds(&read("a.txt", (head.to_owned() + &body).as_bytes()), 51_200.0, &[&a]);
     }
 }
@@ -102,7 +119,9 @@ fn settings_above_the_numbers_state_the_rate() {
 #[test]
 fn what_a_text_leaves_open_is_asked() {
     // Milliseconds at 25.6 kHz, or seconds at 25.6 Hz?
-    let rows = |count: usize| lines((0..count).map(|index| format!("{:.7},{:.3}", index as f64 * 0.039_062_5, (index % 7) as f64)));
+    let rows = |count: usize| {
+        lines((0..count).map(|index| format!("{:.7},{:.3}", index as f64 * 0.039_062_5, (index % 7) as f64)))
+    };
     let asked = refusal("a.csv", &rows(500), &Options::default());
     assert!(asked.contains("--time-unit"), "{asked}");
     let options = Options { time_unit: Some(TimeUnit::Milliseconds), ..Options::default() };
@@ -117,11 +136,15 @@ fn what_a_text_leaves_open_is_asked() {
     };
     assert_eq!((both(true), both(false)), (1, 2));
     // A zero in front tells.
-    let text = lines((0..100).map(|index| format!("0,0{index:02}")));
+    let text = lines((0..100).map(|index| format!("0,0{:02}", index * 37 % 100)));
     assert_eq!(at_rate("a.csv", &text, 1000.0).recordings[0].channels.len(), 1);
     // Words, two tables, uneven times.
-    assert!(refusal("a.txt", b"Dear Sir or Madam,\nplease find enclosed\n", &Options::default()).contains("rows of numbers"));
-    let mixed = lines((0..300).map(|index| if index % 10 == 9 { "1,2".to_owned() } else { format!("{index},0.5,0.25") }));
+    assert!(
+        refusal("a.txt", b"Dear Sir or Madam,\nplease find enclosed\n", &Options::default())
+            .contains("rows of numbers")
+    );
+    let mixed =
+        lines((0..300).map(|index| if index % 10 == 9 { "1,2".to_owned() } else { format!("{index},0.5,0.25") }));
     assert!(refusal("a.csv", &mixed, &Options { rate_hz: Some(1e3), ..Options::default() }).contains("of 300 rows"));
     let uneven = lines((0..300).map(|index: i32| format!("{:.4},{}", f64::from(index * index) * 1e-4, index % 5)));
     assert!(refusal("a.csv", &[b"time,a\n".as_slice(), &uneven].concat(), &Options::default()).contains("uneven"));
@@ -140,7 +163,9 @@ fn missing_numbers_and_lost_time_cut_a_recording_and_are_said() {
     assert!(imported.notes.iter().any(|note| note.contains("2 gaps")), "{:?}", imported.notes);
     assert!(imported.notes.iter().any(|note| note.contains("line 701")), "{:?}", imported.notes);
 
-    let late = |index: usize| format!("{:.4},{:.3}", (index + if index < 600 { 0 } else { 50 }) as f64 * 1e-3, (index as f64 * 0.1).sin());
+    let late = |index: usize| {
+        format!("{:.4},{:.3}", (index + if index < 600 { 0 } else { 50 }) as f64 * 1e-3, (index as f64 * 0.1).sin())
+    };
     let imported = read("a.csv", &lines((0..1000).map(late)));
     assert_eq!(imported.recordings.iter().map(|recording| recording.samples()).collect::<Vec<_>>(), [600, 400]);
     assert_eq!(imported.recordings[1].name, "2");
@@ -150,7 +175,10 @@ fn missing_numbers_and_lost_time_cut_a_recording_and_are_said() {
 fn matlab_v5_is_read_plain_and_compressed() {
     let (a, b) = (tone(4800, 0.02), tone(4800, 0.05));
     let variables = |is_compressed| {
-        mat_v5(&[mat_matrix("X097_DE_time", &a), mat_matrix("X097_FE_time", &b), files::mat_u16("X097RPM", 1796)], is_compressed)
+        mat_v5(
+            &[mat_matrix("X097_DE_time", &a), mat_matrix("X097_FE_time", &b), files::mat_u16("X097RPM", 1796)],
+            is_compressed,
+        )
     };
     for is_compressed in [false, true] {
         let bytes = variables(is_compressed);
@@ -158,19 +186,26 @@ fn matlab_v5_is_read_plain_and_compressed() {
         let imported = at_rate("97.mat", &bytes, 48_000.0);
         assert_holds(&imported, 48_000.0, &[&a, &b]);
         assert_eq!(imported.recordings[0].rpm, Some(1796.0));
-        let one = Options { rate_hz: Some(48_000.0), variables: vec!["X097_FE_time".into()], unit: Some("g".into()), scale: Some(2.0), ..Options::default() };
+        let one = Options {
+            rate_hz: Some(48_000.0),
+            variables: vec!["X097_FE_time".into()],
+            unit: Some("g".into()),
+            scale: Some(2.0),
+            ..Options::default()
+        };
         let imported = read_bytes("97.mat", &bytes, &one).unwrap();
         let doubled: Vec<f64> = b.iter().map(|value| 2.0 * value).collect();
         assert_holds(&imported, 48_000.0, &[&doubled]);
         assert_eq!(imported.recordings[0].channels[0].unit.as_deref(), Some("g"));
     }
-    let refused = refusal("97.mat", &variables(false), &Options { variables: vec!["DE".into()], ..Options::default() });
+    let refused = refusal("97.mat", &variables(false), &Options { variables: vec!["BA".into()], ..Options::default() });
     assert!(refused.contains("X097_DE_time"), "{refused}");
     // A setting named fs, and 99.mat's two records.
     let bytes = mat_v5(&[mat_matrix("x", &a), files::mat_u16("fs", 48_000)], false);
     assert_holds(&read("x.mat", &bytes), 48_000.0, &[&a]);
     let bytes = mat_v5(&[mat_matrix("X098_DE_time", &a), mat_matrix("X099_DE_time", &b[..4000])], true);
-    let names: Vec<String> = at_rate("99.mat", &bytes, 48_000.0).recordings.into_iter().map(|recording| recording.name).collect();
+    let names: Vec<String> =
+        at_rate("99.mat", &bytes, 48_000.0).recordings.into_iter().map(|recording| recording.name).collect();
     assert_eq!(names, ["X098", "X099"]);
 }
 
@@ -202,7 +237,11 @@ fn tdms_scales_segments_and_orders_are_read() {
         let other: Vec<i16> = counts.iter().rev().copied().collect();
         let reversed: Vec<f64> = linear.iter().rev().copied().collect();
         for is_interleaved in [false, true] {
-            assert_holds(&read("a.tdms", &file.clone().bytes(&[&counts, &other], is_interleaved)), 25_600.0, &[&linear, &reversed]);
+            assert_holds(
+                &read("a.tdms", &file.clone().bytes(&[&counts, &other], is_interleaved)),
+                25_600.0,
+                &[&linear, &reversed],
+            );
         }
     }
     // A chain: polynomial of the raw values, then linear of scale 0, then their difference as NI has it: right less left.
@@ -225,7 +264,10 @@ fn tdms_scales_segments_and_orders_are_read() {
     let expected: Vec<f64> = counts.iter().map(|&count| 2.0 * polynomial(f64::from(count))).collect();
     assert_holds(&read("a.tdms", &chain.bytes(&[&counts], false)), 10_000.0, &[&expected]);
     // A scale that is not known is no raw value.
-    let strain = Tdms::new(false).number("NI_Number_Of_Scales", 1.0).text("NI_Scale[0]_Scale_Type", "Strain").bytes(&[&counts], false);
+    let strain = Tdms::new(false)
+        .number("NI_Number_Of_Scales", 1.0)
+        .text("NI_Scale[0]_Scale_Type", "Strain")
+        .bytes(&[&counts], false);
     assert!(refusal("a.tdms", &strain, &Options::default()).contains("Strain"));
     // LabVIEW's step where no rate was set.
     let unset = Tdms::new(false).number("wf_increment", 1.0).bytes(&[&counts], false);
@@ -255,7 +297,10 @@ fn numpy_arrays_are_channels_or_snapshots() {
     let options = Options { rate_hz: Some(8000.0), snapshots: Some(Snapshots::Columns), ..Options::default() };
     let joined = read_bytes("a.npy", &by_row, &options).unwrap();
     assert_holds(&joined, 8000.0, &[&[a.clone(), b.clone()].concat()]);
-    let archive = files::stored_zip(&[("acc.npy", npy("<f8", false, "(1000,)", &a)), ("fs.npy", npy("<f8", false, "()", &[12_800.0]))]);
+    let archive = files::stored_zip(&[
+        ("acc.npy", npy("<f8", false, "(1000,)", &a)),
+        ("fs.npy", npy("<f8", false, "()", &[12_800.0])),
+    ]);
     assert_holds(&read("a.npz", &archive), 12_800.0, &[&a]);
     assert!(refusal("a.npy", &npy("|O", false, "(1,)", &[]), &Options::default()).contains("objects"));
 }

@@ -205,13 +205,28 @@ impl Run<'_> {
     }
 
     fn check_free(&mut self, path: &Path) -> anyhow::Result<()> {
-        ensure!(self.written.insert(path.to_owned()), "{} has been written in this run: name the recordings otherwise", path.display());
+        ensure!(
+            self.written.insert(path.to_owned()),
+            "{} has been written in this run: name the recordings otherwise",
+            path.display()
+        );
         let full = self.out.join(path);
-        ensure!(self.args.overwrite || !full.exists(), "{} exists already: say --overwrite, or another --out", full.display());
+        ensure!(
+            self.args.overwrite || !full.exists(),
+            "{} exists already: say --overwrite, or another --out",
+            full.display()
+        );
         Ok(())
     }
 
-    fn write(&mut self, source: &Path, format: &str, recording: &Recording, path: &Path, notes: &mut Vec<String>) -> anyhow::Result<()> {
+    fn write(
+        &mut self,
+        source: &Path,
+        format: &str,
+        recording: &Recording,
+        path: &Path,
+        notes: &mut Vec<String>,
+    ) -> anyhow::Result<()> {
         let bytes = wav_bytes(recording, &manifest::comment(source, recording, &self.args.reading))?;
         let full = self.out.join(path);
         if let Some(folder) = full.parent() {
@@ -236,7 +251,9 @@ impl Run<'_> {
         let mut shown: BTreeSet<String> = BTreeSet::new();
         let target = match paths {
             [path] => self.out.join(path).display().to_string(),
-            [first, .., last] => format!("{} … {} ({} files)", self.out.join(first).display(), last.display(), paths.len()),
+            [first, .., last] => {
+                format!("{} … {} ({} files)", self.out.join(first).display(), last.display(), paths.len())
+            }
             [] => String::new(),
         };
         for (_, recording) in pieces {
@@ -266,7 +283,8 @@ fn describe(recording: &Recording, is_unit_given: bool) -> String {
         [first, .., last] if names.len() > 4 => format!("{} channels ({first} … {last})", names.len()),
         _ => format!("{} channels ({})", names.len(), names.join(", ")),
     };
-    let mut units: Vec<&str> = recording.channels.iter().map(|channel| channel.unit.as_deref().unwrap_or("none")).collect();
+    let mut units: Vec<&str> =
+        recording.channels.iter().map(|channel| channel.unit.as_deref().unwrap_or("none")).collect();
     units.dedup();
     let unit = match units.as_slice() {
         ["none"] => "no unit (--unit names it)".to_owned(),
@@ -294,13 +312,21 @@ fn remarks(recording: &Recording, bytes: usize) -> Vec<String> {
         remarks.push(format!("the other commands take {lowest} to {highest} Hz, not {written} Hz"));
     }
     if bytes > MAX_MESSAGE_BYTES {
-        remarks.push(format!("larger than the {} MiB of a Kafka message: --chunk-secs cuts it for train, explore and send", MAX_MESSAGE_BYTES >> 20));
+        remarks.push(format!(
+            "larger than the {} MiB of a Kafka message: --chunk-secs cuts it for train, explore and send",
+            MAX_MESSAGE_BYTES >> 20
+        ));
     }
     remarks
 }
 
 /// Pieces of `secs` each; a rest is left out, as it would be no clip of their length.
-fn cut(stem: &str, recording: Recording, secs: f64, notes: &mut Vec<String>) -> anyhow::Result<Vec<(String, Recording)>> {
+fn cut(
+    stem: &str,
+    recording: Recording,
+    secs: f64,
+    notes: &mut Vec<String>,
+) -> anyhow::Result<Vec<(String, Recording)>> {
     let len = (secs * recording.rate.hz).round() as usize;
     let samples = recording.samples();
     ensure!(len >= 1, "--chunk-secs {secs} is less than a sample");
@@ -344,10 +370,17 @@ fn list(inputs: &[Input], options: &Options) -> anyhow::Result<()> {
         for (index, series) in source.series.iter().enumerate() {
             let name = series.name.escape_debug();
             let unit = series.unit.as_ref().map_or_else(String::new, |unit| format!(", {}", unit.escape_debug()));
-            let rate = series.rate.as_ref().map_or_else(String::new, |rate| format!(", {} Hz by {}", rate.hz, rate.from));
+            let rate =
+                series.rate.as_ref().map_or_else(String::new, |rate| format!(", {} Hz by {}", rate.hz, rate.from));
             let finite = series.values.iter().copied().filter(|value| value.is_finite());
-            let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-            writeln!(out, "  {:>3} {name}: {} values from {low} to {high}{unit}{rate}", index + 1, series.values.len())?;
+            let (low, high) =
+                finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+            writeln!(
+                out,
+                "  {:>3} {name}: {} values from {low} to {high}{unit}{rate}",
+                index + 1,
+                series.values.len()
+            )?;
         }
         for (name, value) in &source.scalars {
             writeln!(out, "      {} = {value}", name.escape_debug())?;

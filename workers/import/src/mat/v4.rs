@@ -35,7 +35,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
         let (rows, columns) = (cursor.u32()? as usize, cursor.u32()? as usize);
         let is_complex = cursor.u32()? != 0;
         let name_bytes = cursor.u32()? as usize;
-        let name: String = cursor.take(name_bytes)?.iter().take_while(|&&byte| byte != 0).map(|&byte| char::from(byte)).collect();
+        let name: String =
+            cursor.take(name_bytes)?.iter().take_while(|&&byte| byte != 0).map(|&byte| char::from(byte)).collect();
         let number = match kind / 10 % 10 {
             0 => Number::F64,
             1 => Number::F32,
@@ -50,7 +51,9 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
         let Some(size) = size else { return Err(cursor.damaged(format!("{name} of {rows} by {columns} values"))) };
         let body = cursor.take(size)?;
         match (kind % 10, is_complex) {
-            (0, false) => add_array(&mut source, &name, &[rows, columns], number.values(body, is_big_endian), Order::ColumnsFirst),
+            (0, false) => {
+                add_array(&mut source, &name, &[rows, columns], number.values(body, is_big_endian), Order::ColumnsFirst)
+            }
             (1, _) => {}
             _ => source.notes.push(format!("{name} is complex or sparse: left out")),
         }

@@ -15,7 +15,7 @@ const ENTRY: &[u8] = b"PK\x01\x02";
 const LOCAL: &[u8] = b"PK\x03\x04";
 const END_64_LOCATOR: &[u8] = b"PK\x06\x07";
 /// Most that one array may unpack to.
-const MAX_UNPACKED: u64 = 4 << 30;
+const MAX_UNPACKED: u64 = 1 << 30;
 
 /// A file in the archive.
 #[derive(Debug)]
@@ -117,6 +117,9 @@ pub(super) fn unpack(bytes: &[u8], entry: &Entry) -> Result<Vec<u8>, ImportError
             read.map_err(|error| damaged(format!("{name} cannot be unpacked ({error})")))?;
             Ok(body)
         }
-        other => Err(ImportError::Unsupported { format: FORMAT, detail: format!("compression of kind {other}: save it with numpy.savez") }),
+        other => Err(ImportError::Unsupported {
+            format: FORMAT,
+            detail: format!("compression of kind {other}: save it with numpy.savez"),
+        }),
     }
 }

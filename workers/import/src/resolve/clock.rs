@@ -34,7 +34,8 @@ impl Clock {
                 continue;
             }
             let one = &series[index];
-            let is_first = series[..index].iter().all(|other| other.group != one.group || other.values.len() != one.values.len());
+            let is_first =
+                series[..index].iter().all(|other| other.group != one.group || other.values.len() != one.values.len());
             let candidate = Candidate { series: one, is_asked: asked == Some(index), is_first, options };
             let Some(mut clock) = candidate.examine()? else { continue };
             clock.members.push(index);
@@ -46,7 +47,10 @@ impl Clock {
                         && (first.hz / second.hz - 1.0).abs() > SAME
                     {
                         let (a, b) = (&first.from, &second.from);
-                        let detail = format!("{a} says {} Hz and {b} says {} Hz: say which is the time with --time", first.hz, second.hz);
+                        let detail = format!(
+                            "{a} says {} Hz and {b} says {} Hz: say which is the time with --time",
+                            first.hz, second.hz
+                        );
                         return Err(ImportError::Time { detail });
                     }
                     other.rate = other.rate.take().or(clock.rate);
@@ -105,7 +109,7 @@ impl Candidate<'_> {
         if is_whole && stated_unit.is_none() && !(self.is_asked || (is_time(name) && !is_index(name))) {
             return Ok(Some(self.clock(None, axis.breaks)));
         }
-        if self.options.rate_hz.is_some() && stated_unit.is_none() {
+        if self.options.rate_hz.is_some() {
             // The option says the rate; the axis still shows gaps.
             return Ok(Some(self.clock(self.rate(&axis).ok(), axis.breaks)));
         }
@@ -130,7 +134,9 @@ impl Candidate<'_> {
         let Series { name, values, .. } = self.series;
         let unit = match self.stated_unit() {
             Some(unit) => unit,
-            None => self.unit_by_size(axis.step, values.iter().copied().find(|value| value.is_finite()).unwrap_or(0.0))?,
+            None => {
+                self.unit_by_size(axis.step, values.iter().copied().find(|value| value.is_finite()).unwrap_or(0.0))?
+            }
         };
         let step_s = axis.step * unit.seconds();
         let Some(hz) = round::meant(1.0 / step_s, axis.uncertainty) else {
@@ -141,7 +147,9 @@ impl Candidate<'_> {
             return Err(ImportError::Time { detail });
         };
         if !(0.1..=100e6).contains(&hz) {
-            let detail = format!("\"{name}\" would mean a rate of {hz} Hz: give its unit with --time-unit s, ms or us, or the rate with --rate HZ");
+            let detail = format!(
+                "\"{name}\" would mean a rate of {hz} Hz: give its unit with --time-unit s, ms or us, or the rate with --rate HZ"
+            );
             return Err(ImportError::Time { detail });
         }
         Ok(Rate { hz, from: format!("the time in \"{name}\"") })
@@ -181,7 +189,11 @@ fn trimmed(values: &[f64]) -> Vec<f64> {
 
 /// Where series of this place and length are interrupted.
 pub(super) fn breaks(clocks: &[Clock], group: &str, len: usize) -> Vec<usize> {
-    clocks.iter().filter(|clock| clock.group == group && clock.len == len).flat_map(|clock| clock.breaks.clone()).collect()
+    clocks
+        .iter()
+        .filter(|clock| clock.group == group && clock.len == len)
+        .flat_map(|clock| clock.breaks.clone())
+        .collect()
 }
 
 /// The rate of one series.

@@ -61,7 +61,8 @@ pub(super) fn cut(
         return Err(ImportError::NoSignal { detail });
     }
     let first = breaks[0] as f64 / rate_hz;
-    let short = if lost > 0 { format!("; {lost} samples in pieces shorter than {SHORTEST} left out") } else { String::new() };
+    let short =
+        if lost > 0 { format!("; {lost} samples in pieces shorter than {SHORTEST} left out") } else { String::new() };
     notes.push(format!(
         "{gaps} {} ({} rows without numbers), the first after {first:.3} s: cut there into {} recordings{short}",
         if gaps == 1 { "gap" } else { "gaps" },

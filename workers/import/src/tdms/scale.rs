@@ -17,9 +17,19 @@ pub(super) struct Scales {
 enum Scale {
     /// The values of this scaler of DAQmx.
     Scaler(u32),
-    Linear { slope: f64, intercept: f64, of: Input },
-    Polynomial { coefficients: Vec<f64>, of: Input },
-    Table { points: Vec<(f64, f64)>, of: Input },
+    Linear {
+        slope: f64,
+        intercept: f64,
+        of: Input,
+    },
+    Polynomial {
+        coefficients: Vec<f64>,
+        of: Input,
+    },
+    Table {
+        points: Vec<(f64, f64)>,
+        of: Input,
+    },
     Add(Input, Input),
     /// Right less left, as NI's own readers have it.
     Subtract(Input, Input),
@@ -43,7 +53,10 @@ impl Scales {
             _ => None,
         };
         let counted = || {
-            let known = properties.entries.iter().filter_map(|(key, _)| key.strip_prefix("NI_Scale[")?.strip_suffix("]_Scale_Type"));
+            let known = properties
+                .entries
+                .iter()
+                .filter_map(|(key, _)| key.strip_prefix("NI_Scale[")?.strip_suffix("]_Scale_Type"));
             known.filter_map(|index| index.parse::<usize>().ok()).max().map(|last| last.saturating_add(1))
         };
         let count = number("NI_Number_Of_Scales").map(|count| count as usize).or_else(counted).unwrap_or(0);
@@ -71,12 +84,16 @@ impl Scales {
                 Some(of) if (of as usize) < index => Ok(Input::Scale(of as usize)),
                 Some(of) => Err(format!("a {kind} scale of scale {of}")),
             };
-            let list = |key: &str, count: usize| (0..count).map(|index| required(&format!("{key}[{index}]"))).collect::<Result<Vec<_>, _>>();
+            let list = |key: &str, count: usize| {
+                (0..count).map(|index| required(&format!("{key}[{index}]"))).collect::<Result<Vec<_>, _>>()
+            };
             let count = |key: &str, default: usize| number(key).map_or(default, |count| count as usize).min(MAX_POINTS);
             let of = input("Input_Source")?;
             scales.push(match kind {
                 "Linear" => Scale::Linear { slope: required("Slope")?, intercept: required("Y_Intercept")?, of },
-                "Polynomial" => Scale::Polynomial { coefficients: list("Coefficients", count("Coefficients_Size", 4))?, of },
+                "Polynomial" => {
+                    Scale::Polynomial { coefficients: list("Coefficients", count("Coefficients_Size", 4))?, of }
+                }
                 "Table" => {
                     let xs = list("Pre_Scaled_Values", count("Pre_Scaled_Values_Size", 0))?;
                     let ys = list("Scaled_Values", count("Scaled_Values_Size", 0))?;
@@ -88,7 +105,9 @@ impl Scales {
                     Scale::Table { points, of }
                 }
                 "Add" => Scale::Add(input("Left_Operand_Input_Source")?, input("Right_Operand_Input_Source")?),
-                "Subtract" => Scale::Subtract(input("Left_Operand_Input_Source")?, input("Right_Operand_Input_Source")?),
+                "Subtract" => {
+                    Scale::Subtract(input("Left_Operand_Input_Source")?, input("Right_Operand_Input_Source")?)
+                }
                 "AdvancedAPI" => Scale::Same(of),
                 other => return Err(format!("a scale of kind {}", other.escape_debug())),
             });
@@ -138,7 +157,8 @@ impl Scales {
 /// Between points along the straight line, outside as at the nearest.
 fn interpolate(points: &[(f64, f64)], x: f64) -> f64 {
     let after = points.partition_point(|point| point.0 < x);
-    let (Some(&right), Some(&left)) = (points.get(after), after.checked_sub(1).and_then(|before| points.get(before))) else {
+    let (Some(&right), Some(&left)) = (points.get(after), after.checked_sub(1).and_then(|before| points.get(before)))
+    else {
         return points[after.min(points.len() - 1)].1;
     };
     left.1 + (right.1 - left.1) * (x - left.0) / (right.0 - left.0)

@@ -70,8 +70,12 @@ impl Dialect {
             }
         }
         let Some(mut best) = best else {
-            let shown: String = lines.iter().find(|line| !line.trim().is_empty()).unwrap_or(&"").chars().take(40).collect();
-            let detail = format!("is text without rows of numbers (it begins \"{}\"): a table has the same columns of numbers in each line", shown.escape_debug());
+            let shown: String =
+                lines.iter().find(|line| !line.trim().is_empty()).unwrap_or(&"").chars().take(40).collect();
+            let detail = format!(
+                "is text without rows of numbers (it begins \"{}\"): a table has the same columns of numbers in each line",
+                shown.escape_debug()
+            );
             return Err(ImportError::Table { detail });
         };
         match ambiguity(&best, &trials, &looked_at) {
@@ -80,15 +84,25 @@ impl Dialect {
             Ambiguity::Other(other) => best = other,
             Ambiguity::Asks(detail) => return Err(ImportError::Table { detail }),
         }
-        let mut dialect =
-            Self { separator: best.separator, has_decimal_comma: best.has_decimal_comma, columns: best.columns, first_row: 0 };
+        let mut dialect = Self {
+            separator: best.separator,
+            has_decimal_comma: best.has_decimal_comma,
+            columns: best.columns,
+            first_row: 0,
+        };
         let mut row = Vec::new();
         // The first of two rows that follow on one another: a line of settings may happen to be as many numbers.
-        let is_row: Vec<bool> = lines.iter().take(LOOKED_AT).map(|line| dialect.row(line, &mut row, &mut Stamps::default())).collect();
+        let is_row: Vec<bool> = lines
+            .iter()
+            .take(LOOKED_AT)
+            .map(|line| dialect.row(line, &mut row, &mut Stamps::default()) && row.iter().any(|value| !value.is_nan()))
+            .collect();
         let two = is_row.windows(2).position(|pair| pair == [true, true]);
         dialect.first_row = two.or_else(|| is_row.iter().position(|is_row| *is_row)).unwrap_or(0);
         if two.is_none() && is_row.len() >= LOOKED_AT {
-            let detail = format!("is text whose first {LOOKED_AT} lines hold no two rows of numbers that follow on one another: remove what is above the table");
+            let detail = format!(
+                "is text whose first {LOOKED_AT} lines hold no two rows of numbers that follow on one another: remove what is above the table"
+            );
             return Err(ImportError::Table { detail });
         }
         Ok(dialect)
@@ -96,12 +110,16 @@ impl Dialect {
 
     /// For messages: `columns separated by semicolons, decimal commas, `.
     pub(super) fn words(&self) -> String {
-        let columns = if self.columns == 1 { "one column, ".to_owned() } else { format!("{} columns separated by {}, ", self.columns, self.separator.word()) };
+        let columns = if self.columns == 1 {
+            "one column, ".to_owned()
+        } else {
+            format!("{} columns separated by {}, ", self.columns, self.separator.word())
+        };
         let decimals = if self.has_decimal_comma { "decimal commas, " } else { "" };
         format!("{columns}{decimals}")
     }
 
-    /// Reads a row; whether the line is one. A cell without a number is NaN, a row needs one number.
+    /// Reads a row; whether the line is one. A cell without a number is NaN.
     pub(super) fn row(&self, line: &str, row: &mut Vec<f64>, stamps: &mut Stamps) -> bool {
         row.clear();
         for cell in self.cells(line) {
@@ -117,7 +135,7 @@ impl Dialect {
         if row.len() == self.columns + 1 && row[self.columns].is_nan() {
             row.pop();
         }
-        row.len() == self.columns && row.iter().any(|value| !value.is_nan())
+        row.len() == self.columns
     }
 
     /// The cells of a line, without quotes.
@@ -162,10 +180,18 @@ fn cells(line: &str, separator: Separator) -> Vec<String> {
 /// A cell's number; NaN for none (empty, NaN, NULL …); `None` for other words.
 fn number(cell: &str, has_decimal_comma: bool, is_first: bool, stamps: &mut Stamps) -> Option<f64> {
     let cell = cell.trim();
-    if cell.is_empty() || ["nan", "null", "na", "n/a", "none", "-", "inf", "-inf", "+inf", "#n/v", "#n/a", "overflow"].contains(&cell.to_lowercase().as_str()) {
+    if cell.is_empty()
+        || ["nan", "null", "na", "n/a", "none", "-", "inf", "-inf", "+inf", "#n/v", "#n/a", "overflow"]
+            .contains(&cell.to_lowercase().as_str())
+    {
         return Some(f64::NAN);
     }
-    let plain = |text: &str| text.parse::<f64>().ok().filter(|value| value.is_finite()).filter(|_| text.bytes().any(|byte| byte.is_ascii_digit()));
+    let plain = |text: &str| {
+        text.parse::<f64>()
+            .ok()
+            .filter(|value| value.is_finite())
+            .filter(|_| text.bytes().any(|byte| byte.is_ascii_digit()))
+    };
     let value = if has_decimal_comma {
         if cell.contains('.') && cell.contains(',') {
             return None;
@@ -247,9 +273,12 @@ fn ambiguity(best: &Trial, trials: &[Trial], lines: &[&str]) -> Ambiguity {
         if !cells.iter().all(is_whole) {
             return Ambiguity::None;
         }
-        has_zero_in_front |= cells.iter().any(|cell| cell.len() > 1 && cell.starts_with('0') && !cell.contains(['e', 'E']));
+        has_zero_in_front |=
+            cells.iter().any(|cell| cell.len() > 1 && cell.starts_with('0') && !cell.contains(['e', 'E']));
     }
-    let rival = trials.iter().find(|trial| trial.has_decimal_comma && trial.rows == best.rows && trial.columns * 2 == best.columns);
+    let rival = trials
+        .iter()
+        .find(|trial| trial.has_decimal_comma && trial.rows == best.rows && trial.columns * 2 == best.columns);
     match (rival, has_zero_in_front) {
         (Some(rival), true) => Ambiguity::Other(Trial { ..*rival }),
         (Some(_), false) => Ambiguity::Asks(

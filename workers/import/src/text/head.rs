@@ -1,7 +1,7 @@
 //! What stands above the numbers: names and units of the columns, and settings such as the rate.
 
 use super::dialect::Dialect;
-use crate::names::{are_units, rate_of, is_rpm, split_unit};
+use crate::names::{are_units, is_rpm, rate_of, split_unit};
 
 /// Names, units and settings.
 #[derive(Debug, Default)]
@@ -58,7 +58,12 @@ fn setting(line: &str) -> Option<(String, f64)> {
     let (text, unit) = rest.split_at(end);
     let text = text.trim_end_matches(['e', 'E', ',', '.']);
     let value: f64 = text.parse().ok().or_else(|| decimal_comma(text)?.parse().ok())?;
-    let unit = unit.trim().trim_start_matches(['[', '(']).split([' ', ';', ',', '\t', ']', ')', '"', '/']).next().unwrap_or_default();
+    let unit = unit
+        .trim()
+        .trim_start_matches(['[', '('])
+        .split([' ', ';', ',', '\t', ']', ')', '"', '/'])
+        .next()
+        .unwrap_or_default();
     let name = if unit.is_empty() { name.to_owned() } else { format!("{name} [{unit}]") };
     (rate_of(&name, value).is_some() || is_rpm(&name)).then_some((name, value))
 }

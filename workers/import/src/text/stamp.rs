@@ -34,13 +34,17 @@ fn time_of_day(text: &str) -> Option<f64> {
     let hour: u32 = parts.next()?.parse().ok()?;
     let minute: u32 = parts.next()?.parse().ok()?;
     let second: f64 = match parts.next() {
-        Some(second) if second.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b',') => second.replace(',', ".").parse().ok()?,
+        Some(second) if second.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b',') => {
+            second.replace(',', ".").parse().ok()?
+        }
         Some(_) => return None,
         None => 0.0,
     };
     let fraction = match parts.next() {
         // `9:39:39:65664`: microseconds.
-        Some(micros) => micros.parse::<u32>().ok().filter(|micros| *micros < 1_000_000).map(|micros| f64::from(micros) * 1e-6)?,
+        Some(micros) => {
+            micros.parse::<u32>().ok().filter(|micros| *micros < 1_000_000).map(|micros| f64::from(micros) * 1e-6)?
+        }
         None => 0.0,
     };
     let is_time = hour < 24 && minute < 60 && second < 61.0 && parts.next().is_none();

@@ -100,14 +100,21 @@ impl Tdms {
         }
         for (index, channel) in channels.iter().enumerate() {
             meta.extend(self.string(&format!("/'Vib'/'Acc{index}'")));
-            meta.extend([self.u32(20), self.u32(2), self.u32(1), ordered((channel.len() as u64).to_le_bytes(), big)].concat());
+            meta.extend(
+                [self.u32(20), self.u32(2), self.u32(1), ordered((channel.len() as u64).to_le_bytes(), big)].concat(),
+            );
             meta.extend(self.u32(self.properties.len() as u32));
             meta.extend(self.properties.concat());
         }
         let data: Vec<u8> = if is_interleaved {
-            (0..channels[0].len()).flat_map(|row| channels.iter().flat_map(move |channel| ordered(channel[row].to_le_bytes(), big))).collect()
+            (0..channels[0].len())
+                .flat_map(|row| channels.iter().flat_map(move |channel| ordered(channel[row].to_le_bytes(), big)))
+                .collect()
         } else {
-            channels.iter().flat_map(|channel| channel.iter().flat_map(move |value| ordered(value.to_le_bytes(), big))).collect()
+            channels
+                .iter()
+                .flat_map(|channel| channel.iter().flat_map(move |value| ordered(value.to_le_bytes(), big)))
+                .collect()
         };
         let contents = 2 | 4 | 8 | if is_interleaved { 32 } else { 0 };
         segment(contents, &meta, &data, big)
@@ -118,7 +125,16 @@ fn segment(contents: u32, meta: &[u8], data: &[u8], is_big_endian: bool) -> Vec<
     let contents = contents | if is_big_endian { 64 } else { 0 };
     let size = |len: usize| ordered((len as u64).to_le_bytes(), is_big_endian);
     let version = ordered(4713_u32.to_le_bytes(), is_big_endian);
-    [b"TDSm", contents.to_le_bytes().as_slice(), &version, &size(meta.len() + data.len()), &size(meta.len()), meta, data].concat()
+    [
+        b"TDSm",
+        contents.to_le_bytes().as_slice(),
+        &version,
+        &size(meta.len() + data.len()),
+        &size(meta.len()),
+        meta,
+        data,
+    ]
+    .concat()
 }
 
 /// A segment that says nothing anew.
@@ -130,13 +146,25 @@ pub fn tdms_raw_segment(values: &[i16], is_big_endian: bool) -> Vec<u8> {
 /// One data set 58 at 51.2 kHz, whose step has six digits.
 pub fn uff58(values: &[f64], kind: u32, is_binary: bool, is_double: bool) -> Vec<u8> {
     let size = values.len() * if is_double { 8 } else { 4 };
-    let mark = if is_binary { format!("b{:6}{:6}{:12}{size:12}{:6}{:6}{:12}{:12}", 1, 2, 11, 0, 0, 0, 0) } else { " ".repeat(74) };
+    let mark = if is_binary {
+        format!("b{:6}{:6}{:12}{size:12}{:6}{:6}{:12}{:12}", 1, 2, 11, 0, 0, 0, 0)
+    } else {
+        " ".repeat(74)
+    };
     let mut text = format!("    -1\n    58{mark}\n");
     for _ in 0..5 {
         text += &format!("{:80}\n", "NONE");
     }
     text += &format!("{kind:5}{:10}{:5}{:10} {:>10}{:10}{:4} {:>10}{:10}{:4}\n", 0, 0, 0, "NONE", 1, 3, "NONE", 0, 0);
-    text += &format!("{:10}{:10}{:10}{:>13}{:>13}{:>13}\n", if is_double { 4 } else { 2 }, values.len(), 1, "0.00000e+00", "1.95312e-05", "0.00000e+00");
+    text += &format!(
+        "{:10}{:10}{:10}{:>13}{:>13}{:>13}\n",
+        if is_double { 4 } else { 2 },
+        values.len(),
+        1,
+        "0.00000e+00",
+        "1.95312e-05",
+        "0.00000e+00"
+    );
     for (quantity, unit) in [(17, "s"), (12, "g"), (0, "NONE"), (0, "NONE")] {
         text += &format!("{quantity:10}{:5}{:5}{:5} {:<20} {unit:<20}\n", 0, 0, 0, "NONE");
     }

@@ -65,7 +65,11 @@ impl Run<'_> {
         let folder = match input.folder.file_name() {
             Some(_) => input.folder.clone(),
             None => {
-                let parent = input.path.parent().filter(|parent| !parent.as_os_str().is_empty()).map(std::path::Path::to_path_buf);
+                let parent = input
+                    .path
+                    .parent()
+                    .filter(|parent| !parent.as_os_str().is_empty())
+                    .map(std::path::Path::to_path_buf);
                 let parent = parent.map_or_else(std::env::current_dir, std::fs::canonicalize)?;
                 PathBuf::from(parent.file_name().unwrap_or_else(|| "life".as_ref()))
             }
@@ -87,7 +91,11 @@ impl Run<'_> {
                 eprintln!(
                     "error: {}{}: {} samples at {} Hz in {} channels, the {} other snapshots of {} have {} at {} Hz in {}: left out",
                     other.first.display(),
-                    if other.snapshots > 1 { format!(" and {} files more", other.snapshots - 1) } else { String::new() },
+                    if other.snapshots > 1 {
+                        format!(" and {} files more", other.snapshots - 1)
+                    } else {
+                        String::new()
+                    },
                     other.samples,
                     other.joined.rate.hz,
                     other.joined.channels.len(),
@@ -98,7 +106,8 @@ impl Run<'_> {
                     shape.joined.channels.len(),
                 );
             }
-            let path = folder.with_file_name(format!("{}.wav", folder.file_name().unwrap_or_default().to_string_lossy()));
+            let path =
+                folder.with_file_name(format!("{}.wav", folder.file_name().unwrap_or_default().to_string_lossy()));
             self.check_free(&path)?;
             shape.notes.push(format!("{} snapshots of {} samples joined", shape.snapshots, shape.samples));
             let mut notes = std::mem::take(&mut shape.notes);

@@ -55,18 +55,31 @@ impl Manifest {
     pub(super) fn open(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(FILE_NAME);
         let recordings = match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .with_context(|| format!("{} is not a list of imported recordings: move it, or import into another folder", path.display()))?,
+            Ok(bytes) => serde_json::from_slice(&bytes).with_context(|| {
+                format!(
+                    "{} is not a list of imported recordings: move it, or import into another folder",
+                    path.display()
+                )
+            })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Recordings::default(),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
         Ok(Self { path, recordings })
     }
 
-    pub(super) fn add(&mut self, source: &Path, format: &str, recording: &Recording, path: &Path, scale: Option<f64>, notes: &[String]) {
+    pub(super) fn add(
+        &mut self,
+        source: &Path,
+        format: &str,
+        recording: &Recording,
+        path: &Path,
+        scale: Option<f64>,
+        notes: &[String],
+    ) {
         let file = path.to_string_lossy().into_owned();
         self.recordings.recordings.retain(|entry| entry.file != file);
-        let channel = |channel: &auscult_import::Channel| Channel { name: channel.name.clone(), unit: channel.unit.clone() };
+        let channel =
+            |channel: &auscult_import::Channel| Channel { name: channel.name.clone(), unit: channel.unit.clone() };
         self.recordings.recordings.push(Entry {
             file,
             source: source.display().to_string(),
@@ -93,7 +106,8 @@ impl Manifest {
 
 /// What the comment in a WAV file says: `unit g; rate 25600 Hz by --rate; from run.csv: Acc`.
 pub(super) fn comment(source: &Path, recording: &Recording, reading: &ReadingArgs) -> String {
-    let mut units: Vec<&str> = recording.channels.iter().map(|channel| channel.unit.as_deref().unwrap_or("unknown")).collect();
+    let mut units: Vec<&str> =
+        recording.channels.iter().map(|channel| channel.unit.as_deref().unwrap_or("unknown")).collect();
     units.dedup();
     let names: Vec<&str> = recording.channels.iter().map(|channel| channel.name.as_str()).collect();
     let source = source.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

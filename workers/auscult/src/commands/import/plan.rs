@@ -46,7 +46,13 @@ pub(super) fn inputs(paths: &[PathBuf]) -> anyhow::Result<Found> {
         }
     }
     let mut count: BTreeMap<(PathBuf, String), usize> = BTreeMap::new();
-    let stem = |path: &Path| if is_numbered(path) { file_name(path) } else { path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default() };
+    let stem = |path: &Path| {
+        if is_numbered(path) {
+            file_name(path)
+        } else {
+            path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+        }
+    };
     for input in &found.inputs {
         *count.entry((input.folder.clone(), stem(&input.path))).or_default() += 1;
     }
@@ -56,14 +62,19 @@ pub(super) fn inputs(paths: &[PathBuf]) -> anyhow::Result<Found> {
         let is_alone = count.get(&(input.folder.clone(), short.clone())) == Some(&1);
         input.stem = if is_alone { short } else { file_name(&input.path).replace('.', "_") };
         if let Some(other) = whole_names.insert((input.folder.clone(), input.stem.clone()), input.path.clone()) {
-            bail!("{} and {} would have the same recording: import them into different folders", other.display(), input.path.display());
+            bail!(
+                "{} and {} would have the same recording: import them into different folders",
+                other.display(),
+                input.path.display()
+            );
         }
     }
     Ok(found)
 }
 
 fn walk(folder: &Path, below: &Path, depth: usize, found: &mut Found) -> anyhow::Result<()> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}: check the path", folder.display()))?;
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read {}: check the path", folder.display()))?;
     let mut paths = entries
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<Vec<_>, _>>()
@@ -81,7 +92,9 @@ fn walk(folder: &Path, below: &Path, depth: usize, found: &mut Found) -> anyhow:
         } else if auscult_import::is_importable(&path) || content_type_of(&name).is_some() || is_numbered(&path) {
             found.inputs.push(Input { path, folder: below.to_owned(), stem: String::new() });
         } else {
-            let kind = path.extension().map_or_else(|| "without ending".to_owned(), |ending| format!(".{}", ending.to_string_lossy()));
+            let kind = path
+                .extension()
+                .map_or_else(|| "without ending".to_owned(), |ending| format!(".{}", ending.to_string_lossy()));
             *found.passed_over.entry(kind).or_default() += 1;
         }
     }
@@ -90,7 +103,8 @@ fn walk(folder: &Path, below: &Path, depth: usize, found: &mut Found) -> anyhow:
 
 /// IMS's files are called by their time, `2004.02.12.10.32.39`, which is no ending.
 fn is_numbered(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| !ending.is_empty() && ending.to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()))
+    path.extension()
+        .is_some_and(|ending| !ending.is_empty() && ending.to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn file_name(path: &Path) -> String {
