@@ -2,7 +2,9 @@
 //!
 //! A data set of numbers is a series or several; attributes of data sets and groups state unit and rate.
 
-use hdf5_reader::{Attribute, ByteOrder, Dataset, Datatype, Error, Group, Hdf5File, OpenOptions};
+use hdf5_reader::error::Error;
+use hdf5_reader::group::Group;
+use hdf5_reader::{Attribute, ByteOrder, Dataset, Datatype, Hdf5File, OpenOptions};
 
 use crate::cursor::Number;
 use crate::mat::{Order, add_array};
@@ -66,7 +68,7 @@ impl Walk<'_> {
     fn dataset(&mut self, dataset: &Dataset, name: &str) -> Result<(), Error> {
         let attributes = dataset.attributes();
         let text = |wanted: &[&str]| {
-            let named = |attribute: &&Attribute| wanted.contains(&attribute.name().to_lowercase().as_str());
+            let named = |attribute: &&Attribute| wanted.contains(&attribute.name.to_lowercase().as_str());
             attributes
                 .iter()
                 .find(named)
@@ -74,7 +76,7 @@ impl Walk<'_> {
                 .filter(|text| !text.trim().is_empty())
         };
         let class = text(&["matlab_class"]).unwrap_or_default();
-        let is_empty = attributes.iter().any(|attribute| attribute.name() == "MATLAB_empty");
+        let is_empty = attributes.iter().any(|attribute| attribute.name == "MATLAB_empty");
         if ["char", "string", "cell", "function_handle"].contains(&class.trim()) || is_empty {
             return Ok(());
         }
@@ -114,9 +116,9 @@ impl Walk<'_> {
     fn settings(&mut self, attributes: &[Attribute], path: &str) {
         for attribute in attributes {
             if let Ok(value) = attribute.read_as_f64()
-                && !attribute.name().starts_with("MATLAB")
+                && !attribute.name.starts_with("MATLAB")
             {
-                self.source.scalars.push((join(path, attribute.name()), value));
+                self.source.scalars.push((join(path, &attribute.name), value));
             }
         }
     }

@@ -79,6 +79,9 @@ pub(crate) fn meant(hz: f64, uncertainty: f64) -> Option<f64> {
     if let Some(round) = shortest(hz, 1e-9, 4) {
         return Some(round);
     }
+    if let Some(exact) = USUAL.into_iter().find(|&usual| near(usual, 1e-9)) {
+        return Some(exact);
+    }
     let uncertainty = (uncertainty * 1.01).max(1e-9);
     if uncertainty > ROUGHLY_KNOWN {
         return None;
