@@ -56,6 +56,7 @@ mod learned;
 mod manifest;
 pub mod metrics;
 mod model;
+mod natural_order;
 pub mod notes;
 mod package;
 mod pooled;
@@ -95,6 +96,7 @@ pub use healthy::HealthyClip;
 pub use learned::{Learned, LearnedLengths, LearnedRate, Levels, Recorded};
 pub use manifest::{Manifest, NetworkTraining, Standardisation, TrainingSummary};
 pub use model::{ClipView, Judgement, Model};
+pub use natural_order::natural_order;
 pub use package::ModelPackage;
 pub use pooled::{
     BandNeighbours, GaussianMixture, LogScale, MahalanobisShape, MixtureShape, NeighboursShape, PooledDetector,

@@ -7,7 +7,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
 use super::{HoldOut, MIN_CLIPS, TrainingClip, TrainingOptions};
-use crate::DetectionError;
+use crate::{DetectionError, natural_order};
 
 /// Which clips the package's network is fitted to, and which are held out from which fit.
 pub(crate) struct Split {
@@ -97,7 +97,7 @@ fn shuffled(clips: &[TrainingClip], seed: u64) -> Vec<Vec<usize>> {
 /// Clips in the order of their names, cut into so many stretches of about as many clips. No recording is cut.
 pub(super) fn stretches(clips: &[TrainingClip], folds: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..clips.len()).collect();
-    order.sort_by_cached_key(|clip| (recording_order(&clips[*clip].name), *clip));
+    order.sort_by(|one, other| natural_order(&clips[*one].name, &clips[*other].name).then(one.cmp(other)));
     let recordings = by_recording(clips, order);
     let folds = folds.min(recordings.len()).max(1);
     let mut stretches = vec![Vec::new(); folds];
@@ -116,7 +116,7 @@ pub(super) fn stretches(clips: &[TrainingClip], folds: usize) -> Vec<Vec<usize>>
 /// Clips in the order of their names, every so-manieth in one fold. Pieces of one recording are in one.
 pub(super) fn dealt(clips: &[TrainingClip], folds: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..clips.len()).collect();
-    order.sort_by_cached_key(|clip| (recording_order(&clips[*clip].name), *clip));
+    order.sort_by(|one, other| natural_order(&clips[*one].name, &clips[*other].name).then(one.cmp(other)));
     let recordings = by_recording(clips, order);
     let folds = folds.min(recordings.len());
     (0..folds).map(|fold| recordings.iter().skip(fold).step_by(folds).flatten().copied().collect()).collect()
@@ -143,30 +143,4 @@ fn by_recording(clips: &[TrainingClip], order: Vec<usize>) -> Vec<Vec<usize>> {
         }
     }
     if recordings.len() > 1 { recordings } else { order.into_iter().map(|clip| vec![clip]).collect() }
-}
-/// A name cut where digits begin and end, numbers by their value: `clip9` comes before `clip10`.
-fn recording_order(name: &str) -> Vec<(String, u64)> {
-    let mut parts = Vec::new();
-    let mut rest = name;
-    while !rest.is_empty() {
-        let (text, from_digit) = rest.split_at(rest.find(|letter: char| letter.is_ascii_digit()).unwrap_or(rest.len()));
-        let end = from_digit.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(from_digit.len());
-        let (digits, after) = from_digit.split_at(end);
-        // A number too great for u64 is one of a kind anyway.
-        parts.push((text.to_owned(), digits.parse().unwrap_or(u64::MAX)));
-        rest = after;
-    }
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_in_names_are_ordered_by_their_value() {
-        let mut names = vec!["b1.wav", "a10.wav", "a9.wav", "a", "a9-2.wav", "a9-10.wav"];
-        names.sort_by_key(|name| recording_order(name));
-        assert_eq!(names, ["a9-2.wav", "a9-10.wav", "a9.wav", "a10.wav", "a", "b1.wav"]);
-    }
 }
