@@ -6,6 +6,7 @@
 //!                    ├─ dataset       which recordings a folder holds, of which machine, normal or not
 //!                    ├─ clips         reading and log-mel of many recordings at once
 //!                    ├─ model_file    model packages on disk, written whole or not at all
+//!                    ├─ natural_order files in the order of the numbers in their names
 //!                    ├─ picture       log-mel spectrograms, score histograms and ROC curves as PNG
 //!                    ├─ report        evaluations and data sets as pages for the browser; DCASE's CSV files
 //!                    ├─ table         tables of pooled log-mels, and what detectors are worth on them
@@ -36,6 +37,7 @@ pub mod interrupt;
 pub mod lives;
 pub mod metrics_inventory;
 pub mod model_file;
+pub mod natural_order;
 pub mod picture;
 pub mod pipeline;
 pub mod progress;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use auscult_detection::{ClipView, HealthyClip, TrainingClip};
+use auscult_detection::{ClipView, HealthyClip, TrainingClip, natural_order};
 use auscult_schemas::{Alert, AlertKind, Envelope, FeatureSpecHash, Features, MachineId, MachineState};
 use jiff::Timestamp;
 use rand::rngs::SmallRng;
@@ -96,7 +96,7 @@ impl Gathered {
     #[must_use]
     pub fn into_machines(self) -> BTreeMap<MachineId, Sent> {
         let mut machines = self.machines;
-        machines.values_mut().for_each(|sent| sent.clips.sort_by(|a, b| a.name.cmp(&b.name)));
+        machines.values_mut().for_each(|sent| sent.clips.sort_by(|a, b| natural_order(&a.name, &b.name)));
         machines
     }
 }

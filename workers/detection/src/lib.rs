@@ -53,6 +53,7 @@ mod healthy;
 mod manifest;
 pub mod metrics;
 mod model;
+mod natural_order;
 mod package;
 mod pooled;
 pub mod roster;
@@ -89,6 +90,7 @@ pub use fused::{
 pub use healthy::HealthyClip;
 pub use manifest::{Manifest, NetworkTraining, Standardisation, TrainingSummary};
 pub use model::{ClipView, Judgement, Model};
+pub use natural_order::natural_order;
 pub use package::ModelPackage;
 pub use pooled::{
     BandNeighbours, GaussianMixture, LogScale, MahalanobisShape, MixtureShape, NeighboursShape, PooledDetector,

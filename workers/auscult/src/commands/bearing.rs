@@ -12,6 +12,8 @@ use auscult_schemas::topics::MAX_MESSAGE_BYTES;
 use clap::Args;
 use serde::Serialize;
 
+use crate::natural_order::{in_recorded_order, sort_paths};
+
 /// Say which part of a rolling bearing is damaged, from vibration and the shaft's speed
 ///
 /// No model and no training: the squared envelope's spectrum of each band is searched for the harmonics at which a damaged
@@ -138,7 +140,7 @@ pub fn run(args: &BearingArgs) -> anyhow::Result<()> {
     if args.consecutive {
         run_consecutive(&args.files, &exam, &mut printer)?;
     } else {
-        for path in &args.files {
+        for path in &in_recorded_order(&args.files) {
             match Recording::read(path) {
                 Ok(recording) => printer.print(&recording, recording.examine(&exam, false))?,
                 Err(error) => printer.fail(path, &error)?,
@@ -186,7 +188,7 @@ fn run_consecutive<W: Write>(paths: &[PathBuf], exam: &BearingExam, printer: &mu
 /// Files as they are, and those of folders in the order of their names.
 fn files_of(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    for path in paths {
+    for path in &in_recorded_order(paths) {
         if !path.is_dir() {
             files.push(path.clone());
             continue;
@@ -202,7 +204,7 @@ fn files_of(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
         if inside.is_empty() {
             bail!("{} holds no recording: name a folder of WAV or FLAC files", path.display());
         }
-        inside.sort();
+        sort_paths(&mut inside);
         files.append(&mut inside);
     }
     Ok(files)

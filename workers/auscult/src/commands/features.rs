@@ -14,6 +14,7 @@ use ndarray::ArrayView2;
 use super::arguments::SpecArgs;
 use crate::clips::{Clip, read_clip};
 use crate::model_file;
+use crate::natural_order::in_recorded_order;
 use crate::picture::{SpectrogramPicture, draw_spectrogram};
 
 /// Write each recording's log-mel spectrogram as an array and as a picture
@@ -54,14 +55,15 @@ pub fn run(args: &FeaturesArgs) -> anyhow::Result<()> {
         None => FeatureSpec::default(),
     };
     let spec = args.spec.spec(base)?;
-    let names = result_names(&args.files)?;
+    let files = in_recorded_order(&args.files);
+    let names = result_names(&files)?;
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make the folder {}: check its path and permissions", args.out.display()))?;
 
     let mut extractor = ChunkExtractor::new(spec)?;
     let mut out = std::io::stdout().lock();
     let mut failures = 0;
-    for (path, name) in args.files.iter().zip(&names) {
+    for (path, name) in files.iter().zip(&names) {
         let written =
             read_clip(path, &mut extractor).and_then(|clip| write_clip(&clip, &args.out, name, extractor.spec()));
         match written {

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::arguments::{CadenceArgs, DeviceArgs};
 use crate::clips::read_clip;
 use crate::model_file;
+use crate::natural_order::in_recorded_order;
 
 /// Judge recordings: score, threshold, p-value, verdict, the bands that deviate, by how much and when
 ///
@@ -62,7 +63,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<()> {
     let false_alarms = args.cadence.false_alarms(&package.manifest().calibration)?;
     let mut out = std::io::stdout().lock();
     let mut failures = 0;
-    for path in &args.files {
+    for path in &in_recorded_order(&args.files) {
         let result = judge(path, &model, &mut extractor);
         if args.json {
             let line = Line::new(path, &result, model.model_ref(), &false_alarms);

@@ -13,11 +13,13 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
+use crate::natural_order::{in_recorded_order, sort_paths};
 use crate::{interrupt, progress};
 
 /// Send recordings to audio.chunks, as a gateway beside a machine does
 ///
-/// A folder stands for all its .wav and .flac files, sorted by name. Each file is one chunk, sent as it is; the time of
+/// A folder stands for all its .wav and .flac files, in the order of the numbers in their names (9 before 10); files that the shell has put into another order
+/// (1, 10, 11, 2) are put right. Each file is one chunk, sent as it is; the time of
 /// sending is the chunk's time.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -94,14 +96,14 @@ pub fn run(args: &SendArgs) -> anyhow::Result<()> {
 
 fn recordings(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
-    for path in paths {
+    for path in &in_recorded_order(paths) {
         if path.is_dir() {
             let before = files.len();
             collect(path, &mut files)?;
             if files.len() == before {
                 bail!("{} holds no .wav or .flac file", path.display());
             }
-            files[before..].sort();
+            sort_paths(&mut files[before..]);
         } else {
             files.push(path.clone());
         }

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use super::files::{file_name, folders_below, sounds};
 use super::{AbnormalClip, DatasetError, Layout, MachineClips};
+use crate::natural_order::{compare_paths, sort_paths};
 
 /// The machines below `root`: per folder that holds `train` or `test` with such names, one for each id or section.
 pub(super) fn machines(root: &Path) -> Result<Vec<MachineClips>, DatasetError> {
@@ -84,9 +85,9 @@ impl Groups {
 
     fn sorted(mut self) -> Vec<MachineClips> {
         for clips in self.machines.values_mut() {
-            clips.train_normal.sort();
-            clips.test_normal.sort();
-            clips.test_abnormal.sort_by(|a, b| a.path.cmp(&b.path));
+            sort_paths(&mut clips.train_normal);
+            sort_paths(&mut clips.test_normal);
+            clips.test_abnormal.sort_by(|a, b| compare_paths(&a.path, &b.path));
         }
         self.machines.into_values().collect()
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::DatasetError;
+use crate::natural_order::sort_paths;
 
 /// How far below DATA_DIR a machine's folder may lie: `<root>/<snr>_<machine>/<machine>/id_XX`.
 const MAX_DEPTH: usize = 4;
@@ -25,8 +26,8 @@ pub(super) fn list(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Datase
             files.push(path);
         }
     }
-    folders.sort();
-    files.sort();
+    sort_paths(&mut folders);
+    sort_paths(&mut files);
     Ok((folders, files))
 }
 
@@ -48,7 +49,7 @@ pub(super) fn sounds_below(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> 
             found.append(&mut sounds(&inner)?);
         }
     }
-    found.sort();
+    sort_paths(&mut found);
     Ok(found)
 }
 

@@ -16,6 +16,7 @@ mod split;
 
 use std::path::{Path, PathBuf};
 
+use auscult_detection::natural_order;
 pub use dcase::Domain;
 use thiserror::Error;
 
@@ -161,7 +162,7 @@ impl Dataset {
         machines.append(&mut mimii::machines(&absolute)?);
         machines.retain(|machine| machine.clips() > 0);
         if !machines.is_empty() {
-            machines.sort_by(|a, b| a.id.cmp(&b.id));
+            machines.sort_by(|a, b| natural_order(&a.id, &b.id));
             return Ok(Self { root: root.to_owned(), machines });
         }
         Err(DatasetError::UnknownLayout { root: root.to_owned(), found: files::describe(&absolute)? })

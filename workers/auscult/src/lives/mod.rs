@@ -24,6 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::clips::{self, declared_type};
+use crate::natural_order::sort_paths;
 
 /// How a life is cut and listened to.
 #[derive(Debug, Clone)]
@@ -120,7 +121,7 @@ pub fn recordings(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
             files.push(file);
         }
     }
-    files.sort();
+    sort_paths(&mut files);
     ensure!(!files.is_empty(), "{} holds no WAV or FLAC file: give a folder with one recording a life", path.display());
     Ok(files)
 }

@@ -5,7 +5,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
 use super::{HoldOut, MIN_CLIPS, TrainingClip, TrainingOptions};
-use crate::DetectionError;
+use crate::{DetectionError, natural_order};
 
 /// Which clips the package's network is fitted to, and which are held out from which fit.
 pub(crate) struct Split {
@@ -47,7 +47,7 @@ impl Split {
             }
             HoldOut::Folds(folds) if in_stretches => {
                 let folds = folds.min(clips);
-                order.sort_by_cached_key(|clip| (recording_order(names[*clip]), *clip));
+                order.sort_by(|one, other| natural_order(names[*one], names[*other]).then(one.cmp(other)));
                 let stretch = |fold: usize| order[fold * clips / folds..(fold + 1) * clips / folds].to_vec();
                 let hold_out = HoldOut::Folds(folds);
                 Ok(Self { hold_out, folds: (0..folds).map(stretch).collect(), model: order, held_out: Vec::new() })
@@ -60,32 +60,5 @@ impl Split {
             }
             HoldOut::Auto => unreachable!("resolved above"),
         }
-    }
-}
-
-/// A name cut where digits begin and end, numbers by their value: `clip9` comes before `clip10`.
-fn recording_order(name: &str) -> Vec<(String, u64)> {
-    let mut parts = Vec::new();
-    let mut rest = name;
-    while !rest.is_empty() {
-        let (text, from_digit) = rest.split_at(rest.find(|letter: char| letter.is_ascii_digit()).unwrap_or(rest.len()));
-        let end = from_digit.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(from_digit.len());
-        let (digits, after) = from_digit.split_at(end);
-        // A number too great for u64 is one of a kind anyway.
-        parts.push((text.to_owned(), digits.parse().unwrap_or(u64::MAX)));
-        rest = after;
-    }
-    parts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_in_names_are_ordered_by_their_value() {
-        let mut names = vec!["b1.wav", "a10.wav", "a9.wav", "a", "a9-2.wav", "a9-10.wav"];
-        names.sort_by_key(|name| recording_order(name));
-        assert_eq!(names, ["a9-2.wav", "a9-10.wav", "a9.wav", "a10.wav", "a", "b1.wav"]);
     }
 }
