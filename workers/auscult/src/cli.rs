@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     alertmanager, bearing, bench, config, control, dead_letters, demo, doctor, evaluate, explore, feature_worker,
-    features, lives, log_level, retrain, run, score, scoring_worker, send, simulate, topics, train, watch,
+    features, import, lives, log_level, retrain, run, score, scoring_worker, send, simulate, topics, train, watch,
 };
 
 /// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
@@ -28,6 +28,7 @@ Examples:
   auscult evaluate fan.safetensors recordings/        how good is it on recordings/test?
   auscult score fan.safetensors today/*.wav           judge new recordings
   auscult features today/*.wav --out pictures/        see what the model hears
+  auscult import run1.csv --out recordings/ --rate 25600 --unit g   recordings of CSV, MATLAB, TDMS, UFF58, HDF5 ...
   auscult bearing motor.wav --rpm 1796 --geometry 6205   which part of the bearing is damaged?
   auscult lives bearings/                             how long before its end would a machine have been alarmed?
 
@@ -55,6 +56,7 @@ enum Command {
     Score(score::ScoreArgs),
     Features(features::FeaturesArgs),
     Bearing(bearing::BearingArgs),
+    Import(import::ImportArgs),
     Lives(lives::LivesArgs),
     Bench(bench::BenchArgs),
     FeatureWorker(feature_worker::FeatureWorkerArgs),
@@ -87,6 +89,7 @@ impl Cli {
             Command::Score(args) => score::run(&args),
             Command::Features(args) => features::run(&args),
             Command::Bearing(args) => bearing::run(&args),
+            Command::Import(args) => import::run(&args),
             Command::Lives(args) => lives::run(&args),
             Command::Bench(args) => bench::run(&args),
             Command::FeatureWorker(args) => feature_worker::run(&args),

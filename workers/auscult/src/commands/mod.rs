@@ -13,6 +13,7 @@ pub mod evaluate;
 pub mod explore;
 pub mod feature_worker;
 pub mod features;
+pub mod import;
 pub mod lives;
 pub mod log_level;
 pub mod retrain;

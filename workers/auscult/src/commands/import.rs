@@ -1,0 +1,417 @@
+//! `auscult import`: the files that engineers have, as a folder of recordings that every other command takes.
+
+mod life;
+mod manifest;
+mod plan;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use auscult_import::{Imported, Options, Recording, Snapshots, TimeUnit, wav_bytes};
+use auscult_schemas::topics::MAX_MESSAGE_BYTES;
+use clap::{Args, ValueEnum};
+
+use crate::model_file;
+use life::Lives;
+use manifest::Manifest;
+use plan::{Input, inputs};
+
+/// Turn CSV, MATLAB, TDMS, UFF58, HDF5, Parquet, NumPy and sound files into recordings
+///
+/// Each becomes a WAV file of 32-bit floats whose samples are the values in their unit. What was read, at which rate and who says so is
+/// printed for each file and kept in DIR/import.json. A rate is never guessed: where a file says none, --rate must. A file that cannot be
+/// imported is named on standard error; the others are imported all the same, and the exit status is 1.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct ImportArgs {
+    /// Files, or folders of them; folders inside are kept
+    #[arg(value_name = "FILE|FOLDER", required = true)]
+    files: Vec<PathBuf>,
+    /// Folder for the recordings; made if missing
+    #[arg(long, value_name = "DIR", required_unless_present = "list")]
+    out: Option<PathBuf>,
+    /// Print what the files hold, and write nothing
+    #[arg(long, conflicts_with_all = ["out", "life"])]
+    list: bool,
+    #[command(flatten)]
+    reading: ReadingArgs,
+    /// Cut recordings into pieces of this length, s; a shorter rest is left out
+    #[arg(long, value_name = "SECONDS", conflicts_with = "life")]
+    chunk_secs: Option<f64>,
+    /// Write each channel as a recording of its own
+    #[arg(long, conflicts_with = "life")]
+    per_channel: bool,
+    /// Each folder is the life of one machine: join its files, in the order of the numbers in their names
+    #[arg(long)]
+    life: bool,
+    /// Replace recordings that are there already
+    #[arg(long)]
+    overwrite: bool,
+}
+
+/// What is said of files that do not say it themselves.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What the files do not say")]
+struct ReadingArgs {
+    /// Samples a second; goes before what a file says
+    #[arg(long, value_name = "HZ")]
+    rate: Option<f64>,
+    /// Column, variable or channel to take, by name or number (1 is the first); may be given again [default: every signal]
+    #[arg(long, value_name = "NAME")]
+    variable: Vec<String>,
+    /// The column that is the time, by name or number
+    #[arg(long, value_name = "NAME")]
+    time: Option<String>,
+    /// Unit of the time
+    #[arg(long, value_name = "UNIT", value_enum)]
+    time_unit: Option<TimeUnitName>,
+    /// Unit of the values, such as g, m/s2, A or bar; goes before what a file says
+    #[arg(long, value_name = "UNIT")]
+    unit: Option<String>,
+    /// Multiply every value by this: 10 makes g of the volts of a sensor of 100 mV/g
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
+    scale: Option<f64>,
+    /// Decimal mark, where a text can be read both ways
+    #[arg(long, value_name = "MARK", value_enum)]
+    decimal: Option<DecimalMark>,
+    /// A table or matrix holds pieces that follow on one another, not channels: each row, or each column, is one
+    #[arg(long, value_name = "WHICH", value_enum)]
+    snapshots: Option<SnapshotsName>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TimeUnitName {
+    S,
+    Ms,
+    Us,
+    Ns,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DecimalMark {
+    Point,
+    Comma,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SnapshotsName {
+    Rows,
+    Columns,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  auscult import run1.csv --out recordings/ --rate 25600 --unit g        columns without a time
+  auscult import messung.csv --out recordings/                           a time column, semicolons, decimal commas
+  auscult import 97.mat --out recordings/ --rate 48000 --variable X097_DE_time --unit g
+  auscult import bench.tdms --out recordings/                            rate, unit and scales are in the file
+  auscult import hammer.uff --out recordings/                            data set 58 or 58b
+  auscult import run.h5 --out recordings/ --variable /vib/acc            HDF5, MATLAB v7.3: build with --features hdf5
+  auscult import run.parquet run.npz --out recordings/ --rate 20480
+  auscult import volts.wav --out recordings/ --scale 10 --unit g         a sensor of 100 mV/g
+  auscult import Learning_set/ --out bearings/ --life                    FEMTO, XJTU-SY, IMS: a folder is a life
+  auscult import long.tdms --out clips/ --chunk-secs 10                  pieces that a Kafka message can hold
+  auscult import unknown.mat --list                                      what is in it?
+
+Then: auscult explore recordings/, auscult train recordings/ ..., auscult bearing recordings/*.wav --rpm 1796 ...
+
+Exit status: 0 all files were imported, 1 one or more were not (they are named), 2 wrong usage.
+docs/import.md says what is read of each format, and what is refused.";
+
+/// Imports and says what.
+///
+/// # Errors
+/// When the folder cannot be made, or at the end when a file could not be imported.
+pub fn run(args: &ImportArgs) -> anyhow::Result<()> {
+    let options = args.reading.options();
+    let found = inputs(&args.files)?;
+    if let Some(passed_over) = found.passed_over_words() {
+        eprintln!("passed over: {passed_over}");
+    }
+    ensure!(!found.inputs.is_empty(), "there is no file that can be imported: name files, or a folder of them");
+    let Some(out) = &args.out else { return list(&found.inputs, &options) };
+    ensure!(args.chunk_secs.is_none_or(|secs| secs > 0.0 && secs.is_finite()), "--chunk-secs must be more than 0");
+    std::fs::create_dir_all(out)
+        .with_context(|| format!("cannot make the folder {}: check its path and permissions", out.display()))?;
+
+    let mut run = Run { args, out, manifest: Manifest::open(out)?, told: BTreeSet::new(), written: BTreeSet::new() };
+    let mut lives = Lives::default();
+    let mut failures = 0;
+    for input in &found.inputs {
+        let done = auscult_import::read(&input.path, &options).map_err(anyhow::Error::from).and_then(|imported| {
+            if args.life { run.take_snapshot(input, imported, &mut lives) } else { run.write_file(input, imported) }
+        });
+        if let Err(error) = done {
+            failures += 1;
+            eprintln!("error: {}: {error:#}", input.path.display());
+        }
+    }
+    let left_out = run.write_lives(lives)?;
+    run.manifest.write()?;
+    if failures + left_out > 0 {
+        bail!("{} of {} files were not imported", failures + left_out, found.inputs.len());
+    }
+    Ok(())
+}
+
+/// One run: where recordings go, and what has been said.
+struct Run<'a> {
+    args: &'a ImportArgs,
+    out: &'a Path,
+    manifest: Manifest,
+    told: BTreeSet<String>,
+    written: BTreeSet<PathBuf>,
+}
+
+impl Run<'_> {
+    /// Writes the recordings of one file.
+    fn write_file(&mut self, input: &Input, imported: Imported) -> anyhow::Result<()> {
+        let Imported { format, recordings, mut notes } = imported;
+        let mut pieces: Vec<(String, Recording)> = Vec::new();
+        for recording in recordings {
+            let stem = join(&input.stem, &recording.name);
+            for (stem, one) in self.channels_of(stem, recording) {
+                match self.args.chunk_secs {
+                    Some(secs) => pieces.extend(cut(&stem, one, secs, &mut notes)?),
+                    None => pieces.push((stem, one)),
+                }
+            }
+        }
+        // All names before the first byte: a file is imported whole or not at all.
+        let mut paths = Vec::with_capacity(pieces.len());
+        for (stem, _) in &pieces {
+            let path = input.folder.join(format!("{stem}.wav"));
+            self.check_free(&path)?;
+            paths.push(path);
+        }
+        for ((_, recording), path) in pieces.iter().zip(&paths) {
+            self.write(&input.path, format, recording, path, &mut notes)?;
+        }
+        self.say(&input.path, format, &pieces, &paths, &notes)
+    }
+
+    fn channels_of(&self, stem: String, recording: Recording) -> Vec<(String, Recording)> {
+        if !self.args.per_channel || recording.channels.len() == 1 {
+            return vec![(stem, recording)];
+        }
+        let Recording { name, rate, rpm, channels } = recording;
+        let alone = |(index, channel): (usize, auscult_import::Channel)| {
+            let stem = format!("{stem}_{}", index + 1);
+            (stem, Recording { name: name.clone(), rate: rate.clone(), rpm, channels: vec![channel] })
+        };
+        channels.into_iter().enumerate().map(alone).collect()
+    }
+
+    fn check_free(&mut self, path: &Path) -> anyhow::Result<()> {
+        ensure!(
+            self.written.insert(path.to_owned()),
+            "{} has been written in this run: name the recordings otherwise",
+            path.display()
+        );
+        let full = self.out.join(path);
+        ensure!(
+            self.args.overwrite || !full.exists(),
+            "{} exists already: say --overwrite, or another --out",
+            full.display()
+        );
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        source: &Path,
+        format: &str,
+        recording: &Recording,
+        path: &Path,
+        notes: &mut Vec<String>,
+    ) -> anyhow::Result<()> {
+        let bytes = wav_bytes(recording, &manifest::comment(source, recording, &self.args.reading))?;
+        let full = self.out.join(path);
+        if let Some(folder) = full.parent() {
+            std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        }
+        model_file::write_whole(&full, &bytes)?;
+        notes.extend(remarks(recording, bytes.len()));
+        self.manifest.add(source, format, recording, path, self.args.reading.scale, notes);
+        Ok(())
+    }
+
+    /// One line for the file, and what is to be known of it, once.
+    fn say(
+        &mut self,
+        source: &Path,
+        format: &str,
+        pieces: &[(String, Recording)],
+        paths: &[PathBuf],
+        notes: &[String],
+    ) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        let mut shown: BTreeSet<String> = BTreeSet::new();
+        let target = match paths {
+            [path] => self.out.join(path).display().to_string(),
+            [first, .., last] => {
+                format!("{} … {} ({} files)", self.out.join(first).display(), last.display(), paths.len())
+            }
+            [] => String::new(),
+        };
+        for (_, recording) in pieces {
+            // Pieces of one recording are alike.
+            let line = describe(recording, self.args.reading.unit.is_some());
+            if shown.insert(line.clone()) && shown.len() <= 8 {
+                writeln!(out, "{}: {format}, {line} -> {target}", source.display())?;
+            }
+        }
+        if shown.len() > 8 {
+            writeln!(out, "{}: and {} recordings more", source.display(), shown.len() - 8)?;
+        }
+        for note in notes {
+            if self.told.insert(note.clone()) {
+                writeln!(out, "    {note}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a recording is, with the rate and who says it.
+fn describe(recording: &Recording, is_unit_given: bool) -> String {
+    let names: Vec<&str> = recording.channels.iter().map(|channel| channel.name.as_str()).collect();
+    let names = match names.as_slice() {
+        [one] => (*one).to_owned(),
+        [first, .., last] if names.len() > 4 => format!("{} channels ({first} … {last})", names.len()),
+        _ => format!("{} channels ({})", names.len(), names.join(", ")),
+    };
+    let mut units: Vec<&str> =
+        recording.channels.iter().map(|channel| channel.unit.as_deref().unwrap_or("none")).collect();
+    units.dedup();
+    let unit = match units.as_slice() {
+        ["none"] => "no unit (--unit names it)".to_owned(),
+        units => format!("unit {}{}", units.join(", "), if is_unit_given { " by --unit" } else { "" }),
+    };
+    format!(
+        "{names}, {} samples at {} Hz ({:.3} s), the rate by {}, {unit}",
+        recording.samples(),
+        recording.rate.hz,
+        recording.duration_s(),
+        recording.rate.from
+    )
+}
+
+/// What the other commands will say of it.
+fn remarks(recording: &Recording, bytes: usize) -> Vec<String> {
+    let mut remarks = Vec::new();
+    let (hz, written) = (recording.rate.hz, recording.rate_hz());
+    if (f64::from(written) / hz - 1.0).abs() > 1e-9 {
+        let percent = 100.0 * (f64::from(written) / hz - 1.0);
+        remarks.push(format!("WAV has whole rates: {hz} Hz is written as {written} Hz ({percent:+.5} %)"));
+    }
+    let (lowest, highest) = (auscult_features::MIN_RATE_HZ, auscult_features::MAX_RATE_HZ);
+    if !(lowest..=highest).contains(&written) {
+        remarks.push(format!("the other commands take {lowest} to {highest} Hz, not {written} Hz"));
+    }
+    if bytes > MAX_MESSAGE_BYTES {
+        remarks.push(format!(
+            "larger than the {} MiB of a Kafka message: --chunk-secs cuts it for train, explore and send",
+            MAX_MESSAGE_BYTES >> 20
+        ));
+    }
+    remarks
+}
+
+/// Pieces of `secs` each; a rest is left out, as it would be no clip of their length.
+fn cut(
+    stem: &str,
+    recording: Recording,
+    secs: f64,
+    notes: &mut Vec<String>,
+) -> anyhow::Result<Vec<(String, Recording)>> {
+    let len = (secs * recording.rate.hz).round() as usize;
+    let samples = recording.samples();
+    ensure!(len >= 1, "--chunk-secs {secs} is less than a sample");
+    ensure!(samples >= len, "it is {:.3} s long, less than --chunk-secs {secs}", recording.duration_s());
+    let rest = samples % len;
+    if rest > 0 {
+        notes.push(format!("a rest of {:.3} s is left out (--chunk-secs)", rest as f64 / recording.rate.hz));
+    }
+    let width = (samples / len).to_string().len();
+    let piece = |index: usize| {
+        let part = |channel: &auscult_import::Channel| auscult_import::Channel {
+            samples: channel.samples[index * len..(index + 1) * len].to_vec(),
+            name: channel.name.clone(),
+            unit: channel.unit.clone(),
+        };
+        let channels = recording.channels.iter().map(part).collect();
+        let name = format!("{stem}_{:0width$}", index + 1);
+        (name, Recording { name: String::new(), rate: recording.rate.clone(), rpm: recording.rpm, channels })
+    };
+    Ok((0..samples / len).map(piece).collect())
+}
+
+fn join(stem: &str, name: &str) -> String {
+    if name.is_empty() { stem.to_owned() } else { format!("{stem}_{name}") }
+}
+
+/// Prints every series and single number.
+fn list(inputs: &[Input], options: &Options) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let mut failures = 0;
+    for input in inputs {
+        let source = match auscult_import::open(&input.path, options) {
+            Ok(source) => source,
+            Err(error) => {
+                failures += 1;
+                eprintln!("error: {}: {error}", input.path.display());
+                continue;
+            }
+        };
+        writeln!(out, "{}: {}", input.path.display(), source.format)?;
+        for (index, series) in source.series.iter().enumerate() {
+            let name = series.name.escape_debug();
+            let unit = series.unit.as_ref().map_or_else(String::new, |unit| format!(", {}", unit.escape_debug()));
+            let rate =
+                series.rate.as_ref().map_or_else(String::new, |rate| format!(", {} Hz by {}", rate.hz, rate.from));
+            let finite = series.values.iter().copied().filter(|value| value.is_finite());
+            let (low, high) =
+                finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+            writeln!(
+                out,
+                "  {:>3} {name}: {} values from {low} to {high}{unit}{rate}",
+                index + 1,
+                series.values.len()
+            )?;
+        }
+        for (name, value) in &source.scalars {
+            writeln!(out, "      {} = {value}", name.escape_debug())?;
+        }
+        for note in &source.notes {
+            writeln!(out, "      {note}")?;
+        }
+    }
+    ensure!(failures == 0, "{failures} of {} files cannot be read", inputs.len());
+    Ok(())
+}
+
+impl ReadingArgs {
+    fn options(&self) -> Options {
+        Options {
+            rate_hz: self.rate,
+            variables: self.variable.clone(),
+            time: self.time.clone(),
+            time_unit: self.time_unit.map(|unit| match unit {
+                TimeUnitName::S => TimeUnit::Seconds,
+                TimeUnitName::Ms => TimeUnit::Milliseconds,
+                TimeUnitName::Us => TimeUnit::Microseconds,
+                TimeUnitName::Ns => TimeUnit::Nanoseconds,
+            }),
+            unit: self.unit.clone(),
+            scale: self.scale,
+            decimal_comma: self.decimal.map(|mark| mark == DecimalMark::Comma),
+            snapshots: self.snapshots.map(|which| match which {
+                SnapshotsName::Rows => Snapshots::Rows,
+                SnapshotsName::Columns => Snapshots::Columns,
+            }),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Which series are time axes, and which rate a series has: by an option, by the format, by its axis, by a setting.
+
+use crate::axis::{Axis, Shape, examine};
+use crate::names::{StatedRate, is_index, is_time, parent, printable, rate_of, split_unit, time_unit_suffix};
+use crate::{ImportError, Options, Rate, Series, TimeUnit, round};
+
+/// A share by which what is given and what the file says may differ without a word.
+const SAME: f64 = 1e-3;
+
+/// Times, or numbers of samples, that series of one place and length share.
+#[derive(Debug)]
+pub(super) struct Clock {
+    group: String,
+    len: usize,
+    /// The series that show it: they are no signals.
+    pub members: Vec<usize>,
+    /// `None`: numbers of samples, which show gaps and no rate.
+    rate: Option<Rate>,
+    breaks: Vec<usize>,
+}
+
+impl Clock {
+    /// Finds the axes of all places and lengths, and makes dates of theirs seconds.
+    pub(super) fn find(
+        series: &mut [Series],
+        asked: Option<usize>,
+        wanted: &[usize],
+        options: &Options,
+        notes: &mut Vec<String>,
+    ) -> Result<Vec<Self>, ImportError> {
+        let mut clocks: Vec<Self> = Vec::new();
+        for index in 0..series.len() {
+            if wanted.contains(&index) {
+                continue;
+            }
+            let one = &series[index];
+            let is_first =
+                series[..index].iter().all(|other| other.group != one.group || other.values.len() != one.values.len());
+            let candidate = Candidate { series: one, is_asked: asked == Some(index), is_first, options };
+            let Some(mut clock) = candidate.examine()? else { continue };
+            clock.members.push(index);
+            let same = |other: &&mut Self| other.group == clock.group && other.len == clock.len;
+            match clocks.iter_mut().find(same) {
+                None => clocks.push(clock),
+                Some(other) => {
+                    if let (Some(first), Some(second)) = (&other.rate, &clock.rate)
+                        && (first.hz / second.hz - 1.0).abs() > SAME
+                    {
+                        let (a, b) = (&first.from, &second.from);
+                        let detail = format!(
+                            "{a} says {} Hz and {b} says {} Hz: say which is the time with --time",
+                            first.hz, second.hz
+                        );
+                        return Err(ImportError::Time { detail });
+                    }
+                    other.rate = other.rate.take().or(clock.rate);
+                    other.members.push(index);
+                }
+            }
+        }
+        for clock in &clocks {
+            for &member in &clock.members[1..] {
+                notes.push(format!("{} is time, too: left out", series[member].name));
+            }
+            if clock.rate.is_none() {
+                notes.push(format!("{} counts the samples: left out", series[clock.members[0]].name));
+            }
+        }
+        Ok(clocks)
+    }
+}
+
+struct Candidate<'a> {
+    series: &'a Series,
+    is_asked: bool,
+    is_first: bool,
+    options: &'a Options,
+}
+
+impl Candidate<'_> {
+    /// The clock that this series is, if it is one.
+    fn examine(&self) -> Result<Option<Clock>, ImportError> {
+        let Series { name, values, is_seconds, .. } = self.series;
+        let is_named = self.is_asked || *is_seconds || is_time(name);
+        let is_anonymous = name.starts_with("column ") || is_index(name);
+        if !is_named && !(is_anonymous && self.is_first) {
+            return Ok(None);
+        }
+        let shape = examine(&trimmed(values));
+        let axis = match shape {
+            Shape::Even(axis) => axis,
+            Shape::Uneven { .. } if self.options.rate_hz.is_some() && is_named => {
+                return Ok(Some(self.clock(None, Vec::new())));
+            }
+            Shape::Uneven { smallest, largest } if is_named => {
+                let detail = format!(
+                    "\"{name}\" is time in uneven steps, from {smallest} to {largest}: resample it evenly first, or say with --rate \
+                     HZ that its samples are even"
+                );
+                return Err(ImportError::Time { detail });
+            }
+            Shape::NoAxis if self.is_asked => {
+                return Err(ImportError::Time { detail: format!("\"{name}\" (--time) does not rise: it is no time") });
+            }
+            Shape::Uneven { .. } | Shape::NoAxis => return Ok(None),
+        };
+        let stated_unit = self.stated_unit();
+        let is_whole = (axis.step - 1.0).abs() < 1e-9;
+        if is_whole && stated_unit.is_none() && !(self.is_asked || (is_time(name) && !is_index(name))) {
+            return Ok(Some(self.clock(None, axis.breaks)));
+        }
+        if self.options.rate_hz.is_some() {
+            // The option says the rate; the axis still shows gaps.
+            return Ok(Some(self.clock(self.rate(&axis).ok(), axis.breaks)));
+        }
+        let rate = self.rate(&axis)?;
+        Ok(Some(self.clock(Some(rate), axis.breaks)))
+    }
+
+    fn clock(&self, rate: Option<Rate>, breaks: Vec<usize>) -> Clock {
+        let Series { group, values, .. } = self.series;
+        Clock { group: group.clone(), len: values.len(), members: Vec::new(), rate, breaks }
+    }
+
+    fn stated_unit(&self) -> Option<TimeUnit> {
+        let Series { name, unit, is_seconds, .. } = self.series;
+        let (_, in_name) = split_unit(name);
+        let of = |unit: Option<&str>| unit.and_then(TimeUnit::parse);
+        let stated = of(unit.as_deref()).or_else(|| of(in_name.as_deref())).or_else(|| time_unit_suffix(name));
+        is_seconds.then_some(TimeUnit::Seconds).or(self.options.time_unit).or(stated)
+    }
+
+    fn rate(&self, axis: &Axis) -> Result<Rate, ImportError> {
+        let Series { name, values, .. } = self.series;
+        let unit = match self.stated_unit() {
+            Some(unit) => unit,
+            None => {
+                self.unit_by_size(axis.step, values.iter().copied().find(|value| value.is_finite()).unwrap_or(0.0))?
+            }
+        };
+        let step_s = axis.step * unit.seconds();
+        let Some(hz) = round::meant(1.0 / step_s, axis.uncertainty) else {
+            let (low, high) = (1.0 / step_s / (1.0 + axis.uncertainty), 1.0 / step_s * (1.0 + axis.uncertainty));
+            let detail = format!(
+                "\"{name}\" has too few digits to tell the rate: it is between {low:.1} and {high:.1} Hz; give it with --rate HZ"
+            );
+            return Err(ImportError::Time { detail });
+        };
+        if !(0.1..=100e6).contains(&hz) {
+            let detail = format!(
+                "\"{name}\" would mean a rate of {hz} Hz: give its unit with --time-unit s, ms or us, or the rate with --rate HZ"
+            );
+            return Err(ImportError::Time { detail });
+        }
+        Ok(Rate { hz, from: format!("the time in \"{name}\"") })
+    }
+
+    /// Seconds, where milliseconds would mean more than a megahertz; dates by their size.
+    fn unit_by_size(&self, step: f64, first: f64) -> Result<TimeUnit, ImportError> {
+        match first {
+            1e8..1e11 => return Ok(TimeUnit::Seconds),
+            1e11..1e14 => return Ok(TimeUnit::Milliseconds),
+            1e14..1e17 => return Ok(TimeUnit::Microseconds),
+            1e17..1e20 => return Ok(TimeUnit::Nanoseconds),
+            _ => {}
+        }
+        // A shade more, since steps of a kilohertz are not exact.
+        if (1e-7..1.0001e-3).contains(&step) {
+            return Ok(TimeUnit::Seconds);
+        }
+        let name = &self.series.name;
+        let in_seconds = 1.0 / step;
+        let detail = format!(
+            "\"{name}\" rises by {step:.6} and names no unit: in seconds that is {in_seconds:.4} Hz, in milliseconds {:.1} Hz; say which with \
+             --time-unit s or ms, or give the rate with --rate HZ",
+            in_seconds * 1e3
+        );
+        Err(ImportError::Time { detail })
+    }
+}
+
+/// Without rows at the beginning and end that have no time.
+fn trimmed(values: &[f64]) -> Vec<f64> {
+    let is_number = |value: &f64| value.is_finite();
+    let first = values.iter().position(is_number).unwrap_or(values.len());
+    let last = values.iter().rposition(is_number).map_or(first, |last| last + 1);
+    values[first..last].to_vec()
+}
+
+/// Where series of this place and length are interrupted.
+pub(super) fn breaks(clocks: &[Clock], group: &str, len: usize) -> Vec<usize> {
+    clocks
+        .iter()
+        .filter(|clock| clock.group == group && clock.len == len)
+        .flat_map(|clock| clock.breaks.clone())
+        .collect()
+}
+
+/// The rate of one series.
+pub(super) fn rate(
+    series: &Series,
+    clocks: &[Clock],
+    scalars: &[(String, f64)],
+    options: &Options,
+    notes: &mut Vec<String>,
+) -> Result<Rate, ImportError> {
+    let clock = clocks.iter().find(|clock| clock.group == series.group && clock.len == series.values.len());
+    let of_clock = clock.and_then(|clock| clock.rate.clone());
+    let in_file = match series.rate.clone().or(of_clock) {
+        Some(rate) => Ok(Some(rate)),
+        None => setting(series, scalars),
+    };
+    let Some(hz) = options.rate_hz else {
+        return in_file?.ok_or_else(|| {
+            let open: Vec<&str> = notes.iter().map(String::as_str).filter(|note| note.contains("rate")).collect();
+            let open = if open.is_empty() { String::new() } else { format!("; {}", open.join("; ")) };
+            ImportError::NoRate { holds: format!("{}{open}", printable(&series.name)) }
+        });
+    };
+    if let Ok(Some(rate)) = in_file
+        && (rate.hz / hz - 1.0).abs() > SAME
+    {
+        notes.push(format!("--rate {hz} goes before {}, which says {} Hz", rate.from, rate.hz));
+    }
+    Ok(Rate { hz, from: "--rate".to_owned() })
+}
+
+/// The rate that settings nearest to the series state.
+fn setting(series: &Series, scalars: &[(String, f64)]) -> Result<Option<Rate>, ImportError> {
+    let mut nearest: Option<(usize, f64, String)> = None;
+    for (name, value) in scalars {
+        let Some(stated) = rate_of(name, *value) else { continue };
+        let place = parent(name);
+        if !(place.is_empty() || series.name.starts_with(place) || series.group.starts_with(place)) {
+            continue;
+        }
+        let hz = match stated {
+            StatedRate::Hertz(hz) => Some(hz),
+            StatedRate::Step(step_s) => round::of_step(step_s),
+        };
+        let name = printable(name);
+        let Some(hz) = hz.filter(|hz| (0.1..=100e6).contains(hz)) else {
+            let detail = format!("{name} = {value} states no rate that can be: give it with --rate HZ");
+            return Err(ImportError::Time { detail });
+        };
+        match &nearest {
+            Some((depth, _, _)) if *depth > place.len() => {}
+            Some((depth, other, of)) if *depth == place.len() && (other / hz - 1.0).abs() > SAME => {
+                let detail = format!("{of} says {other} Hz and {name} says {hz} Hz: give the rate with --rate HZ");
+                return Err(ImportError::Time { detail });
+            }
+            _ => nearest = Some((place.len(), hz, name)),
+        }
+    }
+    Ok(nearest.map(|(_, hz, name)| Rate { hz, from: name }))
+}

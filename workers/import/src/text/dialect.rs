@@ -1,0 +1,303 @@
+//! How a text's rows are written: what separates cells, and which mark decimals have.
+
+use super::stamp::{Stamps, seconds};
+use crate::ImportError;
+
+/// Lines that are looked at to find out.
+const LOOKED_AT: usize = 400;
+/// Most columns of a table.
+const MAX_COLUMNS: usize = 100_000;
+
+/// Separator, decimal mark, number of columns, and where the rows begin.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Dialect {
+    separator: Separator,
+    has_decimal_comma: bool,
+    pub columns: usize,
+    /// The first line of numbers.
+    pub first_row: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Separator {
+    One(char),
+    Spaces,
+}
+
+impl Separator {
+    const ALL: [Self; 5] = [Self::One(';'), Self::One('\t'), Self::One(','), Self::One('|'), Self::Spaces];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::One(';') => "semicolons",
+            Self::One('\t') => "tabs",
+            Self::One(',') => "commas",
+            Self::One(_) => "bars",
+            Self::Spaces => "spaces",
+        }
+    }
+}
+
+/// What one way of reading makes of the lines looked at.
+struct Trial {
+    separator: Separator,
+    has_decimal_comma: bool,
+    columns: usize,
+    rows: usize,
+}
+
+impl Dialect {
+    pub(super) fn find(lines: &[&str], decimal_comma: Option<bool>) -> Result<Self, ImportError> {
+        let looked_at = sample(lines);
+        let mut best: Option<Trial> = None;
+        let mut trials = Vec::new();
+        for has_decimal_comma in [false, true] {
+            if decimal_comma.is_some_and(|asked| asked != has_decimal_comma) {
+                continue;
+            }
+            for separator in Separator::ALL {
+                if has_decimal_comma && separator == Separator::One(',') {
+                    continue;
+                }
+                trials.extend(Trial::of(&looked_at, separator, has_decimal_comma));
+            }
+        }
+        // Rows without any comma are the same with either mark: a point is taken.
+        for trial in &trials {
+            let is_better = best.as_ref().is_none_or(|best| (trial.rows, trial.columns) > (best.rows, best.columns));
+            if is_better {
+                best = Some(Trial { ..*trial });
+            }
+        }
+        let Some(mut best) = best else {
+            let shown: String =
+                lines.iter().find(|line| !line.trim().is_empty()).unwrap_or(&"").chars().take(40).collect();
+            let detail = format!(
+                "is text without rows of numbers (it begins \"{}\"): a table has the same columns of numbers in each line",
+                shown.escape_debug()
+            );
+            return Err(ImportError::Table { detail });
+        };
+        match ambiguity(&best, &trials, &looked_at) {
+            Ambiguity::None => {}
+            _ if decimal_comma == Some(false) => {}
+            Ambiguity::Other(other) => best = other,
+            Ambiguity::Asks(detail) => return Err(ImportError::Table { detail }),
+        }
+        let mut dialect = Self {
+            separator: best.separator,
+            has_decimal_comma: best.has_decimal_comma,
+            columns: best.columns,
+            first_row: 0,
+        };
+        let mut row = Vec::new();
+        // The first of two rows that follow on one another: a line of settings may happen to be as many numbers.
+        let is_row: Vec<bool> = lines
+            .iter()
+            .take(LOOKED_AT)
+            .map(|line| dialect.row(line, &mut row, &mut Stamps::default()) && row.iter().any(|value| !value.is_nan()))
+            .collect();
+        let two = is_row.windows(2).position(|pair| pair == [true, true]);
+        dialect.first_row = two.or_else(|| is_row.iter().position(|is_row| *is_row)).unwrap_or(0);
+        if two.is_none() && is_row.len() >= LOOKED_AT {
+            let detail = format!(
+                "is text whose first {LOOKED_AT} lines hold no two rows of numbers that follow on one another: remove what is above the table"
+            );
+            return Err(ImportError::Table { detail });
+        }
+        Ok(dialect)
+    }
+
+    /// For messages: `columns separated by semicolons, decimal commas, `.
+    pub(super) fn words(&self) -> String {
+        let columns = if self.columns == 1 {
+            "one column, ".to_owned()
+        } else {
+            format!("{} columns separated by {}, ", self.columns, self.separator.word())
+        };
+        let decimals = if self.has_decimal_comma { "decimal commas, " } else { "" };
+        format!("{columns}{decimals}")
+    }
+
+    /// Reads a row; whether the line is one. A cell without a number is NaN.
+    pub(super) fn row(&self, line: &str, row: &mut Vec<f64>, stamps: &mut Stamps) -> bool {
+        row.clear();
+        for cell in self.cells(line) {
+            match number(&cell, self.has_decimal_comma, row.is_empty(), stamps) {
+                Some(value) => row.push(value),
+                None => return false,
+            }
+            if row.len() > MAX_COLUMNS {
+                return false;
+            }
+        }
+        // A separator at the end of each line.
+        if row.len() == self.columns + 1 && row[self.columns].is_nan() {
+            row.pop();
+        }
+        row.len() == self.columns
+    }
+
+    /// The cells of a line, without quotes.
+    pub(super) fn cells(&self, line: &str) -> Vec<String> {
+        cells(line, self.separator)
+    }
+}
+
+fn cells(line: &str, separator: Separator) -> Vec<String> {
+    let line = line.trim_end_matches(['\r', '\n', '\x1a']);
+    let Separator::One(mark) = separator else {
+        let mut cells: Vec<String> = line.split_whitespace().map(|cell| cell.trim_matches('"').to_owned()).collect();
+        // A date and a time of day are one cell.
+        if let [date, time, ..] = cells.as_slice()
+            && time.contains(':')
+            && !date.contains(':')
+        {
+            let stamp = format!("{date} {time}");
+            cells.splice(..2, [stamp]);
+        }
+        return cells;
+    };
+    if !line.contains('"') {
+        return line.split(mark).map(|cell| cell.trim().to_owned()).collect();
+    }
+    let mut out = vec![String::new()];
+    let mut is_quoted = false;
+    for letter in line.chars() {
+        match letter {
+            '"' => is_quoted = !is_quoted,
+            letter if letter == mark && !is_quoted => out.push(String::new()),
+            letter => {
+                if let Some(last) = out.last_mut() {
+                    last.push(letter);
+                }
+            }
+        }
+    }
+    out.into_iter().map(|cell| cell.trim().to_owned()).collect()
+}
+
+/// A cell's number; NaN for none (empty, NaN, NULL …); `None` for other words.
+fn number(cell: &str, has_decimal_comma: bool, is_first: bool, stamps: &mut Stamps) -> Option<f64> {
+    let cell = cell.trim();
+    if cell.is_empty()
+        || ["nan", "null", "na", "n/a", "none", "-", "inf", "-inf", "+inf", "#n/v", "#n/a", "overflow"]
+            .contains(&cell.to_lowercase().as_str())
+    {
+        return Some(f64::NAN);
+    }
+    let plain = |text: &str| {
+        text.parse::<f64>()
+            .ok()
+            .filter(|value| value.is_finite())
+            .filter(|_| text.bytes().any(|byte| byte.is_ascii_digit()))
+    };
+    let value = if has_decimal_comma {
+        if cell.contains('.') && cell.contains(',') {
+            return None;
+        }
+        plain(&cell.replace(',', "."))
+    } else {
+        plain(cell)
+    };
+    if value.is_some() {
+        return value;
+    }
+    // Fortran's double precision.
+    if cell.contains(['d', 'D'])
+        && let Some(value) = plain(&cell.replace(['d', 'D'], "e"))
+    {
+        return Some(value);
+    }
+    // A date and time of day can stand before the numbers.
+    if is_first { seconds(cell).inspect(|_| stamps.seen += 1) } else { None }
+}
+
+impl Trial {
+    /// The most frequent number of columns, and how many lines have it.
+    fn of(lines: &[&str], separator: Separator, has_decimal_comma: bool) -> Option<Self> {
+        let mut counts: Vec<(usize, usize)> = Vec::new();
+        for line in lines {
+            let Some(columns) = columns(line, separator, has_decimal_comma) else { continue };
+            match counts.iter_mut().find(|(known, _)| *known == columns) {
+                Some((_, count)) => *count += 1,
+                None => counts.push((columns, 1)),
+            }
+        }
+        let (columns, rows) = counts.into_iter().max_by_key(|&(columns, rows)| (rows, columns))?;
+        Some(Self { separator, has_decimal_comma, columns, rows })
+    }
+}
+
+/// How many cells a line has, if they are numbers or empty and one is a number.
+fn columns(line: &str, separator: Separator, has_decimal_comma: bool) -> Option<usize> {
+    let cells = cells(line, separator);
+    let mut stamps = Stamps::default();
+    let mut count = 0;
+    let mut numbers = 0;
+    for cell in &cells {
+        let value = number(cell, has_decimal_comma, count == 0, &mut stamps)?;
+        count += 1;
+        numbers += usize::from(!value.is_nan());
+    }
+    if cells.last().is_some_and(String::is_empty) && count > 1 {
+        count -= 1;
+    }
+    (numbers > 0 && count <= MAX_COLUMNS).then_some(count)
+}
+
+/// Lines from the beginning and from the middle.
+fn sample<'a>(lines: &[&'a str]) -> Vec<&'a str> {
+    let middle = lines.len() / 2;
+    let head = lines.iter().take(LOOKED_AT);
+    let more = lines.iter().skip(middle.max(LOOKED_AT)).take(LOOKED_AT);
+    head.chain(more).copied().filter(|line| !line.trim().is_empty()).collect()
+}
+
+/// `0,012` in each line is one number, or two. A zero in front of other digits tells the former; else a person must say.
+fn ambiguity(best: &Trial, trials: &[Trial], lines: &[&str]) -> Ambiguity {
+    if best.has_decimal_comma || best.separator != Separator::One(',') || best.columns < 2 {
+        return Ambiguity::None;
+    }
+    let is_whole = |cell: &String| {
+        let digits = cell.trim_start_matches(['-', '+']);
+        let digits = digits.split(['e', 'E']).next().unwrap_or_default();
+        !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let mut has_zero_in_front = false;
+    for line in lines {
+        let cells = cells(line, Separator::One(','));
+        if cells.len() != best.columns {
+            continue;
+        }
+        if !cells.iter().all(is_whole) {
+            return Ambiguity::None;
+        }
+        has_zero_in_front |=
+            cells.iter().any(|cell| cell.len() > 1 && cell.starts_with('0') && !cell.contains(['e', 'E']));
+    }
+    let rival = trials
+        .iter()
+        .find(|trial| trial.has_decimal_comma && trial.rows == best.rows && trial.columns * 2 == best.columns);
+    match (rival, has_zero_in_front) {
+        (Some(rival), true) => Ambiguity::Other(Trial { ..*rival }),
+        (Some(_), false) => Ambiguity::Asks(
+            "is text that can be read with commas between whole numbers or with decimal commas: say which with --decimal point or \
+             --decimal comma"
+                .to_owned(),
+        ),
+        (None, true) => Ambiguity::Asks(
+            "is text with decimal commas and commas between the columns: write it with another separator, or say --decimal point if the \
+             numbers are whole"
+                .to_owned(),
+        ),
+        (None, false) => Ambiguity::None,
+    }
+}
+
+enum Ambiguity {
+    None,
+    /// The other way is the right one.
+    Other(Trial),
+    Asks(String),
+}

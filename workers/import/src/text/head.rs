@@ -1,0 +1,94 @@
+//! What stands above the numbers: names and units of the columns, and settings such as the rate.
+
+use super::dialect::Dialect;
+use crate::names::{are_units, is_rpm, rate_of, split_unit};
+
+/// Names, units and settings.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    pub names: Vec<String>,
+    pub units: Vec<Option<String>>,
+    pub scalars: Vec<(String, f64)>,
+}
+
+impl Head {
+    pub(super) fn of(lines: &[&str], dialect: &Dialect) -> Self {
+        let mut head = Self::default();
+        let mut rows: Vec<Vec<String>> = Vec::new();
+        for line in lines {
+            let line = line.trim_end_matches('\r');
+            let bare = line.trim_start_matches(['#', '%', '/']);
+            head.scalars.extend(setting(bare.trim()));
+            let mut cells = dialect.cells(bare);
+            if cells.len() == dialect.columns + 1 && cells.last().is_some_and(String::is_empty) {
+                cells.pop();
+            }
+            if cells.len() == dialect.columns && cells.iter().any(|cell| !cell.is_empty()) {
+                rows.push(cells);
+            }
+        }
+        // Units stand below names, or names below units.
+        let units_row = if rows.len() > 1 { rows.iter().rposition(|row| are_units(row)) } else { None };
+        let units = units_row.map(|at| rows.remove(at));
+        let names = rows.pop().unwrap_or_default();
+        for cell in names {
+            let (name, unit) = split_unit(&cell);
+            head.names.push(name);
+            head.units.push(unit);
+        }
+        if let Some(units) = units {
+            head.names.resize(dialect.columns, String::new());
+            head.units.resize(dialect.columns, None);
+            for (unit, cell) in head.units.iter_mut().zip(units) {
+                let bare = cell.trim().trim_start_matches(['[', '(']).trim_end_matches([']', ')']).to_owned();
+                if !bare.is_empty() {
+                    *unit = Some(bare);
+                }
+            }
+        }
+        head
+    }
+}
+
+/// `Sampling rate: 25,6 kHz`, `fs = 25600`, `Delta_X<tab>0.000039`: a setting that this crate has a use for.
+fn setting(line: &str) -> Option<(String, f64)> {
+    let at = line.find([':', '=', '\t', ';', ','])?;
+    let (name, rest) = (line[..at].trim().trim_matches('"'), line[at + 1..].trim().trim_matches('"'));
+    let end = rest.find(|letter: char| !(letter.is_ascii_digit() || "+-.,eE".contains(letter))).unwrap_or(rest.len());
+    let (text, unit) = rest.split_at(end);
+    let text = text.trim_end_matches(['e', 'E', ',', '.']);
+    let value: f64 = text.parse().ok().or_else(|| decimal_comma(text)?.parse().ok())?;
+    let unit = unit
+        .trim()
+        .trim_start_matches(['[', '('])
+        .split([' ', ';', ',', '\t', ']', ')', '"', '/'])
+        .next()
+        .unwrap_or_default();
+    let name = if unit.is_empty() { name.to_owned() } else { format!("{name} [{unit}]") };
+    (rate_of(&name, value).is_some() || is_rpm(&name)).then_some((name, value))
+}
+
+/// `25,6` is 25.6; `25,600` is not told from 25600 here, and taken as the latter, as a rate is hardly below a kilohertz.
+fn decimal_comma(text: &str) -> Option<String> {
+    let (whole, fraction) = text.split_once(',')?;
+    let is_thousands = fraction.len() == 3 && whole.len() <= 3 && !whole.starts_with('0');
+    Some(if is_thousands { format!("{whole}{fraction}") } else { format!("{whole}.{fraction}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_state_rates() {
+        let hz = |line: &str| setting(line).and_then(|(name, value)| rate_of(&name, value));
+        use crate::names::StatedRate::{Hertz, Step};
+        assert_eq!(hz("Sampling rate: 25600 Hz"), Some(Hertz(25_600.0)));
+        assert_eq!(hz("Sample Rate,51200"), Some(Hertz(51_200.0)));
+        assert_eq!(hz("Abtastrate = 25,6 kHz"), Some(Hertz(25_600.0)));
+        assert_eq!(hz("fs=25,600"), Some(Hertz(25_600.0)));
+        assert_eq!(hz("Delta_X\t0.000039"), Some(Step(3.9e-5)));
+        assert_eq!(hz("dt: 0.0390625 ms"), Some(Step(3.906_25e-5)));
+        assert_eq!(hz("Operator: Rate 5"), None);
+    }
+}
