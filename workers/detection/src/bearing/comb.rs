@@ -2,12 +2,15 @@
 
 use serde::Serialize;
 
-use super::envelope::{Band, EnvelopeSpectrum};
+use super::envelope::{Band, EnvelopeSpectrum, PADDING};
 use super::geometry::{BearingOrders, BearingPart};
+use super::shaft_lines::HALF_LOBE;
 
 /// What one line may count at least and at most, natural logarithm: one missing line must not hide five that are there, nor
 /// one loud line (the mains', a gear's) stand for six.
 const LINE_RANGE: (f64, f64) = (-1.0, 3.0);
+/// From this height on a line is one to the eye; noise comes there at one place of fifty.
+const VISIBLE_LINE: f64 = 1.0;
 /// Decibels of a magnitude to the natural logarithm's unit: 20 / ln 10.
 const DB_PER_NEPER: f64 = 8.685_889_638_065_035;
 /// So many combs that no defect has are fitted beside each that one has, spread evenly in logarithm over [`DECOY_RANGE`].
@@ -30,13 +33,18 @@ pub struct Comb {
     pub slip_percent: f64,
     /// Mean height of the lines over the noise floor in the band where they stand out furthest, dB. A line counts with -8.7 to 26 dB.
     pub prominence_db: f64,
+    /// How many of the strikes' harmonics were looked at.
+    #[serde(skip)]
+    pub lines: usize,
+    /// Of the strikes' harmonics, how many stand 8.7 dB or more out of the noise in that band.
+    pub visible_lines: usize,
     /// Lower edge of that band, Hz.
     pub band_low_hz: f64,
     /// Upper edge of that band, Hz.
     pub band_high_hz: f64,
     /// By how much the comb, over all bands, is higher than combs at places where no defect has one, dB.
     pub excess_db: f64,
-    /// The same in standard deviations of what noise does.
+    /// The same in standard deviations of what noise and the recording's other lines do.
     pub sigmas: f64,
 }
 
@@ -67,6 +75,8 @@ pub(super) struct Search {
     pub slip: f64,
     /// The spectrum of an envelope ends at the width of its band, Hz.
     pub band_width_hz: f64,
+    /// The slowest impulses whose lines are told apart, Hz.
+    pub lowest_impulses_hz: f64,
 }
 
 impl Search {
@@ -82,6 +92,7 @@ impl Search {
 }
 
 /// The heights that lines may have, band by band: at every frequency the highest of the three values about it.
+#[derive(Clone)]
 pub(super) struct Lines {
     step_hz: f64,
     bands: Vec<(Band, Vec<f64>)>,
@@ -101,49 +112,123 @@ impl Lines {
         Self { step_hz: spectra.first().map_or(1.0, |(_, spectrum)| spectrum.step_hz), bands }
     }
 
-    /// The comb of one part, beside its decoys.
+    /// The comb of one part, beside its decoys, in a recording of few turns.
     pub fn fit(&self, part: BearingPart, orders: &BearingOrders, search: &Search) -> Comb {
         let expected_hz = orders.strikes_of(part) * search.shaft_hz;
         let teeth = Teeth::of(part, orders, search.shaft_hz);
         let (scale, height) = self.best(expected_hz, teeth, search);
-        let decoys = self.mean_of_decoys(expected_hz, teeth, teeth, search);
+        let decoys = Decoys::of(&self.decoys(expected_hz, teeth, teeth, search));
+        let excess = height - decoys.mean;
+        let sigmas = excess / spread_in_noise(teeth != Teeth::Harmonics, search.harmonics);
+        self.described(part, expected_hz, scale, teeth, search, (excess, sigmas))
+    }
+
+    /// The comb of one part in a recording of many turns, as [`LongNoise`] has it.
+    ///
+    /// Its decoys are sought in what its own lines leave: they tell how high combs of no defect come in this recording, with everything
+    /// else that it holds. An inner race's comb stands out as far as the lower of its lines and their sidebands does.
+    pub fn fit_long(&self, part: BearingPart, orders: &BearingOrders, search: &Search, segments: f64) -> Comb {
+        let expected_hz = orders.strikes_of(part) * search.shaft_hz;
+        let teeth = Teeth::of(part, orders, search.shaft_hz);
+        let (scale, height) = self.best(expected_hz, teeth, search);
+        let strikes_hz = scale * expected_hz;
+        let rest = self.without(strikes_hz, search);
+        let noise = LongNoise { harmonics: search.harmonics, segments };
+        let decoys_of = |counted: Teeth| Decoys::of(&rest.decoys(expected_hz, teeth, counted, search));
+        let sigmas = match (part, teeth) {
+            (BearingPart::InnerRace, Teeth::Both(away)) => {
+                let deviation = |counted: Teeth, usual: (f64, f64)| {
+                    let height = self.height(strikes_hz, counted, search.harmonics);
+                    noise.deviation(height, decoys_of(counted), usual)
+                };
+                let lines = deviation(Teeth::Harmonics, LongNoise::INNER_HARMONICS);
+                let sidebands = deviation(Teeth::Sidebands(away), LongNoise::INNER_SIDEBANDS);
+                (lines.min(sidebands) - LongNoise::LOWER_OF_TWO.0) / LongNoise::LOWER_OF_TWO.1
+            }
+            (_, Teeth::Harmonics) => noise.deviation(height, decoys_of(teeth), LongNoise::HARMONICS),
+            (_, _) => noise.deviation(height, decoys_of(teeth), LongNoise::BALL),
+        };
+        let excess = height - decoys_of(teeth).mean;
+        self.described(part, expected_hz, scale, teeth, search, (excess, sigmas))
+    }
+
+    fn described(
+        &self,
+        part: BearingPart,
+        expected_hz: f64,
+        scale: f64,
+        teeth: Teeth,
+        search: &Search,
+        (excess, sigmas): (f64, f64),
+    ) -> Comb {
         let strikes_hz = scale * expected_hz;
         let of_band = |(band, heights): &(Band, Vec<f64>)| {
             (*band, self.mean_height(heights, strikes_hz, teeth, search.harmonics))
         };
-        let furthest = self.bands.iter().map(of_band).max_by(|(_, one), (_, other)| one.total_cmp(other));
-        let (band, prominence) = furthest.expect("there is at least one band");
-        let excess = height - decoys;
+        let of_bands = self.bands.iter().map(|band| (of_band(band), &band.1));
+        let furthest = of_bands.max_by(|((_, one), _), ((_, other), _)| one.total_cmp(other));
+        let ((band, prominence), heights) = furthest.expect("there is at least one band");
+        let is_visible = |harmonic: &usize| {
+            self.mean_height(heights, *harmonic as f64 * strikes_hz, Teeth::Harmonics, 1) >= VISIBLE_LINE
+        };
         Comb {
             part,
             strikes_hz,
             slip_percent: 100.0 * (scale - 1.0),
             prominence_db: DB_PER_NEPER * prominence,
+            lines: search.harmonics,
+            visible_lines: (1..=search.harmonics).filter(is_visible).count(),
             band_low_hz: band.low_hz,
             band_high_hz: band.high_hz,
             excess_db: DB_PER_NEPER * excess,
-            sigmas: excess / spread_in_noise(teeth != Teeth::Harmonics, search.harmonics),
+            sigmas,
         }
     }
 
-    /// The comb of one part in a recording of many turns, its deviation as [`LongNoise`] has it.
-    pub fn fit_joined(&self, part: BearingPart, orders: &BearingOrders, search: &Search, turns: f64) -> Comb {
-        let mut comb = self.fit(part, orders, search);
-        let expected_hz = orders.strikes_of(part) * search.shaft_hz;
-        let noise = LongNoise { harmonics: search.harmonics, turns };
-        let excess = comb.excess_db / DB_PER_NEPER;
-        comb.sigmas = match (part, Teeth::of(part, orders, search.shaft_hz)) {
-            (BearingPart::InnerRace, teeth @ Teeth::Both(away)) => {
-                let excess_of = |counted: Teeth| {
-                    self.height(comb.strikes_hz, counted, search.harmonics)
-                        - self.mean_of_decoys(expected_hz, teeth, counted, search)
-                };
-                noise.of_inner_race(excess_of(Teeth::Harmonics), excess_of(Teeth::Sidebands(away)))
+    /// The same without the lines at multiples of the strikes and up to three turns of the shaft beside them: each is as high as the median there.
+    fn without(&self, strikes_hz: f64, search: &Search) -> Self {
+        let mut rest = self.clone();
+        for (_, heights) in &mut rest.bands {
+            let median = median_of(heights);
+            for harmonic in 1..=search.harmonics {
+                for turns in -3..=3 {
+                    let hz = harmonic as f64 * strikes_hz + f64::from(turns) * search.shaft_hz;
+                    blank(heights, hz / self.step_hz, median);
+                }
             }
-            (_, Teeth::Harmonics) => noise.deviation(excess, LongNoise::HARMONICS),
-            (_, _) => noise.deviation(excess, LongNoise::BALL),
-        };
-        comb
+        }
+        rest
+    }
+
+    /// The same without the lines at all multiples of `hz`.
+    pub fn without_comb(&self, hz: f64) -> Self {
+        let mut rest = self.clone();
+        for (_, heights) in &mut rest.bands {
+            let median = median_of(heights);
+            let top_hz = heights.len() as f64 * self.step_hz;
+            for multiple in 1..=(top_hz / hz) as usize {
+                blank(heights, multiple as f64 * hz / self.step_hz, median);
+            }
+        }
+        rest
+    }
+
+    /// Heights of combs at all rates from one to another: the rate, Hz, the height, and of how many lines. From one rate to the next the
+    /// highest line moves by one value of the spectrum.
+    pub fn comb_heights(&self, lowest_hz: f64, highest_hz: f64, (fewest, most): (usize, usize)) -> Vec<(f64, f64, usize)> {
+        let values = self.bands.iter().map(|(_, heights)| heights.len()).min().unwrap_or(0);
+        let top_hz = values as f64 * self.step_hz;
+        let mut found = Vec::new();
+        let mut hz = lowest_hz;
+        while hz <= highest_hz {
+            let lines = ((top_hz / hz) as usize).min(most);
+            if lines < fewest {
+                break;
+            }
+            found.push((hz, self.height(hz, Teeth::Harmonics, lines), lines));
+            hz += self.step_hz / lines as f64;
+        }
+        found
     }
 
     /// The best height within the slip, and the factor by which the strikes are then others than expected.
@@ -160,10 +245,10 @@ impl Lines {
         best.expect("the expected place itself is always tried")
     }
 
-    /// Mean height of `counted` where the same search, for `sought`, finds strikes that no defect of this part has.
-    fn mean_of_decoys(&self, expected_hz: f64, sought: Teeth, counted: Teeth, search: &Search) -> f64 {
+    /// Heights of `counted` where the same search, for `sought`, finds strikes that no defect of this part has.
+    fn decoys(&self, expected_hz: f64, sought: Teeth, counted: Teeth, search: &Search) -> Vec<f64> {
         let (lowest, highest) = (DECOY_RANGE.0.ln(), search.highest_decoy(expected_hz).ln());
-        let found: Vec<f64> = (0..DECOYS)
+        (0..DECOYS)
             .map(|index| (lowest + (highest - lowest) * f64::from(index) / f64::from(DECOYS - 1)).exp())
             .filter(|ratio| (ratio - 1.0).abs() > 2.0 * search.slip.max(SMALLEST_GAP))
             .map(|ratio| {
@@ -174,8 +259,7 @@ impl Lines {
                     self.height(expected_hz * ratio * scale, counted, search.harmonics)
                 }
             })
-            .collect();
-        found.iter().sum::<f64>() / found.len() as f64
+            .collect()
     }
 
     /// Height of a comb over all bands: the geometric mean of its lines in each, and the power mean of the bands. A resonance in
@@ -206,6 +290,22 @@ impl Lines {
     }
 }
 
+fn median_of(heights: &[f64]) -> f64 {
+    let mut sorted = heights.to_vec();
+    let middle = sorted.len() / 2;
+    *sorted.select_nth_unstable_by(middle, f64::total_cmp).1
+}
+
+/// Lowers a line's main lobe to the median. `place`: in values of the spectrum, the first of which is the second of `heights`.
+fn blank(heights: &mut [f64], place: f64, median: f64) {
+    let half_lobe = (HALF_LOBE * PADDING as f64) as usize + 1;
+    let nearest = place.round().max(1.0) as usize - 1;
+    let window = nearest.saturating_sub(half_lobe).min(heights.len())..(nearest + half_lobe + 1).min(heights.len());
+    for height in &mut heights[window] {
+        *height = height.min(median);
+    }
+}
+
 /// A decoy keeps at least so far away from the strikes that it stands beside, as half a share of them, however little slip is allowed for.
 const SMALLEST_GAP: f64 = 0.01;
 
@@ -218,16 +318,35 @@ fn spread_in_noise(has_sidebands: bool, harmonics: usize) -> f64 {
     spread * (AT_HARMONICS / harmonics as f64).sqrt()
 }
 
+/// Combs of no defect in one recording.
+#[derive(Clone, Copy)]
+struct Decoys {
+    mean: f64,
+    spread: f64,
+}
+
+impl Decoys {
+    fn of(heights: &[f64]) -> Self {
+        let count = heights.len() as f64;
+        let mean = heights.iter().sum::<f64>() / count;
+        let squares: f64 = heights.iter().map(|height| (height - mean).powi(2)).sum();
+        Self { mean, spread: (squares / (count - 1.0)).sqrt() }
+    }
+}
+
 /// What noise does to the combs of long recordings, nepers: mean and standard deviation of their excess at six harmonics, measured on 240
-/// simulated machines without a defect, sixty turns each. Between seven turns and sixty the spread falls by less than the root of the turns,
-/// so with that root it is an upper bound for fewer turns than sixty, and so it is, left as it is, for more.
+/// simulated machines without a defect, sixty turns in segments of 32. Between seven turns and sixty the spread falls by less than the root of
+/// the turns, so with that root it is an upper bound for fewer segments, and so it is, left as it is, for more.
+///
+/// A recording whose own decoys spread further than noise has other lines besides, and is held to that.
 struct LongNoise {
     harmonics: usize,
-    turns: f64,
+    /// Segments that the recording holds, without the overlap.
+    segments: f64,
 }
 
 impl LongNoise {
-    const TURNS: f64 = 60.0;
+    const SEGMENTS: f64 = 60.0 / 32.0;
     const HARMONICS: (f64, f64) = (0.0019, 0.0468);
     const BALL: (f64, f64) = (-0.0005, 0.0265);
     const INNER_HARMONICS: (f64, f64) = (0.0042, 0.0492);
@@ -235,15 +354,9 @@ impl LongNoise {
     /// Of the lower of the last two, in their standard deviations.
     const LOWER_OF_TWO: (f64, f64) = (-0.658, 0.756);
 
-    fn deviation(&self, excess: f64, (mean, spread): (f64, f64)) -> f64 {
+    fn deviation(&self, height: f64, decoys: Decoys, (mean, spread): (f64, f64)) -> f64 {
         let of_harmonics = (6.0 / self.harmonics as f64).sqrt();
-        let of_turns = (Self::TURNS / self.turns).sqrt().max(1.0);
-        (excess - mean) / (spread * of_harmonics * of_turns)
-    }
-
-    fn of_inner_race(&self, harmonics: f64, sidebands: f64) -> f64 {
-        let harmonics = self.deviation(harmonics, Self::INNER_HARMONICS);
-        let sidebands = self.deviation(sidebands, Self::INNER_SIDEBANDS);
-        (harmonics.min(sidebands) - Self::LOWER_OF_TWO.0) / Self::LOWER_OF_TWO.1
+        let of_segments = (Self::SEGMENTS / self.segments).sqrt().max(1.0);
+        (height - decoys.mean - mean) / (spread * of_harmonics * of_segments).max(decoys.spread)
     }
 }

@@ -11,6 +11,14 @@ pub(super) const PADDING: usize = 4;
 /// Share of a band's width over which it fades in and out, so that its edges do not ring.
 const FADE: f64 = 0.1;
 
+/// A tone may be so many times as high as the median of the spectrum around it. Noise exceeds 4 medians in one value of 70,000; a tone that
+/// does is a motor's, a gear's or the mains', and two of them in one band beat at their distance, which is a line in every envelope.
+const TONE_LIMIT: f64 = 4.0;
+/// The median is that of so many shaft frequencies.
+const TONE_BLOCK_ORDERS: f64 = 4.0;
+/// … and of so many values at least.
+const FEWEST_IN_BLOCK: usize = 16;
+
 /// A band of the vibration, Hz.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Band {
@@ -31,17 +39,20 @@ pub(super) struct EnvelopeSpectrum {
 pub(super) struct EnvelopeAnalyser {
     rate_hz: f64,
     segment: usize,
+    /// Values of a segment's spectrum over which its level is taken.
+    tone_block: usize,
     forward: Arc<dyn Fft<f64>>,
     inverse: Arc<dyn Fft<f64>>,
     padded: Arc<dyn Fft<f64>>,
 }
 
 impl EnvelopeAnalyser {
-    pub fn new(rate_hz: f64, segment: usize) -> Self {
+    pub fn new(rate_hz: f64, segment: usize, shaft_hz: f64) -> Self {
         let mut planner = FftPlanner::new();
         Self {
             rate_hz,
             segment,
+            tone_block: (TONE_BLOCK_ORDERS * shaft_hz * segment as f64 / rate_hz) as usize,
             forward: planner.plan_fft_forward(segment),
             inverse: planner.plan_fft_inverse(segment),
             padded: planner.plan_fft_forward(PADDING * segment),
@@ -58,6 +69,7 @@ impl EnvelopeAnalyser {
             let mut values: Vec<Complex<f64>> =
                 segment.iter().map(|&sample| Complex::new(f64::from(sample) - mean, 0.0)).collect();
             self.forward.process(&mut values);
+            limit_tones(&mut values[..=self.segment / 2], self.tone_block);
             values
         };
         starts.map(spectrum).collect()
@@ -124,5 +136,29 @@ impl EnvelopeAnalyser {
         }
         self.padded.process(&mut values);
         values
+    }
+}
+
+/// Lowers what stands out of a spectrum to [`TONE_LIMIT`] medians of its surroundings. A bearing's ringing is wide and stays.
+fn limit_tones(values: &mut [Complex<f64>], block: usize) {
+    let block = block.max(FEWEST_IN_BLOCK);
+    let median = |values: &[Complex<f64>]| {
+        let mut magnitudes: Vec<f64> = values.iter().map(|value| value.norm()).collect();
+        let middle = magnitudes.len() / 2;
+        let (_, &mut median, _) = magnitudes.select_nth_unstable_by(middle, f64::total_cmp);
+        median
+    };
+    let medians: Vec<f64> = values.chunks(block).map(median).collect();
+    let last = medians.len() - 1;
+    for (index, value) in values.iter_mut().enumerate() {
+        // Between the middles of two blocks the level goes from one to the other.
+        let place = ((index as f64 + 0.5) / block as f64 - 0.5).clamp(0.0, last as f64);
+        let (lower, share) = (place as usize, place.fract());
+        let level = medians[lower] * (1.0 - share) + medians[(lower + 1).min(last)] * share;
+        let (magnitude, limit) = (value.norm(), TONE_LIMIT * level);
+        // A spectrum that is empty but for a few lines has no level to hold them to.
+        if level > 0.0 && magnitude > limit {
+            *value *= limit / magnitude;
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! One recording, examined.
 
-use super::comb::{Lines, Search};
+use super::comb::{Comb, Lines, Search};
 use super::envelope::{Band, EnvelopeAnalyser};
-use super::shaft_lines;
-use super::{BearingFinding, BearingOrders, BearingPart};
+use super::impulses::{CLEARER_THAN_PART, Impulses};
+use super::rate;
+use super::sensor::{SensorFault, live_part};
+use super::{BearingFinding, BearingOrders, BearingPart, shaft_lines};
 
 /// Fewest turns of the shaft that a recording must hold: with fewer, the lines of the outer race and of the ball, one shaft
 /// frequency apart, are not two.
@@ -11,8 +13,14 @@ pub const MIN_TURNS: f64 = 5.0;
 /// Turns in one segment; a longer recording is cut and its envelope spectra are averaged. Balls slip at random, and over more turns
 /// than these the slip smears a line wider than the finer resolution gains.
 const SEGMENT_TURNS: f64 = 32.0;
-/// Fewest turns that [`BearingExam::examine_joined`] judges: one segment.
-pub const JOINED_TURNS: f64 = SEGMENT_TURNS;
+/// Longer segments tell lines apart that lie closer, such as a 6203's outer race from the shaft's third multiple; a recording of
+/// [`LONG_SEGMENTS_FROM_TURNS`] is looked at both ways.
+const LONG_SEGMENT_TURNS: f64 = 128.0;
+const LONG_SEGMENTS_FROM_TURNS: f64 = 192.0;
+/// Fewest turns for which an inner race must show its sidebands and a comb must stand out of what else the recording holds: one segment.
+pub const LONG_TURNS: f64 = SEGMENT_TURNS;
+/// From this rate on, the lowest quarter of the spectrum is looked at in bands of its own, as wide as a recording of a quarter of the rate has.
+const NARROW_BANDS_FROM_HZ: f64 = 40_000.0;
 /// Harmonics of a comb, where the rate has room for them.
 const HARMONICS: usize = 6;
 const MIN_HARMONICS: usize = 2;
@@ -74,6 +82,17 @@ pub enum BearingError {
         /// Lowest rate that would do, Hz.
         needed_hz: f64,
     },
+    /// The rate that the file states leaves no band, and the recording fits another.
+    #[error("is the rate of {rate_hz} Hz right? What the recording shows fits {seems_hz:.0} Hz: state the rate at which it was sampled")]
+    RateInDoubt {
+        /// Rate that is stated, Hz.
+        rate_hz: f64,
+        /// Rate that fits, Hz.
+        seems_hz: f64,
+    },
+    /// There is no vibration in it.
+    #[error("not examined: {0}")]
+    Sensor(#[from] SensorFault),
     /// A sample is NaN or infinite.
     #[error("a sample is not a finite number: check the recorder's float conversion")]
     NonFinite,
@@ -90,12 +109,27 @@ pub struct BearingExam {
     pub slip: f64,
 }
 
-/// What a recording shows before any part is held against it.
-struct Observed {
+/// One way to look at a recording: bands of one width, segments of one length.
+struct View {
+    /// Before the shaft's lines are explained away, and after.
     lines: Lines,
+    unexplained: Lines,
     search: Search,
     resolution_hz: f64,
-    turns: f64,
+    /// Segments in the recording, without their overlap.
+    segments: f64,
+}
+
+impl View {
+    fn combs(&self, exam: &BearingExam, unexplained: &Lines, is_long: bool) -> [Comb; 3] {
+        BearingPart::ALL.map(|part| {
+            if is_long {
+                unexplained.fit_long(part, &exam.orders, &self.search, self.segments)
+            } else {
+                unexplained.fit(part, &exam.orders, &self.search)
+            }
+        })
+    }
 }
 
 impl BearingExam {
@@ -104,64 +138,135 @@ impl BearingExam {
 
     /// Examines one channel of vibration, `[samples]` in any unit, at `rate_hz` samples a second.
     ///
+    /// From [`LONG_TURNS`] turns on a comb must stand out of what else the recording holds, not of noise alone, and the inner race is held
+    /// against what is its own. A spot on it is carried through the load once a turn, so its lines have sidebands one turn away; that of an
+    /// outer race stays in the load and has none (Randall and Antoni 2011, section 2). Its comb stands out as far as the lower of the
+    /// two does, the lines alone or the sidebands alone: either without the other is no inner race. Fewer turns do not resolve the two.
+    ///
     /// # Errors
     /// [`BearingError`] naming what cannot be and what would do.
     pub fn examine(&self, samples: &[f32], rate_hz: f64) -> Result<BearingFinding, BearingError> {
-        let Observed { lines, search, resolution_hz, turns } = self.observe(samples, rate_hz, MIN_TURNS)?;
-        let combs = BearingPart::ALL.map(|part| lines.fit(part, &self.orders, &search)).to_vec();
-        Ok(BearingFinding::new(combs, self.shaft_hz, search.harmonics, resolution_hz, turns))
-    }
-
-    /// Examines one channel that was recorded for [`JOINED_TURNS`] turns or longer, as a monitor hears it that listens all the time.
-    ///
-    /// Two things differ from [`examine`](Self::examine): deviations are those of noise in sixty turns, and the inner race is held against
-    /// what is its own. A spot on it is carried through the load once a turn, so its lines have sidebands one turn away; that of an
-    /// outer race stays in the load and has none (Randall and Antoni 2011, section 2). Its comb stands out as far as the lower of the
-    /// two does, the lines alone or the sidebands alone: either without the other is no inner race.
-    ///
-    /// # Errors
-    /// As [`examine`](Self::examine).
-    pub fn examine_joined(&self, samples: &[f32], rate_hz: f64) -> Result<BearingFinding, BearingError> {
-        let Observed { lines, search, resolution_hz, turns } = self.observe(samples, rate_hz, JOINED_TURNS)?;
-        let combs = BearingPart::ALL.map(|part| lines.fit_joined(part, &self.orders, &search, turns)).to_vec();
-        Ok(BearingFinding::new(combs, self.shaft_hz, search.harmonics, resolution_hz, turns))
-    }
-
-    fn observe(&self, samples: &[f32], rate_hz: f64, fewest_turns: f64) -> Result<Observed, BearingError> {
-        let harmonics = self.harmonics_at(rate_hz)?;
-        let turns = samples.len() as f64 / rate_hz * self.shaft_hz;
-        if turns < fewest_turns {
-            return Err(BearingError::TooShort { turns, fewest_turns, needed_s: fewest_turns / self.shaft_hz });
-        }
         if !samples.iter().all(|sample| sample.is_finite()) {
             return Err(BearingError::NonFinite);
         }
-        let longest = (SEGMENT_TURNS / self.shaft_hz * rate_hz) as usize;
+        self.check_bearing()?;
+        self.check_turns(samples.len(), rate_hz)?;
+        let (live, notes) = live_part(samples, rate_hz, self.shaft_hz, MIN_TURNS)?;
+        let views = match self.views(live, rate_hz) {
+            Err(too_low @ BearingError::RateTooLow { .. }) => {
+                return Err(match rate::doubt(self, live, rate_hz, None, None) {
+                    Some(doubt) => BearingError::RateInDoubt { rate_hz, seems_hz: doubt.seems_hz },
+                    None => too_low,
+                });
+            }
+            views => views?,
+        };
+        let turns = live.len() as f64 / rate_hz * self.shaft_hz;
+        let is_long = turns >= LONG_TURNS;
+        let combs = strongest(views.iter().map(|view| view.combs(self, &view.unexplained, is_long)));
+        let mut finding = BearingFinding::new(combs, views.len(), self.shaft_hz, turns);
+        finding.harmonics = views[0].search.harmonics;
+        finding.resolution_hz = views.iter().map(|view| view.resolution_hz).fold(f64::INFINITY, f64::min);
+        finding.sensor_notes = notes;
+        self.hear_impulses(&views, is_long, &mut finding);
+        let rate_check = rate::check(self, live, rate_hz, finding.clear_comb(), finding.impulses.as_ref());
+        finding.take_rate(rate_check);
+        Ok(finding)
+    }
+
+    /// Looks for impulses at a rate of their own, and takes back what they explain.
+    fn hear_impulses(&self, views: &[View], is_long: bool, finding: &mut BearingFinding) {
+        let named_hz = (finding.defect.is_some() || !finding.candidates.is_empty()).then(|| finding.leading().strikes_hz);
+        let found =
+            views.iter().filter_map(|view| Impulses::find(&view.lines, &view.search, &self.orders, named_hz));
+        let Some((impulses, of_named)) = found.max_by(|(one, _), (other, _)| one.sigmas.total_cmp(&other.sigmas)) else {
+            return;
+        };
+        if !impulses.rate.is_own() && impulses.sigmas > CLEARER_THAN_PART * of_named {
+            let without = |view: &View| {
+                let rest = view.unexplained.without_comb(impulses.hz);
+                view.combs(self, &rest, is_long)
+            };
+            let rest = BearingFinding::new(strongest(views.iter().map(without)), views.len(), self.shaft_hz, finding.turns);
+            if rest.defect != finding.defect {
+                finding.defect = None;
+                finding.candidates.clear();
+            }
+        }
+        finding.impulses = Some(impulses);
+    }
+
+    /// The strongest comb that a recording shows, in few turns and at one width of bands: what hypotheses about the rate are compared by. None
+    /// where it cannot be examined.
+    pub(super) fn strongest_comb(&self, samples: &[f32], rate_hz: f64) -> Option<Comb> {
+        self.check_turns(samples.len(), rate_hz).ok()?;
+        let longest = (rate::TURNS * rate_hz / self.shaft_hz) as usize;
+        let samples = &samples[..samples.len().min(longest)];
+        let view = self.view(samples, rate_hz, 1.0, SEGMENT_TURNS).ok()?;
+        let is_long = samples.len() as f64 / rate_hz * self.shaft_hz >= LONG_TURNS;
+        let combs = view.combs(self, &view.unexplained, is_long);
+        combs.into_iter().max_by(|one, other| one.sigmas.total_cmp(&other.sigmas))
+    }
+
+    fn views(&self, samples: &[f32], rate_hz: f64) -> Result<Vec<View>, BearingError> {
+        let turns = samples.len() as f64 / rate_hz * self.shaft_hz;
+        let mut lengths = vec![SEGMENT_TURNS];
+        if turns >= LONG_SEGMENTS_FROM_TURNS {
+            lengths.push(LONG_SEGMENT_TURNS);
+        }
+        let mut shares = vec![1.0];
+        let has_room = self.harmonics_at(rate_hz / 4.0).is_ok_and(|harmonics| harmonics == HARMONICS);
+        if turns >= LONG_TURNS && rate_hz >= NARROW_BANDS_FROM_HZ && has_room {
+            shares.push(0.25);
+        }
+        let ways = shares.iter().flat_map(|share| lengths.iter().map(move |length| (*share, *length)));
+        ways.map(|(share, length)| self.view(samples, rate_hz, share, length)).collect()
+    }
+
+    /// Looks at the lowest `share` of the spectrum in segments of so many turns.
+    fn view(&self, samples: &[f32], rate_hz: f64, share: f64, segment_turns: f64) -> Result<View, BearingError> {
+        let harmonics = self.harmonics_at(share * rate_hz)?;
+        let longest = (segment_turns / self.shaft_hz * rate_hz) as usize;
         let segment = samples.len().min(longest);
-        let analyser = EnvelopeAnalyser::new(rate_hz, segment);
+        let analyser = EnvelopeAnalyser::new(rate_hz, segment, self.shaft_hz);
         let spectra = analyser.spectra_of(samples);
-        let band_width_hz = band_width_hz(rate_hz);
-        let search = Search { shaft_hz: self.shaft_hz, harmonics, slip: self.slip, band_width_hz };
+        let band_width_hz = band_width_hz(share * rate_hz);
+        let resolution_hz = 4.0 * rate_hz / segment as f64;
+        let search = Search {
+            shaft_hz: self.shaft_hz,
+            harmonics,
+            slip: self.slip,
+            band_width_hz,
+            lowest_impulses_hz: 1.5 * resolution_hz,
+        };
         let floor_hz = FLOOR_ORDERS * self.shaft_hz;
         let top_hz = search.top_hz(self.highest_strikes() * self.shaft_hz) + floor_hz;
-        let spectra: Vec<_> = self
-            .bands(rate_hz)
-            .map(|band| {
-                let mut spectrum = analyser.envelope_spectrum(&spectra, band, top_hz, floor_hz);
-                shaft_lines::explain(&mut spectrum, self.shaft_hz);
-                (band, spectrum)
-            })
+        let mut envelopes: Vec<_> = self
+            .bands(share * rate_hz)
+            .map(|band| (band, analyser.envelope_spectrum(&spectra, band, top_hz, floor_hz)))
             .collect();
-        let lines = Lines::of(&spectra);
-        Ok(Observed { lines, search, resolution_hz: 4.0 * rate_hz / segment as f64, turns })
+        let lines = Lines::of(&envelopes);
+        for (_, spectrum) in &mut envelopes {
+            shaft_lines::explain(spectrum, self.shaft_hz);
+        }
+        let unexplained = Lines::of(&envelopes);
+        let segments = samples.len() as f64 / segment as f64;
+        Ok(View { lines, unexplained, search, resolution_hz, segments })
     }
 
     fn highest_strikes(&self) -> f64 {
         BearingPart::ALL.iter().map(|part| self.orders.strikes_of(*part)).fold(0.0, f64::max)
     }
 
-    /// How many harmonics the envelope of a band can hold: its spectrum ends at the band's width.
-    fn harmonics_at(&self, rate_hz: f64) -> Result<usize, BearingError> {
+    fn check_turns(&self, samples: usize, rate_hz: f64) -> Result<(), BearingError> {
+        let turns = samples as f64 / rate_hz * self.shaft_hz;
+        if turns < MIN_TURNS {
+            return Err(BearingError::TooShort { turns, fewest_turns: MIN_TURNS, needed_s: MIN_TURNS / self.shaft_hz });
+        }
+        Ok(())
+    }
+
+    fn check_bearing(&self) -> Result<(), BearingError> {
         let BearingOrders { bpfo, bpfi, bsf, ftf } = self.orders;
         if !self.orders.are_sound() {
             return Err(BearingError::Orders { bpfo, bpfi, bsf, ftf });
@@ -172,6 +277,11 @@ impl BearingExam {
         if !(0.0..=0.05).contains(&self.slip) {
             return Err(BearingError::Slip(self.slip));
         }
+        Ok(())
+    }
+
+    /// How many harmonics the envelope of a band can hold: its spectrum ends at the band's width.
+    fn harmonics_at(&self, rate_hz: f64) -> Result<usize, BearingError> {
         let band_width_hz = band_width_hz(rate_hz);
         let strikes_hz = self.highest_strikes() * self.shaft_hz;
         let harmonics = (band_width_hz / strikes_hz) as usize;
@@ -196,4 +306,12 @@ impl BearingExam {
 /// Width of every band but the lowest, Hz.
 fn band_width_hz(rate_hz: f64) -> f64 {
     2.0 / PARTS * rate_hz / 2.0
+}
+
+/// Of each part the comb that stands out furthest.
+fn strongest(views: impl Iterator<Item = [Comb; 3]>) -> Vec<Comb> {
+    let stronger = |one: [Comb; 3], other: [Comb; 3]| {
+        std::array::from_fn(|part| if other[part].sigmas > one[part].sigmas { other[part] } else { one[part] })
+    };
+    views.reduce(stronger).map(Vec::from).expect("a recording is looked at in one way at least")
 }

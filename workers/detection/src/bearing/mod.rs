@@ -15,9 +15,12 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `geometry` | how often per shaft turn each defect strikes |
+//! | `sensor` | whether there is a vibration at all |
 //! | `envelope` | the spectrum of a band's squared envelope, over its noise floor |
 //! | `shaft_lines` | what of that is the shaft's own |
 //! | `comb` | how far a defect's lines stand out of it |
+//! | `impulses` | impulses at a rate that is not the bearing's |
+//! | `rate` | whether the stated rate can be right |
 //! | `consecutive` | whether recordings follow on one another, to be judged as one |
 //! | `finding` | the comparison, in numbers and words |
 //! | `examine` | all of it, for one recording |
@@ -28,10 +31,16 @@ mod envelope;
 mod examine;
 mod finding;
 mod geometry;
+mod impulses;
+mod rate;
+mod sensor;
 mod shaft_lines;
 
 pub use comb::Comb;
 pub use consecutive::follows_on;
-pub use examine::{BearingError, BearingExam, JOINED_TURNS, MIN_TURNS};
-pub use finding::{BearingFinding, CLEAR_CHANCE};
+pub use examine::{BearingError, BearingExam, LONG_TURNS, MIN_TURNS};
+pub use finding::{BearingFinding, CLEAR_CHANCE, CLEAR_CHANCE_LONG};
 pub use geometry::{BearingOrders, BearingPart, RollingElements};
+pub use impulses::{ImpulseRate, Impulses};
+pub use rate::{RateCheck, RateDoubt};
+pub use sensor::{SensorFault, SensorNote};

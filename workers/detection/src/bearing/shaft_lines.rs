@@ -5,7 +5,7 @@ use super::envelope::{EnvelopeSpectrum, PADDING};
 /// The stated speed may be off by so much, as a share: the shaft's line is sought that far from where it should be.
 const SPEED_TOLERANCE: f64 = 0.003;
 /// Half the width of a Hann window's main lobe, in values of the spectrum without padding.
-const HALF_LOBE: f64 = 2.0;
+pub(super) const HALF_LOBE: f64 = 2.0;
 
 /// Takes from every height what the shaft's lines put there.
 ///

@@ -1,0 +1,156 @@
+//! Whether the stated rate can be the one at which the recording was sampled.
+
+use rustfft::FftPlanner;
+use rustfft::num_complex::Complex;
+use serde::Serialize;
+
+use super::impulses::{ImpulseRate, Impulses};
+use super::{BearingExam, Comb, MIN_TURNS};
+
+/// So many turns are enough to tell.
+pub(super) const TURNS: f64 = 64.0;
+/// True rates as multiples of the stated one that happen: channels or decimation forgotten, folders mixed, and 44.1 against 48 kHz.
+const RATIOS: [f64; 8] = [0.25, 1.0 / 3.0, 0.5, 2.0, 3.0, 4.0, 44.1 / 48.0, 48.0 / 44.1];
+/// A comb at another rate counts from so many standard deviations on …
+const CLEAR_SIGMAS: f64 = 5.0;
+/// … when it stands out so many times as far as what the stated rate shows …
+const CLEARER: f64 = 1.3;
+/// … and this share of its lines is visible: of a comb at a third of the true rate only each third line is there.
+const SHOWS: f64 = 0.8;
+/// No other rate is looked at where this share of the lines is visible at the stated one: each second line of a comb is a comb, too.
+const SHOWS_HERE: f64 = 0.66;
+/// The shaft's line is there when it is so high above the spectrum around it, nepers: 16 dB; noise comes to 9.
+const VISIBLE: f64 = 1.8;
+const HARDLY_VISIBLE: f64 = 1.2;
+/// It is sought within this share of where it should be.
+const SPEED_TOLERANCE: f64 = 0.004;
+/// Lines here are the mains', whatever multiple of the shaft's speed they may be.
+const MAINS_HZ: [f64; 4] = [50.0, 60.0, 100.0, 120.0];
+/// Turns of which the spectrum is made.
+const SEGMENT_TURNS: f64 = 32.0;
+
+/// What the recording says about its rate.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "rate_check")]
+pub enum RateCheck {
+    /// The shaft's line, or a part's comb, stands where it should.
+    Fits,
+    /// Neither is visible, so that a wrong rate or speed would not be noticed.
+    NotChecked,
+    /// It fits another rate better.
+    InDoubt(RateDoubt),
+}
+
+/// A rate that fits better than the stated one.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RateDoubt {
+    /// The rate that fits, Hz.
+    pub seems_hz: f64,
+    /// Where the shaft's speed stands at the stated rate, Hz.
+    pub shaft_stands_at_hz: f64,
+}
+
+/// `named`: the comb of the part that is named at the stated rate; `impulses`: those that are clear.
+pub(super) fn check(
+    exam: &BearingExam,
+    samples: &[f32],
+    rate_hz: f64,
+    named: Option<&Comb>,
+    impulses: Option<&Impulses>,
+) -> RateCheck {
+    if named.is_some_and(|comb| shows(comb) >= SHOWS_HERE) {
+        return RateCheck::Fits;
+    }
+    match doubt(exam, samples, rate_hz, named, impulses) {
+        Some(doubt) => RateCheck::InDoubt(doubt),
+        None if shaft_line(samples, rate_hz, exam.shaft_hz) >= VISIBLE => RateCheck::Fits,
+        None => RateCheck::NotChecked,
+    }
+}
+
+/// The rate that fits better, if there is one.
+pub(super) fn doubt(
+    exam: &BearingExam,
+    samples: &[f32],
+    rate_hz: f64,
+    named: Option<&Comb>,
+    impulses: Option<&Impulses>,
+) -> Option<RateDoubt> {
+    let is_seen = shaft_line(samples, rate_hz, exam.shaft_hz);
+    let here = exam.strongest_comb(samples, rate_hz);
+    let is_clear_here = here.is_some_and(|comb| shows(&comb) >= SHOWS_HERE);
+    let sigmas_here = here.iter().chain(named).map(|comb| comb.sigmas).fold(0.0, f64::max);
+    // Impulses that are nobody's at the stated rate must be somebody's at another, or it is not the rate that is wrong.
+    let explains = |ratio: &f64| {
+        impulses.is_none_or(|impulses| {
+            let foreign = impulses.rate == ImpulseRate::Foreign;
+            foreign && impulses.would_be_own(exam.shaft_hz / ratio, exam.slip, &exam.orders) || impulses.rate.is_own()
+        })
+    };
+    let doubt_at = |ratio: f64| RateDoubt { seems_hz: rate_hz * ratio, shaft_stands_at_hz: exam.shaft_hz / ratio };
+    let at_ratio = |ratio: f64| {
+        let comb = BearingExam { shaft_hz: exam.shaft_hz / ratio, ..*exam }.strongest_comb(samples, rate_hz);
+        comb.filter(|comb| shows(comb) >= SHOWS).map(|comb| (ratio, comb.sigmas))
+    };
+    let others = RATIOS.into_iter().filter(explains).filter_map(at_ratio);
+    if let Some((ratio, sigmas)) = others.max_by(|one, other| one.1.total_cmp(&other.1))
+        && !is_clear_here
+        && sigmas >= CLEAR_SIGMAS
+        && sigmas >= CLEARER * sigmas_here
+    {
+        return Some(doubt_at(ratio));
+    }
+    if named.is_some() || is_seen >= HARDLY_VISIBLE {
+        return None;
+    }
+    let shows_shaft = |ratio: &f64| {
+        let shaft_hz = exam.shaft_hz / ratio;
+        let is_mains = MAINS_HZ.iter().any(|mains| (shaft_hz / mains - 1.0).abs() < SPEED_TOLERANCE);
+        !is_mains
+            && shaft_line(samples, rate_hz, shaft_hz) >= VISIBLE
+            && (shaft_line(samples, rate_hz, 2.0 * shaft_hz) >= VISIBLE
+                || shaft_line(samples, rate_hz, 3.0 * shaft_hz) >= VISIBLE)
+    };
+    RATIOS.into_iter().filter(explains).find(shows_shaft).map(doubt_at)
+}
+
+/// The share of a comb's lines that are visible, if it stands out.
+fn shows(comb: &Comb) -> f64 {
+    if comb.sigmas >= CLEAR_SIGMAS { comb.visible_lines as f64 / comb.lines as f64 } else { 0.0 }
+}
+
+/// Height of the line at the shaft's speed over the median of the spectrum about it, nepers; 0 where there are too few turns.
+fn shaft_line(samples: &[f32], rate_hz: f64, shaft_hz: f64) -> f64 {
+    let segment = samples.len().min((SEGMENT_TURNS * rate_hz / shaft_hz) as usize);
+    if (segment as f64) < MIN_TURNS * rate_hz / shaft_hz || shaft_hz >= rate_hz / 8.0 {
+        return 0.0;
+    }
+    let forward = FftPlanner::new().plan_fft_forward(segment);
+    let per_hz = segment as f64 / rate_hz;
+    // Two shaft frequencies to both sides, but for the continuous component.
+    let (first, last) = ((0.4 * shaft_hz * per_hz) as usize, (2.6 * shaft_hz * per_hz) as usize);
+    let mut power = vec![0.0; last + 1 - first];
+    for part in samples.chunks_exact(segment).take(4) {
+        let mean = part.iter().map(|&sample| f64::from(sample)).sum::<f64>() / segment as f64;
+        let phase = std::f64::consts::TAU / (segment - 1) as f64;
+        let mut values: Vec<Complex<f64>> = part
+            .iter()
+            .enumerate()
+            .map(|(index, &sample)| {
+                let window = 0.5 - 0.5 * (phase * index as f64).cos();
+                Complex::new((f64::from(sample) - mean) * window, 0.0)
+            })
+            .collect();
+        forward.process(&mut values);
+        for (sum, value) in power.iter_mut().zip(&values[first..=last]) {
+            *sum += value.norm_sqr();
+        }
+    }
+    let place = shaft_hz * per_hz;
+    let reach = (SPEED_TOLERANCE * place).max(1.0);
+    let (from, to) = ((place - reach).floor() as usize - first, (place + reach).ceil() as usize - first);
+    let line = power[from..=to.min(power.len() - 1)].iter().copied().fold(0.0, f64::max);
+    let middle = power.len() / 2;
+    let (_, &mut median, _) = power.select_nth_unstable_by(middle, f64::total_cmp);
+    if median > 0.0 { 0.5 * (line / median).ln() } else { 0.0 }
+}
