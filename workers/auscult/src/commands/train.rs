@@ -137,7 +137,7 @@ fn train_one(out: &mut impl Write, args: &TrainArgs, job: &Job, interrupted: &At
     let started = Instant::now();
     let clips = training_clips(&paths, &options.spec, interrupted)?;
     let package = train_with_progress(&clips, &options, interrupted)?;
-    model_file::write_whole(file, &package.to_bytes()?)?;
+    model_file::write_and_tell(file, &package.to_bytes()?)?;
 
     let false_alarms = args.cadence.false_alarms(&package.manifest().calibration)?;
     let elapsed_s = started.elapsed().as_secs_f64();
