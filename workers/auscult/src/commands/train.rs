@@ -103,6 +103,7 @@ Examples:
 pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let dataset = args.data.discover()?;
     let jobs = args.jobs(&dataset)?;
+    dataset.tell_remarks();
     let interrupted = interrupt::listen("stopping: keeping the best model so far (once more to end at once)")?;
     let mut out = std::io::stdout().lock();
     if !args.json {
@@ -224,7 +225,7 @@ impl TrainArgs {
         })?;
         let job = |machine: &MachineClips| Job {
             file: self.out.join(format!("{}.safetensors", machine.id)),
-            dataset: Dataset { root: dataset.root.clone(), machines: vec![machine.clone()] },
+            dataset: Dataset { machines: vec![machine.clone()], ..dataset.clone() },
             is_one_of_several: machines.len() > 1,
         };
         Ok(machines.iter().map(job).collect())

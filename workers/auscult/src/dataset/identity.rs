@@ -1,6 +1,6 @@
 //! Machine ids that never collide: two machines of one name get the names of the folders in which they differ.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{DatasetError, MachineClips};
@@ -14,12 +14,12 @@ pub(super) fn keep_apart(root: &Path, machines: &mut [MachineClips]) -> Result<(
     let levels = machines.iter().map(|machine| below(root, &machine.folder).len()).max().unwrap_or(0);
     let own: Vec<String> = machines.iter().map(|machine| machine.id.clone()).collect();
     for level in 1..=levels {
-        let shared = shared_ids(machines);
+        let shared: BTreeSet<String> = shared_ids(machines).into_keys().collect();
         if shared.is_empty() {
             return Ok(());
         }
         for (machine, own) in machines.iter_mut().zip(&own) {
-            if shared.contains_key(&machine.id) {
+            if shared.contains(&machine.id) {
                 let above = below(root, &machine.folder);
                 let start = above.len().saturating_sub(1 + level);
                 let prefix = above[start..above.len().saturating_sub(1)].join("_");

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use auscult_detection::{Evaluation, evaluate};
+use auscult_detection::evaluate;
 use clap::Args;
 
 use super::arguments::{CadenceArgs, DeviceArgs, data_dir_help};
@@ -22,7 +22,7 @@ use crate::table::{Table, TableFigures, TablesReport};
 use crate::{interrupt, model_file, table};
 use figures::Report;
 use judging::JudgedClips;
-pub(super) use judging::{Heard, judge_in_batches};
+pub(super) use judging::judge_in_batches;
 use models::Models;
 
 /// Judge a data set's test clips and say how well normal and abnormal are told apart
