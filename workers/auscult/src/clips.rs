@@ -171,13 +171,22 @@ pub fn keep_good<T>(clips: Vec<anyhow::Result<T>>) -> anyhow::Result<Vec<T>> {
             }
         }
     }
-    if bad as f64 > TOLERATED_BAD_SHARE * all as f64 {
-        bail!("{bad} of {all} clips cannot be used, more than one in ten: mend or remove them");
-    }
+    refuse_too_many_bad(bad, all)?;
     if bad > 0 {
         eprintln!("skipped {bad} of {all} clips");
     }
     Ok(good)
+}
+
+/// Refuses a folder of which more than one clip in ten is bad.
+///
+/// # Errors
+/// Then.
+pub fn refuse_too_many_bad(bad: usize, all: usize) -> anyhow::Result<()> {
+    if bad as f64 > TOLERATED_BAD_SHARE * all as f64 {
+        bail!("{bad} of {all} clips cannot be used, more than one in ten: mend or remove them");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

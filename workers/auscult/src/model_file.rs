@@ -54,6 +54,19 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     })
 }
 
+/// [`write_whole`], and a line on standard error where that replaces a file: nothing is overwritten without a word.
+///
+/// # Errors
+/// Those of [`write_whole`].
+pub fn write_and_tell(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let is_there = path.exists();
+    write_whole(path, bytes)?;
+    if is_there {
+        eprintln!("replaced {}", path.display());
+    }
+    Ok(())
+}
+
 /// Temporary files are for their owner's eyes only; a model is read by workers of another user.
 #[cfg(unix)]
 fn allow_reading(file: &std::fs::File) -> std::io::Result<()> {

@@ -204,7 +204,9 @@ DATA_DIR, at any level, with .wav and .flac files:
   <snr>_<machine>/<machine>/id_XX/{normal,abnormal}    MIMII's own tree
   {train,test}/{normal,anomaly}_id_XX_*.wav            DCASE Task 2, 2020
   {train,test}/section_XX_{source,target}_*.wav        DCASE Task 2, 2021 and later
-MIMII has no split: its test is all abnormal clips and as many normal ones, the first by name."
+MIMII has no split: its test is all abnormal clips and as many normal ones, the first by name.
+Two halves of a machine (train here, test there) are joined. Test clips without a label get it from
+DCASE's ground_truth_data beside or above DATA_DIR, or from test_rename. What is not used is named."
     };
 }
 pub(super) use data_dir_help;

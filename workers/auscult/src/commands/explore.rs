@@ -68,7 +68,7 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
         spec: &spec,
         machines: &machines,
     };
-    model_file::write_whole(&args.out, page.html().as_bytes())?;
+    model_file::write_and_tell(&args.out, page.html().as_bytes())?;
 
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}: {}", args.data.data.display(), dataset.layout())?;

@@ -130,7 +130,7 @@ fn write_clip(clip: &Clip, folder: &Path, name: &str, spec: &FeatureSpec) -> any
                 Reference::Max => "dB (max = 0)",
             },
         });
-        model_file::write_whole(&picture_path, &canvas.png()?)?;
+        model_file::write_and_tell(&picture_path, &canvas.png()?)?;
         paths.extend([array_path, picture_path]);
     }
     Ok(paths)

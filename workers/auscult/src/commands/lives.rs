@@ -143,7 +143,7 @@ pub fn run(args: &LivesArgs) -> anyhow::Result<()> {
     }
     if let Some(path) = &args.out {
         let page = LivesPage { lives: &lives, data: &args.data };
-        model_file::write_whole(path, page.html().as_bytes())?;
+        model_file::write_and_tell(path, page.html().as_bytes())?;
         if !args.json {
             writeln!(out, "\nwrote {}", path.display())?;
         }

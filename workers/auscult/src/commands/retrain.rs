@@ -163,7 +163,7 @@ impl RetrainArgs {
         };
         let package = train_with_progress(&sent.clips, &options, interrupted)
             .with_context(|| format!("{machine} cannot be learnt"))?;
-        model_file::write_whole(&file, &package.to_bytes()?)?;
+        model_file::write_and_tell(&file, &package.to_bytes()?)?;
         Ok(file)
     }
 }

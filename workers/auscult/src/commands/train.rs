@@ -108,6 +108,7 @@ Examples:
 pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let dataset = args.data.discover()?;
     let jobs = args.jobs(&dataset)?;
+    dataset.tell_remarks();
     let interrupted = interrupt::listen("stopping: keeping the best model so far (once more to end at once)")?;
     let mut out = std::io::stdout().lock();
     if !args.json {
@@ -143,7 +144,7 @@ fn train_one(out: &mut impl Write, args: &TrainArgs, job: &Job, interrupted: &At
     let clips = training_clips(&paths, &options.spec, interrupted)?;
     let options = TrainingOptions { at_rest: args.at_rest(&options.spec, interrupted)?, ..options };
     let package = train_with_progress(&clips, &options, interrupted)?;
-    model_file::write_whole(file, &package.to_bytes()?)?;
+    model_file::write_and_tell(file, &package.to_bytes()?)?;
 
     let false_alarms = args.cadence.false_alarms(&package.manifest().calibration)?;
     let elapsed_s = started.elapsed().as_secs_f64();
@@ -233,7 +234,7 @@ impl TrainArgs {
         })?;
         let job = |machine: &MachineClips| Job {
             file: self.out.join(format!("{}.safetensors", machine.id)),
-            dataset: Dataset { root: dataset.root.clone(), machines: vec![machine.clone()] },
+            dataset: Dataset { machines: vec![machine.clone()], ..dataset.clone() },
             is_one_of_several: machines.len() > 1,
         };
         Ok(machines.iter().map(job).collect())

@@ -68,6 +68,35 @@ pub(super) fn folders_below(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     Ok(found)
 }
 
+/// How far down files are counted that no layout knows.
+const MAX_COUNTED_DEPTH: usize = 16;
+
+/// Every file below `root`, hidden ones among them, sorted.
+pub(super) fn all_files(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    let mut found = Vec::new();
+    let mut level = vec![root.to_owned()];
+    for _ in 0..MAX_COUNTED_DEPTH {
+        let mut next = Vec::new();
+        for folder in &level {
+            let unreadable = |source| DatasetError::Unreadable { path: folder.clone(), source };
+            for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+                let path = entry.map_err(unreadable)?.path();
+                if path.is_dir() {
+                    // A hidden folder is a tool's own: `.git`, `.venv`.
+                    if !file_name(&path).starts_with('.') {
+                        next.push(path);
+                    }
+                } else {
+                    found.push(path);
+                }
+            }
+        }
+        level = next;
+    }
+    sort_paths(&mut found);
+    Ok(found)
+}
+
 /// Whether a file's name says that it is sound which we decode.
 pub(super) fn is_sound(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();

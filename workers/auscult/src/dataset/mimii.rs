@@ -39,7 +39,8 @@ fn machine(folder: &Path) -> Result<MachineClips, DatasetError> {
     let abnormal = sounds(&folder.join("abnormal"))?;
     let train_normal = test_normal.split_off(abnormal.len().min(test_normal.len()));
     let test_abnormal = abnormal.into_iter().map(|path| AbnormalClip { path, fault: None }).collect();
-    Ok(MachineClips { id: String::new(), layout: Layout::Mimii, train_normal, test_normal, test_abnormal })
+    let empty = MachineClips::new(String::new(), Layout::Mimii, folder);
+    Ok(MachineClips { train_normal, test_normal, test_abnormal, ..empty })
 }
 
 /// A machine's names, from the end of its absolute path, so that they do not depend on the level that was given.

@@ -6,19 +6,38 @@
 //!  DCASE Task 2           {train,test,source_test,target_test}/   with the labels in the file names
 //! ```
 //!
-//! Each may be given at any level: one machine, or a folder of several. A sound file ends in `.wav` or `.flac`; other
-//! files and hidden ones are passed over. Lists are sorted by path, so that the same folder gives the same order everywhere.
+//! Each may be given at any level: one machine, or a folder of several. A sound file ends in `.wav` or `.flac`; files that nothing
+//! is done with are counted, with the reason ([`PassedOver`]). Lists are sorted by path, so that the same folder gives the same
+//! order everywhere.
+//!
+//! ```text
+//!  split, dcase, mimii ──► halves      train and test of one machine that lie apart are joined
+//!                     ──► truth       labels of DCASE's evaluation sets, from the evaluators' CSV files
+//!                     ──► identity    no two machines have one id
+//!                     ──► passed_over what is left
+//! ```
 
+mod clip_name;
 mod dcase;
 mod files;
+mod halves;
+mod identity;
 mod mimii;
+mod passed_over;
 mod split;
+mod truth;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use auscult_detection::natural_order;
-pub use dcase::Domain;
+pub use clip_name::Domain;
+pub use dcase::{DcaseName, Edition};
+pub use passed_over::{PassedOver, PassedOverReason};
 use thiserror::Error;
+use truth::Truth;
+
+use crate::natural_order::{compare_paths, sort_paths};
 
 /// How a folder is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +83,25 @@ pub struct MachineClips {
     pub test_normal: Vec<PathBuf>,
     /// Abnormal sound to test with.
     pub test_abnormal: Vec<AbnormalClip>,
+    /// Sound to test with of which nothing tells whether it is normal.
+    pub unlabelled: Vec<PathBuf>,
+    /// What DCASE calls the machine, where the files have its names.
+    pub dcase: Option<DcaseName>,
+    /// Where the recordings lie; of halves that lie apart, the training clips.
+    pub folder: PathBuf,
+    /// Domains that are not in the clips' names but in DCASE's CSV files.
+    domains: BTreeMap<PathBuf, Domain>,
+    /// The clips of `test_rename`, until it is known whether they are needed.
+    renamed: Renamed,
+    /// Clips that lie there a second time, under other names.
+    other_names: Vec<PathBuf>,
+}
+
+/// Clips of an evaluation set once more, under names that carry the label.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Renamed {
+    normal: Vec<PathBuf>,
+    abnormal: Vec<AbnormalClip>,
 }
 
 /// What a DATA_DIR holds.
@@ -73,6 +111,10 @@ pub struct Dataset {
     pub root: PathBuf,
     /// Its machines, sorted by id; at least one.
     pub machines: Vec<MachineClips>,
+    /// Files that nothing is done with.
+    pub passed_over: Vec<PassedOver>,
+    /// What a person should know of how the machines were put together: joined halves, where labels are from.
+    pub remarks: Vec<String>,
 }
 
 /// Why a folder cannot serve as DATA_DIR, and what to do about it.
@@ -119,9 +161,43 @@ pub enum DatasetError {
         /// Where such clips would lie.
         expected: PathBuf,
     },
+    /// Two machines cannot be told apart by name.
+    #[error("two machines have the id {id}: {}. Rename one of the folders", folders.join(" and "))]
+    SameId {
+        /// Their id.
+        id: String,
+        /// Where they lie.
+        folders: Vec<String>,
+    },
+    /// The folder that was given for the truth holds none.
+    #[error(
+        "{} holds neither a folder ground_truth_data nor eval_data_list.csv: give the folder of DCASE's evaluator that holds one",
+        path.display()
+    )]
+    NoTruth {
+        /// The folder as given.
+        path: PathBuf,
+    },
+    /// A line of a ground-truth file is none.
+    #[error("{}, line {line}: {text:?} is no label: it should end in ,0 (normal) or ,1 (anomaly)", path.display())]
+    BadTruth {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1, empty lines left out.
+        line: usize,
+        /// The line.
+        text: String,
+    },
     /// There is nothing to evaluate with.
-    #[error("{} holds {normal} normal and {abnormal} abnormal test clips: evaluation needs some of both, in {}", root.display(), expected.display())]
+    #[error(
+        "{} holds {normal} normal and {abnormal} abnormal test clips{}: evaluation needs some of both, in {}",
+        root.display(),
+        unlabelled_in_words(*unlabelled),
+        expected.display()
+    )]
     NoTestClips {
+        /// Test clips without a label.
+        unlabelled: usize,
         /// The folder as given.
         root: PathBuf,
         /// Normal test clips found.
@@ -143,13 +219,32 @@ pub enum DatasetError {
     },
 }
 
+fn unlabelled_in_words(unlabelled: usize) -> String {
+    match unlabelled {
+        0 => String::new(),
+        clips => format!(
+            ", and {clips} whose names carry no label (an evaluation set: give --truth with the folder of DCASE's evaluator, \
+             or --out to have their scores written)"
+        ),
+    }
+}
+
 impl Dataset {
-    /// Recognises the layout of `root` and lists its clips. Opens no sound file.
+    /// [`Dataset::discover_with`], with labels from where they lie beside or above the recordings.
     ///
     /// # Errors
-    /// [`DatasetError`] when the folder cannot be read or no layout fits it. A machine without training or without test
-    /// clips is no error here: see [`Dataset::training_clips`] and [`Dataset::check_testable`].
+    /// Those of [`Dataset::discover_with`].
     pub fn discover(root: &Path) -> Result<Self, DatasetError> {
+        Self::discover_with(root, None)
+    }
+
+    /// Recognises the layout of `root` and lists its clips. Opens no sound file. `truth` is the folder of DCASE's evaluator, for
+    /// clips whose names carry no label; absent, `root` and the two folders above it are looked at.
+    ///
+    /// # Errors
+    /// [`DatasetError`] when the folder cannot be read, no layout fits it, or two machines cannot be told apart. A machine without
+    /// training or without test clips is no error here: see [`Dataset::training_clips`] and [`Dataset::check_testable`].
+    pub fn discover_with(root: &Path, truth: Option<&Path>) -> Result<Self, DatasetError> {
         if !root.is_dir() {
             return Err(DatasetError::NotAFolder { path: root.to_owned() });
         }
@@ -161,11 +256,25 @@ impl Dataset {
         machines.append(&mut dcase::machines(&absolute)?);
         machines.append(&mut mimii::machines(&absolute)?);
         machines.retain(|machine| machine.clips() > 0);
-        if !machines.is_empty() {
-            machines.sort_by(|a, b| natural_order(&a.id, &b.id));
-            return Ok(Self { root: root.to_owned(), machines });
+        if machines.is_empty() {
+            return Err(DatasetError::UnknownLayout { root: root.to_owned(), found: files::describe(&absolute)? });
         }
-        Err(DatasetError::UnknownLayout { root: root.to_owned(), found: files::describe(&absolute)? })
+        let mut remarks = Vec::new();
+        let mut machines = halves::join(machines, &absolute, &mut remarks);
+        if let Some(truth) = Truth::find(&absolute, truth)? {
+            for machine in &mut machines {
+                if let Some(from) = truth.label(machine)? {
+                    remarks.push(format!("{}: labels of its test clips are from {}", machine.id, from.display()));
+                }
+            }
+        }
+        for machine in &mut machines {
+            machine.use_renamed(&mut remarks);
+        }
+        identity::keep_apart(&absolute, &mut machines)?;
+        machines.sort_by(|a, b| natural_order(&a.id, &b.id));
+        let passed_over = passed_over::passed_over(&absolute, &machines)?;
+        Ok(Self { root: root.to_owned(), machines, passed_over, remarks })
     }
 
     /// Keeps one machine only: that whose id is `asked`, or the only one whose id ends in `_asked` (`id_00` for `fan_id_00`).
@@ -229,7 +338,24 @@ impl Dataset {
             Layout::Mimii => "id_XX/normal and id_XX/abnormal",
             Layout::Dcase => "test",
         });
-        Err(DatasetError::NoTestClips { root: self.root.clone(), normal, abnormal, expected })
+        let unlabelled = self.unlabelled();
+        Err(DatasetError::NoTestClips { root: self.root.clone(), normal, abnormal, unlabelled, expected })
+    }
+
+    /// Says on standard error what a person should know of the folder: how machines were put together, and sound that is not used.
+    pub fn tell_remarks(&self) {
+        for remark in &self.remarks {
+            eprintln!("{remark}");
+        }
+        for passed_over in self.passed_over.iter().filter(|files| files.reason != PassedOverReason::NotSound) {
+            eprintln!("passed over: {passed_over}");
+        }
+    }
+
+    /// Test clips without a label.
+    #[must_use]
+    pub fn unlabelled(&self) -> usize {
+        self.machines.iter().map(|machine| machine.unlabelled.len()).sum()
     }
 
     /// The layout, for people: that of the first machine where they differ.
@@ -252,12 +378,77 @@ impl Dataset {
 }
 
 impl MachineClips {
-    fn new(id: String, layout: Layout) -> Self {
-        Self { id, layout, train_normal: Vec::new(), test_normal: Vec::new(), test_abnormal: Vec::new() }
+    fn new(id: String, layout: Layout, folder: &Path) -> Self {
+        Self {
+            id,
+            layout,
+            train_normal: Vec::new(),
+            test_normal: Vec::new(),
+            test_abnormal: Vec::new(),
+            unlabelled: Vec::new(),
+            dcase: None,
+            folder: folder.to_owned(),
+            domains: BTreeMap::new(),
+            renamed: Renamed::default(),
+            other_names: Vec::new(),
+        }
+    }
+
+    /// The domain of one of its clips; `None` where nothing tells.
+    #[must_use]
+    pub fn domain_of(&self, path: &Path) -> Option<Domain> {
+        self.domains.get(path).copied().or_else(|| Domain::of(path))
     }
 
     fn clips(&self) -> usize {
-        self.train_normal.len() + self.test_normal.len() + self.test_abnormal.len()
+        self.train_normal.len() + self.test_clips()
+    }
+
+    fn test_clips(&self) -> usize {
+        let renamed = self.renamed.normal.len() + self.renamed.abnormal.len();
+        self.test_normal.len() + self.test_abnormal.len() + self.unlabelled.len() + renamed
+    }
+
+    /// Every clip that is used.
+    fn all_paths(&self) -> impl Iterator<Item = &Path> {
+        let abnormal = self.test_abnormal.iter().map(|clip| clip.path.as_path());
+        let others = [&self.train_normal, &self.test_normal, &self.unlabelled];
+        others.into_iter().flatten().map(PathBuf::as_path).chain(abnormal)
+    }
+
+    fn sort(&mut self) {
+        sort_paths(&mut self.train_normal);
+        sort_paths(&mut self.test_normal);
+        self.test_abnormal.sort_by(|a, b| compare_paths(&a.path, &b.path));
+        sort_paths(&mut self.unlabelled);
+    }
+
+    /// Takes over what the other half of this machine has to test with.
+    fn take_test_clips(&mut self, test_half: Self) {
+        let Self { test_normal, test_abnormal, unlabelled, renamed, dcase, .. } = test_half;
+        (self.test_normal, self.test_abnormal, self.unlabelled, self.renamed) =
+            (test_normal, test_abnormal, unlabelled, renamed);
+        // Only the test clips tell 2021 from later years.
+        self.dcase = dcase;
+    }
+
+    /// `test_rename` holds the clips of `test` once more: they are used under one of their names, that which carries a label.
+    fn use_renamed(&mut self, remarks: &mut Vec<String>) {
+        let Renamed { normal, abnormal } = std::mem::take(&mut self.renamed);
+        let renamed = normal.len() + abnormal.len();
+        if renamed == 0 {
+            return;
+        }
+        let has_labels = !self.test_normal.is_empty() || !self.test_abnormal.is_empty();
+        if has_labels {
+            self.other_names = normal.into_iter().chain(abnormal.into_iter().map(|clip| clip.path)).collect();
+            return;
+        }
+        remarks.push(format!("{}: labels of its test clips are those of the names in test_rename", self.id));
+        (self.test_normal, self.test_abnormal) = (normal, abnormal);
+        if self.unlabelled.len() == renamed {
+            self.other_names = std::mem::take(&mut self.unlabelled);
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 
 use std::path::Path;
 
-use super::files::{file_name, folders_below, sounds_below};
+use super::clip_name::ClipName;
+use super::files::{file_name, folders_below, sounds, sounds_below};
 use super::{AbnormalClip, DatasetError, Layout, MachineClips, dcase};
 
 /// The machines below `root`: each folder that holds `train/normal`, `test/normal` or `test/abnormal` is one.
@@ -36,10 +37,11 @@ fn machine(root: &Path, folder: &Path) -> Result<MachineClips, DatasetError> {
         })
         .collect();
     Ok(MachineClips {
-        id,
-        layout: Layout::Split,
         train_normal: sounds_below(&folder.join("train/normal"))?,
         test_normal: sounds_below(&folder.join("test/normal"))?,
         test_abnormal,
+        // DCASE's names are read by `dcase`, wherever they lie.
+        unlabelled: sounds(&folder.join("test"))?.into_iter().filter(|path| ClipName::of(path).is_none()).collect(),
+        ..MachineClips::new(id, Layout::Split, folder)
     })
 }

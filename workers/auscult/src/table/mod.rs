@@ -90,17 +90,21 @@ impl Table {
         let mut clips = Vec::with_capacity(raw.rows.len());
         let mut is_abnormal = Vec::with_capacity(raw.rows.len());
         let mut values = Vec::with_capacity(raw.rows.len() * bands.len());
-        let mut seen: HashMap<String, usize> = HashMap::new();
+        // MIMII numbers the clips of each label from 0.
+        let mut seen: HashMap<(String, bool), usize> = HashMap::new();
         for (index, row) in raw.rows.iter().enumerate() {
             // As people count.
             let number = index + 1;
             let clip = name_of(&row[clip_column])
                 .with_context(|| format!("row {number}, column {CLIP}: no name: give every clip one of its own"))?;
-            if let Some(before) = seen.insert(clip.clone(), number) {
-                bail!("row {number}, column {CLIP}: {clip} is in row {before} already: give every clip one row");
+            let has_fault =
+                label(&row[label_column]).with_context(|| format!("row {number} ({clip}), column {LABEL}"))?;
+            if let Some(before) = seen.insert((clip.clone(), has_fault), number) {
+                bail!(
+                    "row {number}, column {CLIP}: {clip} is in row {before} already, with the same label: give every clip one row"
+                );
             }
-            is_abnormal
-                .push(label(&row[label_column]).with_context(|| format!("row {number} ({clip}), column {LABEL}"))?);
+            is_abnormal.push(has_fault);
             for place in &bands {
                 let at = || format!("row {number} ({clip}), column {}", raw.columns[*place]);
                 values.push(level(&row[*place]).with_context(at)?);

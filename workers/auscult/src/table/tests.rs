@@ -42,6 +42,12 @@ fn what_is_wrong_is_named_with_row_and_column() {
 }
 
 #[test]
+fn a_clips_name_may_recur_under_the_other_label() {
+    let rows: [&[&str]; 2] = [&["1", "00000000.wav", "", "2", "normal"], &["3", "00000000.wav", "", "4", "abnormal"]];
+    assert_eq!(check(&COLUMNS, &rows).unwrap().is_abnormal, [false, true]);
+}
+
+#[test]
 fn missing_double_and_unnumbered_columns_are_named() {
     let cases: [(&[&str], &str); 7] = [
         (&["label", "band_000"], "column clip is missing"),

@@ -1,5 +1,6 @@
 //! The page of `auscult evaluate`: what a model is worth on a data set, how sure that is, and which clips it got wrong.
 
+mod challenge;
 mod confusion;
 mod curves;
 mod groups;
@@ -12,6 +13,8 @@ use auscult_detection::bootstrap::{RESAMPLES, bootstrap};
 use auscult_detection::{Evaluation, evaluate};
 use auscult_schemas::ModelRef;
 
+use super::dcase::ScoredClip;
+use super::dcase::official::Official;
 use super::html::{Html, element, page};
 use super::judged::{JudgedClip, scores_by_class};
 use super::table::{Row, description_list, figure_or_dash, interval_or_dash, table};
@@ -30,8 +33,14 @@ pub struct EvaluationPage<'a> {
     pub wanted_false_alarm_rate: f64,
     /// The data set's folder.
     pub data: &'a Path,
-    /// Its test clips.
+    /// Its labelled test clips that a sensor heard.
     pub clips: &'a [JudgedClip],
+    /// Whether scores are in units of each machine's own threshold.
+    pub is_relative: bool,
+    /// Every test clip.
+    pub scored: &'a [ScoredClip],
+    /// DCASE's figures.
+    pub official: &'a [Official],
 }
 
 /// A test set's scores and what follows from them, as every section of the page needs them.
@@ -60,6 +69,8 @@ impl EvaluationPage<'_> {
             curves::ranking_section(&figures),
             confusion::section(&figures),
             groups::sections(&figures),
+            challenge::section(self.official),
+            challenge::left_out(self.scored),
             misjudged::section(&figures),
         ]);
         page(&title, &body)
@@ -72,7 +83,14 @@ impl EvaluationPage<'_> {
             ("model version", self.model.version.clone()),
             ("data set", self.data.display().to_string()),
             ("test clips", format!("{n_normal} normal, {n_abnormal} abnormal")),
-            ("threshold", format!("{:.4}, set on held-out normal clips of the training set", self.threshold)),
+            (
+                "threshold",
+                if self.is_relative {
+                    "each machine's own; scores are in units of it, so that 1 is the threshold".to_owned()
+                } else {
+                    format!("{:.4}, set on held-out normal clips of the training set", self.threshold)
+                },
+            ),
             (
                 "false alarms",
                 format!(

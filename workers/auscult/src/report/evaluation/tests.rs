@@ -17,7 +17,17 @@ fn clip(machine: &str, fault: Option<&str>, file: &str, score: f64) -> JudgedCli
 fn page_of(clips: &[JudgedClip]) -> String {
     let model = ModelRef { id: ModelId("fan-07".into()), version: "0123456789abcdef".into() };
     let data = Path::new("recordings");
-    EvaluationPage { model: &model, threshold: 2.0, wanted_false_alarm_rate: 0.001, data, clips }.html()
+    EvaluationPage {
+        model: &model,
+        threshold: 2.0,
+        is_relative: false,
+        wanted_false_alarm_rate: 0.001,
+        data,
+        clips,
+        scored: &[],
+        official: &[],
+    }
+    .html()
 }
 
 fn clips() -> Vec<JudgedClip> {

@@ -1,0 +1,260 @@
+//! `auscult evaluate`: how well a model tells a data set's normal clips from its abnormal ones.
+
+mod figures;
+mod judging;
+mod models;
+mod print;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use auscult_detection::evaluate;
+use clap::Args;
+
+use super::arguments::{CadenceArgs, DeviceArgs, data_dir_help};
+use crate::dataset::Dataset;
+use crate::picture::{ScorePicture, draw_scores};
+use crate::report::dcase;
+use crate::report::evaluation::EvaluationPage;
+use crate::report::judged::scores_by_class;
+use crate::table::{Table, TableFigures, TablesReport};
+use crate::{interrupt, model_file, table};
+use figures::Report;
+use judging::JudgedClips;
+pub(super) use judging::judge_in_batches;
+use models::Models;
+
+/// Judge a data set's test clips and say how well normal and abnormal are told apart
+///
+/// The labels come from the folders or file names and are used for nothing but these figures. Precision, recall, F1 and
+/// accuracy are given twice: with the abnormal class as the positive one, and with the normal class, as some papers do.
+/// Of several machines there are DCASE's arithmetic and harmonic means, too.
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP, override_usage = USAGE)]
+pub struct EvaluateArgs {
+    /// The model, made by `auscult train`; or the folder with a model for each machine that it made
+    #[arg(value_name = "MODEL|FOLDER", required_unless_present = "table")]
+    model: Option<PathBuf>,
+    /// Folder of recordings (see the layouts below)
+    #[arg(value_name = "DATA_DIR", required_unless_present = "table")]
+    data: Option<PathBuf>,
+    /// Use only this machine of the folder; otherwise all its machines' clips are pooled
+    ///
+    /// With a folder of models each machine's clips are judged by its own model. Ids are made of folder and file names, such as fan_id_00. The end of one will do where only one ends so: id_00.
+    #[arg(long, value_name = "ID")]
+    machine: Option<String>,
+    /// Print one JSON object instead of tables
+    #[arg(long)]
+    json: bool,
+    /// Also draw the scores and the ROC curve
+    #[arg(long, value_name = "FILE.png")]
+    plot: Option<PathBuf>,
+    /// Also write report.html and DCASE's CSV files into this folder; made if missing
+    ///
+    /// The page needs no network: histograms, curves, confusion matrices, figures of every fault, machine and microphone, 95 %
+    /// intervals, and the clips that were judged wrong. The CSV files are anomaly_score_* and decision_result_* as the evaluator of the
+    /// recordings' year takes them, with a row for every test clip, result.csv, and left_out.csv where clips could not be judged.
+    /// Files of those names that are there already are replaced, and named.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Folder of DCASE's evaluator, for test clips whose names carry no label: ground_truth_data, or eval_data_list.csv (2020)
+    ///
+    /// Where it lies beside the recordings, or up to two folders above, it is found by itself.
+    #[arg(long, value_name = "DIR")]
+    truth: Option<PathBuf>,
+    #[command(flatten)]
+    cadence: CadenceArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
+    #[command(flatten)]
+    tables: TableArgs,
+}
+
+/// Features that were pooled elsewhere.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Tables")]
+struct TableArgs {
+    /// Evaluate on tables of pooled log-mels instead of recordings; of several files the means, too
+    ///
+    /// Columns: clip, label (normal or abnormal), band_000, band_001, … Detectors are fitted to part of the normal clips and tested with the
+    /// abnormal ones and as many other normal ones. There is no model file.
+    #[arg(
+        long,
+        value_name = "FILE.csv|FILE.parquet",
+        num_args = 1..,
+        conflicts_with_all = ["model", "data", "machine", "plot", "out", "truth", "device", "cadence"]
+    )]
+    table: Vec<PathBuf>,
+    /// What draws the normal clips that are tested with
+    #[arg(long, value_name = "N", default_value_t = 42, conflicts_with_all = ["model", "data"])]
+    seed: u64,
+    /// Share of normal clips that may score above the threshold
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01, conflicts_with_all = ["model", "data"])]
+    false_alarm_rate: f64,
+}
+
+const USAGE: &str =
+    "auscult evaluate [OPTIONS] <MODEL> <DATA_DIR>\n       auscult evaluate [OPTIONS] --table <FILE>...";
+
+const AFTER_HELP: &str = concat!(
+    "\
+Examples:
+  auscult evaluate compressor.safetensors recordings/
+  auscult evaluate compressor.safetensors recordings/ --out results/     # results/report.html
+  auscult evaluate compressor.safetensors recordings/ --plot scores.png
+  auscult evaluate models/ dcase/dev_data --out results/                 # each machine by its own model; DCASE's official score
+  auscult evaluate models/ dcase/eval_data --truth dcase2023_task2_evaluator/ --out results/
+  auscult evaluate fan.safetensors mimii/6_dB_fan --machine id_00 --json | jq .auc
+  auscult evaluate --table fan.parquet                                   # features that were pooled elsewhere
+  auscult evaluate --table fan_id_*.csv --seed 1 --json | jq .means
+
+--json prints one object: auc, pauc (false-positive rate up to 0.1), threshold, n_normal, n_abnormal;
+with the abnormal class positive precision, recall, f1, accuracy; the same four with the normal
+class positive under normal_positive. calibration says what the threshold means in false alarms at one
+clip each --cadence, and how sure that is (not with a folder of models). n_unheard counts the clips that
+were left out because every sensor of theirs is at fault, n_unreadable those that cannot be read,
+n_unlabelled those without a label. Of several machines also means: machines, and auc and pauc under
+arithmetic and under harmonic, each machine's over all its clips. Of DCASE recordings also dcase, one for
+each edition: edition, official_score, and sections with auc, pauc, precision, recall and f1 of all clips,
+of the source and of the target domain.
+
+Of a table the object also has table, bands, n_train, seed, average_precision, intervals, and under
+detectors the same figures of each detector alone; the object's own are those of all fused. Of several
+tables it has them under tables, and means and means_by_detector.
+
+",
+    data_dir_help!()
+);
+
+/// Evaluates and prints.
+///
+/// # Errors
+/// When a model or too many clips cannot be read, or there are no clips of one class and no `--out` for scores without figures.
+pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
+    if !args.tables.table.is_empty() {
+        return evaluate_tables(&args.tables, args.json);
+    }
+    let (Some(model), Some(data)) = (&args.model, &args.data) else {
+        bail!("give a model and a folder of recordings, or --table with a file");
+    };
+    let dataset = Dataset::discover_with(data, args.truth.as_deref())?;
+    let dataset = match &args.machine {
+        Some(id) => dataset.only(id)?,
+        None => dataset,
+    };
+    let has_figures = dataset.check_testable();
+    let scores_alone = has_figures.is_err() && args.out.is_some() && dataset.unlabelled() > 0;
+    if !scores_alone {
+        has_figures?;
+    }
+    if let Some(plot) = &args.plot {
+        model_file::check_writable(plot)?;
+    }
+    if let Some(folder) = &args.out {
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make the folder {}: check its path and permissions", folder.display()))?;
+        model_file::check_writable(&folder.join(PAGE_NAME))?;
+    }
+    dataset.tell_remarks();
+    let models = Models::read(model, &dataset, &args.device.open()?)?;
+    let interrupted = interrupt::listen("stopping")?;
+    let clips = judging::judge(&models, &dataset, interrupted)?;
+
+    let (normal, abnormal) = scores_by_class(&clips.judged);
+    let evaluation = evaluate(&normal, &abnormal, clips.threshold);
+    let official = dcase::official(&clips.scored);
+    let mut out = std::io::stdout().lock();
+    if scores_alone {
+        writeln!(
+            out,
+            "{} test clips without a label: their scores are written, and there are no figures",
+            clips.n_unlabelled()
+        )?;
+    } else {
+        let calibration = models.only().map(|model| &model.package.manifest().calibration);
+        let false_alarms = calibration.map(|calibration| args.cadence.false_alarms(calibration)).transpose()?;
+        if args.json {
+            let report = Report::of(&evaluation, &clips, false_alarms, official.clone());
+            serde_json::to_writer_pretty(&mut out, &report).context("cannot write the figures")?;
+            writeln!(out)?;
+        } else {
+            print::write_tables(&mut out, &evaluation, &clips, false_alarms.as_ref(), &official)?;
+        }
+    }
+
+    if let Some(path) = args.plot.as_ref().filter(|_| !scores_alone) {
+        let model_ref = models.model_ref();
+        let canvas = draw_scores(&ScorePicture {
+            normal: &normal,
+            abnormal: &abnormal,
+            threshold: clips.threshold,
+            auc: evaluation.auc.unwrap_or(f64::NAN),
+            title: &format!("{} on {}", model_ref.id, data.display()),
+            subtitle: &format!(
+                "model version {}, {} normal and {} abnormal clips",
+                model_ref.version,
+                normal.len(),
+                abnormal.len()
+            ),
+        });
+        model_file::write_and_tell(path, &canvas.png()?)?;
+    }
+    if let Some(folder) = &args.out {
+        if scores_alone {
+            write_csv_files(folder, &clips)?;
+        } else {
+            write_report(folder, &models, data, &clips, &official)?;
+        }
+        if !args.json {
+            let what = if scores_alone { "DCASE's CSV files" } else { "report.html and DCASE's CSV files" };
+            writeln!(out, "\nwrote {what} into {}", folder.display())?;
+        }
+    }
+    Ok(())
+}
+
+fn evaluate_tables(args: &TableArgs, json: bool) -> anyhow::Result<()> {
+    let read = args.table.iter().map(|path| Table::read(path)).collect::<anyhow::Result<Vec<Table>>>()?;
+    let figures = |table: &Table| TableFigures::of(table, args.seed, args.false_alarm_rate);
+    let report = TablesReport::of(read.iter().map(figures).collect::<anyhow::Result<_>>()?);
+    let mut out = std::io::stdout().lock();
+    if json {
+        serde_json::to_writer_pretty(&mut out, &report).context("cannot write the figures")?;
+        writeln!(out)?;
+    } else {
+        table::write_report(&mut out, &report)?;
+    }
+    Ok(())
+}
+
+/// The page in the folder of `--out`.
+const PAGE_NAME: &str = "report.html";
+
+fn write_report(
+    folder: &Path,
+    models: &Models,
+    data: &Path,
+    clips: &JudgedClips,
+    official: &[dcase::official::Official],
+) -> anyhow::Result<()> {
+    let page = EvaluationPage {
+        model: &models.model_ref(),
+        threshold: clips.threshold,
+        is_relative: models.only().is_none(),
+        wanted_false_alarm_rate: models.wanted_false_alarm_rate(),
+        data,
+        clips: &clips.judged,
+        scored: &clips.scored,
+        official,
+    };
+    model_file::write_and_tell(&folder.join(PAGE_NAME), page.html().as_bytes())?;
+    write_csv_files(folder, clips)
+}
+
+fn write_csv_files(folder: &Path, clips: &JudgedClips) -> anyhow::Result<()> {
+    for file in dcase::csv_files(&clips.scored) {
+        model_file::write_and_tell(&folder.join(&file.name), file.text.as_bytes())?;
+    }
+    Ok(())
+}
