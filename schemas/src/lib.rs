@@ -30,8 +30,10 @@ mod ids;
 mod json;
 mod label;
 mod model;
+mod printable;
 mod score;
 mod state;
+mod structured;
 pub mod topics;
 mod trace_context;
 
@@ -48,9 +50,11 @@ pub use ids::{ChunkId, MachineId, ModelId};
 pub use json::JsonMessage;
 pub use label::{Label, Verdict};
 pub use model::{ModelAssignment, ModelRef};
+pub use printable::{printable, printable_json, printable_lines};
 pub use score::{DeviatingBand, QualityFlag, Score, SensorFault, StageTimings, TimeCourse};
 pub use state::{
     AlertMemory, BandMemory, ChartMemory, DeviationMemory, DriftEpisode, DriftMemory, LevelMemory, MachineState,
     Relearning, ScorerState, SensorMemory, Standing, ThresholdAdjustment, ThresholdEdit,
 };
+pub use structured::open_structured;
 pub use trace_context::TraceContext;
