@@ -129,7 +129,7 @@ fn split(line: &str) -> Vec<Vec<String>> {
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;
     let mut is_target = false;
-    let mut end = |word: &mut Option<String>, commands: &mut Vec<Vec<String>>, is_target: &mut bool| {
+    let end = |word: &mut Option<String>, commands: &mut Vec<Vec<String>>, is_target: &mut bool| {
         if let Some(word) = word.take()
             && !std::mem::take(is_target)
         {
