@@ -236,6 +236,9 @@ def print_clients(versions, jobs, sent, came, faults):
                 cells.append("**no**")
                 faults.append(f"{name}, {codec}: did not come to features with id and time")
         messages = [sent[key] for _, key in of if key in sent]
+        if not messages:
+            print(f"{name} is left out: none of its records came", file=sys.stderr)
+            continue
         kinds = {1: "client's", 2: "broker's"}
         times = " ".join(sorted({kinds.get(message.timestamp()[0], "none") for message in messages}))
         nulls = any(name == "site" and value is None for message in messages for name, value in message.headers())

@@ -40,7 +40,9 @@ for (const job of jobs) {
     const data = structured ? { data_base64: sound.toString("base64") } : { data: sound };
     const event = new CloudEvent({ ...own, ...keyed, ...data, datacontenttype: "audio/wav" });
     const message = structured ? Binding.structured(event) : Binding.binary(event);
-    await withProducer(producer, (it) => it.send({ topic: "audio.chunks", messages: [{ key: message.key, value: message.value, headers: message.headers }] }));
+    // In binary mode the SDK names attributes that the event has not, with the value `undefined`, on which KafkaJS fails.
+    const headers = Object.fromEntries(Object.entries(message.headers).filter(([, value]) => value !== undefined));
+    await withProducer(producer, (it) => it.send({ topic: "audio.chunks", messages: [{ key: message.key, value: message.value, headers }] }));
   } else {
     throw new Error("no such client");
   }

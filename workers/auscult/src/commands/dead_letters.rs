@@ -23,6 +23,8 @@ use crate::dead_letters::{Entry, Inventory, Place, Wanted, mark, place, read_pla
 pub struct DeadLettersArgs {
     #[command(subcommand)]
     command: DeadLettersCommand,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -34,8 +36,6 @@ enum DeadLettersCommand {
         /// JSON lines
         #[arg(long)]
         json: bool,
-        #[command(flatten)]
-        config: ConfigArgs,
     },
     /// Send letters to the topic and partition that they came from, as they came
     ///
@@ -54,8 +54,6 @@ enum DeadLettersCommand {
         /// Only say what would be sent
         #[arg(long)]
         dry_run: bool,
-        #[command(flatten)]
-        config: ConfigArgs,
     },
 }
 
@@ -99,17 +97,17 @@ const TOGETHER: usize = 50;
 /// When the brokers cannot be reached, nothing was chosen, or a record is not taken.
 pub fn run(args: &DeadLettersArgs) -> anyhow::Result<()> {
     match &args.command {
-        DeadLettersCommand::List { which, json, config } => {
-            let config: KafkaOnly = config.load(&[])?;
+        DeadLettersCommand::List { which, json } => {
+            let config: KafkaOnly = args.config.load(&[])?;
             list(&config.kafka, &which.wanted(), *json)
         }
-        DeadLettersCommand::Replay { which, all, again, dry_run, config } => {
+        DeadLettersCommand::Replay { which, all, again, dry_run } => {
             let wanted = which.wanted();
             ensure!(
                 *all || !wanted.is_everything(),
                 "say which letters: --letter, --code, --machine, --source, --since, or --all"
             );
-            let config: KafkaOnly = config.load(&[])?;
+            let config: KafkaOnly = args.config.load(&[])?;
             send_again(&config.kafka, &wanted, *again, *dry_run)
         }
     }
