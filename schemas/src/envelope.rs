@@ -58,9 +58,7 @@ impl Headers {
         if let Some(text) = self.text(NAME)? {
             return Ok(text);
         }
-        let is_named = |name: &str| {
-            CONTENT_TYPE_NAMES.iter().any(|known| known.eq_ignore_ascii_case(name))
-        };
+        let is_named = |name: &str| CONTENT_TYPE_NAMES.iter().any(|known| known.eq_ignore_ascii_case(name));
         let other = self.0.iter().rev().filter(|(name, _)| is_named(name)).find_map(|(_, value)| value.as_ref());
         let Some(value) = other else { return Ok("") };
         // Spring writes it as JSON, in quotation marks.

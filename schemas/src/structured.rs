@@ -26,9 +26,12 @@ pub fn open_structured(headers: &Headers, value: &[u8]) -> Result<Option<(Header
     }
     if media_type != JSON {
         let what = if media_type.starts_with("application/cloudevents-batch") {
-            "a batch holds several events, and a record holds one chunk: send each event as a record of its own".to_owned()
+            "a batch holds several events, and a record holds one chunk: send each event as a record of its own"
+                .to_owned()
         } else {
-            format!("the format {media_type} is not read, only {JSON}: send that, or better binary mode, which is a quarter smaller")
+            format!(
+                "the format {media_type} is not read, only {JSON}: send that, or better binary mode, which is a quarter smaller"
+            )
         };
         return Err(SchemaError::InvalidEvent(what));
     }

@@ -171,12 +171,21 @@ mod tests {
 
     #[test]
     fn commands_are_found_as_a_shell_would_find_them() {
-        assert_eq!(words("auscult send today/ --machine fan-07  # the gateway"), [["send", "today/", "--machine", "fan-07"]]);
-        assert_eq!(words("$ auscult doctor --json | jq '.checks[] | select(.outcome != \"ok\")' > out"), [["doctor", "--json"]]);
+        assert_eq!(
+            words("auscult send today/ --machine fan-07  # the gateway"),
+            [["send", "today/", "--machine", "fan-07"]]
+        );
+        assert_eq!(
+            words("$ auscult doctor --json | jq '.checks[] | select(.outcome != \"ok\")' > out"),
+            [["doctor", "--json"]]
+        );
         assert_eq!(words("auscult feature-worker &"), [["feature-worker"]]);
         assert_eq!(words("kubectl exec pod -- /usr/local/bin/auscult log-level debug"), [["log-level", "debug"]]);
         assert_eq!(words("cargo run --release -- demo"), [["demo"]]);
-        assert_eq!(words("auscult control a retire --by \"night shift\""), [["control", "a", "retire", "--by", "night shift"]]);
+        assert_eq!(
+            words("auscult control a retire --by \"night shift\""),
+            [["control", "a", "retire", "--by", "night shift"]]
+        );
         assert!(words("helm install plant helm/auscult --namespace x").is_empty());
         assert!(words("# auscult is a program").is_empty());
     }

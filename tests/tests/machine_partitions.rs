@@ -36,7 +36,13 @@ impl Scene {
         let model = model.display().to_string();
         let mut workers = vec![
             Worker::start("features", &["feature-worker"], &brokers, &[], folder.path())?,
-            Worker::start("scoring", &["scoring-worker", "--default-model", &model, "--device", "cpu"], &brokers, &[], folder.path())?,
+            Worker::start(
+                "scoring",
+                &["scoring-worker", "--default-model", &model, "--device", "cpu"],
+                &brokers,
+                &[],
+                folder.path(),
+            )?,
         ];
         for worker in &mut workers {
             worker.wait_until_ready(LIMIT)?;
@@ -48,7 +54,13 @@ impl Scene {
         KafkaConfig { brokers: self.cluster.bootstrap(), ..KafkaConfig::default() }
     }
 
-    fn send(&self, key: Option<&str>, partition: Option<i32>, headers: &[(&str, Option<&str>)], value: &[u8]) -> Result<()> {
+    fn send(
+        &self,
+        key: Option<&str>,
+        partition: Option<i32>,
+        headers: &[(&str, Option<&str>)],
+        value: &[u8],
+    ) -> Result<()> {
         let producer = GatewayProducer::new(&self.config(), "test")?;
         let owned = |text: &str| Bytes::from(text.to_owned());
         producer.send(&GatewayRecord {
@@ -183,12 +195,22 @@ fn a_machine_is_spoken_to_where_it_lives_and_told_of_when_it_lives_twice() -> Re
 fn records_without_a_key_null_headers_and_structured_events_are_what_they_are() -> Result<()> {
     let scene = Scene::start()?;
     let kcat = scene.cluster.kcat();
-    scene.send(Some("fan-1"), Some(2), &[("ce_id", Some("keyed")), ("ce_time", None), ("content-type", None)], &scene.sound)?;
+    scene.send(
+        Some("fan-1"),
+        Some(2),
+        &[("ce_id", Some("keyed")), ("ce_time", None), ("content-type", None)],
+        &scene.sound,
+    )?;
     let scores = scene.await_records(SCORES, 1)?;
     ensure!(Score::decode(scores[0].payload.clone().unwrap_or_default().as_bytes())?.chunk_id.0 == "keyed");
 
     // As CloudEvents SDKs send it unless told otherwise.
-    let subject = [("ce_subject", Some("fan-1")), ("ce_id", Some("keyless")), ("site", None), ("content-type", Some("audio/wav"))];
+    let subject = [
+        ("ce_subject", Some("fan-1")),
+        ("ce_id", Some("keyless")),
+        ("site", None),
+        ("content-type", Some("audio/wav")),
+    ];
     scene.send(None, Some(0), &subject, &scene.sound)?;
     let letters = scene.await_records(DEAD_LETTERS, 1)?;
     ensure!(letters[0].header("auscult_dead_letter_code") == Some("invalid_envelope"), "{letters:?}");
@@ -214,10 +236,15 @@ fn records_without_a_key_null_headers_and_structured_events_are_what_they_are() 
     let batch = [("content-type", Some("application/cloudevents-batch+json"))];
     scene.send(Some("fan-1"), Some(2), &batch, format!("[{event}]").as_bytes())?;
     let scores = scene.await_records(SCORES, 3)?;
-    let ids: Vec<String> = scores.iter().filter_map(|score| Some(score.json().ok()?["chunk_id"].as_str()?.to_owned())).collect();
+    let ids: Vec<String> =
+        scores.iter().filter_map(|score| Some(score.json().ok()?["chunk_id"].as_str()?.to_owned())).collect();
     ensure!(ids == ["keyed", "keyless", "structured"], "{ids:?}");
     let letters = scene.await_records(DEAD_LETTERS, 3)?;
-    let says = |part: &str| letters.iter().any(|letter| letter.header("auscult_dead_letter_detail").is_some_and(|detail| detail.contains(part)));
+    let says = |part: &str| {
+        letters
+            .iter()
+            .any(|letter| letter.header("auscult_dead_letter_detail").is_some_and(|detail| detail.contains(part)))
+    };
     ensure!(says("send each event as a record of its own"), "{letters:?}");
     ensure!(kcat.consume(FEATURES)?.len() == 3);
     Ok(())

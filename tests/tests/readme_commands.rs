@@ -25,7 +25,8 @@ const PLACEHOLDERS: [(&str, &str); 7] = [
 ];
 
 fn parsed(command: &DocumentedCommand) -> Result<(), clap::Error> {
-    let stands_for = |word: &String| PLACEHOLDERS.iter().find(|(name, _)| name == word).map(|(_, value)| (*value).to_owned());
+    let stands_for =
+        |word: &String| PLACEHOLDERS.iter().find(|(name, _)| name == word).map(|(_, value)| (*value).to_owned());
     let words = command.words.iter().map(|word| stands_for(word).unwrap_or_else(|| word.clone()));
     Cli::try_parse_from(std::iter::once("auscult".to_owned()).chain(words)).map(drop)
 }
@@ -95,7 +96,10 @@ fn how(words: &[String]) -> How {
         Some("evaluate") if words.iter().any(|word| word == "--table") => How::Not("its own test makes such a table"),
         Some("doctor") => How::Not("it finds one broker too few, and is right; its own test has three"),
         Some("retrain") => How::Not("it needs many chunks; its own test sends them"),
-        Some("topics" | "send" | "control" | "dead-letters" | "explore" | "train" | "evaluate" | "score" | "features" | "bearing") => How::Once,
+        Some(
+            "topics" | "send" | "control" | "dead-letters" | "explore" | "train" | "evaluate" | "score" | "features"
+            | "bearing",
+        ) => How::Once,
         _ => How::Not("this test does not know how; it is parsed"),
     }
 }
@@ -106,8 +110,10 @@ fn readme_s_command_lines_do_what_they_are_shown_for() -> Result<()> {
     let cluster = KafkaCluster::start(1)?;
     let folder = tempfile::tempdir()?;
     recordings(folder.path())?;
-    let commands: Vec<DocumentedCommand> =
-        of_documents(&repository())?.into_iter().filter(|command| command.is_whole && command.place.starts_with("README")).collect();
+    let commands: Vec<DocumentedCommand> = of_documents(&repository())?
+        .into_iter()
+        .filter(|command| command.is_whole && command.place.starts_with("README"))
+        .collect();
     ensure!(commands.len() > 20, "{} command lines", commands.len());
     let mut beside = Vec::new();
     for (number, command) in commands.iter().enumerate() {
@@ -128,9 +134,11 @@ fn readme_s_command_lines_do_what_they_are_shown_for() -> Result<()> {
                 let mut process = Process::start(&line, &mut run, &log)?;
                 until(&format!("auscult {line} to be ready"), Duration::from_secs(60), || {
                     process.ensure_running()?;
-                    Ok(process.log().contains("partition restored").then_some(()).or_else(|| {
-                        process.log().contains("assigned").then_some(())
-                    }))
+                    Ok(process
+                        .log()
+                        .contains("partition restored")
+                        .then_some(())
+                        .or_else(|| process.log().contains("assigned").then_some(())))
                 })?;
                 beside.push(process);
             }
@@ -154,7 +162,9 @@ fn here(word: &str, cluster: &KafkaCluster, folder: &Path) -> Vec<String> {
         return vec![cluster.bootstrap()];
     }
     if let Some(parent) = word.strip_suffix("/*.wav") {
-        let entries = std::fs::read_dir(folder.join(parent)).map(|entries| entries.flatten().collect()).unwrap_or_else(|_| Vec::new());
+        let entries = std::fs::read_dir(folder.join(parent))
+            .map(|entries| entries.flatten().collect())
+            .unwrap_or_else(|_| Vec::new());
         let mut files: Vec<String> =
             entries.iter().map(|entry| format!("{parent}/{}", entry.file_name().to_string_lossy())).collect();
         files.sort();
@@ -182,7 +192,10 @@ fn recordings(folder: &Path) -> Result<()> {
     }
     write(&folder.join("motor.wav"), 6_000, Condition::NORMAL)?;
     std::fs::create_dir_all(folder.join("models"))?;
-    let status = Command::new(auscult_binary()?).args(["train", "fan", "--out", "models/fan-07.safetensors"]).current_dir(folder).status()?;
+    let status = Command::new(auscult_binary()?)
+        .args(["train", "fan", "--out", "models/fan-07.safetensors"])
+        .current_dir(folder)
+        .status()?;
     ensure!(status.success(), "training fan-07: {status}");
     Ok(())
 }

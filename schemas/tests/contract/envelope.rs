@@ -83,10 +83,17 @@ fn attributes_in_the_spelling_of_http_and_the_media_type_in_that_of_other_stacks
     assert_eq!((envelope.id.0.as_str(), envelope.source.as_str()), ("7", "/gateway"));
     assert_eq!((envelope.time.as_millisecond(), envelope.content_type.as_str()), (RECORD_MS, "audio/wav"));
     assert!(read(&spelt, Some(b"pump-01")).is_err(), "a subject that contradicts the key does so in any spelling");
-    for (name, value) in [("contentType", "\"audio/wav\""), ("content_type", "audio/wav"), ("ce_datacontenttype", "audio/wav")] {
+    for (name, value) in
+        [("contentType", "\"audio/wav\""), ("content_type", "audio/wav"), ("ce_datacontenttype", "audio/wav")]
+    {
         assert_eq!(read(&headers(&[(name, value)]), Some(b"fan-07")).unwrap().content_type, "audio/wav", "{name}");
     }
-    let both = headers(&[("content-type", "audio/flac"), ("ce_datacontenttype", "audio/wav"), ("ce_id", "kafka"), ("ce-id", "http")]);
+    let both = headers(&[
+        ("content-type", "audio/flac"),
+        ("ce_datacontenttype", "audio/wav"),
+        ("ce_id", "kafka"),
+        ("ce-id", "http"),
+    ]);
     let envelope = read(&both, Some(b"fan-07")).unwrap();
     assert_eq!((envelope.content_type.as_str(), envelope.id.0.as_str()), ("audio/flac", "kafka"));
 }

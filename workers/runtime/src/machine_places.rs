@@ -229,6 +229,9 @@ mod tests {
         places.note(2, None, Some(b"{}"));
         assert_eq!(places.of(&fan())[0].partition, 2);
         assert_eq!(places.machines().count(), 1);
-        assert_eq!((listed([1]), listed([1, 3]), listed([1, 2, 3])), ("1".into(), "1 and 3".into(), "1, 2 and 3".into()));
+        assert_eq!(
+            (listed([1]), listed([1, 3]), listed([1, 2, 3])),
+            ("1".into(), "1 and 3".into(), "1, 2 and 3".into())
+        );
     }
 }

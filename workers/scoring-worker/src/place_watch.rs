@@ -66,7 +66,10 @@ impl Watch {
         let places = match (self.read)() {
             Ok(places) => places,
             Err(reason) => {
-                tracing::warn!(reason, "where machines live cannot be read: one that is heard on two partitions would not be noticed");
+                tracing::warn!(
+                    reason,
+                    "where machines live cannot be read: one that is heard on two partitions would not be noticed"
+                );
                 return true;
             }
         };
@@ -111,7 +114,8 @@ mod tests {
     #[test]
     fn a_machine_on_two_partitions_is_counted_until_it_is_on_one_again() {
         let metric = IntGauge::new("machines", "m").unwrap();
-        let mut watch = Watch { read: Box::new(|| Err("no broker".to_owned())), metric: metric.clone(), found: BTreeSet::new() };
+        let mut watch =
+            Watch { read: Box::new(|| Err("no broker".to_owned())), metric: metric.clone(), found: BTreeSet::new() };
         assert!(watch.look(), "what could not be read is read again");
         watch.read = Box::new(|| Ok(places(&[(0, "10:00"), (1, "10:01"), (0, "10:02")])));
         assert!(watch.look() && metric.get() == 1);

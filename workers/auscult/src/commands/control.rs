@@ -139,7 +139,9 @@ pub fn run(args: &ControlArgs) -> anyhow::Result<()> {
     let asked = format!("{} of {}", control.action.as_str(), printable(machine.as_str()));
     let places = listed(partitions.iter().copied());
     let Some(answers) = answers else {
-        println!("sent: {asked}, to partition {places} of {CHUNKS}; {AUDIT} says when it is done (auscult watch --only audit)");
+        println!(
+            "sent: {asked}, to partition {places} of {CHUNKS}; {AUDIT} says when it is done (auscult watch --only audit)"
+        );
         return Ok(());
     };
     let mut refused = Vec::new();

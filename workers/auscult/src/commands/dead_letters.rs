@@ -223,7 +223,10 @@ impl Homes {
         let places = self.0.get_or_insert_with(|| {
             machine_places(kafka, READING).unwrap_or_else(|error| {
                 let error = error.to_string();
-                eprintln!("note: where machines live cannot be seen ({}); their ids choose the partition", printable(&error));
+                eprintln!(
+                    "note: where machines live cannot be seen ({}); their ids choose the partition",
+                    printable(&error)
+                );
                 MachinePlaces::default()
             })
         });

@@ -140,7 +140,9 @@ fn home(kafka: &KafkaConfig, machine: &MachineId) -> Option<i32> {
         Err(error) => {
             let error = error.to_string();
             let (machine, error) = (printable(machine.as_str()), printable(&error));
-            eprintln!("note: where {machine} lives cannot be seen ({error}); its id chooses the partition: --partitioner must be that of its other gateways");
+            eprintln!(
+                "note: where {machine} lives cannot be seen ({error}); its id chooses the partition: --partitioner must be that of its other gateways"
+            );
             None
         }
     }

@@ -191,8 +191,7 @@ impl Line {
 fn score_line(score: &Score) -> Line {
     // Messages of earlier versions explain themselves no less.
     let explanation = score.explanation.clone().or_else(|| words::score(score)).unwrap_or_default();
-    let after =
-        format!("{:>9.3} {:>9.3} {:>9.2e}  {explanation}", score.score, score.threshold, score.p_value);
+    let after = format!("{:>9.3} {:>9.3} {:>9.2e}  {explanation}", score.score, score.threshold, score.p_value);
     let line = |what| Line::new(score.time, score.machine.as_str(), what, after);
     match score.state {
         MachineState::SensorFault => line("sensor").painted("35"),

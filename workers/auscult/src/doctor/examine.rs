@@ -15,7 +15,9 @@ use jiff::Timestamp;
 use super::clocks::Newest;
 use super::groups::Job;
 use super::machines::Sightings;
-use super::{Finding, Findings, Question, Report, brokers, clocks, groups, machines, partitions as homes, rights, topics};
+use super::{
+    Finding, Findings, Question, Report, brokers, clocks, groups, machines, partitions as homes, rights, topics,
+};
 
 /// The groups in the order of the report: what comes first is what the others stand on.
 const GROUPS: [&str; 6] = ["brokers", "topics", "rights", "groups", "clocks", "machines"];

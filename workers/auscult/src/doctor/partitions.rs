@@ -68,11 +68,15 @@ mod tests {
     fn a_machine_that_is_heard_on_two_partitions_is_wrong_and_one_that_has_moved_a_warning() {
         assert_eq!(judged(&[])[0].outcome, Outcome::Untold);
         assert_eq!(judged(&[("fan-1", 0, "10:00"), ("fan-2", 1, "10:00")])[0].outcome, Outcome::Ok);
-        let found = judged(&[("fan-1", 0, "10:00"), ("fan-1", 1, "10:01"), ("fan-1", 0, "10:02"), ("fan-2", 1, "10:00")]);
+        let found =
+            judged(&[("fan-1", 0, "10:00"), ("fan-1", 1, "10:01"), ("fan-1", 0, "10:02"), ("fan-2", 1, "10:00")]);
         assert!(found.len() == 1 && found[0].outcome == Outcome::Wrong, "{found:?}");
         assert!(found[0].says.contains("1 of 2 machines") && found[0].says.contains("fan-1 on 0 and 1"), "{found:?}");
         let found = judged(&[("fan-1", 0, "10:00"), ("fan-1", 1, "11:00"), ("fan-1", 1, "11:30")]);
         assert!(found.len() == 1 && found[0].outcome == Outcome::Warning, "{found:?}");
-        assert!(found[0].says.contains("fan-1 on 0 (lives on 1)") && found[0].todo.contains("--partition N"), "{found:?}");
+        assert!(
+            found[0].says.contains("fan-1 on 0 (lives on 1)") && found[0].todo.contains("--partition N"),
+            "{found:?}"
+        );
     }
 }

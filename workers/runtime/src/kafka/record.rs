@@ -13,9 +13,7 @@ use crate::record::{OutputRecord, Record};
 /// Copies a message out of librdkafka's memory.
 pub(super) fn received(message: &BorrowedMessage<'_>) -> Record {
     let headers = message.headers().map(|headers| {
-        let pairs = headers
-            .iter()
-            .map(|header| (header.key.to_owned(), header.value.map(Bytes::copy_from_slice)));
+        let pairs = headers.iter().map(|header| (header.key.to_owned(), header.value.map(Bytes::copy_from_slice)));
         pairs.collect()
     });
     Record {

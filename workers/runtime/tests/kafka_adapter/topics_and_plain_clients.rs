@@ -108,7 +108,7 @@ fn a_gateway_puts_a_key_where_librdkafka_s_clients_put_it_or_where_it_is_told_to
     check_places(&like_java, "murmur2", by_murmur2);
 }
 
-fn check_places(config: &KafkaConfig, topic: &str, places: [(&str, i32); 5]) {
+fn check_places(config: &KafkaConfig, topic: &str, places: [(&'static str, i32); 5]) {
     let name = make_topic(config, topic, 4, false);
     let gateway = GatewayProducer::new(config, "test").unwrap();
     for (key, _) in places {
