@@ -256,6 +256,9 @@ proptest! {
             prop_assert_eq!(again.unwrap(), envelope);
         }
         let _ = DeadLetter::read(&headers);
+        let mut structured = headers;
+        structured.set("content-type", "application/cloudevents+json");
+        let _ = open_structured(&structured, key.as_deref().unwrap_or_default());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::arguments::moment;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use crate::dead_letters::{Entry, Inventory, Place, Wanted, mark, place, read_place, replay};
+use crate::dead_letters::{Entry, Inventory, Place, Wanted, mark, place, read_place, replay, subject_without_key};
 
 /// Look at records that could not be processed, and send them round again once the reason is mended
 #[derive(Debug, Args)]
@@ -186,7 +186,15 @@ fn send_again(kafka: &KafkaConfig, wanted: &Wanted, again: bool, is_dry: bool) -
         let (partition, offset) = place(record);
         if is_dry {
             let topic = printable(&letter.source.topic);
-            println!("would send {partition}/{offset} to {topic}, partition {}", letter.source.partition);
+            match subject_without_key(record) {
+                Some(machine) => {
+                    let machine = printable(machine.as_str());
+                    println!(
+                        "would send {partition}/{offset} to {topic}, to where {machine} lives, with that as its key"
+                    );
+                }
+                None => println!("would send {partition}/{offset} to {topic}, partition {}", letter.source.partition),
+            }
             return Ok(());
         }
         producer.send(&replay(record, &letter, |machine| homes.get(machine, kafka)))?;
