@@ -4,7 +4,7 @@
 //! A target fails by panicking: in the decoder, or in the promises below about what a decoder may give back.
 
 use auscult_features::{Clip, FeatureError, MAX_CHANNELS, MAX_RATE_HZ, MAX_SAMPLES, MIN_RATE_HZ, decode};
-use auscult_schemas::{Envelope, Features, Headers, RecordCoordinates};
+use auscult_schemas::{Envelope, Features, Headers, RecordCoordinates, open_structured};
 use bytes::Bytes;
 
 /// WAV, by its content type and by its first bytes.
@@ -39,7 +39,7 @@ pub fn features_message(data: &[u8]) {
     assert_eq!(Features::decode(&message).expect("it was just written"), features);
 }
 
-/// A record's key and headers. `data` is the key and then names and values by turns, separated by newlines.
+/// A record's key and headers. `data` is the key and then names and values by turns, separated by newlines; the whole of it is an event in structured mode, too.
 pub fn envelope(data: &[u8]) {
     let mut parts = data.split(|&byte| byte == b'\n');
     let key = parts.next();
@@ -50,6 +50,11 @@ pub fn envelope(data: &[u8]) {
     let coordinates = RecordCoordinates { topic: "audio.chunks".to_owned(), partition: 3, offset: 42 };
     let key = key.filter(|key| !key.is_empty());
     let read = |headers: &Headers| Envelope::read(headers, key, &coordinates, Some(1_700_000_000_000), Envelope::CHUNK);
+    let mut structured = Headers::default();
+    structured.push("content-type", "application/cloudevents+json");
+    if let Ok(Some((opened, _))) = open_structured(&structured, data) {
+        let _ = read(&opened);
+    }
     let Ok(envelope) = read(&headers) else { return };
     assert_eq!(read(&envelope.headers()).expect("it was just written"), envelope);
 }

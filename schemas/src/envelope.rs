@@ -5,15 +5,16 @@ use jiff::Timestamp;
 
 use crate::{ChunkId, MachineId, SchemaError};
 
-/// A record's headers in the order they came. Names may repeat; the last one counts.
+/// A record's headers in the order they came. Names may repeat; the last one with a value counts. A header without a value (null, which Java's
+/// clients and librdkafka can send) is read as though it were not there, and is carried on as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Headers(pub Vec<(String, Bytes)>);
+pub struct Headers(pub Vec<(String, Option<Bytes>)>);
 
 impl Headers {
     /// The last value under this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Bytes> {
-        self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value)
+        self.0.iter().rev().filter(|(key, _)| key == name).find_map(|(_, value)| value.as_ref())
     }
 
     /// The last value under this name as text.
@@ -40,9 +41,38 @@ impl Headers {
 
     /// Appends a header.
     pub fn push(&mut self, name: impl Into<String>, value: impl Into<Bytes>) {
-        self.0.push((name.into(), value.into()));
+        self.0.push((name.into(), Some(value.into())));
+    }
+
+    /// A CloudEvents attribute as text: under its name in Kafka's binary mode, `ce_time`, or in HTTP's, `ce-time`, which some gateways carry over.
+    fn attribute(&self, [kafka, http]: [&'static str; 2]) -> Result<Option<&str>, SchemaError> {
+        match self.text(kafka)? {
+            Some(text) => Ok(Some(text)),
+            None => self.text(http),
+        }
+    }
+
+    /// The value's media type: `content-type`, in any case, or what other stacks call it.
+    pub(crate) fn content_type(&self) -> Result<&str, SchemaError> {
+        const NAME: &str = "content-type";
+        if let Some(text) = self.text(NAME)? {
+            return Ok(text);
+        }
+        let is_named = |name: &str| CONTENT_TYPE_NAMES.iter().any(|known| known.eq_ignore_ascii_case(name));
+        let other = self.0.iter().rev().filter(|(name, _)| is_named(name)).find_map(|(_, value)| value.as_ref());
+        let Some(value) = other else { return Ok("") };
+        // Spring writes it as JSON, in quotation marks.
+        std::str::from_utf8(value).map(|text| text.trim_matches('"')).map_err(|_| SchemaError::InvalidHeader {
+            name: NAME,
+            value: String::from_utf8_lossy(value).into_owned(),
+            reason: "it is not UTF-8".to_owned(),
+        })
     }
 }
+
+/// Names under which other stacks send the media type: HTTP's spelling, Spring Cloud Stream's, and the CloudEvents attribute as early SDKs wrote it.
+const CONTENT_TYPE_NAMES: [&str; 5] =
+    ["content-type", "contentType", "content_type", "ce_datacontenttype", "ce-datacontenttype"];
 
 /// Where a record lies: topic, partition, offset.
 #[derive(
@@ -75,7 +105,7 @@ pub struct Envelope {
     pub event_type: String,
     /// `ce_time`: when the sound was recorded; of a plain record the record's own timestamp.
     pub time: Timestamp,
-    /// `ce_subject`, or the record key: the machine.
+    /// The record key, which `ce_subject` repeats: the machine.
     pub machine: MachineId,
     /// `content-type`.
     pub content_type: String,
@@ -113,9 +143,12 @@ impl Envelope {
 
     /// Reads a record's envelope. `default_type` and the record's own coordinates stand in for what a plain producer leaves out.
     ///
+    /// The key is what names the machine: Kafka spreads records without one over the partitions, and there is no order between those.
+    ///
     /// # Errors
-    /// [`SchemaError::MissingMachine`] / [`SchemaError::InvalidMachine`] when neither `ce_subject` nor the key is a machine id,
-    /// [`SchemaError::InvalidHeader`] when a header that is there cannot be read, or when `ce_subject` and the key differ.
+    /// [`SchemaError::MissingMachine`] / [`SchemaError::InvalidMachine`] when the key is no machine id, [`SchemaError::MissingKey`] when only
+    /// `ce_subject` names the machine, [`SchemaError::InvalidHeader`] when a header that is there cannot be read, or when `ce_subject` and the key
+    /// differ.
     pub fn read(
         headers: &Headers,
         key: Option<&[u8]>,
@@ -123,7 +156,7 @@ impl Envelope {
         timestamp_ms: Option<i64>,
         default_type: &str,
     ) -> Result<Self, SchemaError> {
-        let subject = headers.text("ce_subject")?;
+        let subject = headers.attribute(["ce_subject", "ce-subject"])?;
         let key_text = match key.map(std::str::from_utf8) {
             Some(Ok(text)) => Some(text),
             Some(Err(_)) => {
@@ -132,7 +165,13 @@ impl Envelope {
             }
             None => None,
         };
-        let machine = MachineId::new(key_text.or(subject).unwrap_or_default())?;
+        let key_text = key_text.filter(|text| !text.trim().is_empty());
+        if let (None, Some(subject)) = (key_text, subject)
+            && let Ok(machine) = MachineId::new(subject)
+        {
+            return Err(SchemaError::MissingKey { machine });
+        }
+        let machine = MachineId::new(key_text.unwrap_or_default())?;
         if let Some(subject) = subject
             && subject != machine.as_str()
         {
@@ -144,7 +183,7 @@ impl Envelope {
         }
         let record_time =
             timestamp_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::UNIX_EPOCH);
-        let time = match headers.text("ce_time")? {
+        let time = match headers.attribute(["ce_time", "ce-time"])? {
             None => record_time,
             Some(text) => text.parse().map_err(|error: jiff::Error| SchemaError::InvalidHeader {
                 name: "ce_time",
@@ -152,23 +191,23 @@ impl Envelope {
                 reason: format!("an RFC 3339 time was expected: {error}"),
             })?,
         };
-        let id = match headers.text("ce_id")? {
+        let id = match headers.attribute(["ce_id", "ce-id"])? {
             Some(id) if !id.is_empty() => ChunkId(id.to_owned()),
             _ => ChunkId(coordinates.to_string()),
         };
-        let owned = |name, default: &str| -> Result<String, SchemaError> {
-            Ok(headers.text(name)?.unwrap_or(default).to_owned())
+        let owned = |names, default: &str| -> Result<String, SchemaError> {
+            Ok(headers.attribute(names)?.unwrap_or(default).to_owned())
         };
         Ok(Self {
             id,
-            source: owned("ce_source", "unknown")?,
-            event_type: owned("ce_type", default_type)?,
+            source: owned(["ce_source", "ce-source"], "unknown")?,
+            event_type: owned(["ce_type", "ce-type"], default_type)?,
             time,
             machine,
-            content_type: owned("content-type", "")?,
+            content_type: headers.content_type()?.to_owned(),
             traceparent: match headers.text("traceparent")? {
                 Some(context) => Some(context.to_owned()),
-                None => headers.text("ce_traceparent")?.map(str::to_owned),
+                None => headers.attribute(["ce_traceparent", "ce-traceparent"])?.map(str::to_owned),
             },
         })
     }

@@ -1,11 +1,25 @@
 //! Everything that can be wrong with a message.
 
+use crate::MachineId;
+
 /// Why a message, a header or a spec could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
-    /// Neither `ce_subject` nor the record key names a machine.
-    #[error("the record names no machine: set the record key (or the ce_subject header) to the machine's id")]
+    /// The record has no key.
+    #[error("the record names no machine: set the record key to the machine's id")]
     MissingMachine,
+    /// `ce_subject` names the machine, but the record has no key.
+    #[error(
+        "the record has no key, only the subject {machine}: records without a key are spread over the partitions, so that the machine's chunks would \
+         not stay in order; set the record key to {machine}, too (docs/clients.md says how for each CloudEvents SDK)"
+    )]
+    MissingKey {
+        /// Whom the subject names.
+        machine: MachineId,
+    },
+    /// A CloudEvent in structured mode that cannot be read.
+    #[error("CloudEvent in structured mode: {0}")]
+    InvalidEvent(String),
     /// The machine id is unusable.
     #[error("machine id {id:?} is not valid: {reason}")]
     InvalidMachine {

@@ -31,8 +31,10 @@ mod json;
 mod label;
 mod model;
 mod note;
+mod printable;
 mod score;
 mod state;
+mod structured;
 pub mod topics;
 mod trace_context;
 
@@ -50,9 +52,11 @@ pub use json::JsonMessage;
 pub use label::{Label, Verdict};
 pub use model::{ModelAssignment, ModelRef};
 pub use note::{Note, NoteKind, SetupNote};
+pub use printable::{printable, printable_json, printable_lines};
 pub use score::{DeviatingBand, QualityFlag, Score, SensorFault, StageTimings, TimeCourse};
 pub use state::{
     AlertMemory, BandMemory, ChartMemory, DeviationMemory, DriftEpisode, DriftMemory, LevelMemory, MachineState,
     Relearning, ScorerState, SensorMemory, SetupMemory, Standing, ThresholdAdjustment, ThresholdEdit,
 };
+pub use structured::open_structured;
 pub use trace_context::TraceContext;

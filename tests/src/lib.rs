@@ -16,6 +16,7 @@
 //!   verifier       a serial replay through the pure crates, against all topics
 //!   fleet          a simulated fleet on Kafka, judged against the truth
 //!   faults         the fault suite: catalogue, supervisor, table, measurements
+//!   documented     command lines as README, docs and --help show them
 //!   upgrade        workers of an earlier build replaced by today's, one after another, under load
 //! ```
 //!
@@ -23,6 +24,7 @@
 
 mod alertmanager;
 mod collector;
+pub mod documented;
 pub mod faults;
 pub mod fleet;
 mod http;

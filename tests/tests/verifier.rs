@@ -55,8 +55,12 @@ fn a_run_without_faults_is_clean_and_a_score_written_once_more_is_named() -> Res
     let topics = Topics::read(&kcat, &since)?;
     let score = &topics.of(SCORES)[17];
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let headers: Vec<(String, String)> =
-        score.headers.0.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+    let headers: Vec<(String, String)> = score
+        .headers
+        .0
+        .iter()
+        .map(|(name, value)| (name.clone(), text(value.as_deref().unwrap_or_default())))
+        .collect();
     let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let key = text(score.key.as_deref().context("a score has a key")?);
     kcat.produce(SCORES, Some(&key), &headers, score.value.as_deref().unwrap_or_default())?;

@@ -150,7 +150,7 @@ fn parse_headers(text: &str) -> Headers {
             (None, None) => {}
         }
     }
-    Headers(headers.into_iter().map(|(name, value)| (name, Bytes::from(value))).collect())
+    Headers(headers.into_iter().map(|(name, value)| (name, Some(Bytes::from(value)))).collect())
 }
 
 #[cfg(test)]

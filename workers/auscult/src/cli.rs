@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use auscult_schemas::printable_lines;
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
@@ -116,7 +117,8 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            // It may hold a name or a text that came over a topic.
+            eprintln!("{}", printable_lines(&format!("error: {error:#}")));
             ExitCode::FAILURE
         }
     }

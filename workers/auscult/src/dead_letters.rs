@@ -11,9 +11,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use auscult_runtime::kafka::GatewayRecord;
+use auscult_runtime::machine_places::key_of;
+use auscult_runtime::processor::opened;
 use auscult_runtime::record::Record;
 use auscult_schemas::topics::DEAD_LETTERS;
-use auscult_schemas::{DeadLetter, DeadLetterCode, Headers};
+use auscult_schemas::{DeadLetter, DeadLetterCode, Envelope, Headers, MachineId, SchemaError};
 use jiff::Timestamp;
 
 /// Header of a record that was sent round again: which dead letter it is, as `topic/partition/offset`.
@@ -136,9 +138,10 @@ impl Inventory {
     }
 }
 
-/// The record as it was, for the partition that it came from: its machine's state is there.
+/// The record as it was, headers without a value among it, for the partition that it came from: its machine's state is there. One without a key gets the
+/// machine's id that its `ce_subject` names, by which the producer finds its partition unless `home` says where the machine lives.
 #[must_use]
-pub fn replay(record: &Record, letter: &DeadLetter) -> GatewayRecord {
+pub fn replay(record: &Record, letter: &DeadLetter, home: impl FnOnce(&MachineId) -> Option<i32>) -> GatewayRecord {
     // The record's own headers; a letter of a replay says of itself what it is.
     let is_own = |name: &str| !name.starts_with(LETTER) && name != REPLAY_OF_HEADER;
     let mut headers = Headers(record.headers.0.iter().filter(|(name, _)| is_own(name)).cloned().collect());
@@ -149,13 +152,28 @@ pub fn replay(record: &Record, letter: &DeadLetter) -> GatewayRecord {
     if let Some(recorded) = recorded.filter(|_| !has_time) {
         headers.push("ce_time", recorded.to_string());
     }
+    let subject = subject_without_key(record);
+    let partition = match &subject {
+        Some(machine) => home(machine),
+        None => Some(letter.source.partition),
+    };
     GatewayRecord {
         topic: letter.source.topic.clone(),
-        partition: Some(letter.source.partition),
-        key: record.key.clone(),
+        partition,
+        key: subject.as_ref().map(key_of).or_else(|| record.key.clone()),
         value: record.value.clone(),
         headers,
         timestamp_ms: None,
+    }
+}
+
+/// The machine of a record that has no key but a subject, in binary or structured mode.
+#[must_use]
+pub fn subject_without_key(record: &Record) -> Option<MachineId> {
+    let opened = opened(record).ok()?;
+    match Envelope::read(&opened.headers, opened.key.as_deref(), &opened.coordinates, None, Envelope::CHUNK) {
+        Err(SchemaError::MissingKey { machine }) => Some(machine),
+        _ => None,
     }
 }
 
@@ -217,13 +235,32 @@ mod tests {
     #[test]
     fn a_letter_goes_back_to_where_it_came_from_with_its_time() {
         let record = record(9, DeadLetterCode::Truncated);
-        let sent = replay(&record, &letter(&record));
+        let sent = replay(&record, &letter(&record), |_| None);
         assert_eq!((sent.topic.as_str(), sent.partition, sent.timestamp_ms), ("audio.chunks", Some(3), None));
         assert_eq!((sent.key, sent.value), (record.key.clone(), record.value.clone()));
         let names: Vec<&str> = sent.headers.0.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["ce_id", REPLAY_OF_HEADER, "ce_time"]);
         assert_eq!(sent.headers.text(REPLAY_OF_HEADER).unwrap(), Some("audio.dead-letters/3/9"));
         assert_eq!(sent.headers.text("ce_time").unwrap(), Some("1970-01-01T00:00:01Z"));
+    }
+
+    #[test]
+    fn a_header_without_a_value_goes_back_without_one() {
+        let mut record = record(9, DeadLetterCode::Truncated);
+        record.headers.0.insert(1, ("site".to_owned(), None));
+        let sent = replay(&record, &letter(&record), |_| None);
+        assert_eq!(sent.headers.0[1], ("site".to_owned(), None));
+        assert_eq!(sent.headers.0[0], ("ce_id".to_owned(), Some(Bytes::from_static(b"7"))));
+    }
+
+    #[test]
+    fn a_letter_without_a_key_goes_to_where_the_machine_of_its_subject_lives() {
+        let mut keyless = Record { key: None, ..record(9, DeadLetterCode::InvalidEnvelope) };
+        keyless.headers.push("ce_subject", "fan-1");
+        for home in [Some(2), None] {
+            let sent = replay(&keyless, &letter(&keyless), |machine| home.filter(|_| machine.as_str() == "fan-1"));
+            assert_eq!((sent.partition, sent.key.as_deref()), (home, Some(b"fan-1".as_slice())));
+        }
     }
 
     #[test]

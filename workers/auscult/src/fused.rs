@@ -5,7 +5,7 @@ use auscult_feature_worker::{Extracted, FeatureStage};
 use auscult_runtime::config::{
     BatchConfig, HttpConfig, KafkaConfig, LimitsConfig, LogConfig, Problems, TracesConfig, Validate,
 };
-use auscult_runtime::processor::{Memory, Output, Processor, Rejection};
+use auscult_runtime::processor::{Memory, Output, Processor, Rejection, opened};
 use auscult_runtime::record::Record;
 use auscult_schemas::{FeatureSpec, ScorerState};
 use auscult_scoring_worker::{
@@ -106,7 +106,7 @@ impl Processor for FusedProcessor {
             let extracted = records.iter().zip(self.features.extract(records));
             let inputs = extracted.map(|(record, extracted)| match extracted? {
                 Extracted::Chunk(envelope, features) => Ok(ScoringInput::Chunk(envelope, features)),
-                Extracted::Control(envelope) => read_control(record, envelope),
+                Extracted::Control(envelope) => read_control(&*opened(record)?, envelope),
             });
             inputs.collect()
         };

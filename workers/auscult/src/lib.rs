@@ -16,6 +16,7 @@
 //!                    ├─ doctor        a live installation looked over, and what is to be done
 //!                    ├─ band          a frequency band in words
 //!                    ├─ alertmanager  what stands, told to Prometheus Alertmanager
+//!                    ├─ machine_partition   where a machine lives, for whoever speaks to it
 //!                    ├─ retrain       what machines have sent, gathered to learn them anew
 //!                    ├─ metrics_inventory   docs/metrics.md, from the registries
 //!                    ├─ worker        one worker's process on Kafka: logs, health, topics, signals, runner
@@ -35,6 +36,7 @@ pub mod doctor;
 pub mod fused;
 pub mod interrupt;
 pub mod lives;
+pub mod machine_partition;
 pub mod metrics_inventory;
 pub mod model_file;
 pub mod natural_order;

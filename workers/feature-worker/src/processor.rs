@@ -1,6 +1,6 @@
 //! The feature stage behind the runner.
 
-use auscult_runtime::processor::{Memory, Output, Processor, Rejection};
+use auscult_runtime::processor::{Memory, Output, Processor, Rejection, opened};
 use auscult_runtime::record::Record;
 use auscult_schemas::{DeadLetterCode, Envelope, Features, topics};
 use bytes::Bytes;
@@ -27,7 +27,7 @@ impl Processor for FeatureProcessor {
         let extracted = self.stage.extract(records);
         let outputs = records.iter().zip(extracted).map(|(record, extracted)| match extracted? {
             Extracted::Chunk(envelope, features) => message(envelope, &features),
-            Extracted::Control(envelope) => Ok(vec![passed_on(record, &envelope)]),
+            Extracted::Control(envelope) => Ok(vec![passed_on(&*opened(record)?, &envelope)]),
         });
         outputs.collect()
     }

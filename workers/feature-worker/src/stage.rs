@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use auscult_features::{ChunkExtractor, FeatureError};
-use auscult_runtime::processor::{Rejection, envelope_of};
+use auscult_runtime::processor::{Rejection, envelope_of, opened};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::{Envelope, FeatureSpec, FeatureSpecHash, Features, FeaturesMetadata, StageTimings};
@@ -72,6 +72,7 @@ impl FeatureStage {
     }
 
     fn extract_one(&self, record: &Record) -> ExtractedChunk {
+        let record = &*opened(record)?;
         let mut envelope = envelope_of(record, Envelope::CHUNK)?;
         if envelope.is_control() {
             if record.headers.get("ce_type").is_none() {

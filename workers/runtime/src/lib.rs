@@ -14,6 +14,7 @@ pub mod core;
 mod fault_injection;
 pub mod http;
 pub mod kafka;
+pub mod machine_places;
 pub mod memory_log;
 pub mod ports;
 pub mod processor;

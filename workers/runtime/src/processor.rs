@@ -1,8 +1,9 @@
 //! What a worker puts behind the runner: records in, outputs or rejections out, and what it remembers of each machine.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-use auscult_schemas::{DeadLetterCode, Envelope, Headers};
+use auscult_schemas::{DeadLetterCode, Envelope, Headers, open_structured};
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -59,6 +60,23 @@ pub fn envelope_of(record: &Record, event_type: &str) -> Result<Envelope, Reject
     let Record { coordinates, key, headers, timestamp_ms, .. } = record;
     Envelope::read(headers, key.as_deref(), coordinates, *timestamp_ms, event_type)
         .map_err(|error| Rejection { code: DeadLetterCode::InvalidEnvelope, detail: error.to_string() })
+}
+
+/// The record with a CloudEvent in structured mode taken apart: headers as binary mode has them, and the data as the value. Any other record is as it came.
+///
+/// # Errors
+/// [`DeadLetterCode::InvalidEnvelope`] when it is such an event and cannot be read.
+pub fn opened(record: &Record) -> Result<Cow<'_, Record>, Rejection> {
+    let value = record.value.as_deref().unwrap_or_default();
+    match open_structured(&record.headers, value) {
+        Ok(None) => Ok(Cow::Borrowed(record)),
+        Ok(Some((headers, data))) => {
+            let Record { coordinates, key, timestamp_ms, .. } = record;
+            let (coordinates, key, timestamp_ms) = (coordinates.clone(), key.clone(), *timestamp_ms);
+            Ok(Cow::Owned(Record { coordinates, key, value: Some(data), headers, timestamp_ms }))
+        }
+        Err(error) => Err(Rejection { code: DeadLetterCode::InvalidEnvelope, detail: error.to_string() }),
+    }
 }
 
 /// Key of a machine's state: its partition and the record key.

@@ -34,7 +34,8 @@ impl Record {
 
 fn cost(key: Option<&Bytes>, value: Option<&Bytes>, headers: &Headers) -> usize {
     const STRUCT: usize = 256;
-    let headers: usize = headers.0.iter().map(|(name, value)| name.len() + value.len() + 32).sum();
+    let headers: usize =
+        headers.0.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, Bytes::len) + 32).sum();
     STRUCT + key.map_or(0, Bytes::len) + value.map_or(0, Bytes::len) + headers
 }
 

@@ -21,6 +21,7 @@ mod library;
 mod lookup;
 mod machine_series;
 mod metrics;
+mod place_watch;
 mod processor;
 mod reload;
 mod rosters;

@@ -34,6 +34,8 @@ pub struct ScoringMetrics {
     pub environment_changes: IntCounter,
     /// Machines that have fallen silent, of the partitions that this worker judges.
     pub silent_machines: IntGauge,
+    /// Machines that are heard on two partitions or more, of all partitions.
+    pub machines_on_two_partitions: IntGauge,
     /// Chunks in one forward pass.
     pub forward_chunks: Histogram,
     /// From the time the sound was recorded to its judgement, s.
@@ -108,6 +110,10 @@ impl ScoringMetrics {
             )?,
             silent_machines: make
                 .gauge("auscult_silent_machines", "machines of which nothing has come for many times their cadence")?,
+            machines_on_two_partitions: make.gauge(
+                "auscult_machines_on_two_partitions",
+                "machines heard on two partitions or more, of all partitions: as the worker that noticed it last saw it",
+            )?,
             forward_chunks: make.histogram(
                 "auscult_forward_chunks",
                 "chunks in one forward pass",

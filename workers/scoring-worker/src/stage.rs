@@ -21,6 +21,7 @@ use crate::device_thread::{DeviceThread, Shelf, StartError};
 use crate::event::ScoringEvent;
 use crate::healthy_channels::healthy_channels;
 use crate::library::{Entry, Owner, ShelvedModel};
+use crate::place_watch::{PlaceWatch, ReadPlaces};
 use crate::reload::{Change, Looker, Reload};
 use crate::rosters::Rosters;
 use crate::{ModelLibrary, ModelsConfig, ScoringMetrics};
@@ -77,6 +78,8 @@ pub struct ScoringStage {
     /// The machines by partition, as the batch before left them; none after one that panicked.
     rosters: Option<Rosters>,
     census: Census,
+    /// Looks for machines on two partitions, where it is on Kafka.
+    place_watch: Option<PlaceWatch>,
 }
 
 impl ScoringStage {
@@ -105,6 +108,7 @@ impl ScoringStage {
             unfinished: Vec::new(),
             rosters: None,
             census: Census::default(),
+            place_watch: None,
         };
         stage.count_models();
         Ok(stage)
@@ -119,6 +123,22 @@ impl ScoringStage {
             self.reload = Some(Reload::start(self.looker(config), Duration::from_secs(config.reload_secs))?);
         }
         Ok(())
+    }
+
+    /// Looks for machines on two partitions from now on, by reading where all of them live.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn watch_places(&mut self, read: ReadPlaces) -> std::io::Result<()> {
+        let metric = self.scoring_metrics.machines_on_two_partitions.clone();
+        self.place_watch = Some(PlaceWatch::start(read, metric)?);
+        Ok(())
+    }
+
+    fn look_at_places(&self) {
+        if let Some(watch) = &self.place_watch {
+            watch.ask();
+        }
     }
 
     pub(crate) fn looker(&self, config: &ModelsConfig) -> Looker {
@@ -202,6 +222,7 @@ impl ScoringStage {
         self.scoring_metrics.silent_machines.set(rosters.silent());
         self.rosters = Some(rosters);
         self.census.take(memory, true, &self.scoring_metrics, &self.policy.drift);
+        self.look_at_places();
     }
 
     fn score_chunks(
@@ -323,6 +344,9 @@ impl ScoringStage {
         let key = Bytes::from(envelope.machine.as_str().to_owned());
         let Place { partition, memory, rosters } = place;
         let before = memory.get(partition, &key);
+        if before.is_none() {
+            self.look_at_places();
+        }
         let heard = Heard {
             id: &id,
             machine: &envelope.machine,

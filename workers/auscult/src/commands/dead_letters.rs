@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use auscult_runtime::config::KafkaConfig;
-use auscult_runtime::kafka::{GatewayProducer, ReadFrom, TopicReader};
+use auscult_runtime::kafka::{GatewayProducer, ReadFrom, TopicReader, machine_places};
+use auscult_runtime::machine_places::MachinePlaces;
 use auscult_runtime::record::Record;
-use auscult_schemas::DeadLetterCode;
 use auscult_schemas::topics::DEAD_LETTERS;
+use auscult_schemas::{DeadLetterCode, MachineId, printable, printable_json};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::arguments::moment;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use crate::dead_letters::{Entry, Inventory, Place, Wanted, mark, place, read_place, replay};
+use crate::dead_letters::{Entry, Inventory, Place, Wanted, mark, place, read_place, replay, subject_without_key};
 
 /// Look at records that could not be processed, and send them round again once the reason is mended
 #[derive(Debug, Args)]
@@ -22,6 +23,8 @@ use crate::dead_letters::{Entry, Inventory, Place, Wanted, mark, place, read_pla
 pub struct DeadLettersArgs {
     #[command(subcommand)]
     command: DeadLettersCommand,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -33,12 +36,11 @@ enum DeadLettersCommand {
         /// JSON lines
         #[arg(long)]
         json: bool,
-        #[command(flatten)]
-        config: ConfigArgs,
     },
     /// Send letters to the topic and partition that they came from, as they came
     ///
-    /// Key, value and headers are the record's own; `auscult_replay_of` says which letter it is. A letter is sent once: audio.dead-letters then has a
+    /// Key, value and headers are the record's own; `auscult_replay_of` says which letter it is. A record without a key gets the machine's id that its
+    /// ce_subject names, and goes to where that machine lives. A letter is sent once: audio.dead-letters then has a
     /// mark of it. What fails again comes back as another letter.
     Replay {
         #[command(flatten)]
@@ -52,8 +54,6 @@ enum DeadLettersCommand {
         /// Only say what would be sent
         #[arg(long)]
         dry_run: bool,
-        #[command(flatten)]
-        config: ConfigArgs,
     },
 }
 
@@ -97,17 +97,17 @@ const TOGETHER: usize = 50;
 /// When the brokers cannot be reached, nothing was chosen, or a record is not taken.
 pub fn run(args: &DeadLettersArgs) -> anyhow::Result<()> {
     match &args.command {
-        DeadLettersCommand::List { which, json, config } => {
-            let config: KafkaOnly = config.load(&[])?;
+        DeadLettersCommand::List { which, json } => {
+            let config: KafkaOnly = args.config.load(&[])?;
             list(&config.kafka, &which.wanted(), *json)
         }
-        DeadLettersCommand::Replay { which, all, again, dry_run, config } => {
+        DeadLettersCommand::Replay { which, all, again, dry_run } => {
             let wanted = which.wanted();
             ensure!(
                 *all || !wanted.is_everything(),
                 "say which letters: --letter, --code, --machine, --source, --since, or --all"
             );
-            let config: KafkaOnly = config.load(&[])?;
+            let config: KafkaOnly = args.config.load(&[])?;
             send_again(&config.kafka, &wanted, *again, *dry_run)
         }
     }
@@ -147,18 +147,13 @@ fn list(kafka: &KafkaConfig, wanted: &Wanted, is_json: bool) -> anyhow::Result<(
                 "replayed": is_replayed,
                 "message": letter,
             });
-            writeln!(out, "{line}")?;
+            writeln!(out, "{}", printable_json(&line.to_string()))?;
         } else {
             let replayed = if is_replayed { " (sent round again)" } else { "" };
-            writeln!(
-                out,
-                "{:<10} {:.0} {:<24} {key:<16} from {}: {}{replayed}",
-                format!("{partition}/{offset}"),
-                letter.time,
-                letter.code.as_str(),
-                letter.source,
-                letter.detail
-            )?;
+            let place = format!("{partition}/{offset}");
+            let (code, source) = (letter.code.as_str(), letter.source.to_string());
+            let (key, source, detail) = (printable(&key), printable(&source), printable(&letter.detail));
+            writeln!(out, "{place:<10} {:.0} {code:<24} {key:<16} from {source}: {detail}{replayed}", letter.time)?;
         }
         Ok(())
     })?;
@@ -171,6 +166,7 @@ fn list(kafka: &KafkaConfig, wanted: &Wanted, is_json: bool) -> anyhow::Result<(
 fn send_again(kafka: &KafkaConfig, wanted: &Wanted, again: bool, is_dry: bool) -> anyhow::Result<()> {
     let inventory = inventory(kafka)?;
     let producer = GatewayProducer::new(kafka, "auscult-dead-letters")?;
+    let mut homes = Homes::default();
     let (mut sent, mut before, mut without_value) = (0, 0, 0);
     let mut unmarked: Vec<Record> = Vec::new();
     each(kafka, |record| {
@@ -189,13 +185,19 @@ fn send_again(kafka: &KafkaConfig, wanted: &Wanted, again: bool, is_dry: bool) -
         sent += 1;
         let (partition, offset) = place(record);
         if is_dry {
-            println!(
-                "would send {partition}/{offset} to {}, partition {}",
-                letter.source.topic, letter.source.partition
-            );
+            let topic = printable(&letter.source.topic);
+            match subject_without_key(record) {
+                Some(machine) => {
+                    let machine = printable(machine.as_str());
+                    println!(
+                        "would send {partition}/{offset} to {topic}, to where {machine} lives, with that as its key"
+                    );
+                }
+                None => println!("would send {partition}/{offset} to {topic}, partition {}", letter.source.partition),
+            }
             return Ok(());
         }
-        producer.send(&replay(record, &letter))?;
+        producer.send(&replay(record, &letter, |machine| homes.get(machine, kafka)))?;
         // The value has been handed over; a mark needs none.
         unmarked.push(Record { value: None, ..record.clone() });
         if unmarked.len() >= TOGETHER {
@@ -218,6 +220,26 @@ fn send_again(kafka: &KafkaConfig, wanted: &Wanted, again: bool, is_dry: bool) -
         bail!("there is no such letter; `auscult dead-letters list` shows what is there");
     }
     Ok(())
+}
+
+/// Where machines live whose letters have no key; asked for when the first of them comes.
+#[derive(Default)]
+struct Homes(Option<MachinePlaces>);
+
+impl Homes {
+    fn get(&mut self, machine: &MachineId, kafka: &KafkaConfig) -> Option<i32> {
+        let places = self.0.get_or_insert_with(|| {
+            machine_places(kafka, READING).unwrap_or_else(|error| {
+                let error = error.to_string();
+                eprintln!(
+                    "note: where machines live cannot be seen ({}); their ids choose the partition",
+                    printable(&error)
+                );
+                MachinePlaces::default()
+            })
+        });
+        places.of(machine).first().map(|place| place.partition)
+    }
 }
 
 /// Marks follow acknowledged records only.

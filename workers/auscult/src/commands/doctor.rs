@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use auscult_runtime::config::{KafkaConfig, LimitsConfig, Problems, Validate};
+use auscult_schemas::printable_json;
 use auscult_scoring_worker::ModelsConfig;
 use clap::Args;
 use jiff::SignedDuration;
@@ -120,7 +121,7 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<()> {
     let report = examine(&question);
     let mut out = std::io::stdout().lock();
     if args.json {
-        writeln!(out, "{:#}", json(&report, args.strict))?;
+        writeln!(out, "{}", printable_json(&format!("{:#}", json(&report, args.strict))))?;
     } else {
         write!(out, "{}", lines(&report, std::io::stdout().is_terminal()))?;
     }

@@ -11,7 +11,7 @@ use auscult_detection::{DetectorKind, TrainingOptions};
 use auscult_runtime::config::KafkaConfig;
 use auscult_runtime::kafka::{ReadFrom, TopicReader};
 use auscult_schemas::topics::{ALERTS, FEATURES};
-use auscult_schemas::{Alert, Envelope, FeatureSpec, Features, MachineId, ModelId};
+use auscult_schemas::{Alert, Envelope, FeatureSpec, Features, MachineId, ModelId, printable};
 use clap::Args;
 use jiff::Timestamp;
 
@@ -117,10 +117,11 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
             bail!("interrupted: {learnt} of {} machines are learnt anew, the others keep their models", machines.len());
         }
         if let Some(reason) = args.reason_to_leave_out(machine, sent, &in_alarm) {
-            writeln!(out, "left out: {machine}: {reason}")?;
+            writeln!(out, "left out: {}: {reason}", printable(machine.as_str()))?;
         } else {
             let file = args.learn(machine, sent, &spec, interrupted)?;
-            writeln!(out, "{machine}: {} of {} chunks, wrote {}", sent.clips.len(), sent.heard, file.display())?;
+            let name = printable(machine.as_str());
+            writeln!(out, "{name}: {} of {} chunks, wrote {}", sent.clips.len(), sent.heard, file.display())?;
             learnt += 1;
         }
         bar.inc(1);

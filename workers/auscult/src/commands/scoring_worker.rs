@@ -1,9 +1,11 @@
 //! `auscult scoring-worker`: features in; scores, alerts and drift out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use auscult_detection::open_device;
+use auscult_runtime::kafka::machine_places;
 use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::topics::{ALERTS, AUDIT, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
 use auscult_scoring_worker::{ModelLibrary, ScoringMetrics, ScoringProcessor, ScoringStage, ScoringWorkerConfig};
@@ -62,6 +64,9 @@ Examples:
   auscult scoring-worker --default-model fan.safetensors --device cpu --listen 0.0.0.0:9465
   auscult scoring-worker --config worker.yaml --instance-id scoring-0";
 
+/// Longest that the states of all machines may take to read.
+const READING_PLACES: Duration = Duration::from_secs(60);
+
 /// Runs until told to stop.
 ///
 /// # Errors
@@ -79,5 +84,8 @@ pub(super) fn stage(config: &ScoringWorkerConfig, metrics: &Arc<Metrics>) -> any
     let scoring_metrics = ScoringMetrics::register(metrics.registrar(), config.metrics.machine_series_up_to)?;
     let mut stage = ScoringStage::start(library, device, config.watch_policy(), Arc::clone(metrics), scoring_metrics)?;
     stage.follow(&config.models).context("cannot start the thread that looks at the model files")?;
+    let kafka = config.kafka.clone();
+    let read = move || machine_places(&kafka, READING_PLACES).map_err(|error| error.to_string());
+    stage.watch_places(Box::new(read)).context("cannot start the thread that looks where machines live")?;
     Ok(stage)
 }

@@ -5,22 +5,25 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use auscult_features::content_type_of;
+use auscult_runtime::config::KafkaConfig;
 use auscult_runtime::kafka::GatewayRecord;
 use auscult_schemas::topics::{CHUNKS, MAX_MESSAGE_BYTES};
-use auscult_schemas::{ChunkId, Envelope, MachineId};
+use auscult_schemas::{ChunkId, Envelope, MachineId, printable};
 use bytes::Bytes;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
+use crate::machine_partition::Home;
 use crate::natural_order::{in_recorded_order, sort_paths};
 use crate::{interrupt, progress};
 
 /// Send recordings to audio.chunks, as a gateway beside a machine does
 ///
-/// A folder stands for all its .wav and .flac files, in the order of the numbers in their names (9 before 10); files that the shell has put into another order
-/// (1, 10, 11, 2) are put right. Each file is one chunk, sent as it is; the time of
-/// sending is the chunk's time.
+/// A folder stands for all its .wav and .flac files, in the order of the numbers in their names (9 before 10); files
+/// that the shell has put into another order (1, 10, 11, 2) are put right. Each file is one chunk, sent as it is; the time of
+/// sending is the chunk's time. A machine that was heard before is sent to the partition where it lives, whatever
+/// partitioner its other gateways have; of one that is new, --partitioner chooses it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SendArgs {
@@ -33,14 +36,43 @@ pub struct SendArgs {
     /// Chunks a second [default: as fast as the brokers take them]
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
+    /// How a new machine's id chooses its partition: as its other gateways do it
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = Partitioner::Crc32)]
+    partitioner: Partitioner,
+    /// Send to this partition, wherever the machine lives
+    #[arg(long, value_name = "N", conflicts_with = "partitioner")]
+    partition: Option<i32>,
     #[command(flatten)]
     config: ConfigArgs,
+}
+
+/// Partitioners of Kafka's clients for records with a key; docs/clients.md has the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Partitioner {
+    /// librdkafka's: kcat, confluent-kafka (Python, Go, .NET, JavaScript), rdkafka
+    Crc32,
+    /// Java's: kafka-clients, franz-go, kafka-python, aiokafka, KafkaJS
+    Murmur2,
+    /// Sarama's
+    Fnv1a,
+}
+
+impl Partitioner {
+    /// As the property `partitioner` of librdkafka has it.
+    fn property(self) -> &'static str {
+        match self {
+            Self::Crc32 => "consistent_random",
+            Self::Murmur2 => "murmur2_random",
+            Self::Fnv1a => "fnv1a_random",
+        }
+    }
 }
 
 const EXAMPLES: &str = "\
 Examples:
   auscult send today/*.wav --machine fan-07 --brokers localhost:9092
   auscult send recordings/test --machine compressor-1 --rate 2
+  auscult send today/ --machine fan-08 --partitioner murmur2     a new machine, whose other gateway is written in Java
   auscult send today/ --machine fan-07 --set traces.otlp_endpoint=http://localhost:4318 --set traces.sample_ratio=1";
 
 /// The most that key and headers may take of a message, bytes.
@@ -55,8 +87,10 @@ pub fn run(args: &SendArgs) -> anyhow::Result<()> {
     if args.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
         bail!("--rate must be a positive number of chunks a second");
     }
-    let config: KafkaOnly = args.config.load(&[])?;
+    let mut config: KafkaOnly = args.config.load(&[])?;
+    config.kafka.properties.insert("partitioner".to_owned(), args.partitioner.property().to_owned());
     let files = recordings(&args.paths)?;
+    let partition = args.partition.or_else(|| home(&config.kafka, &machine));
     let interrupted = interrupt::listen("stopping: what has been sent stays sent; Ctrl-C again ends at once")?;
     let producer = config.gateway("auscult-send")?;
     let bar = progress::bar(files.len() as u64, "sending");
@@ -66,7 +100,7 @@ pub fn run(args: &SendArgs) -> anyhow::Result<()> {
         if interrupted.load(std::sync::atomic::Ordering::Relaxed) {
             break;
         }
-        match chunk(path, &machine) {
+        match chunk(path, &machine, partition) {
             Ok(record) => {
                 bytes += record.value.as_ref().map_or(0, |value| value.len() as u64);
                 producer.send(&record)?;
@@ -74,7 +108,7 @@ pub fn run(args: &SendArgs) -> anyhow::Result<()> {
             }
             Err(error) => {
                 refused += 1;
-                bar.suspend(|| eprintln!("not sent: {}: {error:#}", path.display()));
+                bar.suspend(|| eprintln!("{}", printable(&format!("not sent: {}: {error:#}", path.display()))));
             }
         }
         bar.inc(1);
@@ -87,11 +121,33 @@ pub fn run(args: &SendArgs) -> anyhow::Result<()> {
     producer.finish_traces();
     bar.finish_and_clear();
     let took = begun.elapsed().as_secs_f64();
+    let machine = printable(machine.as_str());
     println!("sent {sent} chunks of {machine}, {:.1} MB in {took:.1} s, all acknowledged", bytes as f64 / 1e6);
     if refused > 0 {
         bail!("{refused} of {} files were not sent, as told above", files.len());
     }
     Ok(())
+}
+
+/// The partition where the machine lives; `None` where it was never heard, or that cannot be seen.
+fn home(kafka: &KafkaConfig, machine: &MachineId) -> Option<i32> {
+    match Home::of(kafka, machine) {
+        Ok(home) => {
+            if let Some(warning) = home.warning(machine) {
+                eprintln!("{warning}");
+            }
+            home.partitions().first().copied()
+        }
+        // A gateway may have the right to write alone.
+        Err(error) => {
+            let error = error.to_string();
+            let (machine, error) = (printable(machine.as_str()), printable(&error));
+            eprintln!(
+                "note: where {machine} lives cannot be seen ({error}); its id chooses the partition: --partitioner must be that of its other gateways"
+            );
+            None
+        }
+    }
 }
 
 fn recordings(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
@@ -124,7 +180,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn chunk(path: &Path, machine: &MachineId) -> anyhow::Result<GatewayRecord> {
+fn chunk(path: &Path, machine: &MachineId, partition: Option<i32>) -> anyhow::Result<GatewayRecord> {
     let content_type = content_type_of(&path.to_string_lossy())
         .context("its name ends neither in .wav nor in .flac: convert it, for example with sox")?;
     let len = std::fs::metadata(path).context("cannot be opened: check the path and its permissions")?.len();
@@ -152,7 +208,7 @@ fn chunk(path: &Path, machine: &MachineId) -> anyhow::Result<GatewayRecord> {
     };
     Ok(GatewayRecord {
         topic: CHUNKS.to_owned(),
-        partition: None,
+        partition,
         key: Some(Bytes::from(machine.as_str().to_owned())),
         value: Some(Bytes::from(value)),
         headers: envelope.headers(),

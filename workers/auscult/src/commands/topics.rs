@@ -13,6 +13,8 @@ use super::worker_arguments::{ConfigArgs, KafkaOnly};
 pub struct TopicsArgs {
     #[command(subcommand)]
     command: TopicsCommand,
+    #[command(flatten)]
+    config: ConfigArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -25,8 +27,6 @@ enum TopicsCommand {
         /// Copies of each partition; -1 is the broker's default, 3 is right for production
         #[arg(long, value_name = "N", default_value_t = -1, allow_hyphen_values = true)]
         replication: i32,
-        #[command(flatten)]
-        config: ConfigArgs,
     },
     /// Add partitions to every topic, while workers run
     ///
@@ -36,14 +36,9 @@ enum TopicsCommand {
         /// Partitions that each topic shall have; Kafka cannot take any away
         #[arg(long, value_name = "N")]
         partitions: usize,
-        #[command(flatten)]
-        config: ConfigArgs,
     },
     /// See whether all topics exist, with equal partition counts, sizes and clean-up as they must be
-    Check {
-        #[command(flatten)]
-        config: ConfigArgs,
-    },
+    Check,
 }
 
 const EXAMPLES: &str = "\
@@ -61,9 +56,9 @@ behind), and its new chunks may be judged before its last old ones: order holds 
 /// # Errors
 /// When the brokers cannot be reached, a topic cannot be made, or one is not as it must be.
 pub fn run(args: &TopicsArgs) -> anyhow::Result<()> {
+    let config: KafkaOnly = args.config.load(&[])?;
     match &args.command {
-        TopicsCommand::Create { partitions, replication, config } => {
-            let config: KafkaOnly = config.load(&[])?;
+        TopicsCommand::Create { partitions, replication } => {
             if *partitions < 1 {
                 bail!("--partitions must be at least 1");
             }
@@ -83,8 +78,7 @@ pub fn run(args: &TopicsArgs) -> anyhow::Result<()> {
             }
             check(&config)
         }
-        TopicsCommand::Grow { partitions, config } => {
-            let config: KafkaOnly = config.load(&[])?;
+        TopicsCommand::Grow { partitions } => {
             let mut has_moved = false;
             topics::grow(&config.kafka, &results_first(), *partitions, |topic, grown| match grown {
                 Grown::From(before) => {
@@ -98,7 +92,7 @@ pub fn run(args: &TopicsArgs) -> anyhow::Result<()> {
             }
             check(&config)
         }
-        TopicsCommand::Check { config } => check(&config.load(&[])?),
+        TopicsCommand::Check => check(&config),
     }
 }
 

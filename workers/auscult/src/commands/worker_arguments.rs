@@ -18,13 +18,13 @@ use serde_json::Value;
 #[command(next_help_heading = "Configuration")]
 pub(super) struct ConfigArgs {
     /// Configuration file, YAML; `auscult config schema` describes it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Brokers, host:port separated by commas (kafka.brokers)
-    #[arg(long, value_name = "HOST:PORT,...")]
+    #[arg(long, global = true, value_name = "HOST:PORT,...")]
     brokers: Option<String>,
     /// Any setting by its path; may be repeated
-    #[arg(long = "set", value_name = "PATH=VALUE", value_parser = parse_setting)]
+    #[arg(long = "set", global = true, value_name = "PATH=VALUE", value_parser = parse_setting)]
     settings: Vec<(String, String)>,
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use auscult_runtime::kafka::survey::{Brokers, Glimpse, Placement, Settings, Survey, trial};
 use auscult_runtime::kafka::{KafkaClients, WorkerIdentity, topics as contract};
+use auscult_runtime::machine_places::MachinePlaces;
 use auscult_runtime::ports::LogClients;
 use auscult_runtime::record::NEXT_OFFSET_HEADER;
 use auscult_schemas::topics::{ALL, CHUNKS, FEATURES, SCORER_STATE, SCORES, Topic};
@@ -14,7 +15,9 @@ use jiff::Timestamp;
 use super::clocks::Newest;
 use super::groups::Job;
 use super::machines::Sightings;
-use super::{Finding, Findings, Question, Report, brokers, clocks, groups, machines, rights, topics};
+use super::{
+    Finding, Findings, Question, Report, brokers, clocks, groups, machines, partitions as homes, rights, topics,
+};
 
 /// The groups in the order of the report: what comes first is what the others stand on.
 const GROUPS: [&str; 6] = ["brokers", "topics", "rights", "groups", "clocks", "machines"];
@@ -234,6 +237,7 @@ impl Examination<'_> {
         findings.extend(clocks::judge(&all, self.question.skew, now_ms()));
 
         let mut sightings = Sightings::default();
+        let mut places = MachinePlaces::default();
         let mut next_offsets: BTreeMap<i32, i64> = BTreeMap::new();
         if let Some(count) = partitions(SCORER_STATE) {
             let remembered = self.survey.all(SCORER_STATE, count, READING, |glimpse| {
@@ -242,9 +246,10 @@ impl Examination<'_> {
                     next_offsets.insert(glimpse.partition, next);
                 }
                 sightings.remembered(&glimpse);
+                places.note(glimpse.partition, glimpse.key.as_deref(), glimpse.value.as_deref());
             });
             match remembered {
-                Ok(true) => {}
+                Ok(true) => findings.extend(homes::judge(&places)),
                 Ok(false) => {
                     let reason = format!("{SCORER_STATE} was not read to its end in {} s", READING.as_secs());
                     findings.push(untold("machines", "models", reason));

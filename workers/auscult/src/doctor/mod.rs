@@ -15,6 +15,7 @@ mod clocks;
 mod examine;
 mod groups;
 mod machines;
+mod partitions;
 mod print;
 mod rights;
 mod topics;

@@ -1,5 +1,6 @@
 //! The report, for people and for programs.
 
+use auscult_schemas::printable_lines;
 use serde_json::{Value, json};
 
 use super::{Outcome, Report};
@@ -23,9 +24,9 @@ pub fn lines(report: &Report, is_coloured: bool) -> String {
             Outcome::Untold => "2",
         };
         let word = paint(&format!("{:<8}", finding.outcome.as_str()), code);
-        text += &format!("  {word} {:<17} {}\n", finding.check, finding.says);
+        text += &format!("  {word} {:<17} {}\n", finding.check, printable_lines(&finding.says));
         if !finding.todo.is_empty() {
-            text += &format!("{:29}→ {}\n", "", finding.todo);
+            text += &format!("{:29}→ {}\n", "", printable_lines(&finding.todo));
         }
     }
     let count = |outcome| report.count(outcome);
@@ -79,6 +80,15 @@ mod tests {
         );
         assert!(plain.contains("→ add some") && plain.ends_with("0 ok, 1 warnings, 0 wrong, 0 could not be told\n"));
         assert!(lines(&report(Outcome::Wrong), true).contains("\x1b[31;1mwrong"));
+    }
+
+    #[test]
+    fn what_came_over_a_topic_does_nothing_to_the_terminal() {
+        let mut found = report(Outcome::Wrong);
+        found.findings[0].says = "machine fan\u{1b}[2J has no model".to_owned();
+        found.findings[0].todo = "train \u{9b}31m".to_owned();
+        let text = lines(&found, false);
+        assert!(text.contains("fan\\u{1b}[2J") && !text.contains(['\u{1b}', '\u{9b}']), "{text}");
     }
 
     #[test]

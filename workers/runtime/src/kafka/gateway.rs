@@ -19,7 +19,7 @@ use crate::traces::SpanRecorder;
 pub struct GatewayRecord {
     /// Topic.
     pub topic: String,
-    /// Partition; `None` lets the key choose, by murmur2 as Java's clients do.
+    /// Partition; `None` lets the key choose, by CRC-32 as librdkafka's clients do, or as the property `partitioner` says.
     pub partition: Option<i32>,
     /// Key: the machine's id.
     pub key: Option<Bytes>,

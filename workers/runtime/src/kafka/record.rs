@@ -13,9 +13,7 @@ use crate::record::{OutputRecord, Record};
 /// Copies a message out of librdkafka's memory.
 pub(super) fn received(message: &BorrowedMessage<'_>) -> Record {
     let headers = message.headers().map(|headers| {
-        let pairs = headers
-            .iter()
-            .map(|header| (header.key.to_owned(), header.value.map(Bytes::copy_from_slice).unwrap_or_default()));
+        let pairs = headers.iter().map(|header| (header.key.to_owned(), header.value.map(Bytes::copy_from_slice)));
         pairs.collect()
     });
     Record {
@@ -37,7 +35,7 @@ pub(super) fn native_headers(headers: &Headers) -> OwnedHeaders {
     for (name, value) in &headers.0 {
         // C knows no zero byte within a name; whoever sent one to us meant the rest.
         let name: Cow<'_, str> = if name.contains('\0') { name.replace('\0', "").into() } else { name.into() };
-        native = native.insert(Header { key: &name, value: Some(value.as_ref()) });
+        native = native.insert(Header { key: &name, value: value.as_deref() });
     }
     native
 }

@@ -7,6 +7,8 @@ use rdkafka::config::RDKafkaLogLevel;
 use super::{WorkerIdentity, token};
 use crate::config::{Delivery, GroupProtocol, KafkaConfig, SaslMechanism, Secret, SecurityConfig, SecurityProtocol};
 
+/// How a key chooses its partition where nobody says otherwise: CRC-32.
+const DEFAULT_PARTITIONER: &str = "consistent_random";
 /// What is left of the largest message for the framing of a record batch.
 const FRAMING: usize = 512;
 /// One answer to a fetch: the largest record and then some.
@@ -155,9 +157,9 @@ pub(super) fn idempotent(config: &KafkaConfig, client_id: &str) -> ClientConfig 
     client
         .set("enable.idempotence", "true")
         .set("message.max.bytes", (MAX_MESSAGE_BYTES - FRAMING).to_string())
-        .set("compression.type", config.compression.as_str())
-        // Java's choice of partition for a key, so that keys meet whichever client wrote them.
-        .set("partitioner", "murmur2_random");
+        .set("compression.type", config.compression.as_str());
+    // librdkafka's own choice of partition for a key, which kcat and confluent-kafka have, too: they are what gateways are written with most.
+    set_default(&mut client, config, "partitioner", DEFAULT_PARTITIONER);
     // How long a topic that does not exist is hoped for; the default of 30 s outlasts the transaction.
     set_default(&mut client, config, "topic.metadata.propagation.max.ms", "5000");
     // A batch is sent whole and then waited for: there is nothing to linger for.

@@ -88,7 +88,7 @@ mod tests {
             key: None,
             value: None,
             headers: Headers(
-                headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned().into())).collect(),
+                headers.iter().map(|(name, value)| ((*name).to_owned(), Some((*value).to_owned().into()))).collect(),
             ),
             timestamp_ms: None,
         }

@@ -96,12 +96,21 @@ fn a_reader_can_begin_at_a_time() {
 }
 
 #[test]
-fn a_gateway_puts_a_key_where_java_s_clients_put_it() {
+fn a_gateway_puts_a_key_where_librdkafka_s_clients_put_it_or_where_it_is_told_to() {
     let Some(config) = broker() else { return };
-    let name = make_topic(&config, "keys", 4, false);
-    let gateway = GatewayProducer::new(&config, "test").unwrap();
+    // `zlib.crc32(key) % 4`.
+    let by_crc32 = [("fan-01", 3), ("pump-07", 0), ("valve-3", 2), ("compressor-A", 1), ("m", 0)];
+    check_places(&config, "crc32", by_crc32);
     // `Utils.toPositive(Utils.murmur2(key)) % 4` of kafka-clients 4.3.1.
-    let places = [("fan-01", 1), ("pump-07", 2), ("valve-3", 0), ("compressor-A", 2), ("m", 0)];
+    let by_murmur2 = [("fan-01", 1), ("pump-07", 2), ("valve-3", 0), ("compressor-A", 2), ("m", 0)];
+    let mut like_java = config.clone();
+    like_java.properties.insert("partitioner".to_owned(), "murmur2_random".to_owned());
+    check_places(&like_java, "murmur2", by_murmur2);
+}
+
+fn check_places(config: &KafkaConfig, topic: &str, places: [(&'static str, i32); 5]) {
+    let name = make_topic(config, topic, 4, false);
+    let gateway = GatewayProducer::new(config, "test").unwrap();
     for (key, _) in places {
         let record = GatewayRecord {
             topic: name.clone(),
@@ -114,7 +123,7 @@ fn a_gateway_puts_a_key_where_java_s_clients_put_it() {
         gateway.send(&record).unwrap();
     }
     gateway.flush(SOON).unwrap();
-    let found: BTreeSet<(String, i32)> = read_all(&config, &name)
+    let found: BTreeSet<(String, i32)> = read_all(config, &name)
         .into_iter()
         .map(|record| (String::from_utf8(record.key.unwrap().to_vec()).unwrap(), record.coordinates.partition))
         .collect();

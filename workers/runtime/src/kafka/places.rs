@@ -1,0 +1,70 @@
+//! Where machines live, asked of a live installation.
+
+use std::time::{Duration, Instant};
+
+use auscult_schemas::MachineId;
+use auscult_schemas::topics::{CHUNKS, SCORER_STATE};
+
+use super::survey::{Placement, Survey};
+use super::{KafkaAccessError, ReadFrom, TopicReader};
+use crate::config::KafkaConfig;
+use crate::machine_places::MachinePlaces;
+
+/// What may be fetched ahead, bytes: a worker reads its states beside its work, and its memory is bounded.
+const PREFETCH_BYTES: usize = 2 * 1024 * 1024;
+/// How long the brokers may take to be found, and one question may take.
+const ASKING: Duration = Duration::from_secs(10);
+
+/// Reads all states that are there: ten thousand machines' take under half a second from a broker that is near.
+///
+/// # Errors
+/// When the topic is missing, may not be read, or is not read to its end within `patience`.
+pub fn machine_places(config: &KafkaConfig, patience: Duration) -> Result<MachinePlaces, KafkaAccessError> {
+    let config = KafkaConfig { prefetch_bytes: config.prefetch_bytes.min(PREFETCH_BYTES), ..config.clone() };
+    let mut reader = TopicReader::open(&config, &[SCORER_STATE], ReadFrom::Beginning)?;
+    let deadline = Instant::now() + patience;
+    let mut places = MachinePlaces::default();
+    while !reader.is_at_end() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(KafkaAccessError::Read(format!(
+                "{SCORER_STATE} is not read to its end after {} s; is a transaction open in it? `auscult doctor` tells",
+                patience.as_secs()
+            )));
+        }
+        if let Some(record) = reader.next(left.min(Duration::from_millis(200)))? {
+            places.note_record(&record);
+        }
+    }
+    Ok(places)
+}
+
+/// The partitions on which one of the newest `each` records of `audio.chunks` is the machine's: where it lives whose sound has not been judged yet.
+///
+/// # Errors
+/// When the topic is missing or may not be read.
+pub fn heard_lately(config: &KafkaConfig, machine: &MachineId, each: i64) -> Result<Vec<i32>, KafkaAccessError> {
+    let (survey, _) = Survey::connect(config, ASKING, ASKING)?;
+    let Placement::Partitions(partitions) = survey.placement(CHUNKS)? else {
+        return Err(KafkaAccessError::NoSuchTopic(CHUNKS.to_owned()));
+    };
+    let count = i32::try_from(partitions.len()).unwrap_or(i32::MAX);
+    let newest = survey.newest(CHUNKS, count, each)?;
+    let own = newest.iter().filter(|glimpse| glimpse.key.as_deref() == Some(machine.as_str().as_bytes()));
+    let mut partitions: Vec<i32> = own.map(|glimpse| glimpse.partition).collect();
+    partitions.sort_unstable();
+    partitions.dedup();
+    Ok(partitions)
+}
+
+/// How many partitions `audio.chunks` has.
+///
+/// # Errors
+/// When the topic is missing or may not be described.
+pub fn chunk_partitions(config: &KafkaConfig) -> Result<i32, KafkaAccessError> {
+    let (survey, _) = Survey::connect(config, ASKING, ASKING)?;
+    match survey.placement(CHUNKS)? {
+        Placement::Partitions(partitions) => Ok(i32::try_from(partitions.len()).unwrap_or(i32::MAX)),
+        _ => Err(KafkaAccessError::NoSuchTopic(CHUNKS.to_owned())),
+    }
+}
