@@ -58,6 +58,8 @@ pub(crate) struct Inner {
     transactional_ids: HashMap<String, TransactionalId>,
     transactions: Vec<Outcome>,
     injector: Injector,
+    /// The largest record that a topic takes, bytes; any where it is not among them.
+    largest: BTreeMap<String, usize>,
     next_member: u64,
 }
 
@@ -160,6 +162,11 @@ impl MemoryLog {
     pub fn expire_transaction(&self, transactional_id: &str) {
         self.lock().fence(transactional_id);
         self.shared.changed.notify_all();
+    }
+
+    /// From now on transactions may write no record to the topic that costs more than so many bytes ([`OutputRecord::bytes`]).
+    pub fn take_at_most(&self, topic: &str, bytes: usize) {
+        self.lock().largest.insert(topic.to_owned(), bytes);
     }
 
     /// Plans failures.

@@ -131,6 +131,7 @@ fn the_verifier_sees_a_doubled_and_a_lost_result() {
         value: results[0].value.clone(),
         headers: auscult_schemas::Headers::default(),
         timestamp_ms: None,
+        source_offset: None,
     });
     assert!(verify(&world).is_err(), "the result is there twice");
 }

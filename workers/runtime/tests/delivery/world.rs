@@ -8,7 +8,9 @@ use auscult_runtime::core::{Action, Batch, BatchId, Core, CoreConfig, Epoch, Eve
 use auscult_runtime::memory_log::{
     Membership, MemoryConsumer, MemoryLog, MemoryProducer, MemoryRestorer, MemoryWorker,
 };
-use auscult_runtime::ports::{ConsumerEvent, Failure, LogClients, LogConsumer, LogProducer, Transaction};
+use auscult_runtime::ports::{
+    ConsumerEvent, Failure, LogClients, LogConsumer, LogProducer, RefusedOutput, Transaction,
+};
 use auscult_runtime::record::{OutputRecord, Record};
 use auscult_runtime::traces::TraceRule;
 use auscult_schemas::Headers;
@@ -21,6 +23,7 @@ pub type Entries = HashMap<Bytes, Bytes>;
 enum Command {
     Install(i32, Entries),
     Process(Batch<Record>),
+    Refuse(Vec<RefusedOutput>),
     Swap(BatchId),
     Drop(BatchId),
     Discard,
@@ -61,6 +64,8 @@ fn core_config() -> CoreConfig {
         max_batch_age: Duration::from_millis(10),
         max_buffer_bytes: 6_000,
         drain_deadline: Duration::from_millis(50),
+        abort_backoff: Duration::from_millis(5),
+        max_abort_backoff: Duration::from_millis(40),
     }
 }
 
@@ -69,6 +74,7 @@ fn compute_config(worker: &str) -> ComputeConfig {
         worker: worker.to_owned(),
         changelog: Some(CHANGELOG),
         max_value_bytes: 1_000,
+        max_time_ahead: Duration::from_secs(3600),
         traces: TraceRule::carrying("delivery"),
     }
 }
@@ -126,6 +132,7 @@ impl World {
             value: Some(Bytes::copy_from_slice(value)),
             headers: Headers::default(),
             timestamp_ms: None,
+            source_offset: None,
         };
         self.log.append(record.clone());
         self.inputs.entry(partition).or_default().push(record);
@@ -184,10 +191,11 @@ impl World {
         let compute = &mut worker.compute;
         match command {
             Command::Install(partition, entries) => assert_eq!(compute.install(partition, entries), 0),
-            Command::Swap(batch) => compute.states().swap(batch),
+            Command::Swap(batch) => compute.swap(batch),
+            Command::Refuse(outputs) => compute.refuse(&outputs),
             Command::Drop(batch) => compute.states().drop_batch(batch),
             Command::Discard => compute.states().discard(),
-            Command::Forget(partition) => compute.states().forget(partition),
+            Command::Forget(partition) => compute.forget(partition),
             Command::Process(batch) => {
                 let computed = compute.process(&batch);
                 let event = Event::Computed { batch: batch.id, outputs: computed.outputs, bytes: computed.bytes };
@@ -225,8 +233,11 @@ impl World {
 
     fn feed(&mut self, index: usize, event: Event<Record, OutputRecord, Entries>) {
         let now = self.now;
-        if let Event::CommitFailed { batch, .. } = &event {
+        if let Event::CommitFailed { batch, failure } = &event {
             self.workers[index].under_way.remove(batch);
+            if let Failure::Refused { outputs, .. } = failure {
+                self.workers[index].commands.push_back(Command::Refuse(outputs.clone()));
+            }
         }
         let mut actions = VecDeque::from(self.workers[index].core.handle(event, now));
         while let Some(action) = actions.pop_front() {
