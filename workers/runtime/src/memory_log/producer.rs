@@ -1,8 +1,8 @@
 //! The transactional producer.
 
 use super::{Fault, Inner, Membership, MemoryLog, MemoryWorker, Outcome, Step, TransactionNumber};
-use crate::record::OutputRecord;
 use crate::ports::{Failure, LogProducer, RefusedOutput, Transaction};
+use crate::record::OutputRecord;
 
 /// A producer of one transactional id and epoch.
 #[derive(Debug)]
@@ -87,6 +87,15 @@ impl MemoryProducer {
                     self.abort(inner, Some(number));
                     let reason = "records are larger than their topics take".to_owned();
                     return Err(Failure::Refused { reason, outputs: refused });
+                }
+                let is_closed = |output: &OutputRecord| {
+                    inner.closed.as_ref().is_some_and(|(topic, number)| {
+                        *topic == output.topic && *number == output.partition
+                    })
+                };
+                if half.iter().any(is_closed) {
+                    self.abort(inner, Some(number));
+                    return Err(Failure::Aborted("the partition takes nothing".to_owned()));
                 }
                 for output in half {
                     let (topic, partition) = (output.topic.clone(), output.partition);

@@ -9,14 +9,14 @@ use auscult_runtime::memory_log::{
     Membership, MemoryConsumer, MemoryLog, MemoryProducer, MemoryRestorer, MemoryWorker,
 };
 use auscult_runtime::ports::{
-    ConsumerEvent, Failure, LogClients, LogConsumer, LogProducer, RefusedOutput, Transaction,
+    ConsumerEvent, Failure, LogClients, LogConsumer, LogProducer, LogRestorer, RefusedOutput, Transaction,
 };
 use auscult_runtime::record::{OutputRecord, Record};
 use auscult_runtime::traces::TraceRule;
 use auscult_schemas::Headers;
 use bytes::Bytes;
 
-use crate::chain::{CHANGELOG, Chain, GROUP, INPUT, OUTPUT};
+use crate::chain::{CHANGELOG, Chain, GROUP, INPUT, LARGEST, OUTPUT};
 
 pub type Entries = HashMap<Bytes, Bytes>;
 
@@ -52,7 +52,8 @@ pub struct Worker {
 pub struct World {
     pub log: MemoryLog,
     pub partitions: i32,
-    pub inputs: BTreeMap<i32, Vec<OutputRecord>>,
+    /// By partition, with their offsets.
+    pub inputs: BTreeMap<i32, Vec<(i64, OutputRecord)>>,
     workers: Vec<Worker>,
     now: Duration,
 }
@@ -84,6 +85,9 @@ impl World {
         let log = MemoryLog::new();
         for topic in [INPUT, OUTPUT, CHANGELOG, auscult_schemas::topics::DEAD_LETTERS] {
             log.create_topic(topic, partitions);
+        }
+        for topic in [OUTPUT, CHANGELOG, auscult_schemas::topics::DEAD_LETTERS] {
+            log.take_at_most(topic, LARGEST);
         }
         let mut world = Self { log, partitions, inputs: BTreeMap::new(), workers: Vec::new(), now: Duration::ZERO };
         for number in 0..workers {
@@ -134,8 +138,29 @@ impl World {
             timestamp_ms: None,
             source_offset: None,
         };
-        self.log.append(record.clone());
-        self.inputs.entry(partition).or_default().push(record);
+        // Every other one as a worker writes it, with a marker behind it.
+        let is_transactional = machine % 2 == 1;
+        let written = record.clone();
+        let offset = if is_transactional { self.log.append_committed(written) } else { self.log.append(written) };
+        self.inputs.entry(partition).or_default().push((offset, record));
+    }
+
+    /// Looks where partitions end that are at rest, as the runner does.
+    pub fn sound(&mut self, index: usize) -> bool {
+        let mut has_moved = false;
+        for (partition, epoch, from) in self.workers[index].core.at_rest() {
+            let Some(clients) = &mut self.workers[index].clients else { break };
+            if let Ok(Some(to)) = clients.restorer.undelivered_end(partition, from) {
+                has_moved = true;
+                self.feed(index, Event::Skipped { partition, epoch, from, to });
+            }
+        }
+        has_moved
+    }
+
+    /// How long until anything is due at a worker.
+    pub fn waits_until(&self, index: usize) -> Option<Duration> {
+        self.workers[index].core.next_deadline().map(|deadline| deadline.saturating_sub(self.now))
     }
 
     pub fn pass_time(&mut self, time: Duration) {
@@ -304,6 +329,7 @@ impl World {
         for round in 0..10_000 {
             let mut is_busy = false;
             for index in 0..self.workers.len() {
+                is_busy |= self.sound(index);
                 is_busy |= self.poll(index) | self.compute(index) | self.commit(index) | self.restore(index);
             }
             self.pass_time(Duration::from_millis(20));
