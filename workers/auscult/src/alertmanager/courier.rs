@@ -14,6 +14,9 @@ use super::standing::{Change, PostedAlert};
 
 /// Alerts in one request: some hundred kilobytes.
 const AT_ONCE: usize = 64;
+/// How long an Alertmanager has to take in what holds others back before it gets those: it does so beside, and tells at once of an alert that is older than its
+/// `group_wait`.
+const SETTLING: Duration = Duration::from_secs(1);
 /// How long it waits before it tries again, at first and at most.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -55,14 +58,31 @@ impl Courier {
     }
 
     /// One try; times are those of this moment, however old the changes are.
+    ///
+    /// What holds others back goes first, and by itself: an Alertmanager that was started anew knows nothing of it, and would page for a machine that is muted. A
+    /// member of a cluster that has not taken it gets the others with the next repetition.
     fn try_to_deliver(&self, changes: &[Change]) -> Result<(), String> {
         let now = Timestamp::now();
-        let alerts: Vec<PostedAlert> = changes.iter().map(|change| change.posted(now, self.hold)).collect();
+        let (first, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| change.alert.holds_back());
+        let posted = |changes: Vec<&Change>| -> Vec<PostedAlert> {
+            changes.into_iter().map(|change| change.posted(now, self.hold)).collect()
+        };
+        let is_held_back = first.iter().any(|change| change.ended.is_none()) && !others.is_empty();
+        let mut members: Vec<&Uri> = self.endpoints.iter().collect();
+        self.post_all(&posted(first), &mut members, now)?;
+        if is_held_back {
+            let _ = self.stop.wait(SETTLING);
+        }
+        self.post_all(&posted(others), &mut members, now)
+    }
+
+    /// Members that do not take it are left out from then on.
+    fn post_all(&self, alerts: &[PostedAlert], members: &mut Vec<&Uri>, now: Timestamp) -> Result<(), String> {
         for part in alerts.chunks(AT_ONCE) {
-            match self.post(part, now) {
+            match self.post(part, members, now) {
                 Ok(()) => {}
                 Err(PostError::Failed(reason)) => return Err(reason),
-                Err(PostError::Refused(_)) if part.len() > 1 => self.post_each(part, now)?,
+                Err(PostError::Refused(_)) if part.len() > 1 => self.post_each(part, members, now)?,
                 Err(PostError::Refused(reason)) => self.give_up(&part[0], &reason),
             }
         }
@@ -70,9 +90,9 @@ impl Courier {
     }
 
     /// One of them is faulty: each by itself, so that it holds no other up.
-    fn post_each(&self, alerts: &[PostedAlert], now: Timestamp) -> Result<(), String> {
+    fn post_each(&self, alerts: &[PostedAlert], members: &mut Vec<&Uri>, now: Timestamp) -> Result<(), String> {
         for alert in alerts {
-            match self.post(std::slice::from_ref(alert), now) {
+            match self.post(std::slice::from_ref(alert), members, now) {
                 Ok(()) => {}
                 Err(PostError::Failed(reason)) => return Err(reason),
                 Err(PostError::Refused(reason)) => self.give_up(alert, &reason),
@@ -87,17 +107,21 @@ impl Courier {
     }
 
     /// To every member of the cluster. One that has taken it is enough: it tells of it, and the others get it when it is repeated.
-    fn post(&self, alerts: &[PostedAlert], now: Timestamp) -> Result<(), PostError> {
+    fn post(&self, alerts: &[PostedAlert], members: &mut Vec<&Uri>, now: Timestamp) -> Result<(), PostError> {
         let body = serde_json::to_vec(alerts).map_err(|error| PostError::Refused(error.to_string()))?;
         let body = bytes::Bytes::from(body);
         let mut outcome = Err(PostError::Failed("there is no alertmanager".to_owned()));
-        for endpoint in &self.endpoints {
+        let mut left_out: Vec<&Uri> = Vec::new();
+        for endpoint in members.iter().copied() {
             let posted = self.client.post(endpoint, body.clone());
             self.metrics.add_post(match &posted {
                 Ok(()) => "taken",
                 Err(PostError::Refused(_)) => "refused",
                 Err(PostError::Failed(_)) => "failed",
             });
+            if matches!(&posted, Err(PostError::Failed(_))) {
+                left_out.push(endpoint);
+            }
             match (posted, &outcome) {
                 (Ok(()), _) => outcome = Ok(()),
                 (Err(error), Ok(())) => tracing::warn!(%error, "one alertmanager of several takes nothing"),
@@ -106,6 +130,7 @@ impl Courier {
                 (Err(error), Err(_)) => outcome = Err(error),
             }
         }
+        members.retain(|member| !left_out.contains(member));
         if outcome.is_ok() {
             self.metrics.add_taken(alerts, now);
         }

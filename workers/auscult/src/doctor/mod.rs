@@ -17,6 +17,7 @@ mod groups;
 mod machines;
 mod print;
 mod rights;
+mod times;
 mod topics;
 
 use std::time::Duration;

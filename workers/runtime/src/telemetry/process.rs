@@ -11,7 +11,6 @@ pub(super) struct ProcessMetrics {
     peak_resident_bytes: IntGauge,
     threads: IntGauge,
     open_fds: IntGauge,
-    start_time_seconds: Gauge,
 }
 
 impl ProcessMetrics {
@@ -22,7 +21,6 @@ impl ProcessMetrics {
         let start_time_seconds = registrar.register(Gauge::new("process_start_time_seconds", help)?)?;
         start_time_seconds.set(jiff::Timestamp::now().as_millisecond() as f64 / 1e3);
         Ok(Self {
-            start_time_seconds,
             resident_bytes: gauge("process_resident_memory_bytes", "resident memory")?,
             peak_resident_bytes: gauge("process_peak_resident_memory_bytes", "the most memory that was ever resident")?,
             threads: gauge("process_threads", "operating system threads")?,
