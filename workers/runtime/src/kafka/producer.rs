@@ -307,7 +307,11 @@ impl KafkaProducer {
             self.careful_commits = CAREFUL_COMMITS;
         }
         match self.given_up(reason) {
-            Failure::Aborted(reason) => Failure::Refused { reason, outputs },
+            // With a new producer: after a refusal librdkafka was seen to purge records of the next transaction, too.
+            Failure::Aborted(reason) => match self.renew() {
+                Ok(()) => Failure::Refused { reason, outputs },
+                Err(failure) => failure,
+            },
             outcome => outcome,
         }
     }
