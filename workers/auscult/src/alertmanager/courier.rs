@@ -1,5 +1,6 @@
 //! Brings alerts to Alertmanager, and does not give up.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use auscult_runtime::runner::StopSignal;
@@ -64,21 +65,58 @@ impl Courier {
     fn try_to_deliver(&self, changes: &[Change]) -> Result<(), String> {
         let now = Timestamp::now();
         let (first, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| change.alert.holds_back());
-        let posted = |changes: Vec<&Change>| -> Vec<PostedAlert> {
-            changes.into_iter().map(|change| change.posted(now, self.hold)).collect()
-        };
-        let is_held_back = first.iter().any(|change| change.ended.is_none()) && !others.is_empty();
+        let mut holding: BTreeMap<&str, Vec<PostedAlert>> = BTreeMap::new();
+        for change in first.iter().filter(|change| change.ended.is_none()) {
+            if let Some(machine) = change.alert.machine() {
+                holding.entry(machine).or_default().push(change.posted(now, self.hold));
+            }
+        }
         let mut members: Vec<&Uri> = self.endpoints.iter().collect();
-        self.post_all(&posted(first), &mut members, now)?;
-        if is_held_back {
+        let first: Vec<PostedAlert> = first.into_iter().map(|change| change.posted(now, self.hold)).collect();
+        self.post_all(first.chunks(AT_ONCE), &mut members, now)?;
+        if !holding.is_empty() && !others.is_empty() {
             let _ = self.stop.wait(SETTLING);
         }
-        self.post_all(&posted(others), &mut members, now)
+        let parts = self.accompanied(&others, &holding, now);
+        self.post_all(parts.iter().map(Vec::as_slice), &mut members, now)
+    }
+
+    /// Each alert that is held back comes once more with what holds it back, in the same request, and begins now: an Alertmanager that was started anew a moment
+    /// ago has both then, and waits for its `group_wait` before it tells of anything. (When an alert began stays in its annotations, and Alertmanager
+    /// keeps the earliest beginning that it was told.)
+    fn accompanied(
+        &self,
+        others: &[&Change],
+        holding: &BTreeMap<&str, Vec<PostedAlert>>,
+        now: Timestamp,
+    ) -> Vec<Vec<PostedAlert>> {
+        let mut parts: Vec<Vec<PostedAlert>> = Vec::new();
+        for change in others {
+            let mut posted = change.posted(now, self.hold);
+            let mut together = Vec::new();
+            let holders = change.alert.machine().and_then(|machine| holding.get(machine));
+            if let Some(holders) = holders.filter(|_| change.ended.is_none()) {
+                together.extend(holders.iter().cloned());
+                posted.starts_at = now;
+                posted.ends_at = posted.ends_at.max(now);
+            }
+            together.push(posted);
+            match parts.last_mut().filter(|part| part.len() + together.len() <= AT_ONCE) {
+                Some(part) => part.extend(together),
+                None => parts.push(together),
+            }
+        }
+        parts
     }
 
     /// Members that do not take it are left out from then on.
-    fn post_all(&self, alerts: &[PostedAlert], members: &mut Vec<&Uri>, now: Timestamp) -> Result<(), String> {
-        for part in alerts.chunks(AT_ONCE) {
+    fn post_all<'a>(
+        &self,
+        parts: impl Iterator<Item = &'a [PostedAlert]>,
+        members: &mut Vec<&Uri>,
+        now: Timestamp,
+    ) -> Result<(), String> {
+        for part in parts {
             match self.post(part, members, now) {
                 Ok(()) => {}
                 Err(PostError::Failed(reason)) => return Err(reason),

@@ -54,6 +54,11 @@ pub(super) struct PostedAlert {
 }
 
 impl Standing {
+    /// The machine that it is of, where it is of one.
+    pub fn machine(&self) -> Option<&str> {
+        self.labels.get("machine").map(String::as_str)
+    }
+
     /// Whether it holds other alerts of its machine back, by the `inhibit_rules` of docs/alertmanager.yml.
     pub fn holds_back(&self) -> bool {
         const HOLDING_BACK: [&str; 2] = ["AuscultMachineAcknowledged", "AuscultMachineMuted"];

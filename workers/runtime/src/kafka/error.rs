@@ -147,6 +147,10 @@ pub(super) fn remedy(code: RDKafkaErrorCode, about: About<'_>) -> Option<String>
             "its time is further from the broker's than the topic's message.timestamp.before.max.ms or message.timestamp.after.max.ms allows: \
              is this machine's clock right?"
         }
+        (Code::InvalidRecord, _) => {
+            "the broker does not take such a record: its time may be beyond the topic's message.timestamp.*.max.ms (is this machine's clock right?), or \
+             the topic is compacted and the record has no key"
+        }
         (Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge, _) => {
             "`auscult topics check` tells which topic takes less than 8 MiB"
         }
