@@ -41,7 +41,7 @@ mod trace_context;
 pub use alert::{Alert, AlertKind, Classification, EnvironmentChange};
 pub use audit::{Audit, AuditAction, Judging};
 pub use control::{Control, ControlAction};
-pub use dead_letter::{DeadLetter, DeadLetterCode};
+pub use dead_letter::{DeadLetter, DeadLetterCode, OmittedParts};
 pub use drift::{ChartReading, Drift, DriftChange, DriftChart, QualityRate};
 pub use envelope::{Envelope, Headers, RecordCoordinates};
 pub use error::SchemaError;

@@ -49,7 +49,11 @@ pub(crate) fn program(name: &str) -> Result<PathBuf> {
 pub(crate) fn kafka_class_path() -> Result<String> {
     let libs = match std::env::var_os("AUSCULT_KAFKA_LIBS") {
         Some(folder) => PathBuf::from(folder),
-        None => repository().join(".work/kafka/libs"),
+        // As tests/kafka/fetch.sh puts them.
+        None => match std::env::var("AUSCULT_TEST_KAFKA_VERSION") {
+            Ok(version) if !version.is_empty() => repository().join(format!(".work/kafka/libs-{version}")),
+            _ => repository().join(".work/kafka/libs"),
+        },
     };
     let has_jars = std::fs::read_dir(&libs).is_ok_and(|entries| {
         entries.flatten().any(|entry| entry.file_name().to_string_lossy().starts_with("kafka_2.13"))

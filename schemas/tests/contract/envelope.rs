@@ -1,8 +1,8 @@
 //! Headers: CloudEvents in Kafka's binary mode, and the plain producer that sets next to nothing.
 
 use auscult_schemas::{
-    Control, DeadLetter, DeadLetterCode, Envelope, Headers, JsonMessage, MachineId, RecordCoordinates, SchemaError,
-    open_structured, topics,
+    Control, DeadLetter, DeadLetterCode, Envelope, Headers, JsonMessage, MachineId, OmittedParts, RecordCoordinates,
+    SchemaError, open_structured, topics,
 };
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -271,10 +271,16 @@ proptest! {
         millisecond in 0_i64..4_102_444_800_000,
         value_omitted: bool,
         trace_id in prop::option::of("[0-9a-f]{32}"),
+        timestamp_ms: Option<i64>,
+        value_bytes: Option<u64>,
+        value_sha256 in prop::option::of("[0-9a-f]{64}"),
+        omitted in prop::option::of(prop::sample::select(vec![OmittedParts::Headers, OmittedParts::HeadersAndKey])),
     ) {
         let source = RecordCoordinates { topic: topics::FEATURES.to_owned(), partition, offset };
         let time = Timestamp::from_millisecond(millisecond).unwrap();
-        let dead_letter = DeadLetter { code, detail, source, worker, time, value_omitted, trace_id };
+        let dead_letter = DeadLetter {
+            code, detail, source, worker, time, value_omitted, trace_id, timestamp_ms, value_bytes, value_sha256, omitted,
+        };
         let mut headers = Headers::default();
         dead_letter.append_to(&mut headers);
         prop_assert_eq!(DeadLetter::read(&headers).unwrap(), dead_letter);

@@ -533,5 +533,9 @@ pub fn dead_letter() -> DeadLetter {
         time: "2026-03-14T06:05:05Z".parse().unwrap(),
         value_omitted: false,
         trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736".to_owned()),
+        timestamp_ms: Some(1_773_468_304_250),
+        value_bytes: None,
+        value_sha256: None,
+        omitted: None,
     }
 }

@@ -147,7 +147,9 @@ pub fn replay(record: &Record, letter: &DeadLetter, home: impl FnOnce(&MachineId
     let mut headers = Headers(record.headers.0.iter().filter(|(name, _)| is_own(name)).cloned().collect());
     headers.push(REPLAY_OF_HEADER, record.coordinates.to_string());
     let has_time = headers.get("ce_time").is_some();
-    let recorded = record.timestamp_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    // Letters of earlier builds have the record's own timestamp.
+    let timestamp_ms = letter.timestamp_ms.or(record.timestamp_ms);
+    let recorded = timestamp_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
     // The time of a plain record is its timestamp, and an old timestamp might have the record deleted at once.
     if let Some(recorded) = recorded.filter(|_| !has_time) {
         headers.push("ce_time", recorded.to_string());
@@ -214,6 +216,10 @@ mod tests {
             time,
             value_omitted: false,
             trace_id: None,
+            timestamp_ms: Some(1_000),
+            value_bytes: None,
+            value_sha256: None,
+            omitted: None,
         };
         letter.append_to(&mut headers);
         Record {
@@ -221,7 +227,7 @@ mod tests {
             key: Some(Bytes::from_static(b"fan-1")),
             value: Some(Bytes::from_static(b"sound")),
             headers,
-            timestamp_ms: Some(1_000),
+            timestamp_ms: Some(5_000),
         }
     }
 

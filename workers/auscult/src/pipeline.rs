@@ -143,6 +143,7 @@ impl Pipeline {
             value: Some(chunk.sound),
             headers: envelope.headers(),
             timestamp_ms: Some(Timestamp::now().as_millisecond()),
+            source_offset: None,
         });
     }
 

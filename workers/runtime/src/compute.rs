@@ -1,24 +1,27 @@
 //! The compute side: runs the processor over batches, keeps the machines' states, makes dead letters of what is refused.
 //!
 //! Synchronous and without threads of its own; the runner puts it on one.
+//!
+//! A letter can always be written, or a smaller one in its place (`letters`): what the log refused for good is told here, and the record
+//! becomes a letter when it is processed again. Times that cannot be are replaced by the time of arrival before a processor sees them (`times`).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
-use auscult_schemas::topics::{DEAD_LETTERS, MAX_MESSAGE_BYTES};
-use auscult_schemas::{DeadLetter, DeadLetterCode, Headers, RecordCoordinates, TraceContext};
+use auscult_schemas::{DeadLetterCode, Headers, RecordCoordinates, TraceContext};
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::core::Batch;
+use crate::core::{Batch, BatchId};
+use crate::letters::{Letters, Unwritable};
+use crate::ports::RefusedOutput;
 use crate::processor::{Memory, Output, Processor, Rejection, StateKey};
 use crate::record::{NEXT_OFFSET_HEADER, OutputRecord, Record};
 use crate::states::States;
+use crate::times::{DoubtfulTime, Times};
 use crate::traces::TraceRule;
-
-/// Room left in a dead letter for the key and the headers that are added, bytes.
-const DEAD_LETTER_MARGIN: usize = 64 * 1024;
 
 /// What the compute side is told of the worker.
 #[derive(Debug, Clone)]
@@ -29,6 +32,8 @@ pub struct ComputeConfig {
     pub changelog: Option<&'static str>,
     /// A record whose value is larger is refused unseen, bytes.
     pub max_value_bytes: usize,
+    /// How far a record's time may be ahead of its arrival; one that is further is judged under the time of its arrival.
+    pub max_time_ahead: Duration,
     /// How traces go on from records to results.
     pub traces: TraceRule,
 }
@@ -42,6 +47,8 @@ pub struct Computed {
     pub bytes: usize,
     /// Which records were refused, and why.
     pub rejections: Vec<Refused>,
+    /// Records whose times cannot be.
+    pub doubtful_times: Vec<DoubtfulTime>,
 }
 
 /// A record that could not be processed, as the log tells of it.
@@ -63,9 +70,9 @@ impl Refused {
     fn of(record: &Record, rejection: &Rejection, context: &TraceContext) -> Self {
         Self {
             record: record.coordinates.clone(),
-            machine: record.key_text(),
+            machine: crate::letters::shortened(&record.key_text()),
             code: rejection.code,
-            detail: rejection.detail.clone(),
+            detail: crate::letters::shortened(&rejection.detail),
             trace_id: context.trace_id_hex(),
         }
     }
@@ -76,7 +83,9 @@ pub struct Compute<P: Processor> {
     config: ComputeConfig,
     processor: P,
     states: States<P::State>,
-    /// The wall clock, for the time in dead letters only.
+    letters: Letters,
+    times: Times,
+    /// The wall clock, for the time in dead letters and for times that cannot be.
     clock: fn() -> Timestamp,
 }
 
@@ -84,7 +93,23 @@ impl<P: Processor> Compute<P> {
     /// A compute side that knows no machine yet.
     #[must_use]
     pub fn new(config: ComputeConfig, processor: P) -> Self {
-        Self { config, processor, states: States::default(), clock: Timestamp::now }
+        let letters = Letters::new(&config.worker);
+        let times = Times { max_ahead: config.max_time_ahead };
+        Self { config, processor, states: States::default(), letters, times, clock: Timestamp::now }
+    }
+
+    /// These will never be taken by the log: what they came of becomes a dead letter when it is processed again. A letter among them becomes a smaller one.
+    pub fn refuse(&mut self, outputs: &[RefusedOutput]) {
+        for output in outputs {
+            let is_state = self.config.changelog.is_some_and(|changelog| changelog == output.topic);
+            self.letters.refuse(output, is_state);
+        }
+    }
+
+    /// The batch is committed: what it staged is the committed state, and what was refused of it is over.
+    pub fn swap(&mut self, batch: BatchId) {
+        self.states.swap(batch);
+        self.letters.committed(batch);
     }
 
     /// The machines' states.
@@ -112,6 +137,7 @@ impl<P: Processor> Compute<P> {
     /// Forgets the machines of a partition that is given away.
     pub fn forget(&mut self, partition: i32) {
         self.states.forget(partition);
+        self.letters.forget(partition);
         self.tell_processor();
     }
 
@@ -127,13 +153,21 @@ impl<P: Processor> Compute<P> {
 
     /// Processes a batch on top of what is committed and staged, and stages what it writes.
     pub fn process(&mut self, batch: &Batch<Record>) -> Computed {
+        let arrival = (self.clock)();
+        let doubts: Vec<Option<DoubtfulTime>> =
+            batch.records.iter().map(|record| self.times.doubt(record, arrival)).collect();
         let mut refused: Vec<Option<Rejection>> =
             batch.records.iter().map(|record| self.refuse_unseen(record)).collect();
-        let accepted = if refused.iter().all(Option::is_none) {
+        let is_as_it_came = refused.iter().all(Option::is_none) && doubts.iter().all(Option::is_none);
+        let accepted = if is_as_it_came {
             Cow::Borrowed(&batch.records)
         } else {
-            let kept = batch.records.iter().zip(&refused).filter(|(_, refusal)| refusal.is_none());
-            Cow::Owned(kept.map(|(record, _)| record.clone()).collect())
+            let kept = batch.records.iter().zip(&doubts).zip(&refused).filter(|(_, refusal)| refusal.is_none());
+            let judged = kept.map(|((record, doubt), _)| match doubt {
+                Some(_) => self.times.arrived(record, arrival),
+                None => record.clone(),
+            });
+            Cow::Owned(judged.collect())
         };
         let mut memory = self.states.memory();
         let results = process_guarded(&mut self.processor, &accepted, &mut memory);
@@ -151,47 +185,29 @@ impl<P: Processor> Compute<P> {
             match result {
                 Ok(mut outputs) => {
                     self.config.traces.carry(record, outputs.iter_mut().map(|output| &mut output.headers));
-                    sent.extend(outputs.into_iter().map(|output| routed(output, partition)));
+                    sent.extend(outputs.into_iter().map(|output| routed(output, &record.coordinates)));
                 }
                 Err(rejection) => {
                     let context = self.config.traces.context(record);
                     computed.rejections.push(Refused::of(record, &rejection, &context));
-                    sent.push(self.dead_letter(record, rejection, &context));
+                    sent.push(self.letters.letter(record, rejection, &context, arrival));
                 }
             }
         }
         if let Some(changelog) = self.config.changelog {
-            append_changelog(&mut computed.outputs, changelog, &written, &next_offsets(&batch.records));
+            append_changelog(&mut computed.outputs, changelog, &written, &batch.records);
         }
+        computed.doubtful_times = doubts.into_iter().flatten().collect();
         computed.bytes = computed.outputs.values().flatten().map(OutputRecord::bytes).sum();
         self.states.stage(batch.id, written);
+        self.letters.processed(batch.id, &next_offsets(&batch.records));
         computed
     }
 
-    fn dead_letter(&self, record: &Record, rejection: Rejection, context: &TraceContext) -> OutputRecord {
-        let mut headers = record.headers.clone();
-        let value_omitted = record.bytes() + DEAD_LETTER_MARGIN > MAX_MESSAGE_BYTES;
-        DeadLetter {
-            code: rejection.code,
-            detail: rejection.detail,
-            source: record.coordinates.clone(),
-            worker: self.config.worker.clone(),
-            time: (self.clock)(),
-            value_omitted,
-            trace_id: Some(context.trace_id_hex()),
-        }
-        .append_to(&mut headers);
-        OutputRecord {
-            topic: DEAD_LETTERS.to_owned(),
-            partition: record.coordinates.partition,
-            key: record.key.clone(),
-            value: if value_omitted { None } else { record.value.clone() },
-            headers,
-            timestamp_ms: record.timestamp_ms,
-        }
-    }
-
     fn refuse_unseen(&self, record: &Record) -> Option<Rejection> {
+        if let Some(Unwritable { rejection: Some(rejection), .. }) = self.letters.unwritable(record) {
+            return Some(rejection.clone());
+        }
         let len = record.value.as_ref().map_or(0, Bytes::len);
         if len == 0 {
             let detail = "the record has no value; send the sound itself as the value".to_owned();
@@ -267,14 +283,15 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a message".to_owned())
 }
 
-fn routed(output: Output, partition: i32) -> OutputRecord {
+fn routed(output: Output, source: &RecordCoordinates) -> OutputRecord {
     OutputRecord {
         topic: output.topic.to_owned(),
-        partition,
+        partition: source.partition,
         key: Some(output.key),
         value: Some(output.value),
         headers: output.headers,
         timestamp_ms: None,
+        source_offset: Some(source.offset),
     }
 }
 
@@ -288,8 +305,9 @@ fn append_changelog<S: serde::Serialize>(
     outputs: &mut BTreeMap<i32, Vec<OutputRecord>>,
     changelog: &str,
     written: &HashMap<StateKey, S>,
-    next_offsets: &BTreeMap<i32, i64>,
+    records: &[Record],
 ) {
+    let next_offsets = next_offsets(records);
     // Sorted, so that the same batch always gives the same records.
     let mut keys: Vec<&StateKey> = written.keys().collect();
     keys.sort();
@@ -300,6 +318,12 @@ fn append_changelog<S: serde::Serialize>(
         if let Some(next_offset) = next_offsets.get(&state_key.0) {
             headers.push(NEXT_OFFSET_HEADER, next_offset.to_string());
         }
+        let is_source = |record: &&Record| {
+            record.coordinates.partition == state_key.0 && record.key.as_ref() == Some(&state_key.1)
+        };
+        let last_of_batch = next_offsets.get(&state_key.0).map(|next| next - 1);
+        let source_offset =
+            records.iter().rev().find(is_source).map(|record| record.coordinates.offset).or(last_of_batch);
         outputs.entry(state_key.0).or_default().push(OutputRecord {
             topic: changelog.to_owned(),
             partition: state_key.0,
@@ -307,6 +331,7 @@ fn append_changelog<S: serde::Serialize>(
             value: Some(Bytes::from(value)),
             headers,
             timestamp_ms: None,
+            source_offset,
         });
     }
 }

@@ -22,9 +22,54 @@ pub enum Failure {
     /// The transaction has been aborted and the clients are sound: discard, seek back, go on.
     #[error("transaction aborted: {0}")]
     Aborted(String),
+    /// Aborted in the same way, because these records will never be taken as they are: too large, or not valid to the broker. What they
+    /// came of has to become a dead letter.
+    #[error("transaction aborted: {reason}")]
+    Refused {
+        /// Why, with the remedy.
+        reason: String,
+        /// Which.
+        outputs: Vec<RefusedOutput>,
+    },
     /// Fenced, fatal, timed out or not classified: these clients must never be used again.
     #[error("client failed: {0}")]
     Fatal(String),
+}
+
+/// A record that the log will never take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedOutput {
+    /// Where it was to go.
+    pub topic: String,
+    /// Its partition, which is that of the input, too.
+    pub partition: i32,
+    /// Its key.
+    pub key: Option<Bytes>,
+    /// The offset of the input record that it came of.
+    pub source_offset: Option<i64>,
+    /// Why, with the remedy.
+    pub reason: String,
+}
+
+impl RefusedOutput {
+    /// Whether it is a dead letter.
+    #[must_use]
+    pub fn is_letter(&self) -> bool {
+        self.topic == auscult_schemas::topics::DEAD_LETTERS
+    }
+
+    /// This record was refused, for this reason.
+    #[must_use]
+    pub fn of(output: &OutputRecord, reason: String) -> Self {
+        let OutputRecord { topic, partition, key, source_offset, .. } = output;
+        Self {
+            topic: topic.clone(),
+            partition: *partition,
+            key: key.clone(),
+            source_offset: *source_offset,
+            reason,
+        }
+    }
 }
 
 /// What a consumer has to tell.
@@ -128,7 +173,7 @@ pub trait LogProducer: Send + 'static {
     type Membership: Send + 'static;
 
     /// Begin, send, await every delivery report, send offsets, commit. Retriable errors are
-    /// answered by the same call again; an abortable one by aborting before [`Failure::Aborted`] is returned.
+    /// answered by the same call again; an abortable one by aborting before [`Failure::Aborted`] or [`Failure::Refused`] is returned.
     ///
     /// # Errors
     /// [`Failure`].
@@ -159,6 +204,15 @@ pub trait LogRestorer: Send + 'static {
     /// # Errors
     /// [`Failure::Fatal`].
     fn restore(&mut self, partition: i32, changelog: Option<&str>) -> Result<Restored, Failure>;
+
+    /// The end of the input's partition, where nothing that is ever delivered lies between `from` and it: only markers of transactions, and
+    /// records that were aborted. `None` where something does, or where the log has no such things.
+    ///
+    /// # Errors
+    /// [`Failure`] when nobody answers.
+    fn undelivered_end(&mut self, _partition: i32, _from: i64) -> Result<Option<i64>, Failure> {
+        Ok(None)
+    }
 }
 
 /// Makes clients, at the start and whenever they have to be replaced.

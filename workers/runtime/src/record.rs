@@ -58,6 +58,8 @@ pub struct OutputRecord {
     pub headers: Headers,
     /// The record's timestamp, ms since the epoch; `None` lets the client set it.
     pub timestamp_ms: Option<i64>,
+    /// The offset of the input record that it comes of, in the input's partition of the same number; of a state the last one that changed it.
+    pub source_offset: Option<i64>,
 }
 
 impl OutputRecord {

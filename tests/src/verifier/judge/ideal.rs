@@ -58,6 +58,10 @@ pub(super) fn push_dead_letter(topics: &mut Topics, record: &TopicRecord, code: 
         time: Timestamp::UNIX_EPOCH,
         value_omitted: false,
         trace_id: None,
+        timestamp_ms: Some(record.timestamp_ms),
+        value_bytes: None,
+        value_sha256: None,
+        omitted: None,
     };
     let mut headers = record.headers.clone();
     letter.append_to(&mut headers);

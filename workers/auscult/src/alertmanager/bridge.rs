@@ -1,6 +1,6 @@
 //! The bridge's process and its loop: read, keep the books, deliver, commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -290,8 +290,21 @@ impl<'a> Books<'a> {
         }
     }
 
+    /// Of each machine that is to be told of, also what holds its alerts back: an Alertmanager that was started anew since knows of no mute.
+    fn note_what_holds_back(&mut self) {
+        let machines: BTreeSet<String> =
+            self.pending.values().filter_map(|change| change.alert.labels.get("machine").cloned()).collect();
+        for machine in machines {
+            for alert in self.standing.holding_back(&machine) {
+                let change = Change { alert: alert.clone(), ended: None };
+                self.pending.entry(alert.labels.clone()).or_insert(change);
+            }
+        }
+    }
+
     /// Delivers what is to be delivered. `false`: told to stop before it was.
     fn deliver(&mut self, courier: &Courier) -> bool {
+        self.note_what_holds_back();
         let changes: Vec<Change> = self.pending.values().cloned().collect();
         let is_delivered = changes.is_empty() || courier.deliver(&changes);
         if is_delivered {

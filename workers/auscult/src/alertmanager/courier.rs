@@ -1,5 +1,6 @@
 //! Brings alerts to Alertmanager, and does not give up.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use auscult_runtime::runner::StopSignal;
@@ -14,6 +15,9 @@ use super::standing::{Change, PostedAlert};
 
 /// Alerts in one request: some hundred kilobytes.
 const AT_ONCE: usize = 64;
+/// How long an Alertmanager has to take in what holds others back before it gets those: it does so beside, and tells at once of an alert that is older than its
+/// `group_wait`.
+const SETTLING: Duration = Duration::from_secs(1);
 /// How long it waits before it tries again, at first and at most.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -55,14 +59,68 @@ impl Courier {
     }
 
     /// One try; times are those of this moment, however old the changes are.
+    ///
+    /// What holds others back goes first, and by itself: an Alertmanager that was started anew knows nothing of it, and would page for a machine that is muted. A
+    /// member of a cluster that has not taken it gets the others with the next repetition.
     fn try_to_deliver(&self, changes: &[Change]) -> Result<(), String> {
         let now = Timestamp::now();
-        let alerts: Vec<PostedAlert> = changes.iter().map(|change| change.posted(now, self.hold)).collect();
-        for part in alerts.chunks(AT_ONCE) {
-            match self.post(part, now) {
+        let (first, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| change.alert.holds_back());
+        let mut holding: BTreeMap<&str, Vec<PostedAlert>> = BTreeMap::new();
+        for change in first.iter().filter(|change| change.ended.is_none()) {
+            if let Some(machine) = change.alert.machine() {
+                holding.entry(machine).or_default().push(change.posted(now, self.hold));
+            }
+        }
+        let mut members: Vec<&Uri> = self.endpoints.iter().collect();
+        let first: Vec<PostedAlert> = first.into_iter().map(|change| change.posted(now, self.hold)).collect();
+        self.post_all(first.chunks(AT_ONCE), &mut members, now)?;
+        if !holding.is_empty() && !others.is_empty() {
+            let _ = self.stop.wait(SETTLING);
+        }
+        let parts = self.accompanied(&others, &holding, now);
+        self.post_all(parts.iter().map(Vec::as_slice), &mut members, now)
+    }
+
+    /// Each alert that is held back comes once more with what holds it back, in the same request, and begins now: an Alertmanager that was started anew a moment
+    /// ago has both then, and waits for its `group_wait` before it tells of anything. (When an alert began stays in its annotations, and Alertmanager
+    /// keeps the earliest beginning that it was told.)
+    fn accompanied(
+        &self,
+        others: &[&Change],
+        holding: &BTreeMap<&str, Vec<PostedAlert>>,
+        now: Timestamp,
+    ) -> Vec<Vec<PostedAlert>> {
+        let mut parts: Vec<Vec<PostedAlert>> = Vec::new();
+        for change in others {
+            let mut posted = change.posted(now, self.hold);
+            let mut together = Vec::new();
+            let holders = change.alert.machine().and_then(|machine| holding.get(machine));
+            if let Some(holders) = holders.filter(|_| change.ended.is_none()) {
+                together.extend(holders.iter().cloned());
+                posted.starts_at = now;
+                posted.ends_at = posted.ends_at.max(now);
+            }
+            together.push(posted);
+            match parts.last_mut().filter(|part| part.len() + together.len() <= AT_ONCE) {
+                Some(part) => part.extend(together),
+                None => parts.push(together),
+            }
+        }
+        parts
+    }
+
+    /// Members that do not take it are left out from then on.
+    fn post_all<'a>(
+        &self,
+        parts: impl Iterator<Item = &'a [PostedAlert]>,
+        members: &mut Vec<&Uri>,
+        now: Timestamp,
+    ) -> Result<(), String> {
+        for part in parts {
+            match self.post(part, members, now) {
                 Ok(()) => {}
                 Err(PostError::Failed(reason)) => return Err(reason),
-                Err(PostError::Refused(_)) if part.len() > 1 => self.post_each(part, now)?,
+                Err(PostError::Refused(_)) if part.len() > 1 => self.post_each(part, members, now)?,
                 Err(PostError::Refused(reason)) => self.give_up(&part[0], &reason),
             }
         }
@@ -70,9 +128,9 @@ impl Courier {
     }
 
     /// One of them is faulty: each by itself, so that it holds no other up.
-    fn post_each(&self, alerts: &[PostedAlert], now: Timestamp) -> Result<(), String> {
+    fn post_each(&self, alerts: &[PostedAlert], members: &mut Vec<&Uri>, now: Timestamp) -> Result<(), String> {
         for alert in alerts {
-            match self.post(std::slice::from_ref(alert), now) {
+            match self.post(std::slice::from_ref(alert), members, now) {
                 Ok(()) => {}
                 Err(PostError::Failed(reason)) => return Err(reason),
                 Err(PostError::Refused(reason)) => self.give_up(alert, &reason),
@@ -87,17 +145,21 @@ impl Courier {
     }
 
     /// To every member of the cluster. One that has taken it is enough: it tells of it, and the others get it when it is repeated.
-    fn post(&self, alerts: &[PostedAlert], now: Timestamp) -> Result<(), PostError> {
+    fn post(&self, alerts: &[PostedAlert], members: &mut Vec<&Uri>, now: Timestamp) -> Result<(), PostError> {
         let body = serde_json::to_vec(alerts).map_err(|error| PostError::Refused(error.to_string()))?;
         let body = bytes::Bytes::from(body);
         let mut outcome = Err(PostError::Failed("there is no alertmanager".to_owned()));
-        for endpoint in &self.endpoints {
+        let mut left_out: Vec<&Uri> = Vec::new();
+        for endpoint in members.iter().copied() {
             let posted = self.client.post(endpoint, body.clone());
             self.metrics.add_post(match &posted {
                 Ok(()) => "taken",
                 Err(PostError::Refused(_)) => "refused",
                 Err(PostError::Failed(_)) => "failed",
             });
+            if matches!(&posted, Err(PostError::Failed(_))) {
+                left_out.push(endpoint);
+            }
             match (posted, &outcome) {
                 (Ok(()), _) => outcome = Ok(()),
                 (Err(error), Ok(())) => tracing::warn!(%error, "one alertmanager of several takes nothing"),
@@ -106,6 +168,7 @@ impl Courier {
                 (Err(error), Err(_)) => outcome = Err(error),
             }
         }
+        members.retain(|member| !left_out.contains(member));
         if outcome.is_ok() {
             self.metrics.add_taken(alerts, now);
         }

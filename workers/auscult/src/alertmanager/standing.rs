@@ -55,6 +55,19 @@ pub(super) struct PostedAlert {
     pub ends_at: Timestamp,
 }
 
+impl Standing {
+    /// The machine that it is of, where it is of one.
+    pub fn machine(&self) -> Option<&str> {
+        self.labels.get("machine").map(String::as_str)
+    }
+
+    /// Whether it holds other alerts of its machine back, by the `inhibit_rules` of docs/alertmanager.yml.
+    pub fn holds_back(&self) -> bool {
+        const HOLDING_BACK: [&str; 2] = ["AuscultMachineAcknowledged", "AuscultMachineMuted"];
+        self.labels.get("alertname").is_some_and(|name| HOLDING_BACK.contains(&name.as_str()))
+    }
+}
+
 impl Change {
     /// The alert as it is posted at this time; if nobody repeats it, it ends after `hold`.
     pub fn posted(&self, now: Timestamp, hold: SignedDuration) -> PostedAlert {
@@ -101,6 +114,13 @@ impl StandingAlerts {
             alerts.retain(|alert| alert.until.is_none_or(|until| until > now));
             !alerts.is_empty()
         });
+    }
+
+    /// What stands and holds the machine's other alerts back.
+    pub fn holding_back(&self, machine: &str) -> impl Iterator<Item = &Standing> {
+        let of_machine = [Subject::Machine(machine.to_owned()), Subject::Mute(machine.to_owned())];
+        let standing = of_machine.into_iter().filter_map(|subject| self.0.get(&subject)).flatten();
+        standing.filter(|alert| alert.holds_back())
     }
 
     /// Everything that stands.
@@ -160,6 +180,18 @@ mod tests {
         assert_eq!(alerts.replace(&Subject::Machine("fan-8".to_owned()), Vec::new(), at(2)), []);
         assert_eq!(alerts.replace(&sensors, Vec::new(), at(2)).len(), 1);
         assert_eq!(alerts.all().count(), 1);
+    }
+
+    #[test]
+    fn what_holds_a_machine_s_alerts_back_is_found_by_the_machine() {
+        let mut alerts = StandingAlerts::default();
+        alerts.replace(&fan(), vec![alert("AuscultMachineAlarm", at(0)), alert("AuscultMachineAcknowledged", at(1))], at(1));
+        alerts.replace(&Subject::Mute("fan-7".to_owned()), vec![alert("AuscultMachineMuted", at(2))], at(2));
+        let names = |machine: &str| -> Vec<String> {
+            alerts.holding_back(machine).map(|alert| alert.labels["alertname"].clone()).collect()
+        };
+        assert_eq!(names("fan-7"), ["AuscultMachineAcknowledged", "AuscultMachineMuted"]);
+        assert!(names("fan-8").is_empty());
     }
 
     #[test]

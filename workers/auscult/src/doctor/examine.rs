@@ -16,7 +16,7 @@ use super::clocks::Newest;
 use super::groups::Job;
 use super::machines::Sightings;
 use super::{
-    Finding, Findings, Question, Report, brokers, clocks, groups, machines, partitions as homes, rights, topics,
+    Finding, Findings, Question, Report, brokers, clocks, groups, machines, partitions as homes, rights, times, topics,
 };
 
 /// The groups in the order of the report: what comes first is what the others stand on.
@@ -100,6 +100,10 @@ impl Examination<'_> {
         findings.extend(rights::untold());
 
         self.groups(&partitions, findings);
+        match self.survey.share_groups() {
+            Ok(shared) => findings.extend(groups::sharing(&shared)),
+            Err(error) => findings.push(untold("groups", "share groups", error.to_string())),
+        }
         let inputs: Vec<(&str, i32)> =
             ALL.iter().filter_map(|topic| Some((topic.name, partitions(topic.name)?))).collect();
         let patience = Duration::from_millis(u64::from(kafka.transaction_timeout_ms)) + GRACE;
@@ -107,7 +111,7 @@ impl Examination<'_> {
             Ok(held) => findings.extend(groups::transactions(&held, patience)),
             Err(error) => findings.push(untold("groups", "open transactions", error.to_string())),
         }
-        self.records(&partitions, findings);
+        self.records(&partitions, &settings, findings);
     }
 
     fn placements(&self, findings: &mut Vec<Finding>) -> BTreeMap<&'static str, Placement> {
@@ -214,7 +218,12 @@ impl Examination<'_> {
     }
 
     /// What can be told from the newest records: clocks, and machines.
-    fn records(&self, partitions: &impl Fn(&str) -> Option<i32>, findings: &mut Vec<Finding>) {
+    fn records(
+        &self,
+        partitions: &impl Fn(&str) -> Option<i32>,
+        settings: &BTreeMap<&'static str, Result<Settings, String>>,
+        findings: &mut Vec<Finding>,
+    ) {
         let newest = |topic: &str| -> Result<Vec<Glimpse>, String> {
             let Some(count) = partitions(topic) else { return Ok(Vec::new()) };
             self.survey.newest(topic, count, NEWEST).map_err(|error| error.to_string())
@@ -235,6 +244,8 @@ impl Examination<'_> {
         };
         let all = [of(CHUNKS, "a gateway"), of(FEATURES, "a feature worker"), of(SCORES, "a scoring worker")];
         findings.extend(clocks::judge(&all, self.question.skew, now_ms()));
+        let chunks = read.get(CHUNKS).map(Vec::as_slice).unwrap_or_default();
+        findings.extend(times::judge(settings, chunks, now_ms()));
 
         let mut sightings = Sightings::default();
         let mut places = MachinePlaces::default();

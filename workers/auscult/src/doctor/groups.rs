@@ -184,6 +184,27 @@ pub(super) fn transactions(held: &[(String, i32, i64)], patience: Duration) -> V
     findings.list
 }
 
+/// Share groups see records of aborted transactions, unless the group's own setting says otherwise. A consumer's `isolation.level` has no effect there.
+pub(super) fn sharing(groups: &[String]) -> Vec<Finding> {
+    const CHECK: &str = "share groups";
+    let mut findings = Findings::of(GROUP);
+    for group in groups {
+        findings.warning(
+            CHECK,
+            format!(
+                "{group} is a share group: where it reads audio.*, it sees aborted results and doubles unless its share.isolation.level is read_committed (Kafka's \
+                 default is not)"
+            ),
+            format!(
+                "`kafka-configs.sh --describe --group {group}` tells; `kafka-configs.sh --alter --group {group} --add-config \
+                 share.isolation.level=read_committed` sets it (docs/delivery.md, \"Share groups\")"
+            ),
+        );
+    }
+    findings.ok_if_sound(CHECK, "there is none: whoever reads results can be told to read only committed ones");
+    findings.list
+}
+
 #[cfg(test)]
 mod tests {
     use auscult_runtime::kafka::survey::Member;
@@ -224,6 +245,14 @@ mod tests {
         let never = facts(None, 0, Waiting { is_known: false, ..NONE });
         assert!(judged(&never, GroupProtocol::Consumer)[0].1.contains("does not exist"));
         assert_eq!(judged(&facts(None, 0, NONE), GroupProtocol::Consumer)[0].0, Outcome::Untold);
+    }
+
+    #[test]
+    fn a_share_group_is_named_with_the_setting_that_it_needs() {
+        assert_eq!(sharing(&[])[0].outcome, Outcome::Ok);
+        let found = sharing(&["dashboards".to_owned()]);
+        assert_eq!(found[0].outcome, Outcome::Warning);
+        assert!(found[0].todo.contains("--group dashboards --add-config share.isolation.level=read_committed"));
     }
 
     #[test]

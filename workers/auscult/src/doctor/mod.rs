@@ -18,6 +18,7 @@ mod machines;
 mod partitions;
 mod print;
 mod rights;
+mod times;
 mod topics;
 
 use std::time::Duration;

@@ -60,6 +60,14 @@ pub struct LimitsConfig {
     /// With work to do and nothing done for so long, the worker ends with the reason, to be started anew. Must be longer
     /// than any batch takes. Unit: milliseconds. Default: 300000.
     pub stall_exit_ms: u64,
+    /// How long a partition waits after the second transaction in a row that was aborted with its records, doubled with each that follows; the first is
+    /// done again at once. Unit: milliseconds. Default: 100.
+    pub abort_backoff_ms: u64,
+    /// The longest such wait. Unit: milliseconds. Default: 30000.
+    pub max_abort_backoff_ms: u64,
+    /// How far a record's time may be ahead of the time at which it is read. One that is further ahead, or before 2001, is judged under the time of
+    /// its arrival. Unit: milliseconds. Default: 3600000 (an hour).
+    pub max_time_ahead_ms: u64,
 }
 
 impl Default for LimitsConfig {
@@ -70,6 +78,9 @@ impl Default for LimitsConfig {
             drain_deadline_ms: 10_000,
             stall_unready_ms: 60_000,
             stall_exit_ms: 300_000,
+            abort_backoff_ms: 100,
+            max_abort_backoff_ms: 30_000,
+            max_time_ahead_ms: 3_600_000,
         }
     }
 }
@@ -91,6 +102,12 @@ impl Validate for LimitsConfig {
             self.stall_exit_ms > self.stall_unready_ms,
             "stall_exit_ms",
             format!("is {}, must be more than stall_unready_ms, {}", self.stall_exit_ms, self.stall_unready_ms),
+        );
+        problems.require(self.abort_backoff_ms > 0, "abort_backoff_ms", "must be at least 1");
+        problems.require(
+            (self.abort_backoff_ms..=60_000).contains(&self.max_abort_backoff_ms),
+            "max_abort_backoff_ms",
+            format!("is {}, must be from abort_backoff_ms to 60000", self.max_abort_backoff_ms),
         );
     }
 }

@@ -1,10 +1,10 @@
 //! What becomes possible after an event: results are dropped or committed, partitions released, batches closed, intake
 //! paused or resumed. In this order, so that a stale result is dropped before anything could be sent of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::{Action, Batch, Core, Epoch, InFlight, Phase, Share, Waiting};
+use super::{Action, Batch, Buffered, Core, Epoch, InFlight, Partition, Phase, Share, Status, Waiting};
 use crate::fault_injection::{Mutation, is_mutated};
 
 impl<R, O, S> Core<R, O, S> {
@@ -15,6 +15,7 @@ impl<R, O, S> Core<R, O, S> {
         self.begin_commit();
         self.release_drained();
         self.finish_stop();
+        self.end_back_off(now);
         self.close_batch(now);
         self.regulate_intake();
     }
@@ -109,7 +110,7 @@ impl<R, O, S> Core<R, O, S> {
         if self.phase != Phase::Running || self.computing.is_some() || self.waiting.is_some() {
             return;
         }
-        let Some(oldest) = self.buffer.front() else { return };
+        let Some(oldest) = self.next_buffered() else { return };
         let is_full =
             self.buffer.len() >= self.config.max_batch_records || self.buffer_bytes >= self.config.max_batch_bytes;
         let is_due = now >= oldest.since + self.config.max_batch_age;
@@ -117,9 +118,13 @@ impl<R, O, S> Core<R, O, S> {
         if !is_full && !is_due && !self.paused {
             return;
         }
+        // A partition whose transactions keep failing goes alone, and the others go without it.
+        let first = oldest.partition;
+        let is_alone = self.partitions.get(&first).is_some_and(Partition::is_suspect);
         let mut records = Vec::new();
         let mut shares = BTreeMap::new();
         let mut bytes = 0;
+        let mut left = VecDeque::new();
         while let Some(next) = self.buffer.front() {
             let has_room = records.len() < self.config.max_batch_records
                 && (records.is_empty() || bytes + next.bytes <= self.config.max_batch_bytes);
@@ -127,15 +132,44 @@ impl<R, O, S> Core<R, O, S> {
                 break;
             }
             let taken = self.buffer.pop_front().expect("the front was just seen");
-            let epoch = self.partitions.get(&taken.partition).expect("only owned partitions are buffered").epoch;
-            shares.insert(taken.partition, Share { epoch, next_offset: taken.offset + 1 });
+            let owned = self.partitions.get(&taken.partition).expect("only owned partitions are buffered");
+            let belongs = if is_alone { taken.partition == first } else { !owned.is_suspect() };
+            if !belongs || owned.retry_at.is_some() {
+                left.push_back(taken);
+                continue;
+            }
+            shares.insert(taken.partition, Share { epoch: owned.epoch, next_offset: taken.offset + 1 });
             bytes += taken.bytes;
             records.push(taken.record);
         }
+        // What was passed over stands where it stood, before what was not looked at.
+        left.append(&mut self.buffer);
+        self.buffer = left;
         self.buffer_bytes -= bytes;
         self.last_batch += 1;
         self.computing = Some(InFlight { batch: self.last_batch, shares, bytes });
         self.actions.push(Action::Compute(Batch { id: self.last_batch, records }));
+    }
+
+    /// The oldest record that may be tried now.
+    pub(super) fn next_buffered(&self) -> Option<&Buffered<R>> {
+        let may_be_tried = |number: &i32| self.partitions.get(number).is_some_and(|owned| owned.retry_at.is_none());
+        self.buffer.iter().find(|buffered| may_be_tried(&buffered.partition))
+    }
+
+    /// Partitions that have waited long enough after an abort are delivered again.
+    fn end_back_off(&mut self, now: Duration) {
+        let mut due = Vec::new();
+        for (number, partition) in &mut self.partitions {
+            if partition.retry_at.is_some_and(|retry_at| now >= retry_at) {
+                partition.retry_at = None;
+                due.push(*number);
+            }
+        }
+        due.retain(|number| self.partitions[number].status == Status::Active);
+        if !due.is_empty() && !self.paused && self.phase == Phase::Running {
+            self.actions.push(Action::Resume { partitions: due });
+        }
     }
 
     fn regulate_intake(&mut self) {
@@ -143,7 +177,8 @@ impl<R, O, S> Core<R, O, S> {
             return;
         }
         let held = self.held_bytes();
-        let active = self.active();
+        let backing_off = |number: &i32| self.partitions[number].retry_at.is_some();
+        let active: Vec<i32> = self.active().into_iter().filter(|number| !backing_off(number)).collect();
         if !self.paused && held >= self.config.max_buffer_bytes {
             self.paused = true;
             self.actions.push(Action::Pause { partitions: active });

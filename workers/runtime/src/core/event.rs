@@ -57,6 +57,17 @@ pub enum Event<R, O, S> {
         /// What has to follow.
         failure: Failure,
     },
+    /// Between these offsets nothing will ever be delivered: markers of transactions, and what was aborted.
+    Skipped {
+        /// Partition.
+        partition: i32,
+        /// The epoch under which that was found.
+        epoch: Epoch,
+        /// The committed position.
+        from: i64,
+        /// The offset behind what is not delivered.
+        to: i64,
+    },
     /// A client is of no use any more.
     ClientFailed(String),
     /// [`super::Action::ReplaceClients`] is done.

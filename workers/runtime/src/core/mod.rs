@@ -19,6 +19,10 @@
 //! * The committed position moves only on `Committed`, and a rewind goes there (`Core::rewind`).
 //! * An outcome that nobody knows (a fatal error in the middle of a commit) is never guessed at: the clients are
 //!   replaced, and the position is read from the broker again (`Core::replace_clients`).
+//! * What is aborted again and again is done again later and later, and each such partition by itself (`Core::back_off`): an aborted
+//!   record takes room on the brokers like any other.
+//! * Where a partition ends in what is never delivered (markers of transactions, aborted records), a commit of the offset alone moves the position
+//!   behind it (`Core::skipped`): the lag comes to rest, and retention that deletes a marker later deletes nothing that was not read.
 //!
 //! The clock is an argument: a [`Duration`] since any fixed start, never the wall clock.
 
@@ -36,7 +40,7 @@ pub use partition::Epoch;
 use partition::{Partition, Status};
 
 use crate::fault_injection::{Mutation, is_mutated};
-use crate::ports::Failure;
+use crate::ports::{Failure, RefusedOutput};
 
 /// When a batch closes, when intake pauses, how long a drain may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +55,10 @@ pub struct CoreConfig {
     pub max_buffer_bytes: usize,
     /// After a revoke or a stop, what has not been committed by then is dropped.
     pub drain_deadline: Duration,
+    /// How long a partition waits after its second abort in a row; doubled with each that follows. The first is done again at once.
+    pub abort_backoff: Duration,
+    /// The longest such wait.
+    pub max_abort_backoff: Duration,
 }
 
 struct Buffered<R> {
@@ -140,7 +148,8 @@ impl<R, O, S> Core<R, O, S> {
             Event::Fetched { partition, offset, bytes, record } => self.fetched(partition, offset, bytes, record, now),
             Event::Computed { batch, outputs, bytes } => self.computed(batch, outputs, bytes),
             Event::Committed { batch } => self.committed(batch),
-            Event::CommitFailed { batch, failure } => self.commit_failed(batch, failure),
+            Event::CommitFailed { batch, failure } => self.commit_failed(batch, failure, now),
+            Event::Skipped { partition, epoch, from, to } => self.skipped(partition, epoch, from, to),
             Event::ClientFailed(reason) => self.replace_clients(reason),
             Event::ClientsReplaced => {
                 if self.phase == Phase::Replacing {
@@ -157,16 +166,17 @@ impl<R, O, S> Core<R, O, S> {
     /// The earliest moment at which a [`Event::Tick`] would change anything.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
-        let batch = match (&self.computing, &self.waiting, self.buffer.front()) {
+        let batch = match (&self.computing, &self.waiting, self.next_buffered()) {
             (None, None, Some(oldest)) => Some(oldest.since + self.config.max_batch_age),
             _ => None,
         };
+        let retry = self.partitions.values().filter_map(|partition| partition.retry_at).min();
         let drain = self.partitions.values().filter_map(Partition::drain_deadline).min();
         let stop = match self.phase {
             Phase::Stopping { deadline } => Some(deadline),
             _ => None,
         };
-        [batch, drain, stop].into_iter().flatten().min()
+        [batch, retry, drain, stop].into_iter().flatten().min()
     }
 
     /// Bytes of records and results that are buffered or in flight.
@@ -300,19 +310,77 @@ impl<R, O, S> Core<R, O, S> {
             {
                 debug_assert!(share.next_offset > partition.committed, "commits move forward");
                 partition.committed = share.next_offset;
+                partition.aborts = 0;
+                partition.retry_at = None;
             }
         }
         self.actions.push(Action::SwapState { batch });
     }
 
-    fn commit_failed(&mut self, batch: BatchId, failure: Failure) {
-        if self.committing.take_if(|committing| committing.batch == batch).is_none() {
-            return;
-        }
+    fn commit_failed(&mut self, batch: BatchId, failure: Failure, now: Duration) {
+        let Some(in_flight) = self.committing.take_if(|committing| committing.batch == batch) else { return };
         match failure {
-            Failure::Aborted(_) => self.rewind(),
+            // What was refused becomes a letter: that is progress, unless the letter is what was refused.
+            Failure::Refused { outputs, .. } if !outputs.iter().any(RefusedOutput::is_letter) => self.rewind(),
+            Failure::Aborted(_) | Failure::Refused { .. } => {
+                self.back_off(&in_flight, now);
+                self.rewind();
+            }
             Failure::Fatal(reason) => self.replace_clients(reason),
         }
+    }
+
+    /// Notes an abort of the partitions that were in the batch. The first is done again at once, since most come from a rebalance; those that follow wait
+    /// twice as long each.
+    fn back_off(&mut self, in_flight: &InFlight, now: Duration) {
+        for (number, share) in &in_flight.shares {
+            let Some(partition) = self.partitions.get_mut(number).filter(|owned| owned.epoch == share.epoch) else {
+                continue;
+            };
+            partition.aborts = partition.aborts.saturating_add(1);
+            if partition.aborts > 1 {
+                let doublings = (partition.aborts - 2).min(20);
+                let wait = self.config.abort_backoff.saturating_mul(1 << doublings).min(self.config.max_abort_backoff);
+                partition.retry_at = Some(now + wait);
+            }
+        }
+    }
+
+    /// Nothing between `from` and `to` is ever delivered. Commits that, where `from` still is the committed position and nothing has come since.
+    fn skipped(&mut self, number: i32, epoch: Epoch, from: i64, to: i64) {
+        let is_idle = self.computing.is_none() && self.waiting.is_none() && self.committing.is_none();
+        if !is_idle || self.phase != Phase::Running {
+            return;
+        }
+        let Some(partition) = self.partitions.get_mut(&number) else { return };
+        let is_at_rest = partition.epoch == epoch
+            && partition.status == Status::Active
+            && partition.committed == from
+            && partition.next_offset == from;
+        if !is_at_rest || to <= from {
+            return;
+        }
+        partition.next_offset = to;
+        self.last_batch += 1;
+        let shares = BTreeMap::from([(number, Share { epoch, next_offset: to })]);
+        self.committing = Some(InFlight { batch: self.last_batch, shares, bytes: 0 });
+        self.actions.push(Action::Commit {
+            batch: self.last_batch,
+            outputs: Vec::new(),
+            offsets: BTreeMap::from([(number, to)]),
+        });
+    }
+
+    /// The position of each partition all of whose delivered records are committed, and its epoch. Empty while anything is in flight.
+    #[must_use]
+    pub fn at_rest(&self) -> Vec<(i32, Epoch, i64)> {
+        if self.computing.is_some() || self.waiting.is_some() || self.committing.is_some() {
+            return Vec::new();
+        }
+        let resting = self.partitions.iter().filter(|(_, owned)| {
+            owned.status == Status::Active && owned.next_offset == owned.committed && owned.retry_at.is_none()
+        });
+        resting.map(|(number, owned)| (*number, owned.epoch, owned.committed)).collect()
     }
 
     /// After an abort: nothing that is in flight may be sent, and every partition is read again from its committed offset.
@@ -346,10 +414,11 @@ impl<R, O, S> Core<R, O, S> {
         }
         let is_intake_open = self.phase == Phase::Running;
         if is_intake_open && !positions.is_empty() {
-            let partitions: Vec<i32> = positions.keys().copied().collect();
+            let is_held = |number: &i32| self.paused || self.partitions[number].retry_at.is_some();
+            let held: Vec<i32> = positions.keys().copied().filter(|number| is_held(number)).collect();
             self.actions.push(Action::Start { positions });
-            if self.paused {
-                self.actions.push(Action::Pause { partitions });
+            if !held.is_empty() {
+                self.actions.push(Action::Pause { partitions: held });
             }
         }
     }

@@ -24,11 +24,21 @@ pub(super) struct Partition {
     pub next_offset: i64,
     /// The committed position.
     pub committed: i64,
+    /// Transactions with its records that were aborted since one was committed.
+    pub aborts: u32,
+    /// Its records are not tried again before then, and not delivered meanwhile.
+    pub retry_at: Option<Duration>,
 }
 
 impl Partition {
     pub fn restoring(epoch: Epoch) -> Self {
-        Self { epoch, status: Status::Restoring, next_offset: 0, committed: 0 }
+        Self { epoch, status: Status::Restoring, next_offset: 0, committed: 0, aborts: 0, retry_at: None }
+    }
+
+    /// Its transactions fail again and again: it is tried alone, so that whatever is wrong with it holds up no other.
+    pub fn is_suspect(&self) -> bool {
+        const SUSPECT_AFTER: u32 = 3;
+        self.aborts >= SUSPECT_AFTER
     }
 
     pub fn drain_deadline(&self) -> Option<Duration> {

@@ -88,7 +88,7 @@ impl LogClients for KafkaClients {
         // Whoever has to grant a right wants to know to whom.
         let principal = settings::principal(&self.config.security);
         tracing::info!(principal, brokers = self.config.brokers, "connecting");
-        let producer = new_producer(&self.config, &self.identity)?;
+        let producer = new_producer(&self.config, &self.identity, false)?;
         let restorer = KafkaRestorer::new(&self.config, &self.identity).map_err(cannot_create)?;
 
         let topic = &self.identity.input_topic;

@@ -108,6 +108,13 @@ impl KafkaConsumer {
             return Some(ConsumerEvent::Failed(Failure::Fatal(reason)));
         }
         let code = error.rdkafka_error_code();
+        if code == Some(Code::AutoOffsetReset) {
+            let reason = format!(
+                "records of {} were deleted by retention before they were read ({error}); the position is read again, and what is gone is counted",
+                self.topic
+            );
+            return Some(ConsumerEvent::Failed(Failure::Fatal(reason)));
+        }
         let is_refusal = matches!(
             code,
             Some(

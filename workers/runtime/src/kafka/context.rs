@@ -230,7 +230,7 @@ pub(super) fn partition_list(topic: &str, offsets: impl IntoIterator<Item = (i32
     list
 }
 
-/// A producer's context: how many records are under way, and the first that was not taken.
+/// A producer's context: how many records are under way, and which were not taken.
 #[derive(Debug, Default)]
 pub(super) struct DeliveryContext {
     outstanding: AtomicU64,
@@ -239,7 +239,20 @@ pub(super) struct DeliveryContext {
     /// A topic that the broker did not let into the transaction. Its records are reported as purged, without the reason, which is
     /// told in the log alone.
     refused_topic: Mutex<Option<String>>,
-    failed: Mutex<Option<(KafkaError, String)>>,
+    failed: Mutex<Vec<Undelivered>>,
+}
+
+/// A record that was not taken.
+#[derive(Debug, Clone)]
+pub(super) struct Undelivered {
+    /// The number that it was sent under.
+    pub number: usize,
+    /// Why.
+    pub error: KafkaError,
+    /// Its topic.
+    pub topic: String,
+    /// Its partition.
+    pub partition: i32,
 }
 
 impl DeliveryContext {
@@ -270,7 +283,12 @@ impl DeliveryContext {
 
     /// The first record that was not taken since this was last asked: why, and its topic.
     pub fn take_failed(&self) -> Option<(KafkaError, String)> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.take_all_failed().into_iter().next().map(|undelivered| (undelivered.error, undelivered.topic))
+    }
+
+    /// The records that were not taken since this was last asked, in the order of their reports.
+    pub fn take_all_failed(&self) -> Vec<Undelivered> {
+        std::mem::take(&mut *self.failed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -301,17 +319,19 @@ impl ClientContext for DeliveryContext {
 }
 
 impl ProducerContext<NoCustomPartitioner> for DeliveryContext {
-    type DeliveryOpaque = ();
+    /// The number of the record among those that are sent together.
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+    fn delivery(&self, result: &DeliveryResult<'_>, number: usize) {
         self.outstanding.fetch_sub(1, Ordering::SeqCst);
         match result {
             Ok(_) => {
                 self.delivered.fetch_add(1, Ordering::SeqCst);
             }
             Err((error, message)) => {
-                let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-                failed.get_or_insert_with(|| (error.clone(), message.topic().to_owned()));
+                let (topic, partition) = (message.topic().to_owned(), message.partition());
+                let undelivered = Undelivered { number, error: error.clone(), topic, partition };
+                self.failed.lock().unwrap_or_else(PoisonError::into_inner).push(undelivered);
             }
         }
     }

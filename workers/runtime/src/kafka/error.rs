@@ -65,6 +65,23 @@ pub(super) fn verdict(error: &KafkaError) -> Verdict {
     }
 }
 
+/// Whether the log will never take such a record, whoever sends it and how often: it is too large, or not valid to the broker. The topic and the
+/// right to write to it are sound.
+pub(super) fn is_refusal(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code(error),
+        Some(
+            Code::MessageSizeTooLarge
+                | Code::InvalidMessageSize
+                | Code::MessageBatchTooLarge
+                | Code::InvalidTimestamp
+                | Code::InvalidRecord
+                | Code::PolicyViolation
+        )
+    )
+}
+
 /// What a call was about, for the remedy of its error.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum About<'a> {
@@ -126,7 +143,15 @@ pub(super) fn remedy(code: RDKafkaErrorCode, about: About<'_>) -> Option<String>
         (Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition, _) => {
             "`auscult topics check` tells which topic is missing or has too few partitions, `auscult topics grow` adds them"
         }
-        (Code::MessageSizeTooLarge | Code::InvalidMessageSize, _) => {
+        (Code::InvalidTimestamp, _) => {
+            "its time is further from the broker's than the topic's message.timestamp.before.max.ms or message.timestamp.after.max.ms allows: \
+             is this machine's clock right?"
+        }
+        (Code::InvalidRecord, _) => {
+            "the broker does not take such a record: its time may be beyond the topic's message.timestamp.*.max.ms (is this machine's clock right?), or \
+             the topic is compacted and the record has no key"
+        }
+        (Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge, _) => {
             "`auscult topics check` tells which topic takes less than 8 MiB"
         }
         (Code::TopicAuthorizationFailed, _) => "the principal lacks Read or Write on a topic",

@@ -16,12 +16,17 @@ use crate::ports::Failure;
 /// How long the brokers may take to answer a worker that starts.
 const CONNECTING: Duration = Duration::from_secs(30);
 
-/// A producer that can be used at once.
+/// A producer that can be used at once. One that is careful sends each record by itself, so that a refusal is of that record and no other.
 pub(super) fn new_producer(
     config: &KafkaConfig,
     identity: &WorkerIdentity,
+    is_careful: bool,
 ) -> Result<BaseProducer<DeliveryContext>, Failure> {
-    let producer: BaseProducer<DeliveryContext> = settings::worker_producer(config, identity)
+    let mut client = settings::worker_producer(config, identity);
+    if is_careful {
+        client.set("batch.num.messages", "1");
+    }
+    let producer: BaseProducer<DeliveryContext> = client
         .create_with_context(DeliveryContext::default())
         .map_err(cannot_create)?;
     if config.delivery == Delivery::ExactlyOnce {

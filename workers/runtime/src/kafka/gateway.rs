@@ -74,14 +74,14 @@ impl GatewayProducer {
     }
 
     fn enqueue(&self, record: &GatewayRecord, headers: &Headers) -> Result<(), KafkaAccessError> {
-        let mut native: BaseRecord<'_, [u8], [u8]> = BaseRecord {
+        let mut native: BaseRecord<'_, [u8], [u8], usize> = BaseRecord {
             topic: &record.topic,
             partition: record.partition,
             payload: record.value.as_deref(),
             key: record.key.as_deref(),
             timestamp: record.timestamp_ms,
             headers: Some(native_headers(headers)),
-            delivery_opaque: (),
+            delivery_opaque: 0,
         };
         loop {
             let Err((error, unsent)) = self.producer.send(native) else {

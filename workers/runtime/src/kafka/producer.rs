@@ -11,20 +11,23 @@ use rdkafka::producer::{BaseProducer, Producer, PurgeConfig};
 
 use super::WorkerIdentity;
 use super::consumer::KafkaMembership;
-use super::context::{DeliveryContext, MemberContext, partition_list};
-use super::error::{About, Verdict, code, explain, verdict};
+use super::context::{DeliveryContext, MemberContext, Undelivered, partition_list};
+use super::error::{About, Verdict, code, explain, is_refusal, verdict};
 use super::fencing::new_producer;
 use super::record::sent;
 use super::transactional_calls::{Call, TransactionalCalls};
 use crate::config::KafkaConfig;
 use crate::fault_injection::{self, Injected, Mutation, Step, is_mutated};
-use crate::ports::{Failure, LogProducer, Transaction};
+use crate::ports::{Failure, LogProducer, RefusedOutput, Transaction};
 use crate::record::OutputRecord;
 
 /// `BaseProducer::poll` always takes the whole of its time, so that this is how late a delivery may be noticed.
 const GLANCE: Duration = Duration::from_millis(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// After a refusal so many commits are sent with care, each record by itself.
+const CAREFUL_COMMITS: u32 = 100;
 
 /// The worker's producer, on the transaction thread.
 pub struct KafkaProducer {
@@ -34,6 +37,8 @@ pub struct KafkaProducer {
     config: KafkaConfig,
     identity: WorkerIdentity,
     transactional_id: String,
+    /// How many more commits send each record by itself. A broker refuses a batch as a whole, and often does not say for which record.
+    careful_commits: u32,
 }
 
 /// Why a transactional call did not do what it was to do.
@@ -81,7 +86,15 @@ impl KafkaProducer {
         let transactional_id = identity.transactional_id();
         let producer = Arc::new(producer);
         let calls = TransactionalCalls::of(&producer)?;
-        Ok(Self { producer, calls, offsets, config: config.clone(), identity: identity.clone(), transactional_id })
+        Ok(Self {
+            producer,
+            calls,
+            offsets,
+            config: config.clone(),
+            identity: identity.clone(),
+            transactional_id,
+            careful_commits: 0,
+        })
     }
 
     /// One transaction, as [`LogProducer::commit`] describes it.
@@ -166,7 +179,7 @@ impl KafkaProducer {
 
     /// Goes on with a new producer. The one before is fenced, and its open transaction aborted by the broker.
     fn renew(&mut self) -> Result<(), Failure> {
-        let renewed = Arc::new(new_producer(&self.config, &self.identity)?);
+        let renewed = Arc::new(new_producer(&self.config, &self.identity, self.careful_commits > 0)?);
         self.calls = TransactionalCalls::of(&renewed)?;
         let retired = std::mem::replace(&mut self.producer, renewed);
         // librdkafka takes its time for a farewell, which nobody has to wait for; and a call that hangs holds on to its producer.
@@ -217,7 +230,7 @@ impl KafkaProducer {
         // librdkafka's abort waits until every delivery report is taken, which only this thread does.
         self.producer.purge(PurgeConfig::default().queue());
         self.await_deliveries();
-        self.producer.context().take_failed();
+        self.producer.context().take_all_failed();
         match self.retried(Call::Abort, self.limit()) {
             Ok(()) => Failure::Aborted(reason),
             // Whoever has fenced this producer has a reason: another worker of the same name, to which the worker's log must point.
@@ -238,18 +251,107 @@ impl KafkaProducer {
 
     /// Sends all and awaits every report.
     fn deliver(&mut self, outputs: &[OutputRecord]) -> Result<(), Failure> {
-        for output in outputs {
-            self.enqueue(output)?;
+        for (number, output) in outputs.iter().enumerate() {
+            let Err(error) = self.enqueue(number, output) else { continue };
+            if !is_refusal(&error) {
+                return Err(self.undelivered(&error, &output.topic));
+            }
+            // librdkafka itself has found it too large; so are those that follow and are no smaller.
+            let too_large = outputs[number..].iter().filter(|other| other.bytes() >= output.bytes());
+            let refused = too_large.map(|output| RefusedOutput::of(output, self.words(&error, &output.topic))).collect();
+            return Err(self.refused(refused));
         }
         self.await_deliveries();
-        match self.producer.context().take_failed() {
-            Some((error, topic)) => Err(self.undelivered(&error, &topic)),
-            None => Ok(()),
+        let failed = self.producer.context().take_all_failed();
+        let Some(Undelivered { error, topic, .. }) = failed.first() else { return Ok(()) };
+        let refusals: Vec<&Undelivered> = failed.iter().filter(|undelivered| is_refusal(&undelivered.error)).collect();
+        if refusals.is_empty() || self.producer.client().fatal_error().is_some() {
+            return Err(self.undelivered(error, topic));
+        }
+        let known: Vec<&Undelivered> =
+            refusals.iter().copied().filter(|refusal| self.is_known(refusal, &failed, outputs)).collect();
+        if known.is_empty() {
+            let words = self.words(&refusals[0].error, &refusals[0].topic);
+            return Err(self.try_with_care(words));
+        }
+        let refused = known.into_iter().filter_map(|refusal| {
+            let output = outputs.get(refusal.number)?;
+            Some(RefusedOutput::of(output, self.words(&refusal.error, &output.topic)))
+        });
+        let refused = refused.collect();
+        Err(self.refused(refused))
+    }
+
+    /// Whether the record itself was refused, and not just one of those that went to the broker together with it.
+    fn is_known(&self, refusal: &Undelivered, failed: &[Undelivered], outputs: &[OutputRecord]) -> bool {
+        let is_beside = |topic: &str, partition: i32| topic == refusal.topic && partition == refusal.partition;
+        // The broker has named the one (KIP-467): the others say so.
+        let is_named = failed.iter().any(|other| {
+            code(&other.error) == Some(RDKafkaErrorCode::InvalidDifferentRecord)
+                && is_beside(&other.topic, other.partition)
+        });
+        let is_alone =
+            outputs.iter().filter(|output| is_beside(&output.topic, output.partition)).take(2).count() == 1;
+        self.careful_commits > 0 || is_named || is_alone
+    }
+
+    fn words(&self, error: &KafkaError, topic: &str) -> String {
+        format!("a record for topic {topic} was not taken: {}", explain(error, About::Topic(topic, "Write")))
+    }
+
+    /// These will never be taken. Aborts, and says so.
+    fn refused(&mut self, outputs: Vec<RefusedOutput>) -> Failure {
+        let reason = outputs.first().map(|output| output.reason.clone()).unwrap_or_default();
+        if self.careful_commits > 0 {
+            // Such records may well come again.
+            self.careful_commits = CAREFUL_COMMITS;
+        }
+        match self.given_up(reason) {
+            // With a new producer: after a refusal librdkafka was seen to purge records of the next transaction, too.
+            Failure::Aborted(reason) => match self.renew() {
+                Ok(()) => Failure::Refused { reason, outputs },
+                Err(failure) => failure,
+            },
+            outcome => outcome,
         }
     }
 
-    fn enqueue(&mut self, output: &OutputRecord) -> Result<(), Failure> {
-        let mut record = sent(output);
+    /// One of several was refused, and it is not known which: the next try sends each by itself.
+    fn try_with_care(&mut self, reason: String) -> Failure {
+        let outcome = self.given_up(format!("{reason}; sending the records of this batch one by one"));
+        if !matches!(outcome, Failure::Aborted(_)) {
+            return outcome;
+        }
+        self.careful_commits = CAREFUL_COMMITS;
+        match self.renew() {
+            Ok(()) => outcome,
+            Err(failure) => failure,
+        }
+    }
+
+    /// Aborts the transaction, or lets what was sent beside it arrive where there is none.
+    fn given_up(&mut self, words: String) -> Failure {
+        match self.offsets {
+            OffsetCommit::Transaction => self.abort(words),
+            OffsetCommit::Consumer(_) => {
+                self.await_deliveries();
+                self.producer.context().take_all_failed();
+                Failure::Aborted(words)
+            }
+        }
+    }
+
+    /// Before the next commit. After enough of them records are sent together again.
+    fn relax(&mut self) -> Result<(), Failure> {
+        if self.careful_commits == 0 {
+            return Ok(());
+        }
+        self.careful_commits -= 1;
+        if self.careful_commits == 0 { self.renew() } else { Ok(()) }
+    }
+
+    fn enqueue(&mut self, number: usize, output: &OutputRecord) -> Result<(), KafkaError> {
+        let mut record = sent(output, number);
         loop {
             let Err((error, unsent)) = self.producer.send(record) else {
                 self.producer.context().sent();
@@ -261,7 +363,7 @@ impl KafkaProducer {
                     self.producer.poll(GLANCE);
                     record = unsent;
                 }
-                _ => return Err(self.undelivered(&error, &output.topic)),
+                _ => return Err(error),
             }
         }
     }
@@ -280,8 +382,7 @@ impl KafkaProducer {
         let refused = self.producer.context().take_refused_topic();
         let denied = KafkaError::MessageProduction(Code::TopicAuthorizationFailed);
         let (error, topic) = refused.as_deref().map_or((error, topic), |refused| (&denied, refused));
-        let words =
-            format!("a record for topic {topic} was not taken: {}", explain(error, About::Topic(topic, "Write")));
+        let words = self.words(error, topic);
         if let Some((fatal, reason)) = self.producer.client().fatal_error() {
             let cause = explain(&KafkaError::Global(fatal), self.about());
             return Failure::Fatal(format!("{words}: {reason} ({cause})"));
@@ -289,26 +390,15 @@ impl KafkaProducer {
         let is_hopeless = matches!(
             code(error),
             Some(
-                Code::MessageSizeTooLarge
-                    | Code::InvalidMessageSize
-                    | Code::UnknownTopic
+                Code::UnknownTopic
                     | Code::UnknownPartition
                     | Code::UnknownTopicOrPartition
                     | Code::TopicAuthorizationFailed
                     | Code::ClusterAuthorizationFailed
                     | Code::InvalidTopic
-                    | Code::InvalidRecord
             )
         );
-        let aborted = match self.offsets {
-            OffsetCommit::Transaction => self.abort(words),
-            OffsetCommit::Consumer(_) => {
-                self.await_deliveries();
-                self.producer.context().take_failed();
-                Failure::Aborted(words)
-            }
-        };
-        match aborted {
+        match self.given_up(words) {
             Failure::Aborted(words) if is_hopeless => Failure::Fatal(words),
             outcome => outcome,
         }
@@ -361,6 +451,7 @@ impl LogProducer for KafkaProducer {
     type Membership = KafkaMembership;
 
     fn commit(&mut self, transaction: Transaction<KafkaMembership>) -> Result<(), Failure> {
+        self.relax()?;
         self.renew_if_in_doubt()?;
         let Transaction { outputs, offsets, membership } = transaction;
         let offsets: BTreeMap<i32, i64> = offsets;

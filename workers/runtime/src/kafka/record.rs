@@ -40,8 +40,8 @@ pub(super) fn native_headers(headers: &Headers) -> OwnedHeaders {
     native
 }
 
-/// A record to be sent.
-pub(super) fn sent(output: &OutputRecord) -> BaseRecord<'_, [u8], [u8]> {
+/// A record to be sent, under this number among those that are sent together.
+pub(super) fn sent(output: &OutputRecord, number: usize) -> BaseRecord<'_, [u8], [u8], usize> {
     BaseRecord {
         topic: &output.topic,
         partition: Some(output.partition),
@@ -49,6 +49,6 @@ pub(super) fn sent(output: &OutputRecord) -> BaseRecord<'_, [u8], [u8]> {
         key: output.key.as_deref(),
         timestamp: output.timestamp_ms,
         headers: Some(native_headers(&output.headers)),
-        delivery_opaque: (),
+        delivery_opaque: number,
     }
 }

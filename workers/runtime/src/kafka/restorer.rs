@@ -151,6 +151,21 @@ impl KafkaRestorer {
         }
     }
 
+    /// Whether the end of what is assigned comes before any record.
+    fn is_empty_to_end(&self, partition: i32) -> bool {
+        let deadline = Instant::now() + ASKING;
+        while Instant::now() < deadline {
+            match self.committed.poll(PAUSE) {
+                Some(Ok(_)) => return false,
+                Some(Err(KafkaError::PartitionEOF(ended))) if ended == partition => return true,
+                // It is looked at again later.
+                Some(Err(_)) => return false,
+                None => {}
+            }
+        }
+        false
+    }
+
     /// Gives the input offset to go on from, where the changelog names one.
     fn read_to_end(&self, topic: &str, partition: i32, restored: &mut Restored) -> Result<Option<i64>, Failure> {
         let mut next_offset = None;
@@ -209,6 +224,24 @@ impl LogRestorer for KafkaRestorer {
         self.conclude(partition, &position, read?, &mut restored);
         self.ensure_within(partition, restored.position)?;
         Ok(restored)
+    }
+
+    /// Asked of the broker, and not of the member's own idea of where it is: what is skipped here is never read again.
+    fn undelivered_end(&mut self, partition: i32, from: i64) -> Result<Option<i64>, Failure> {
+        let (_, end) = self.ends(&self.committed, &self.input_topic, partition)?;
+        if end <= from {
+            return Ok(None);
+        }
+        let topic = &self.input_topic;
+        let unreadable = |error: KafkaError| failed("read the input's end", &error, About::Topic(topic, "Read"));
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(from))
+            .and_then(|()| self.committed.assign(&list))
+            .map_err(unreadable)?;
+        let is_empty = self.is_empty_to_end(partition);
+        self.committed.unassign().map_err(unreadable)?;
+        // The end was asked for first: what has come since then lies behind it.
+        Ok(is_empty.then_some(end))
     }
 }
 

@@ -86,6 +86,8 @@ pub fn create(
             let wanted = NewTopic::new(topic.name, partitions, TopicReplication::Fixed(replication))
                 .set("max.message.bytes", &max_message_bytes)
                 .set("cleanup.policy", cleanup_policy(topic));
+            let wanted =
+                if topic.has_broker_time() { wanted.set("message.timestamp.type", "LogAppendTime") } else { wanted };
             if topic.compacted { wanted } else { wanted.set("retention.ms", retention_ms) }
         })
         .collect();

@@ -58,6 +58,10 @@ pub(crate) struct Inner {
     transactional_ids: HashMap<String, TransactionalId>,
     transactions: Vec<Outcome>,
     injector: Injector,
+    /// The largest record that a topic takes, bytes; any where it is not among them.
+    largest: BTreeMap<String, usize>,
+    /// A topic and partition for which no transaction is committed.
+    closed: Option<(String, i32)>,
     next_member: u64,
 }
 
@@ -93,6 +97,21 @@ impl MemoryLog {
     /// When there is no such topic or partition.
     pub fn append(&self, record: OutputRecord) -> i64 {
         let offset = self.lock().partition_mut(&record.topic.clone(), record.partition).append(record, None);
+        self.shared.changed.notify_all();
+        offset
+    }
+
+    /// Appends a record in a committed transaction of its own, as another worker does, whose marker takes the offset after it. Gives the record's offset.
+    ///
+    /// # Panics
+    /// When there is no such topic or partition.
+    pub fn append_committed(&self, record: OutputRecord) -> i64 {
+        let mut inner = self.lock();
+        let number = TransactionNumber::try_from(inner.transactions.len()).expect("fewer than 2^64 transactions");
+        inner.transactions.push(Outcome::Open);
+        let offset = inner.partition_mut(&record.topic.clone(), record.partition).append(record, Some(number));
+        inner.end(number, Outcome::Committed);
+        drop(inner);
         self.shared.changed.notify_all();
         offset
     }
@@ -160,6 +179,21 @@ impl MemoryLog {
     pub fn expire_transaction(&self, transactional_id: &str) {
         self.lock().fence(transactional_id);
         self.shared.changed.notify_all();
+    }
+
+    /// From now on transactions may write no record to the topic that costs more than so many bytes ([`OutputRecord::bytes`]).
+    pub fn take_at_most(&self, topic: &str, bytes: usize) {
+        self.lock().largest.insert(topic.to_owned(), bytes);
+    }
+
+    /// From now on every transaction that writes to this partition is aborted, for a reason that is none of its records'.
+    pub fn refuse_whole_transactions_with(&self, topic: &str, partition: i32) {
+        self.lock().closed = Some((topic.to_owned(), partition));
+    }
+
+    /// Ends that.
+    pub fn take_transactions_again(&self) {
+        self.lock().closed = None;
     }
 
     /// Plans failures.

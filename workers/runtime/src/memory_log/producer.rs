@@ -1,7 +1,8 @@
 //! The transactional producer.
 
 use super::{Fault, Inner, Membership, MemoryLog, MemoryWorker, Outcome, Step, TransactionNumber};
-use crate::ports::{Failure, LogProducer, Transaction};
+use crate::ports::{Failure, LogProducer, RefusedOutput, Transaction};
+use crate::record::OutputRecord;
 
 /// A producer of one transactional id and epoch.
 #[derive(Debug)]
@@ -74,6 +75,28 @@ impl MemoryProducer {
         let second_half = outputs.split_off(outputs.len() / 2);
         for half in [outputs, second_half] {
             self.step(Step::Send, Some(number), |inner| {
+                let is_too_large = |output: &&OutputRecord| {
+                    inner.largest.get(&output.topic).is_some_and(|largest| output.bytes() > *largest)
+                };
+                let refused: Vec<RefusedOutput> = half
+                    .iter()
+                    .filter(is_too_large)
+                    .map(|output| RefusedOutput::of(output, "it is larger than its topic takes".to_owned()))
+                    .collect();
+                if !refused.is_empty() {
+                    self.abort(inner, Some(number));
+                    let reason = "records are larger than their topics take".to_owned();
+                    return Err(Failure::Refused { reason, outputs: refused });
+                }
+                let is_closed = |output: &OutputRecord| {
+                    inner.closed.as_ref().is_some_and(|(topic, number)| {
+                        *topic == output.topic && *number == output.partition
+                    })
+                };
+                if half.iter().any(is_closed) {
+                    self.abort(inner, Some(number));
+                    return Err(Failure::Aborted("the partition takes nothing".to_owned()));
+                }
                 for output in half {
                     let (topic, partition) = (output.topic.clone(), output.partition);
                     inner.partition_mut(&topic, partition).append(output, Some(number));

@@ -38,7 +38,9 @@ impl MemoryRestorer {
         }
         let committed = inner.groups.get(&self.worker.group).and_then(|group| group.committed(partition));
         let first = inner.partition(&self.worker.topic, partition).first_offset();
-        let mut restored = Restored { position: committed.unwrap_or(first), ..Restored::default() };
+        let known = committed.unwrap_or(first);
+        let expired_offsets = u64::try_from(first - known).unwrap_or(0);
+        let mut restored = Restored { position: known.max(first), expired_offsets, ..Restored::default() };
         let Some(changelog) = changelog else { return Ok(Some(restored)) };
         let log = inner.partition(changelog, partition);
         let mut position = log.first_offset();
@@ -89,5 +91,13 @@ impl LogRestorer for MemoryRestorer {
             let log = self.log.clone();
             drop(log.wait(log.lock(), Duration::from_millis(5)));
         }
+    }
+
+    fn undelivered_end(&mut self, partition: i32, from: i64) -> Result<Option<i64>, Failure> {
+        let inner = self.log.lock();
+        let log = inner.partition(&self.worker.topic, partition);
+        let end = log.last_stable_offset();
+        let is_empty = log.next_committed(from, &inner.transactions).is_none();
+        Ok((is_empty && end > from).then_some(end))
     }
 }

@@ -13,6 +13,7 @@
 //! more than one batch computing and one committing, nor more restores under way than partitions.
 
 mod session;
+mod soundings;
 mod stop;
 mod threads;
 mod tracking;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 
 use session::Session;
+use soundings::Soundings;
 pub use stop::StopSignal;
 use threads::{Completion, ComputeCommand};
 use tracking::Tracking;
@@ -32,7 +34,7 @@ pub use watchdog::WatchdogConfig;
 
 use crate::compute::{Compute, ComputeConfig};
 use crate::core::{Action, Core, CoreConfig, Event};
-use crate::ports::{ConsumerEvent, LogClients, LogConsumer, Transaction};
+use crate::ports::{ConsumerEvent, Failure, LogClients, LogConsumer, Transaction};
 use crate::processor::Processor;
 use crate::record::{OutputRecord, Record};
 use crate::telemetry::{Health, Metrics, UnreadyReason, WorkerEvent};
@@ -117,6 +119,7 @@ pub fn run<C: LogClients, P: Processor>(
         started: Instant::now(),
         session: None,
         last_lag: Instant::now(),
+        soundings: Soundings::default(),
         connected: Instant::now(),
         is_settled: false,
         config,
@@ -140,6 +143,7 @@ struct Runner<C: LogClients> {
     signs: VitalSigns,
     started: Instant,
     last_lag: Instant,
+    soundings: Soundings,
     /// When the present clients joined the group.
     connected: Instant,
     /// Whether the group has given them their part of the work, be it none.
@@ -198,6 +202,7 @@ impl<C: LogClients> Runner<C> {
             }
         }
         self.signs.turned(self.tracking.is_busy(), self.core.is_paused());
+        self.signs.keep_aborts_of(|partition| self.core.partitions().any(|(owned, _)| owned == partition));
         self.publish_state();
         self.report_lag();
         self.handle(Event::Tick)
@@ -246,12 +251,19 @@ impl<C: LogClients> Runner<C> {
                 Event::Computed { batch, outputs: computed.outputs, bytes: computed.bytes }
             }
             Completion::Committed { batch } => {
+                self.signs.committed(&self.tracking.partitions(batch));
                 self.tracking.committed(batch);
-                self.signs.committed();
                 Event::Committed { batch }
             }
             Completion::CommitFailed { batch, failure } => {
                 WorkerEvent::CommitFailed { batch, failure: &failure }.tell(&self.metrics);
+                if !matches!(failure, Failure::Fatal(_)) {
+                    self.signs.aborted(&self.tracking.partitions(batch), &failure.to_string());
+                }
+                if let Failure::Refused { outputs, .. } = &failure {
+                    // Before anything is processed again. A closed channel shows as `ThreadEnded` among the completions.
+                    let _ = self.commands.send(ComputeCommand::Refuse { outputs: outputs.clone() });
+                }
                 self.tracking.dropped(batch);
                 Event::CommitFailed { batch, failure }
             }
@@ -266,6 +278,11 @@ impl<C: LogClients> Runner<C> {
                 }
                 Event::ClientFailed(failure.to_string())
             }
+            Completion::Sounded { partition, epoch, from, end } => {
+                self.soundings.sounded(partition, from, end.is_some());
+                let Some(to) = end else { return Ok(Turn::GoOn) };
+                Event::Skipped { partition, epoch, from, to }
+            }
             Completion::ThreadEnded(name) => return Err(RunnerError::ThreadEnded(name)),
         };
         self.handle(event)
@@ -278,6 +295,7 @@ impl<C: LogClients> Runner<C> {
         while let Some(action) = pending.pop_front() {
             match action {
                 Action::ReplaceClients { reason } => {
+                    self.soundings = Soundings::default();
                     WorkerEvent::ClientsReplaced { reason: &reason }.tell(&self.metrics);
                     let in_a_row = self.signs.replacing(&reason);
                     self.health.unready(UnreadyReason::Reconnecting, reason);
@@ -420,6 +438,22 @@ impl<C: LogClients> Runner<C> {
         if let Some(session) = &self.session {
             self.metrics.set_lag(&self.config.topic, &session.consumer.lag());
             self.signs.heard(session.consumer.heard());
+        }
+        self.sound_ends();
+    }
+
+    /// Partitions that are read to their end may end in markers of transactions, behind which the position is to be committed.
+    fn sound_ends(&mut self) {
+        let Some(session) = &self.session else { return };
+        if self.core.is_paused() {
+            return;
+        }
+        let heard = session.consumer.heard();
+        for (partition, epoch, from) in self.core.at_rest() {
+            let is_at_end = heard.get(&partition).is_some_and(|heard| heard.is_caught_up && heard.position == from);
+            if is_at_end && self.soundings.is_due(partition, from) {
+                session.sound(partition, epoch, from);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use crossbeam_channel::Sender;
 
 use super::RunnerError;
-use super::threads::{self, Commits, Completion};
+use super::threads::{self, Commits, Completion, RestoreCommand};
 use crate::core::{BatchId, Epoch};
 use crate::ports::{ClientsOf, LogClients, Transaction};
 
@@ -12,7 +12,7 @@ use crate::ports::{ClientsOf, LogClients, Transaction};
 pub(super) struct Session<C: LogClients> {
     pub consumer: C::Consumer,
     transactions: Commits<C::Membership>,
-    restores: Sender<(i32, Epoch)>,
+    restores: Sender<RestoreCommand>,
 }
 
 impl<C: LogClients> Session<C> {
@@ -28,7 +28,12 @@ impl<C: LogClients> Session<C> {
 
     pub fn restore(&self, partition: i32, epoch: Epoch) {
         // A closed channel shows as `ThreadEnded` among the completions.
-        let _ = self.restores.send((partition, epoch));
+        let _ = self.restores.send(RestoreCommand::Restore { partition, epoch });
+    }
+
+    /// Asks where a partition ends that nothing is delivered of any more.
+    pub fn sound(&self, partition: i32, epoch: Epoch, from: i64) {
+        let _ = self.restores.send(RestoreCommand::Sound { partition, epoch, from });
     }
 
     pub fn commit(&self, batch: BatchId, transaction: Transaction<C::Membership>) {

@@ -11,7 +11,7 @@ use super::RunnerError;
 use crate::compute::{Compute, Computed};
 use crate::core::{Batch, BatchId, Epoch};
 use crate::fault_injection::{self, Step};
-use crate::ports::{Failure, LogProducer, LogRestorer, Restored, Transaction};
+use crate::ports::{Failure, LogProducer, LogRestorer, RefusedOutput, Restored, Transaction};
 use crate::processor::Processor;
 use crate::record::Record;
 use crate::telemetry::{Metrics, stage};
@@ -23,6 +23,8 @@ pub(super) type Commits<M> = Sender<(BatchId, Transaction<M>)>;
 pub(super) enum ComputeCommand {
     Install { partition: i32, entries: HashMap<Bytes, Bytes> },
     Process(Batch<Record>),
+    /// The log will never take these.
+    Refuse { outputs: Vec<RefusedOutput> },
     Swap { batch: BatchId },
     Drop { batch: BatchId },
     Discard,
@@ -36,6 +38,8 @@ pub(super) enum Completion {
     CommitFailed { batch: BatchId, failure: Failure },
     Restored { partition: i32, epoch: Epoch, restored: Restored, took: Duration },
     RestoreFailed { partition: i32, epoch: Epoch, failure: Failure },
+    /// Where a partition ends beyond its last record, if it does.
+    Sounded { partition: i32, epoch: Epoch, from: i64, end: Option<i64> },
     ThreadEnded(&'static str),
 }
 
@@ -86,8 +90,9 @@ pub(super) fn spawn_compute<P: Processor>(
                     metrics.observe_stage(stage::PROCESS, begun.elapsed());
                     let _ = completed.send(Completion::Computed { batch: batch.id, computed });
                 }
+                ComputeCommand::Refuse { outputs } => compute.refuse(&outputs),
                 ComputeCommand::Swap { batch } => {
-                    compute.states().swap(batch);
+                    compute.swap(batch);
                     fault_injection::reach(Step::AfterSwap);
                 }
                 ComputeCommand::Drop { batch } => compute.states().drop_batch(batch),
@@ -121,18 +126,36 @@ pub(super) fn spawn_transactions<P: LogProducer>(
     Ok(transactions)
 }
 
+/// What the restore thread is asked for.
+pub(super) enum RestoreCommand {
+    Restore { partition: i32, epoch: Epoch },
+    /// Where does the partition end, if nothing is delivered from this offset on?
+    Sound { partition: i32, epoch: Epoch, from: i64 },
+}
+
 pub(super) fn spawn_restores<R: LogRestorer>(
     mut restorer: R,
     changelog: Option<&'static str>,
     completed: Sender<Completion>,
-) -> Result<Sender<(i32, Epoch)>, RunnerError> {
-    let (restores, received) = crossbeam_channel::unbounded::<(i32, Epoch)>();
+) -> Result<Sender<RestoreCommand>, RunnerError> {
+    let (restores, received) = crossbeam_channel::unbounded::<RestoreCommand>();
     spawn("restore", completed, move |completed| {
-        for (partition, epoch) in received {
+        for command in received {
             let begun = Instant::now();
-            let completion = match restorer.restore(partition, changelog) {
-                Ok(restored) => Completion::Restored { partition, epoch, restored, took: begun.elapsed() },
-                Err(failure) => Completion::RestoreFailed { partition, epoch, failure },
+            let completion = match command {
+                RestoreCommand::Restore { partition, epoch } => match restorer.restore(partition, changelog) {
+                    Ok(restored) => Completion::Restored { partition, epoch, restored, took: begun.elapsed() },
+                    Err(failure) => Completion::RestoreFailed { partition, epoch, failure },
+                },
+                RestoreCommand::Sound { partition, epoch, from } => {
+                    let sounded = restorer.undelivered_end(partition, from);
+                    // It is asked again as long as the lag stands.
+                    let end = sounded
+                        .inspect_err(|failure| tracing::debug!(%failure, partition, "cannot ask for a partition's end"))
+                        .ok()
+                        .flatten();
+                    Completion::Sounded { partition, epoch, from, end }
+                }
             };
             let _ = completed.send(completion);
         }

@@ -1,6 +1,6 @@
 //! What the runner counts, and when: results count once they are committed, not each time they are computed.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::compute::{Computed, Refused};
 use crate::core::{Batch, BatchId};
 use crate::record::{OutputRecord, Record};
+use crate::times::DoubtfulTime;
 use crate::telemetry::{Health, Metrics, UnreadyReason, WorkerEvent, stage};
 use crate::traces::{BatchTimes, SpanRecorder, Traced};
 
@@ -17,6 +18,8 @@ struct Flight {
     timestamps_ms: Vec<i64>,
     rejections: Vec<Refused>,
     outputs: BTreeMap<String, u64>,
+    partitions: BTreeSet<i32>,
+    doubtful_times: Vec<DoubtfulTime>,
     commit_began: Option<Instant>,
     traced: Vec<Traced>,
     times: BatchTimes,
@@ -27,11 +30,13 @@ pub(super) struct Tracking {
     spans: Option<SpanRecorder>,
     flights: HashMap<BatchId, Flight>,
     restoring: i64,
+    /// Machines whose times have been called impossible in the log.
+    doubted: HashSet<String>,
 }
 
 impl Tracking {
     pub fn new(metrics: Arc<Metrics>, spans: Option<SpanRecorder>) -> Self {
-        Self { metrics, spans, flights: HashMap::new(), restoring: 0 }
+        Self { metrics, spans, flights: HashMap::new(), restoring: 0, doubted: HashSet::new() }
     }
 
     /// Whether another thread has something to do.
@@ -59,6 +64,8 @@ impl Tracking {
             timestamps_ms,
             rejections: Vec::new(),
             outputs: BTreeMap::new(),
+            partitions: batch.records.iter().map(|record| record.coordinates.partition).collect(),
+            doubtful_times: Vec::new(),
             commit_began: None,
             traced: self.spans.as_ref().map(|spans| spans.trace(&batch.records)).unwrap_or_default(),
             times: BatchTimes { begun: now, computed: now, committing: now, committed: now },
@@ -69,6 +76,7 @@ impl Tracking {
     pub fn computed(&mut self, batch: BatchId, computed: &Computed) {
         if let Some(flight) = self.flights.get_mut(&batch) {
             flight.rejections.clone_from(&computed.rejections);
+            flight.doubtful_times.clone_from(&computed.doubtful_times);
             flight.times.computed = SystemTime::now();
             for refused in &computed.rejections {
                 let is_it = |traced: &&mut Traced| traced.is_at(refused.record.partition, refused.record.offset);
@@ -102,12 +110,23 @@ impl Tracking {
         for refused in &flight.rejections {
             WorkerEvent::DeadLetter(refused).tell(&self.metrics);
         }
+        for doubtful in &flight.doubtful_times {
+            // A gateway that writes such times writes nothing else: said once of each machine.
+            const MACHINES: usize = 1_000;
+            let is_first = self.doubted.len() < MACHINES && self.doubted.insert(doubtful.machine.clone());
+            WorkerEvent::DoubtfulTime { doubtful, is_first }.tell(&self.metrics);
+        }
         if let Some(spans) = &self.spans {
             spans.record(&flight.traced, BatchTimes { committed: SystemTime::now(), ..flight.times });
         }
         for age in flight.timestamps_ms.into_iter().filter_map(age) {
             self.metrics.observe_stage(stage::END_TO_END, age);
         }
+    }
+
+    /// The partitions whose records the batch has. Of a commit that only moves a position there are none.
+    pub fn partitions(&self, batch: BatchId) -> BTreeSet<i32> {
+        self.flights.get(&batch).map(|flight| flight.partitions.clone()).unwrap_or_default()
     }
 
     /// Its results do not count: the commit failed, or another worker has the partition.

@@ -10,7 +10,7 @@
 //!                  stalled for long ──► /readyz says so ──for longer──► the process ends, with the reason
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -54,13 +54,16 @@ struct Signs {
     busy_since: Option<Instant>,
     /// Clients that are replaced again and again, without a commit in between.
     trouble: Option<Trouble>,
+    /// Transactions that were aborted again and again, by partition, without a commit of the partition's records in between.
+    aborts: BTreeMap<i32, Trouble>,
 }
 
 #[derive(Debug, Clone)]
 struct Trouble {
     first: Instant,
     last: Instant,
-    replacements: u32,
+    /// How often.
+    times: u32,
     reason: String,
 }
 
@@ -72,6 +75,7 @@ impl VitalSigns {
             is_paused: false,
             busy_since: None,
             trouble: None,
+            aborts: BTreeMap::new(),
         })))
     }
 
@@ -89,8 +93,29 @@ impl VitalSigns {
         self.signs().busy_since = None;
     }
 
-    pub fn committed(&self) {
-        self.signs().trouble = None;
+    /// Records of these partitions are committed.
+    pub fn committed(&self, partitions: &BTreeSet<i32>) {
+        let mut signs = self.signs();
+        signs.trouble = None;
+        signs.aborts.retain(|partition, _| !partitions.contains(partition));
+    }
+
+    /// A transaction with records of these partitions was aborted. Only their commit is progress: others' commits do not help them.
+    pub fn aborted(&self, partitions: &BTreeSet<i32>, reason: &str) {
+        let now = Instant::now();
+        let mut signs = self.signs();
+        for partition in partitions {
+            let before = signs.aborts.remove(partition).filter(|aborts| aborts.is_present(now));
+            signs.aborts.insert(*partition, Trouble::again(before, now, reason));
+        }
+    }
+
+    /// Partitions that are another worker's now are its trouble.
+    pub fn keep_aborts_of(&self, is_owned: impl Fn(i32) -> bool) {
+        let mut signs = self.signs();
+        if !signs.aborts.is_empty() {
+            signs.aborts.retain(|partition, _| is_owned(*partition));
+        }
     }
 
     pub fn heard(&self, heard: BTreeMap<i32, Heard>) {
@@ -103,11 +128,11 @@ impl VitalSigns {
         let mut signs = self.signs();
         signs.heard.clear();
         signs.busy_since = None;
-        let before = signs.trouble.take().filter(|trouble| now.duration_since(trouble.last) < Trouble::MEMORY);
-        let (first, replacements) = before.map_or((now, 0), |trouble| (trouble.first, trouble.replacements));
-        let replacements = replacements + 1;
-        signs.trouble = Some(Trouble { first, last: now, replacements, reason: reason.to_owned() });
-        replacements
+        let before = signs.trouble.take().filter(|trouble| trouble.is_present(now));
+        let trouble = Trouble::again(before, now, reason);
+        let times = trouble.times;
+        signs.trouble = Some(trouble);
+        times
     }
 
     fn signs(&self) -> MutexGuard<'_, Signs> {
@@ -117,8 +142,17 @@ impl VitalSigns {
 }
 
 impl Trouble {
-    /// Clients that have held for so long are sound.
+    /// What has held for so long is sound. Longer than any wait between two attempts.
     const MEMORY: Duration = Duration::from_secs(90);
+
+    fn again(before: Option<Self>, now: Instant, reason: &str) -> Self {
+        let (first, times) = before.map_or((now, 0), |trouble| (trouble.first, trouble.times));
+        Self { first, last: now, times: times + 1, reason: reason.to_owned() }
+    }
+
+    fn is_present(&self, now: Instant) -> bool {
+        now.duration_since(self.last) < Self::MEMORY
+    }
 }
 
 /// A worker that stands still.
@@ -157,14 +191,17 @@ impl Watch {
             reason: "a batch or a restore is under way and does not end (a broker that does not answer, or a scorer that hangs)"
                 .to_owned(),
         }));
-        if let Some(trouble) = &signs.trouble
-            && now.duration_since(trouble.last) < Trouble::MEMORY
-        {
-            let Trouble { replacements, reason, .. } = trouble;
-            let reason = format!(
-                "the kafka clients were replaced {replacements} times without a commit, last because: {reason}"
-            );
+        if let Some(trouble) = signs.trouble.as_ref().filter(|trouble| trouble.is_present(now)) {
+            let Trouble { times, reason, .. } = trouble;
+            let reason =
+                format!("the kafka clients were replaced {times} times without a commit, last because: {reason}");
             stalls.push(Stall { since: trouble.first, reason });
+        }
+        for (partition, aborts) in signs.aborts.iter().filter(|(_, aborts)| aborts.is_present(now)) {
+            let Trouble { times, reason, .. } = aborts;
+            let reason =
+                format!("partition {partition}: {times} aborts in a row and no commit in between, last because: {reason}");
+            stalls.push(Stall { since: aborts.first, reason });
         }
         stalls.push(Stall {
             since: signs.turned,
@@ -359,9 +396,34 @@ mod tests {
         let mut scene = Scene::new();
         let at = |secs_later| scene.start + secs(secs_later);
         scene.signs.trouble =
-            Some(Trouble { first: at(0), last: at(50), replacements: 7, reason: "no such topic".to_owned() });
+            Some(Trouble { first: at(0), last: at(50), times: 7, reason: "no such topic".to_owned() });
         assert_eq!(scene.look(60, 0), 60);
         assert_eq!(scene.look(150, 0), 0);
+    }
+
+    #[test]
+    fn aborts_without_a_commit_are_a_stall_whatever_other_partitions_commit() {
+        let signs = VitalSigns::new(Instant::now());
+        let (poisoned, both) = (BTreeSet::from([3]), BTreeSet::from([1, 3]));
+        signs.aborted(&both, "INVALID_TIMESTAMP");
+        signs.committed(&BTreeSet::from([1]));
+        signs.aborted(&poisoned, "INVALID_TIMESTAMP");
+        let mut scene = Scene::new();
+        scene.signs = signs.signs().clone();
+        let begun = scene.signs.aborts[&3].first;
+        scene.start = begun;
+        scene.signs.aborts.get_mut(&3).unwrap().last = begun + secs(70);
+        assert_eq!(scene.signs.aborts.keys().collect::<Vec<_>>(), [&3]);
+        assert_eq!(scene.look(61, 0), 61);
+        scene.signs.turned = begun + secs(61);
+        let stall = scene.watch.look(&scene.signs, None, begun + secs(61)).unwrap();
+        assert!(stall.reason.contains("partition 3: 2 aborts") && stall.reason.contains("INVALID_TIMESTAMP"), "{stall:?}");
+
+        signs.keep_aborts_of(|partition| partition != 3);
+        assert!(signs.signs().aborts.is_empty(), "it is another worker's");
+        signs.aborted(&poisoned, "again");
+        signs.committed(&poisoned);
+        assert!(signs.signs().aborts.is_empty());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use auscult_schemas::RecordCoordinates;
 use super::{Metrics, RebalanceKind};
 use crate::compute::Refused;
 use crate::ports::{Failure, Restored};
+use crate::times::DoubtfulTime;
 
 /// One thing that has happened.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +53,13 @@ pub enum WorkerEvent<'a> {
     },
     /// A record became a dead letter, in a transaction that is committed.
     DeadLetter(&'a Refused),
+    /// A record was judged under the time of its arrival, because its own cannot be.
+    DoubtfulTime {
+        /// What is wrong with it.
+        doubtful: &'a DoubtfulTime,
+        /// Whether it is the first of its machine. The others are only counted.
+        is_first: bool,
+    },
     /// The Kafka clients are replaced by new ones.
     ClientsReplaced {
         /// Why.
@@ -92,6 +100,7 @@ impl WorkerEvent<'_> {
             }
             Self::CommitFailed { .. } => metrics.aborts.inc(),
             Self::DeadLetter(refused) => metrics.add_dead_letter(refused.code),
+            Self::DoubtfulTime { doubtful, .. } => metrics.add_doubtful_time(doubtful.doubt),
             Self::ClientsReplaced { .. } => metrics.client_replacements.inc(),
             Self::SpansLost { .. } => metrics.add_trace_export("failed"),
         }
@@ -126,6 +135,15 @@ impl WorkerEvent<'_> {
                 let code = code.as_str();
                 tracing::warn!(code, machine, topic, partition, offset, trace_id, detail, "a record is a dead letter");
             }
+            Self::DoubtfulTime { is_first: false, .. } => {}
+            Self::DoubtfulTime { doubtful: DoubtfulTime { doubt, machine, told, record }, .. } => tracing::warn!(
+                machine,
+                doubt = doubt.as_str(),
+                told,
+                record,
+                "a record's time cannot be, and it is judged under the time of its arrival; set the gateway's clock, and write times in milliseconds \
+                 (ce_time: RFC 3339). Further ones of this machine are counted in auscult_doubtful_times_total"
+            ),
             Self::ClientsReplaced { reason } => tracing::error!(reason, "replacing the kafka clients"),
             Self::SpansLost { reason } => tracing::warn!(reason, "spans did not reach the collector"),
         }

@@ -12,6 +12,7 @@ use prometheus::{
 
 use super::process::ProcessMetrics;
 use super::{Health, Registrar, TelemetryError};
+use crate::times::TimeDoubt;
 
 /// Names of the stages that the runner itself measures; a processor adds its own (`decode`, `forward`, …).
 pub mod stage {
@@ -92,6 +93,7 @@ pub struct Metrics {
     stage_seconds: HistogramVec,
     lag_records: IntGaugeVec,
     trace_exports: IntCounterVec,
+    doubtful_times: IntCounterVec,
     /// The series of `lag_records` that exist.
     lagging: Mutex<BTreeSet<(String, i32)>>,
     process: ProcessMetrics,
@@ -162,6 +164,11 @@ impl Metrics {
                 "batches of spans sent to the collector, by what came of them",
                 &["outcome"],
             )?,
+            doubtful_times: make.counters(
+                "auscult_doubtful_times_total",
+                "records judged under the time of their arrival because their own cannot be",
+                &["doubt"],
+            )?,
             lagging: Mutex::new(BTreeSet::new()),
             process: ProcessMetrics::register(&make)?,
             registrar: make.clone(),
@@ -175,6 +182,9 @@ impl Metrics {
         }
         for kind in RebalanceKind::ALL {
             metrics.rebalances.with_label_values(&[kind.as_str()]);
+        }
+        for doubt in TimeDoubt::ALL {
+            metrics.doubtful_times.with_label_values(&[doubt.as_str()]);
         }
         for outcome in ["taken", "failed"] {
             metrics.trace_exports.with_label_values(&[outcome]);
@@ -194,6 +204,11 @@ impl Metrics {
     /// Spans were sent to the collector: `taken`, or `failed`.
     pub fn add_trace_export(&self, outcome: &'static str) {
         self.trace_exports.with_label_values(&[outcome]).inc();
+    }
+
+    /// A record's time could not be.
+    pub fn add_doubtful_time(&self, doubt: TimeDoubt) {
+        self.doubtful_times.with_label_values(&[doubt.as_str()]).inc();
     }
 
     /// Records committed to an output topic.

@@ -1,6 +1,6 @@
 //! What the operating system knows of the process, read from `/proc` at each scrape. Elsewhere than on Linux it stays 0.
 
-use prometheus::IntGauge;
+use prometheus::{Gauge, IntGauge};
 
 use super::{Registrar, TelemetryError};
 
@@ -16,6 +16,10 @@ pub(super) struct ProcessMetrics {
 impl ProcessMetrics {
     pub(super) fn register(registrar: &Registrar) -> Result<Self, TelemetryError> {
         let gauge = |name: &str, help: &str| registrar.gauge(name, help);
+        // Rules need it: what a counter has counted before it was first scraped is in no rate.
+        let help = "when the process began, in seconds since the epoch";
+        let start_time_seconds = registrar.register(Gauge::new("process_start_time_seconds", help)?)?;
+        start_time_seconds.set(jiff::Timestamp::now().as_millisecond() as f64 / 1e3);
         Ok(Self {
             resident_bytes: gauge("process_resident_memory_bytes", "resident memory")?,
             peak_resident_bytes: gauge("process_peak_resident_memory_bytes", "the most memory that was ever resident")?,

@@ -1,10 +1,10 @@
 //! A processor whose outputs depend on every record of the machine before them, and the serial replay to hold it against.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use auscult_runtime::processor::{Memory, Output, Processor, Rejection, StateKey};
 use auscult_runtime::record::Record;
-use auscult_schemas::{DeadLetterCode, Headers};
+use auscult_schemas::{DeadLetter, DeadLetterCode, Headers};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -19,11 +19,21 @@ pub const POISON: &[u8] = b"poison";
 /// This value makes the processor panic.
 pub const BOMB: &[u8] = b"bomb";
 
+/// This value can be processed, and what it comes to is larger than the output's topic takes.
+pub const HUGE: &[u8] = b"huge";
+/// Of a machine that has seen this value, the state is larger than its topic takes.
+pub const SWOLLEN: &[u8] = b"swollen";
+/// What the topics take, bytes.
+pub const LARGEST: usize = 1_900;
+
 /// Hash of all that was seen of a machine, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     pub count: u64,
     pub hash: u64,
+    /// What makes a state too large.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ballast: String,
 }
 
 impl Link {
@@ -32,7 +42,8 @@ impl Link {
         for byte in value {
             hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
-        Self { count: self.count + 1, hash }
+        let ballast = if value == SWOLLEN { "x".repeat(LARGEST) } else { String::new() };
+        Self { count: self.count + 1, hash, ballast }
     }
 }
 
@@ -73,7 +84,11 @@ fn link(record: &Record, memory: &mut Memory<'_, Link>) -> Result<Vec<Output>, R
     let next = memory.get(partition, &key).cloned().unwrap_or_default().next(&value);
     memory.put(partition, key.clone(), next.clone());
     assert!(value != BOMB, "the bomb went off after the state was written");
-    let value = Bytes::from(serde_json::to_vec(&(record.coordinates.offset, next)).expect("numbers"));
+    let is_huge = value == HUGE;
+    let shown = Link { ballast: String::new(), ..next };
+    let mut value = serde_json::to_vec(&(record.coordinates.offset, shown)).expect("numbers");
+    value.resize(value.len() + if is_huge { LARGEST } else { 0 }, b' ');
+    let value = Bytes::from(value);
     Ok(vec![Output { topic: OUTPUT, key, value, headers: Headers::default() }])
 }
 
@@ -82,16 +97,19 @@ pub fn verify(world: &World) -> Result<(), String> {
     for partition in 0..world.partitions {
         let mut expected = Vec::new();
         let mut refused = 0;
+        let mut refused_at = BTreeSet::new();
         let mut links: BTreeMap<Bytes, Link> = BTreeMap::new();
-        for (offset, input) in world.inputs.get(&partition).into_iter().flatten().enumerate() {
+        for (offset, input) in world.inputs.get(&partition).into_iter().flatten() {
             let (key, value) = (input.key.clone().unwrap_or_default(), input.value.clone().unwrap_or_default());
-            if value.is_empty() || value == POISON || value == BOMB || value.len() > 1_000 {
+            let is_unwritable = value == HUGE || value == SWOLLEN;
+            if value.is_empty() || value == POISON || value == BOMB || is_unwritable || value.len() > 1_000 {
                 refused += 1;
+                refused_at.insert(*offset);
                 continue;
             }
             let link = links.entry(key.clone()).or_default();
             *link = link.next(&value);
-            expected.push((key, (offset as i64, link.clone())));
+            expected.push((key, (*offset, link.clone())));
         }
         let found: Vec<(Bytes, (i64, Link))> = world
             .log
@@ -105,9 +123,23 @@ pub fn verify(world: &World) -> Result<(), String> {
         if found != expected {
             return Err(format!("partition {partition}: expected {expected:?}\n   found {found:?}"));
         }
-        let dead = world.log.read(auscult_schemas::topics::DEAD_LETTERS, partition, 0, usize::MAX).0.len();
-        if dead != refused {
-            return Err(format!("partition {partition}: {refused} records to refuse, {dead} dead letters"));
+        let dead = world.log.read(auscult_schemas::topics::DEAD_LETTERS, partition, 0, usize::MAX).0;
+        let letters: Vec<DeadLetter> = dead.iter().map(|record| DeadLetter::read(&record.headers).unwrap()).collect();
+        let dead_at: BTreeSet<i64> = letters.iter().map(|letter| letter.source.offset).collect();
+        if dead.len() != refused || dead_at != refused_at {
+            return Err(format!("partition {partition}: {refused_at:?} to refuse, dead letters {letters:?}"));
+        }
+        for (record, letter) in dead.iter().zip(&letters) {
+            let is_whole = !letter.value_omitted && letter.value_sha256.is_none();
+            let is_reduced = record.value.is_none() && letter.value_bytes == Some(1_200) && letter.value_sha256.is_some();
+            if !is_whole && !is_reduced {
+                return Err(format!("partition {partition}: {letter:?}"));
+            }
+        }
+        let (_, end) = world.log.read(INPUT, partition, 0, usize::MAX);
+        let committed = world.log.committed_offset(GROUP, partition).unwrap_or(0);
+        if committed != end {
+            return Err(format!("partition {partition}: committed up to {committed}, and nothing is left before {end}"));
         }
         let mut kept: HashMap<Bytes, Link> = HashMap::new();
         for record in world.log.read(CHANGELOG, partition, 0, usize::MAX).0 {

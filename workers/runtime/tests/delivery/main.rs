@@ -11,9 +11,10 @@ mod world;
 use std::time::Duration;
 
 use auscult_runtime::memory_log::{Fault, Step};
+use auscult_schemas::{DeadLetter, DeadLetterCode};
 use proptest::prelude::*;
 
-use chain::{BOMB, POISON, verify};
+use chain::{BOMB, HUGE, POISON, SWOLLEN, verify};
 use world::World;
 
 const WORKERS: usize = 3;
@@ -25,6 +26,7 @@ enum Happening {
     Compute(usize),
     Commit(usize),
     Restore(usize),
+    Sound(usize),
     PassTime(u64),
     Inject(Step, Fault),
     ExpireMember(usize),
@@ -41,6 +43,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(BOMB.to_vec()),
         1 => Just(Vec::new()),
         1 => Just(vec![7; 1_200]),
+        1 => Just(HUGE.to_vec()),
     ];
     let step = prop_oneof![
         Just(Step::Begin),
@@ -57,6 +60,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         16 => worker.clone().prop_map(Happening::Compute),
         12 => worker.clone().prop_map(Happening::Commit),
         12 => worker.clone().prop_map(Happening::Restore),
+        4 => worker.clone().prop_map(Happening::Sound),
         10 => (1..40_u64).prop_map(Happening::PassTime),
         3 => (step, fault).prop_map(|(step, fault)| Happening::Inject(step, fault)),
         2 => worker.clone().prop_map(Happening::ExpireMember),
@@ -73,6 +77,7 @@ fn apply(world: &mut World, happening: Happening) {
         Happening::Compute(worker) => drop(world.compute(worker)),
         Happening::Commit(worker) => drop(world.commit(worker)),
         Happening::Restore(worker) => drop(world.restore(worker)),
+        Happening::Sound(worker) => drop(world.sound(worker)),
         Happening::PassTime(ms) => world.pass_time(Duration::from_millis(ms)),
         Happening::Inject(step, fault) => world.log.inject(step, fault),
         Happening::ExpireMember(worker) => world.expire_member(worker),
@@ -117,6 +122,76 @@ proptest! {
 }
 
 #[test]
+fn what_a_topic_refuses_becomes_a_letter_that_can_be_written_and_its_partition_goes_on() {
+    let mut world = World::new(1, 1);
+    for value in [b"a".to_vec(), HUGE.to_vec(), b"b".to_vec(), vec![7; 1_200], b"c".to_vec()] {
+        world.append(0, 1, &value);
+    }
+    world.settle();
+    verify(&world).unwrap();
+    let (letters, _) = world.log.read(auscult_schemas::topics::DEAD_LETTERS, 0, 0, 9);
+    let read: Vec<DeadLetter> = letters.iter().map(|letter| DeadLetter::read(&letter.headers).unwrap()).collect();
+    assert_eq!(read[0].code, DeadLetterCode::OutputRefused);
+    assert!(read[0].detail.contains("cannot be written to output"), "{}", read[0].detail);
+    assert_eq!((read[1].code, read[1].value_omitted), (DeadLetterCode::TooLarge, true));
+}
+
+#[test]
+fn a_state_that_cannot_be_written_takes_its_machine_s_records_of_the_batch_with_it_and_no_others() {
+    let mut world = World::new(1, 1);
+    for (machine, value) in [(0, &b"a"[..]), (1, SWOLLEN), (2, b"b"), (0, b"c")] {
+        world.append(0, machine, value);
+    }
+    world.settle();
+    verify(&world).unwrap();
+}
+
+#[test]
+fn aborts_in_a_row_are_done_again_later_and_later_and_a_commit_forgets_them() {
+    let mut world = World::new(1, 1);
+    world.append(0, 0, b"a");
+    for _ in 0..12 {
+        world.log.inject(Step::Commit, Fault::Abort);
+    }
+    let mut aborts = Vec::new();
+    while aborts.len() < 12 {
+        let before = world.waits_until(0);
+        let is_busy = world.poll(0) | world.compute(0) | world.restore(0);
+        if world.commit(0) {
+            aborts.push(world.waits_until(0));
+        } else if !is_busy {
+            let next = before.expect("something is due");
+            world.pass_time(next);
+        }
+    }
+    let waits: Vec<u64> =
+        aborts.iter().map(|wait| wait.map_or(0, |wait| u64::try_from(wait.as_millis()).unwrap())).collect();
+    assert_eq!(waits[..6], [0, 5, 10, 20, 40, 40], "{waits:?}");
+    world.settle();
+    verify(&world).unwrap();
+}
+
+#[test]
+fn a_partition_whose_transactions_fail_goes_alone_and_the_others_go_on() {
+    let mut world = World::new(2, 1);
+    world.append(0, 0, b"stuck");
+    world.log.refuse_whole_transactions_with(chain::OUTPUT, 0);
+    for _ in 0..400 {
+        world.append(1, 1, b"a");
+        for _ in 0..8 {
+            let _ = world.poll(0) | world.compute(0) | world.commit(0) | world.restore(0);
+        }
+        world.pass_time(Duration::from_millis(3));
+    }
+    let (results, _) = world.log.read(chain::OUTPUT, 1, 0, usize::MAX);
+    assert!(results.len() > 300, "{} of 400 in the partition that is sound", results.len());
+    assert_eq!(world.log.read(chain::OUTPUT, 0, 0, 9).0.len(), 0);
+    world.log.take_transactions_again();
+    world.settle();
+    verify(&world).unwrap();
+}
+
+#[test]
 fn the_verifier_sees_a_doubled_and_a_lost_result() {
     let mut world = World::new(1, 1);
     world.append(0, 1, b"a");
@@ -131,6 +206,7 @@ fn the_verifier_sees_a_doubled_and_a_lost_result() {
         value: results[0].value.clone(),
         headers: auscult_schemas::Headers::default(),
         timestamp_ms: None,
+        source_offset: None,
     });
     assert!(verify(&world).is_err(), "the result is there twice");
 }

@@ -8,19 +8,22 @@ use auscult_runtime::core::{Action, Batch, BatchId, Core, CoreConfig, Epoch, Eve
 use auscult_runtime::memory_log::{
     Membership, MemoryConsumer, MemoryLog, MemoryProducer, MemoryRestorer, MemoryWorker,
 };
-use auscult_runtime::ports::{ConsumerEvent, Failure, LogClients, LogConsumer, LogProducer, Transaction};
+use auscult_runtime::ports::{
+    ConsumerEvent, Failure, LogClients, LogConsumer, LogProducer, LogRestorer, RefusedOutput, Transaction,
+};
 use auscult_runtime::record::{OutputRecord, Record};
 use auscult_runtime::traces::TraceRule;
 use auscult_schemas::Headers;
 use bytes::Bytes;
 
-use crate::chain::{CHANGELOG, Chain, GROUP, INPUT, OUTPUT};
+use crate::chain::{CHANGELOG, Chain, GROUP, INPUT, LARGEST, OUTPUT};
 
 pub type Entries = HashMap<Bytes, Bytes>;
 
 enum Command {
     Install(i32, Entries),
     Process(Batch<Record>),
+    Refuse(Vec<RefusedOutput>),
     Swap(BatchId),
     Drop(BatchId),
     Discard,
@@ -49,7 +52,8 @@ pub struct Worker {
 pub struct World {
     pub log: MemoryLog,
     pub partitions: i32,
-    pub inputs: BTreeMap<i32, Vec<OutputRecord>>,
+    /// By partition, with their offsets.
+    pub inputs: BTreeMap<i32, Vec<(i64, OutputRecord)>>,
     workers: Vec<Worker>,
     now: Duration,
 }
@@ -61,6 +65,8 @@ fn core_config() -> CoreConfig {
         max_batch_age: Duration::from_millis(10),
         max_buffer_bytes: 6_000,
         drain_deadline: Duration::from_millis(50),
+        abort_backoff: Duration::from_millis(5),
+        max_abort_backoff: Duration::from_millis(40),
     }
 }
 
@@ -69,6 +75,7 @@ fn compute_config(worker: &str) -> ComputeConfig {
         worker: worker.to_owned(),
         changelog: Some(CHANGELOG),
         max_value_bytes: 1_000,
+        max_time_ahead: Duration::from_secs(3600),
         traces: TraceRule::carrying("delivery"),
     }
 }
@@ -78,6 +85,9 @@ impl World {
         let log = MemoryLog::new();
         for topic in [INPUT, OUTPUT, CHANGELOG, auscult_schemas::topics::DEAD_LETTERS] {
             log.create_topic(topic, partitions);
+        }
+        for topic in [OUTPUT, CHANGELOG, auscult_schemas::topics::DEAD_LETTERS] {
+            log.take_at_most(topic, LARGEST);
         }
         let mut world = Self { log, partitions, inputs: BTreeMap::new(), workers: Vec::new(), now: Duration::ZERO };
         for number in 0..workers {
@@ -126,9 +136,31 @@ impl World {
             value: Some(Bytes::copy_from_slice(value)),
             headers: Headers::default(),
             timestamp_ms: None,
+            source_offset: None,
         };
-        self.log.append(record.clone());
-        self.inputs.entry(partition).or_default().push(record);
+        // Every other one as a worker writes it, with a marker behind it.
+        let is_transactional = machine % 2 == 1;
+        let written = record.clone();
+        let offset = if is_transactional { self.log.append_committed(written) } else { self.log.append(written) };
+        self.inputs.entry(partition).or_default().push((offset, record));
+    }
+
+    /// Looks where partitions end that are at rest, as the runner does.
+    pub fn sound(&mut self, index: usize) -> bool {
+        let mut has_moved = false;
+        for (partition, epoch, from) in self.workers[index].core.at_rest() {
+            let Some(clients) = &mut self.workers[index].clients else { break };
+            if let Ok(Some(to)) = clients.restorer.undelivered_end(partition, from) {
+                has_moved = true;
+                self.feed(index, Event::Skipped { partition, epoch, from, to });
+            }
+        }
+        has_moved
+    }
+
+    /// How long until anything is due at a worker.
+    pub fn waits_until(&self, index: usize) -> Option<Duration> {
+        self.workers[index].core.next_deadline().map(|deadline| deadline.saturating_sub(self.now))
     }
 
     pub fn pass_time(&mut self, time: Duration) {
@@ -184,10 +216,11 @@ impl World {
         let compute = &mut worker.compute;
         match command {
             Command::Install(partition, entries) => assert_eq!(compute.install(partition, entries), 0),
-            Command::Swap(batch) => compute.states().swap(batch),
+            Command::Swap(batch) => compute.swap(batch),
+            Command::Refuse(outputs) => compute.refuse(&outputs),
             Command::Drop(batch) => compute.states().drop_batch(batch),
             Command::Discard => compute.states().discard(),
-            Command::Forget(partition) => compute.states().forget(partition),
+            Command::Forget(partition) => compute.forget(partition),
             Command::Process(batch) => {
                 let computed = compute.process(&batch);
                 let event = Event::Computed { batch: batch.id, outputs: computed.outputs, bytes: computed.bytes };
@@ -225,8 +258,11 @@ impl World {
 
     fn feed(&mut self, index: usize, event: Event<Record, OutputRecord, Entries>) {
         let now = self.now;
-        if let Event::CommitFailed { batch, .. } = &event {
+        if let Event::CommitFailed { batch, failure } = &event {
             self.workers[index].under_way.remove(batch);
+            if let Failure::Refused { outputs, .. } = failure {
+                self.workers[index].commands.push_back(Command::Refuse(outputs.clone()));
+            }
         }
         let mut actions = VecDeque::from(self.workers[index].core.handle(event, now));
         while let Some(action) = actions.pop_front() {
@@ -293,6 +329,7 @@ impl World {
         for round in 0..10_000 {
             let mut is_busy = false;
             for index in 0..self.workers.len() {
+                is_busy |= self.sound(index);
                 is_busy |= self.poll(index) | self.compute(index) | self.commit(index) | self.restore(index);
             }
             self.pass_time(Duration::from_millis(20));

@@ -97,6 +97,7 @@ impl Copier<'_> {
             value: record.value.clone(),
             headers: record.headers.clone(),
             timestamp_ms: record.timestamp_ms,
+            source_offset: Some(record.coordinates.offset),
         }
     }
 }

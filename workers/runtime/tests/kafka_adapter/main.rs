@@ -6,6 +6,7 @@
 
 mod copying;
 mod group;
+mod refusals;
 mod restoring;
 mod support;
 mod topics_and_plain_clients;

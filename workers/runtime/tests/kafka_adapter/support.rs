@@ -88,6 +88,7 @@ pub fn output(topic: &str, partition: i32, key: &str, value: Option<&str>) -> Ou
         value: value.map(|value| Bytes::from(value.to_owned())),
         headers: Headers(vec![("of".to_owned(), Some(Bytes::from_static(b"a test"))), ("nothing".to_owned(), None)]),
         timestamp_ms: Some(1_700_000_000_123),
+        source_offset: None,
     }
 }
 

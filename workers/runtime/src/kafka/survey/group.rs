@@ -97,6 +97,17 @@ impl Survey {
         Ok(GroupFacts { state, members, waiting })
     }
 
+    /// The names of all share groups (KIP-932). Which topics they read, and what they see there, librdkafka cannot ask for.
+    ///
+    /// # Errors
+    /// [`KafkaAccessError::Unreachable`].
+    pub fn share_groups(&self) -> Result<Vec<String>, KafkaAccessError> {
+        let listed = self.reader.client().fetch_group_list(None, self.asking);
+        let listed = listed.map_err(|error| self.unreachable(&error))?;
+        let shared = listed.groups().iter().filter(|group| group.protocol_type() == "share");
+        Ok(shared.map(|group| group.name().to_owned()).collect())
+    }
+
     fn committed(&self, group: &str, topic: &str, partitions: i32) -> Result<BTreeMap<i32, i64>, KafkaAccessError> {
         let input = About::Input { group, topic };
         let reader: BaseConsumer<_> = reader(&self.config, group)?;

@@ -44,8 +44,8 @@ pub fn write(
         .create_with_context(DeliveryContext::default())
         .map_err(|error| KafkaAccessError::Client(error.to_string()))?;
     let value = vec![0_u8; max_message_bytes + 1];
-    let record: BaseRecord<'_, [u8], [u8]> =
-        BaseRecord::to(topic).partition(0).key(&b"auscult-doctor"[..]).payload(&value[..]);
+    let record: BaseRecord<'_, [u8], [u8], usize> =
+        BaseRecord::with_opaque_to(topic, 0).partition(0).key(&b"auscult-doctor"[..]).payload(&value[..]);
     if let Err((error, _)) = producer.send(record) {
         return Ok(judged(&error, topic));
     }
