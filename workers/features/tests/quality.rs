@@ -74,7 +74,7 @@ fn one_dead_microphone_of_eight_is_named() {
 fn in_bits(samples: &[f32], bits: i32) -> Clip {
     let steps = 2.0_f64.powi(bits - 1);
     let rounded = samples.iter().map(|&sample| ((f64::from(sample) * steps).round() / steps) as f32).collect();
-    Clip { sample_rate_hz: RATE_HZ, channels: vec![rounded], step: Some((1.0 / steps) as f32) }
+    Clip { sample_rate_hz: RATE_HZ, channels: vec![rounded], step: Some((1.0 / steps) as f32), ..Clip::default() }
 }
 
 fn at_level(mut samples: Vec<f32>, rms_db: f32) -> Vec<f32> {
@@ -220,7 +220,7 @@ fn a_lower_rate_is_noted_only_where_the_spec_s_bands_miss_something() {
     let upsampled = |from_hz: u32, to_hz: u32| {
         let mut samples = Vec::new();
         Resampler::new(to_hz).resample(&machine(2 * from_hz as usize, 9), from_hz, &mut samples).unwrap();
-        Clip { sample_rate_hz: to_hz, channels: vec![samples.into_iter().map(as_16_bit).collect()], step: None }
+        Clip { sample_rate_hz: to_hz, channels: vec![samples.into_iter().map(as_16_bit).collect()], step: None, ..Clip::default() }
     };
     let mut of_16_khz = QualityChecker::new(&FeatureSpec::default());
     for to_hz in [44_100, 48_000] {

@@ -306,6 +306,10 @@ mod tests {
             worker: "w".to_owned(),
             time: Timestamp::UNIX_EPOCH,
             value_omitted: false,
+            timestamp_ms: None,
+            value_bytes: None,
+            value_sha256: None,
+            omitted: None,
             trace_id: None,
         };
         letter.append_to(&mut headers);

@@ -253,5 +253,5 @@ impl Listener {
 fn cut(whole: &Clip, index: usize, samples: usize) -> Clip {
     let range = index * samples..(index + 1) * samples;
     let channels = whole.channels.iter().map(|channel| channel[range.clone()].to_vec()).collect();
-    Clip { sample_rate_hz: whole.sample_rate_hz, channels, step: whole.step }
+    Clip { sample_rate_hz: whole.sample_rate_hz, channels, step: whole.step, ..Clip::default() }
 }
