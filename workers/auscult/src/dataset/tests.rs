@@ -191,10 +191,15 @@ fn ids_that_differ_in_capitals_or_only_further_up_are_kept_apart_too() {
 }
 
 #[test]
-fn folders_that_give_one_id_whatever_is_done_are_refused_by_name() {
+fn folders_whose_paths_read_alike_are_kept_apart_and_those_that_differ_in_capitals_alone_are_refused() {
     let root = tree(&["a_b/train/normal/1.wav", "a/b/train/normal/1.wav"]);
+    let found = Dataset::discover(root.path()).unwrap();
+    let ids: Vec<&str> = found.machines.iter().map(|machine| machine.id.as_str()).collect();
+    assert_eq!(ids, ["a_a_b", "a_b"]);
+
+    let root = tree(&["Fan/train/normal/1.wav", "fan/train/normal/1.wav"]);
     let refusal = Dataset::discover(root.path()).unwrap_err().to_string();
-    assert!(refusal.contains("two machines have the id a_b") && refusal.contains("Rename"), "{refusal}");
+    assert!(refusal.contains("two machines have the id Fan") && refusal.contains("Rename"), "{refusal}");
 }
 
 #[test]
