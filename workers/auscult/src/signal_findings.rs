@@ -9,7 +9,7 @@ const NAMED: usize = 3;
 /// A line for each quality flag that any recording has, sensor faults first: how many, what is wrong, what helps, and which. A recording
 /// is its name and its flags. That it is resampled is no finding: whoever chose the rate knows.
 #[must_use]
-pub fn signal_findings<'a>(recordings: &[(&'a str, &'a [QualityFlag])]) -> Vec<String> {
+pub fn signal_findings(recordings: &[(&str, &[QualityFlag])]) -> Vec<String> {
     let mut flags: Vec<QualityFlag> =
         QualityFlag::ALL.into_iter().filter(|flag| *flag != QualityFlag::Resampled).collect();
     flags.sort_by_key(|flag| !flag.is_sensor_fault());
@@ -18,7 +18,9 @@ pub fn signal_findings<'a>(recordings: &[(&'a str, &'a [QualityFlag])]) -> Vec<S
             recordings.iter().filter(|(_, flags)| flags.contains(&flag)).map(|(name, _)| *name).collect();
         let kind = if flag.is_sensor_fault() { "sensor fault, not learned from" } else { "note" };
         (!names.is_empty()).then(|| {
-            format!("{}, {kind}: {}: {} ({})", clips(names.len()), flag.as_str(), finding(flag), named(&names))
+            // Some findings begin with the flag's own name.
+            let what = finding(flag).trim_start_matches(flag.as_str()).trim_start_matches(": ");
+            format!("{}, {kind}: {}: {what} ({})", clips(names.len()), flag.as_str(), named(&names))
         })
     };
     flags.into_iter().filter_map(line).collect()
@@ -47,7 +49,7 @@ mod tests {
         let found = signal_findings(&[("a", &hum), ("b", &stuck), ("c", &hum), ("d", &hum), ("e", &hum), ("f", &[])]);
         let [first, second] = found.as_slice() else { panic!("{found:?}") };
         assert!(
-            first.starts_with("1 clip, sensor fault, not learned from: stuck: ") && first.ends_with("(b)"),
+            first.starts_with("1 clip, sensor fault, not learned from: stuck: one value ") && first.ends_with("(b)"),
             "{first}"
         );
         assert!(

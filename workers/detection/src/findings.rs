@@ -2,7 +2,7 @@
 
 use auscult_schemas::QualityFlag;
 
-/// What is wrong and what helps, in one line: `clipped: … . Turn the gain down`. Lower case, no full stop.
+/// What is wrong and what helps, in one line: `clipped: cut off …; turn the gain down …`. Lower case, no full stop.
 #[must_use]
 pub fn finding(flag: QualityFlag) -> &'static str {
     match flag {

@@ -42,7 +42,8 @@ fn an_unbalance_is_judged_at_any_speed_and_the_more_anomalous_the_stronger() {
     let spec = FeatureSpec { quantity: Some(Quantity::Vibration), ..FeatureSpec::for_rate(25_600) };
     let mut extractor = ChunkExtractor::new(spec.clone()).unwrap();
     let of_support = support::clips(1, 1).remove(0);
-    for (shaft_hz, is_float) in [(10.0, false), (29.95, true), (49.5, false), (50.0, true), (59.3, true), (60.0, false)] {
+    for (shaft_hz, is_float) in [(10.0, false), (29.95, true), (49.5, false), (50.0, true), (59.3, true), (60.0, false)]
+    {
         let training: Vec<TrainingClip> = (0..16)
             .map(|seed| {
                 let features = extractor.extract_clip(&recorded(shaft_hz, 1.0, is_float, seed)).unwrap();

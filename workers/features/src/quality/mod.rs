@@ -83,7 +83,7 @@ impl QualityChecker {
     /// - `WrongRate`: nothing above an edge at or below 0.6 of the top of the spec's bands, where the spectrum falls by 35 dB or more;
     /// - `MainsHum`: 50 or 60 Hz, to 0.2 %, and their harmonics hold 99 % of the energy or more; not of current and pressure;
     /// - `Processed`: zeros for 10 ms or longer into which the signal fades, three times or for a fifth of the clip; of sound alone;
-    /// - `Joins`: three steps or more in a smooth signal, at most 20 a second;
+    /// - `Joins`: three steps or more in a smooth signal, at most five a second;
     /// - `StartTransient`: the mean begins far from where it stays and settles within a quarter of the clip; of sound and vibration.
     ///
     /// # Errors

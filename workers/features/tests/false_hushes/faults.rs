@@ -7,7 +7,7 @@ use auscult_schemas::QualityFlag;
 pub struct Injected {
     pub name: &'static str,
     pub flag: QualityFlag,
-    pub inject: fn(&mut Vec<f32>, u32),
+    pub inject: fn(&mut [f32], u32),
 }
 
 pub const INJECTED: [Injected; 9] = [
@@ -35,7 +35,7 @@ pub fn with(clip: &Clip, injected: &Injected) -> Clip {
     clip
 }
 
-fn dither(samples: &mut Vec<f32>, _: u32) {
+fn dither(samples: &mut [f32], _: u32) {
     let mut state = 1_u32;
     for sample in samples {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -43,12 +43,12 @@ fn dither(samples: &mut Vec<f32>, _: u32) {
     }
 }
 
-fn held(samples: &mut Vec<f32>, _: u32) {
+fn held(samples: &mut [f32], _: u32) {
     let begin = samples.len() / 4;
     samples[begin..].fill(0.1);
 }
 
-fn gaps(samples: &mut Vec<f32>, rate_hz: u32) {
+fn gaps(samples: &mut [f32], rate_hz: u32) {
     let (every, length) = (rate_hz as usize / 5, rate_hz as usize / 50);
     for (index, sample) in samples.iter_mut().enumerate() {
         if index % every < length {
@@ -61,24 +61,25 @@ fn rms(samples: &[f32]) -> f32 {
     (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32).sqrt()
 }
 
-fn cut_off(samples: &mut Vec<f32>, _: u32) {
+fn cut_off(samples: &mut [f32], _: u32) {
     let limit = 1.5 * rms(samples);
     samples.iter_mut().for_each(|sample| *sample = sample.clamp(-limit, limit));
 }
 
-fn cut_off_above(samples: &mut Vec<f32>, _: u32) {
+fn cut_off_above(samples: &mut [f32], _: u32) {
     let limit = 1.2 * rms(samples);
     samples.iter_mut().for_each(|sample| *sample = sample.min(limit));
 }
 
-fn low_rate(samples: &mut Vec<f32>, rate_hz: u32) {
-    let (mut low, count) = (Vec::new(), samples.len());
+fn low_rate(samples: &mut [f32], rate_hz: u32) {
+    let (mut low, mut again) = (Vec::new(), Vec::new());
     Resampler::new(rate_hz / 4).resample(samples, rate_hz, &mut low).expect("the rate is within bounds");
-    Resampler::new(rate_hz).resample(&low, rate_hz / 4, samples).expect("the rate is within bounds");
-    samples.resize(count, 0.0);
+    Resampler::new(rate_hz).resample(&low, rate_hz / 4, &mut again).expect("the rate is within bounds");
+    again.resize(samples.len(), 0.0);
+    samples.copy_from_slice(&again);
 }
 
-fn hum(samples: &mut Vec<f32>, rate_hz: u32) {
+fn hum(samples: &mut [f32], rate_hz: u32) {
     let loudness = 1e-3 * 0.3 / rms(samples).max(1e-6);
     for (index, sample) in samples.iter_mut().enumerate() {
         let time = index as f64 / f64::from(rate_hz);
@@ -86,7 +87,7 @@ fn hum(samples: &mut Vec<f32>, rate_hz: u32) {
     }
 }
 
-fn gate(samples: &mut Vec<f32>, rate_hz: u32) {
+fn gate(samples: &mut [f32], rate_hz: u32) {
     let second = rate_hz as usize;
     for (index, sample) in samples.iter_mut().enumerate() {
         let closed = (index % (second / 2)) as f32 / second as f32 - 0.2;
