@@ -125,7 +125,7 @@ pub fn read_clips(
 }
 
 /// A share of bad clips above which a folder is not to be trusted.
-const TOLERATED_BAD_SHARE: f64 = 0.1;
+pub const TOLERATED_BAD_SHARE: f64 = 0.1;
 
 /// Parts good clips from bad ones, names each bad one on standard error, and refuses when they are more than one in ten.
 ///

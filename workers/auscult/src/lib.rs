@@ -5,6 +5,7 @@
 //!                    │
 //!                    ├─ dataset       which recordings a folder holds, of which machine, normal or not
 //!                    ├─ clips         reading and log-mel of many recordings at once
+//!                    ├─ training_findings   what is wrong with training clips: one list for train and explore
 //!                    ├─ model_file    model packages on disk, written whole or not at all
 //!                    ├─ picture       log-mel spectrograms, score histograms and ROC curves as PNG
 //!                    ├─ report        evaluations and data sets as pages for the browser; DCASE's CSV files
@@ -43,4 +44,5 @@ pub mod report;
 pub mod retrain;
 pub mod simulator;
 pub mod table;
+pub mod training_findings;
 pub mod worker;
