@@ -36,7 +36,12 @@ fn train_on(machine: &Machine, name: &str) -> Result<ModelPackage> {
         let wav = wav_bytes(&machine.chunk(index, Condition::NORMAL), SAMPLE_RATE_HZ);
         let features = extractor.extract("audio/wav", &wav)?;
         let channel = Array2::from_shape_vec((features.frames, features.mels), features.values)?;
-        clips.push(TrainingClip { name: index.to_string(), channels: vec![channel], domain: None, ..TrainingClip::default() });
+        clips.push(TrainingClip {
+            name: index.to_string(),
+            channels: vec![channel],
+            domain: None,
+            ..TrainingClip::default()
+        });
     }
     let options = TrainingOptions { model_id: ModelId(name.to_owned()), ..TrainingOptions::default() };
     Ok(train(&clips, &options, &mut |_| ControlFlow::Continue(()))?)

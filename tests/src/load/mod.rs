@@ -192,7 +192,12 @@ pub fn train_model(path: &Path, variant: u64) -> Result<()> {
         let machine = MachineId::new(format!("training-m{:02}", number % 20))?;
         let extraction = extractor.extract("audio/wav", &sound::wav(&machine, false, &mut rng))?;
         let channel = Array2::from_shape_vec((extraction.frames, extraction.mels), extraction.values)?;
-        clips.push(TrainingClip { name: format!("{number}"), channels: vec![channel], domain: None, ..TrainingClip::default() });
+        clips.push(TrainingClip {
+            name: format!("{number}"),
+            channels: vec![channel],
+            domain: None,
+            ..TrainingClip::default()
+        });
     }
     let package = train(&clips, &options, &mut |_| std::ops::ControlFlow::Continue(()))?;
     std::fs::write(path, package.to_bytes()?).with_context(|| path.display().to_string())

@@ -110,7 +110,12 @@ fn seed_of(seed: u64, machine: &MachineId) -> u64 {
 fn training_clip(envelope: &Envelope, features: &Features) -> Option<TrainingClip> {
     let Features { channels, frames, mels, ref values, ref metadata } = *features;
     let healthy = HealthyClip::of(&ClipView { channels, frames, mels, values }, &metadata.sensor_faults)?;
-    Some(TrainingClip { name: envelope.id.0.clone(), channels: healthy.spectrograms(), domain: None, ..TrainingClip::default() })
+    Some(TrainingClip {
+        name: envelope.id.0.clone(),
+        channels: healthy.spectrograms(),
+        domain: None,
+        ..TrainingClip::default()
+    })
 }
 
 /// Machines that were in alarm at any moment of that time, acknowledged or not: what they sounded like then is not to be learnt as normal. `alerts` in

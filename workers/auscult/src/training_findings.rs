@@ -118,7 +118,7 @@ impl TrainingFindings {
         let top_hz = spec.f_max();
         let is_low = |readable: &Readable| f64::from(readable.rate_hz) / 2.0 < top_hz - 1.0;
         let low: Vec<String> =
-            readable.iter().filter(|readable| is_low(readable)).map(|readable| readable.clip.name.clone()).collect();
+            readable.iter().filter(|readable| is_low(*readable)).map(|readable| readable.clip.name.clone()).collect();
         if low.is_empty() || low.len() == readable.len() {
             self.lines.push(format!("mixed sample rates: {}; all hold the model's bands alike", tally.join(", ")));
             return;
@@ -190,7 +190,8 @@ mod tests {
                 (state >> 8) as f32 / 83_886_080.0 - 0.1
             })
             .collect();
-        let features = ChunkExtractor::new(FeatureSpec::default())?.extract("audio/wav", &wav_bytes(&samples, rate_hz))?;
+        let features =
+            ChunkExtractor::new(FeatureSpec::default())?.extract("audio/wav", &wav_bytes(&samples, rate_hz))?;
         Ok(Clip { path: PathBuf::from(name), features })
     }
 

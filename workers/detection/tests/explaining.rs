@@ -40,7 +40,12 @@ fn normal(seed: u64) -> Array2<f32> {
 
 fn model(detector: DetectorKind, clips: u64) -> Model {
     let clips: Vec<TrainingClip> = (0..clips)
-        .map(|seed| TrainingClip { name: format!("{seed:03}.wav"), channels: vec![normal(seed)], domain: None, ..TrainingClip::default() })
+        .map(|seed| TrainingClip {
+            name: format!("{seed:03}.wav"),
+            channels: vec![normal(seed)],
+            domain: None,
+            ..TrainingClip::default()
+        })
         .collect();
     let options = TrainingOptions {
         detector,

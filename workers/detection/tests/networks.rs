@@ -142,7 +142,12 @@ fn of_domain(seed: u64, domain: Option<&str>, shift_db: f32) -> TrainingClip {
         let noise = (louder[[row, mel]] * 41.0).sin();
         channel[[row, mel]] + if mel < 4 { shift_db * noise } else { 0.0 }
     });
-    TrainingClip { name: format!("{seed}.wav"), channels: vec![channel], domain: domain.map(str::to_owned), ..TrainingClip::default() }
+    TrainingClip {
+        name: format!("{seed}.wav"),
+        channels: vec![channel],
+        domain: domain.map(str::to_owned),
+        ..TrainingClip::default()
+    }
 }
 
 #[test]

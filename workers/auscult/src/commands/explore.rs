@@ -90,22 +90,17 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
 }
 
 /// What `auscult train` would say of these clips, in its words.
-fn training_lines(
-    paths: &[PathBuf],
-    spec: &FeatureSpec,
-    interrupted: &AtomicBool,
-) -> anyhow::Result<Vec<String>> {
+fn training_lines(paths: &[PathBuf], spec: &FeatureSpec, interrupted: &AtomicBool) -> anyhow::Result<Vec<String>> {
     if paths.is_empty() {
         return Ok(Vec::new());
     }
     let read = clips::read_clips(paths, spec, "normal recordings", interrupted)?;
     let mut findings = TrainingFindings::of(read, spec);
     let options = TrainingOptions { spec: spec.clone(), ..TrainingOptions::of(DetectorKind::Fused) };
-    if findings.refusal.is_none() {
-        match findings.set(&options) {
-            Ok(_) => {}
-            Err(error) => findings.refusal = Some(error.to_string()),
-        }
+    if findings.refusal.is_none()
+        && let Err(error) = findings.set(&options)
+    {
+        findings.refusal = Some(error.to_string());
     }
     let refusal = findings.refusal.iter().map(|refusal| format!("refused: {refusal}"));
     Ok(refusal.chain(findings.lines.iter().cloned()).collect())

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
 use auscult_detection::{
-    DetectionError, DetectorKind, FalseAlarms, HoldOut, LeftOut, Manifest, ModelPackage, Phase, TrainingClip, TrainingEvent, TrainingOptions,
-    train, words,
+    DetectionError, DetectorKind, FalseAlarms, HoldOut, LeftOut, Manifest, ModelPackage, Phase, TrainingClip,
+    TrainingEvent, TrainingOptions, train, words,
 };
 use auscult_schemas::{FeatureSpec, ModelId, ModelRef};
 use clap::Args;

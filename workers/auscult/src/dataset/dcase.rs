@@ -138,9 +138,12 @@ impl Labels {
             _ => None,
         };
         match parts.as_slice() {
-            [label, "id", id, clip, ..] if is_number(id) && is_number(clip) => {
-                Some(Self { machine: format!("id_{id}"), is_normal: is_normal(label)?, domain: None, ..TrainingClip::default() })
-            }
+            [label, "id", id, clip, ..] if is_number(id) && is_number(clip) => Some(Self {
+                machine: format!("id_{id}"),
+                is_normal: is_normal(label)?,
+                domain: None,
+                ..TrainingClip::default()
+            }),
             ["section", section, domain @ ("source" | "target"), "train" | "test", label, clip, ..]
                 if is_number(section) && is_number(clip) =>
             {

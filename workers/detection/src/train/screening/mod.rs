@@ -23,8 +23,8 @@ use rayon::prelude::*;
 use self::modes::modes;
 use self::statistics::{chance_above, discoveries, robust_deviations};
 use super::{MIN_CLIPS, TrainingClip, TrainingOptions, split};
-use crate::fused::{ClipVectors, Mahalanobis, clip_vectors};
 use crate::DetectionError;
+use crate::fused::{ClipVectors, Mahalanobis, clip_vectors};
 
 /// Share of clips that the core begins with.
 const CORE_SHARE: f64 = 0.7;
@@ -185,10 +185,8 @@ impl Distances<'_> {
     fn core(&self) -> Result<Vec<bool>, DetectionError> {
         let mut near = vec![0.0; self.vectors[0].vectors.len()];
         for ClipVectors { weight, vectors } in self.vectors {
-            let means: Vec<_> = vectors
-                .iter()
-                .map(|channels| channels.mean_axis(Axis(0)).expect("a clip has a channel"))
-                .collect();
+            let means: Vec<_> =
+                vectors.iter().map(|channels| channels.mean_axis(Axis(0)).expect("a clip has a channel")).collect();
             let mut squares = vec![0.0; means.len()];
             let elements = means[0].len();
             for element in 0..elements {
