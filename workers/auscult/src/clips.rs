@@ -10,6 +10,7 @@ use auscult_schemas::{FeatureSpec, Quantity, topics::MAX_MESSAGE_BYTES};
 use rayon::prelude::*;
 
 use crate::dataset::Domain;
+use crate::natural_order::sort_paths;
 use crate::progress;
 
 /// A recording that became features.
@@ -74,7 +75,7 @@ pub fn recordings_in(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(path).with_context(|| format!("{} cannot be read", path.display()))?;
     let mut found: Vec<PathBuf> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     found.retain(|file| content_type_of(&file.to_string_lossy()).is_some());
-    found.sort();
+    sort_paths(&mut found);
     if found.is_empty() {
         bail!("{} holds no WAV or FLAC file", path.display());
     }
@@ -152,7 +153,7 @@ pub fn read_clips(
 }
 
 /// A share of bad clips above which a folder is not to be trusted.
-const TOLERATED_BAD_SHARE: f64 = 0.1;
+pub const TOLERATED_BAD_SHARE: f64 = 0.1;
 
 /// Parts good clips from bad ones, names each bad one on standard error, and refuses when they are more than one in ten.
 ///

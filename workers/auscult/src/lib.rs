@@ -5,6 +5,7 @@
 //!                    │
 //!                    ├─ dataset       which recordings a folder holds, of which machine, normal or not
 //!                    ├─ clips         reading and log-mel of many recordings at once
+//!                    ├─ training_findings   what is wrong with training clips: one list for train and explore
 //!                    ├─ model_file    model packages on disk, written whole or not at all
 //!                    ├─ natural_order files in the order of the numbers in their names
 //!                    ├─ picture       log-mel spectrograms, score histograms and ROC curves as PNG
@@ -48,4 +49,5 @@ pub mod retrain;
 pub mod signal_findings;
 pub mod simulator;
 pub mod table;
+pub mod training_findings;
 pub mod worker;

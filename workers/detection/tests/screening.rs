@@ -95,7 +95,11 @@ fn another_way_of_running_is_named_and_kept() {
     let clips: Vec<TrainingClip> = (0..80).map(|seed| clip(seed, 0.0, 0)).chain(other).collect();
     let set = set(clips, &options(DetectorKind::Fused));
     assert!(foreign(&set).iter().all(|name| !name.starts_with('3')), "{:?}", set.left_out);
-    assert!(set.modes.iter().any(|mode| mode.len() >= 18 && mode.iter().all(|name| name.starts_with('3'))), "{:?}", set.modes);
+    assert!(
+        set.modes.iter().any(|mode| mode.len() >= 18 && mode.iter().all(|name| name.starts_with('3'))),
+        "{:?}",
+        set.modes
+    );
 }
 
 #[test]

@@ -131,9 +131,15 @@ fn fall_of_recall(name: &str, share: f64) -> Option<f64> {
         let named = foreign.iter().filter(|name| names.contains(name)).count();
         println!(
             "{name:<20} {count:>2} faults, seed {seed}: AUC {:.3} clean, {:.3} kept, {:.3}; recall {:.3}, {:.3}, {:.3}; false alarms {}, {}, {}; named {named} of {count} and {} others, {doubtful} doubtful",
-            clean.auc.unwrap(), blind.auc.unwrap(), figures.auc.unwrap(),
-            recall(&clean), recall(&blind), recall(&figures),
-            clean.false_alarms, blind.false_alarms, figures.false_alarms,
+            clean.auc.unwrap(),
+            blind.auc.unwrap(),
+            figures.auc.unwrap(),
+            recall(&clean),
+            recall(&blind),
+            recall(&figures),
+            clean.false_alarms,
+            blind.false_alarms,
+            figures.false_alarms,
             foreign.len() - named,
         );
         worst = worst.max(recall(&clean) - recall(&figures));
@@ -162,8 +168,14 @@ fn ten_percent_faults_among_the_normal_clips_cost_little_recall() {
 #[test]
 fn a_clean_training_loses_nothing() {
     let sets = [
-        "air-compressor", "air-compressor-6db", "air-compressor-0db", "dcase2020-slider", "mimii-fan-id00-0db", "lathe",
-        "bldc-motor", "cwru-bearing-48k",
+        "air-compressor",
+        "air-compressor-6db",
+        "air-compressor-0db",
+        "dcase2020-slider",
+        "mimii-fan-id00-0db",
+        "lathe",
+        "bldc-motor",
+        "cwru-bearing-48k",
     ];
     for name in sets {
         let Some(of) = recordings(name) else { continue };
@@ -171,8 +183,14 @@ fn a_clean_training_loses_nothing() {
         let Trained { figures, foreign, doubtful } = trained(of.train.clone(), &of, &of.abnormal, &options(1, false));
         println!(
             "{name:<20} AUC {:.3}, {:.3}; recall {:.3}, {:.3}; false alarms {}, {} of {}; named {foreign:?}, {doubtful} doubtful of {}",
-            all.auc.unwrap(), figures.auc.unwrap(), recall(&all), recall(&figures), all.false_alarms,
-            figures.false_alarms, figures.n_normal, of.train.len(),
+            all.auc.unwrap(),
+            figures.auc.unwrap(),
+            recall(&all),
+            recall(&figures),
+            all.false_alarms,
+            figures.false_alarms,
+            figures.n_normal,
+            of.train.len(),
         );
         assert!(figures.auc.unwrap() >= all.auc.unwrap() - 0.005, "{name}");
         assert!(recall(&figures) >= recall(&all) - 0.02, "{name}");

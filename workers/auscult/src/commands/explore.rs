@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
+use auscult_detection::{DetectorKind, TrainingOptions};
 use auscult_features::{ChunkExtractor, decode};
 use auscult_schemas::FeatureSpec;
 use clap::Args;
@@ -17,6 +18,7 @@ use crate::dataset::{Dataset, MachineClips};
 use crate::report::exploration::group::{Group, GroupKind, Machine};
 use crate::report::exploration::recording::{Levels, Recording, RecordingPicture, band_levels};
 use crate::report::exploration::{ExplorationPage, warnings};
+use crate::training_findings::TrainingFindings;
 use crate::{clips, interrupt, model_file, progress};
 
 /// Look at recordings before anything is learned from them
@@ -60,8 +62,12 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
     model_file::check_writable(&args.out)?;
     let spec = args.spec.spec(FeatureSpec::default())?;
     let dataset = args.data.discover()?;
+    dataset.tell_remarks();
     let interrupted = interrupt::listen("stopping")?;
-    let machines = explore(&dataset, &spec, args.clips, interrupted)?;
+    let mut machines = explore(&dataset, &spec, args.clips, interrupted)?;
+    for (machine, of) in machines.iter_mut().zip(&dataset.machines) {
+        machine.training = training_lines(&of.train_normal, &spec, interrupted)?;
+    }
     let page = ExplorationPage {
         data: &args.data.data,
         layout: &dataset.layout().to_string(),
@@ -82,6 +88,23 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
     }
     writeln!(out, "\nwrote {}: open it in a browser", args.out.display())?;
     Ok(())
+}
+
+/// What `auscult train` would say of these clips, in its words.
+fn training_lines(paths: &[PathBuf], spec: &FeatureSpec, interrupted: &AtomicBool) -> anyhow::Result<Vec<String>> {
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let read = clips::read_clips(paths, spec, "normal recordings", interrupted)?;
+    let mut findings = TrainingFindings::of(read, spec);
+    let options = TrainingOptions { spec: spec.clone(), ..TrainingOptions::of(DetectorKind::Fused) };
+    if findings.refusal.is_none()
+        && let Err(error) = findings.set(&options)
+    {
+        findings.refusal = Some(error.to_string());
+    }
+    let refusal = findings.refusal.iter().map(|refusal| format!("refused: {refusal}"));
+    Ok(refusal.chain(findings.lines.iter().cloned()).collect())
 }
 
 /// A file to read, and where it belongs.
@@ -121,7 +144,7 @@ fn explore(
             bar.finish_and_clear();
             bail!("interrupted while reading recordings; nothing was written");
         }
-        machines.push(Machine { id: machine.id.clone(), groups: grouped(listed, read) });
+        machines.push(Machine { id: machine.id.clone(), groups: grouped(listed, read), training: Vec::new() });
     }
     bar.finish_and_clear();
 

@@ -164,6 +164,9 @@ impl RetrainArgs {
         };
         let package = train_with_progress(&sent.clips, &options, interrupted)
             .with_context(|| format!("{machine} cannot be learnt"))?;
+        for out in &package.manifest().training.left_out {
+            eprintln!("left out: {machine}: {}", out.in_words());
+        }
         model_file::write_and_tell(&file, &package.to_bytes()?)?;
         Ok(file)
     }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use auscult_detection::{
-    DetectorKind, FalseAlarms, HoldOut, Manifest, ModelPackage, Phase, TrainingClip, TrainingEvent, TrainingOptions,
-    train, words,
+    DetectionError, DetectorKind, FalseAlarms, HoldOut, LeftOut, Manifest, ModelPackage, Phase, TrainingClip,
+    TrainingEvent, TrainingOptions, train, words,
 };
 use auscult_schemas::{FeatureSpec, ModelId, ModelRef, QualityFlag};
 use clap::Args;
@@ -20,13 +20,15 @@ use serde::Serialize;
 use super::arguments::{CadenceArgs, DataArgs, SpecArgs, data_dir_help};
 use crate::dataset::{Dataset, MachineClips};
 use crate::signal_findings::signal_findings;
+use crate::training_findings::TrainingFindings;
 use crate::{clips, interrupt, model_file, progress};
 
 /// Learn a machine's normal sound from recordings, and write the model
 ///
 /// Only normal recordings are used: the model learns them, and clips that it was not fitted to tell which
 /// scores are still normal. Ctrl-C ends training early and keeps the best model so far; the file is written whole or not
-/// at all. Clips that cannot be used are named and skipped; more than one in ten ends the command.
+/// at all. Clips that cannot be used, copies, clips that arrive at too low a rate and clips that the others do not explain, such as a fault among
+/// normal recordings, are named and left out; more than one in ten that cannot be used ends the command. `auscult explore` says the same beforehand.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct TrainArgs {
@@ -70,6 +72,9 @@ pub struct TrainArgs {
     /// Recordings of the machine at rest, a folder or a file: chunks that sound like them are `idle`, not healthy, and not judged
     #[arg(long, value_name = "RECORDINGS")]
     idle: Option<PathBuf>,
+    /// Train on every clip, those that the others do not explain among them
+    #[arg(long)]
+    keep_all: bool,
     /// Exactly the reference method: its autoencoder, levels relative to each clip's loudest, 80 dB deep, not standardised
     #[arg(long)]
     reference_method: bool,
@@ -92,6 +97,7 @@ Examples:
   auscult train dcase/dev_data/fan --out fans.safetensors --pool   # one of all of them
   auscult train recordings/ --out network.safetensors --detector autoencoder --epochs 60
   auscult train recordings/ --out valve.safetensors --detector pooled
+  auscult train recordings/ --out all.safetensors --keep-all       # what does not belong, too
   auscult train recordings/ --out wide.safetensors --detector wide-mahalanobis --mels 128
   auscult train recordings/ --out fine.safetensors --mels 128 --n-fft 2048
   auscult train recordings/ --out press.safetensors --idle standstill/    # tells the machine at rest, which is then not judged
@@ -141,9 +147,16 @@ fn train_one(out: &mut impl Write, args: &TrainArgs, job: &Job, interrupted: &At
     model_file::check_writable(file)?;
     let paths = dataset.training_clips()?;
     let started = Instant::now();
-    let clips = training_clips(&paths, &options.spec, interrupted)?;
     let options = TrainingOptions { at_rest: args.at_rest(&options.spec, interrupted)?, ..options };
-    let package = train_with_progress(&clips, &options, interrupted)?;
+    let read = clips::read_clips(&paths, &options.spec, "normal recordings", interrupted)?;
+    let mut findings = TrainingFindings::of(read, &options.spec);
+    let set = match &findings.refusal {
+        None => findings.set(&options),
+        Some(refusal) => Err(anyhow!("{refusal}")),
+    };
+    findings.signals.iter().chain(&findings.lines).for_each(|line| eprintln!("{line}"));
+    let set = set?;
+    let package = with_progress(&options, interrupted, |observe| set.train(&options, observe))?;
     model_file::write_and_tell(file, &package.to_bytes()?)?;
 
     let false_alarms = args.cadence.false_alarms(&package.manifest().calibration)?;
@@ -169,6 +182,7 @@ struct Report {
     file: String,
     model: ModelRef,
     clips: usize,
+    left_out: Vec<LeftOut>,
     seconds: f64,
     threshold: f64,
     calibration: FalseAlarms,
@@ -182,6 +196,7 @@ impl Report {
             file: file.display().to_string(),
             model: package.model_ref(),
             clips: training.clips,
+            left_out: training.left_out.clone(),
             seconds: training.seconds,
             threshold: scores.threshold,
             calibration,
@@ -265,6 +280,7 @@ impl TrainArgs {
             seed: self.seed,
             standardise: !self.reference_method,
             false_alarm_rate: self.false_alarm_rate,
+            keep_all: self.keep_all,
             hold_out: self.folds.map_or(defaults.hold_out, HoldOut::Folds),
             ..defaults
         })
@@ -307,12 +323,20 @@ pub(super) fn train_with_progress(
     options: &TrainingOptions,
     interrupted: &AtomicBool,
 ) -> anyhow::Result<ModelPackage> {
+    with_progress(options, interrupted, |observe| train(clips, options, observe))
+}
+
+fn with_progress(
+    options: &TrainingOptions,
+    interrupted: &AtomicBool,
+    train: impl FnOnce(&mut dyn FnMut(TrainingEvent) -> ControlFlow<()>) -> Result<ModelPackage, DetectionError>,
+) -> anyhow::Result<ModelPackage> {
     let bar = progress::bar(options.epochs as u64, "training");
     let mut observe = |event: TrainingEvent| {
         show(&bar, &event);
         if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let package = train(clips, options, &mut observe);
+    let package = train(&mut observe);
     bar.finish_and_clear();
     Ok(package?)
 }

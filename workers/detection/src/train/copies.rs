@@ -40,7 +40,6 @@ fn same_channels(one: &[Array2<f32>], other: &[Array2<f32>]) -> bool {
     one.len() == other.len()
         && one.iter().zip(other).all(|(a, b)| {
             let square = |(a, b): (&f32, &f32)| f64::from(a - b).powi(2);
-            a.dim() == b.dim()
-                && a.iter().zip(b).map(square).sum::<f64>() <= FRAMES_DB.powi(2) * a.len() as f64
+            a.dim() == b.dim() && a.iter().zip(b).map(square).sum::<f64>() <= FRAMES_DB.powi(2) * a.len() as f64
         })
 }

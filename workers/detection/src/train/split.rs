@@ -75,8 +75,7 @@ impl Split {
             HoldOut::Folds(folds) => {
                 let recordings = shuffled(clips, options.seed);
                 let folds = folds.min(recordings.len());
-                let fold_of =
-                    |fold: usize| recordings.iter().skip(fold).step_by(folds).flatten().copied().collect();
+                let fold_of = |fold: usize| recordings.iter().skip(fold).step_by(folds).flatten().copied().collect();
                 let dealt: Vec<Vec<usize>> = (0..folds).map(fold_of).collect();
                 let model = recordings.iter().flatten().copied().collect();
                 Ok(Self { model, ..of_folds(dealt) })

@@ -51,6 +51,8 @@ pub struct Machine {
     pub id: String,
     /// Its groups that hold any: normal ones first, then faults by name.
     pub groups: Vec<Group>,
+    /// What training would leave out, refuse or say of its clips, a line each.
+    pub training: Vec<String>,
 }
 
 impl Machine {

@@ -29,13 +29,13 @@ fn normal(count: usize) -> Vec<Recording> {
 }
 
 fn page_of(groups: Vec<Group>) -> String {
-    let machines = [Machine { id: "saw".to_owned(), groups }];
+    let machines = [Machine { id: "saw".to_owned(), groups, training: Vec::new() }];
     let spec = FeatureSpec::default();
     ExplorationPage { data: Path::new("recordings"), layout: "split folders", spec: &spec, machines: &machines }.html()
 }
 
 fn warnings_of(groups: Vec<Group>) -> String {
-    warnings(&Machine { id: "saw".to_owned(), groups }).join("\n")
+    warnings(&Machine { id: "saw".to_owned(), groups, training: Vec::new() }).join("\n")
 }
 
 #[test]

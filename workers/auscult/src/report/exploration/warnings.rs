@@ -26,6 +26,7 @@ pub fn warnings(machine: &Machine) -> Vec<String> {
     quality(machine, &mut found);
     formats(machine, &mut found);
     twice(machine, &mut found);
+    found.extend(machine.training.iter().cloned());
     found
 }
 

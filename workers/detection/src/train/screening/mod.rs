@@ -23,13 +23,16 @@ use rayon::prelude::*;
 use self::modes::modes;
 use self::statistics::{chance_above, discoveries, robust_deviations};
 use super::{MIN_CLIPS, TrainingClip, TrainingOptions, split};
-use crate::fused::{ClipVectors, Mahalanobis, clip_vectors};
 use crate::DetectionError;
+use crate::fused::{ClipVectors, Mahalanobis, clip_vectors};
 
 /// Share of clips that the core begins with.
 const CORE_SHARE: f64 = 0.7;
 /// From so many robust deviations on a clip is not fitted.
 const DOUBTFUL: f64 = 2.0;
+/// What the cycle or the swing may say of a clip at the most, in robust deviations: a rate that was misheard in noise is far out in the cycle alone, and
+/// no reason to distrust the clip.
+const MOST_OF_RHYTHM: f64 = 3.0;
 /// Share of the clips that are left out that may be there by chance.
 const FALSE_DISCOVERIES: f64 = 0.1;
 /// Where more clips than that do not belong, it is the folder that is wrong, and nothing is left out.
@@ -158,7 +161,9 @@ impl Distances<'_> {
     fn of(&self, core: &[bool]) -> Result<Vec<f64>, DetectionError> {
         let mut sum = vec![0.0; core.len()];
         let mut weights = 0.0;
-        for ClipVectors { weight, vectors } in self.vectors {
+        for (view, ClipVectors { weight, vectors }) in self.vectors.iter().enumerate() {
+            // The level is the first.
+            let most = if view == 0 { f64::INFINITY } else { MOST_OF_RHYTHM };
             let of_fold = |fold: &Vec<usize>| -> Result<Vec<(usize, f64)>, DetectionError> {
                 let fitted = stacked(vectors, |clip| core[clip] && !fold.contains(&clip));
                 let distance = Mahalanobis::fit(&fitted)?;
@@ -168,7 +173,7 @@ impl Distances<'_> {
             let mut logs = vec![0.0; core.len()];
             by_fold.into_iter().flatten().for_each(|(clip, log)| logs[clip] = log);
             for (sum, deviations) in sum.iter_mut().zip(robust_deviations(&logs)) {
-                *sum += weight * deviations;
+                *sum += weight * deviations.min(most);
             }
             weights += weight;
         }
@@ -180,10 +185,8 @@ impl Distances<'_> {
     fn core(&self) -> Result<Vec<bool>, DetectionError> {
         let mut near = vec![0.0; self.vectors[0].vectors.len()];
         for ClipVectors { weight, vectors } in self.vectors {
-            let means: Vec<_> = vectors
-                .iter()
-                .map(|channels| channels.mean_axis(Axis(0)).expect("a clip has a channel"))
-                .collect();
+            let means: Vec<_> =
+                vectors.iter().map(|channels| channels.mean_axis(Axis(0)).expect("a clip has a channel")).collect();
             let mut squares = vec![0.0; means.len()];
             let elements = means[0].len();
             for element in 0..elements {

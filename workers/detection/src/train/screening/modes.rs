@@ -12,11 +12,7 @@ const LEAST_SHARE: f64 = 0.1;
 const LEAST_COSINE: f64 = 0.6;
 
 /// Groups among the clips that seem not to belong, largest first.
-pub(super) fn modes(
-    level: &ClipVectors,
-    core: &[bool],
-    foreign: &[bool],
-) -> Result<Vec<Vec<usize>>, DetectionError> {
+pub(super) fn modes(level: &ClipVectors, core: &[bool], foreign: &[bool]) -> Result<Vec<Vec<usize>>, DetectionError> {
     let least = (LEAST_SHARE * core.len() as f64).ceil() as usize;
     let mut left: Vec<usize> = (0..foreign.len()).filter(|clip| foreign[*clip]).collect();
     let mut modes = Vec::new();
