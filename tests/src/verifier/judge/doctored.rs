@@ -26,14 +26,24 @@ fn records<'a>(topics: &'a mut Topics, topic: &str) -> &'a mut Vec<TopicRecord> 
     topics.0.get_mut(topic).unwrap()
 }
 
-/// Where two consecutive records of one machine are; from the middle of the topic on.
+/// Where two consecutive records of one machine are; from the middle of the topic on, or before it where there are none.
 fn two_of_a_machine(records: &[TopicRecord]) -> (usize, usize) {
-    let first = records.len() / 2;
-    let is_same = |other: &TopicRecord| {
-        (&other.key, other.coordinates.partition) == (&records[first].key, records[first].coordinates.partition)
+    let whose = |record: &TopicRecord| (record.key.clone(), record.coordinates.partition);
+    let pair = |first: usize| {
+        let is_same = |&index: &usize| whose(&records[index]) == whose(&records[first]);
+        (first + 1..records.len()).find(is_same).map(|second| (first, second))
     };
-    let second = (first + 1..records.len()).find(|&index| is_same(&records[index])).unwrap();
-    (first, second)
+    let middle = records.len() / 2;
+    (middle..records.len()).chain(0..middle).find_map(pair).unwrap()
+}
+
+/// A score of a chunk that was judged: one of a machine that rests has neither health index nor bands.
+fn judged(scores: &mut [TopicRecord]) -> &mut TopicRecord {
+    let has_bands = |score: &TopicRecord| {
+        let value: Value = serde_json::from_slice(score.value.as_deref().unwrap()).unwrap();
+        value.get("health_index").is_some() && value.pointer("/bands/0").is_some()
+    };
+    scores.iter_mut().skip(60).find(|score| has_bands(score)).unwrap()
 }
 
 /// Exchanges what two records say, and leaves them at their offsets.
@@ -132,7 +142,7 @@ fn any_field_of_a_score_that_was_altered_is_wrong() {
     ] {
         let mut place = None;
         let verdict = verdict_of(|topics| {
-            let score = &mut records(topics, SCORES)[60];
+            let score = judged(records(topics, SCORES));
             alter(score, pointer, change);
             place = Some(score.coordinates.clone());
         });
