@@ -39,9 +39,9 @@ pub(super) struct Extent {
 /// Reads a chunk's size; RIFX is big-endian.
 pub(super) type ReadSize = fn([u8; 4]) -> u32;
 
-/// Finds the end of the samples in `bytes`, all that follows the data chunk's header. `size` is what the header says,
-/// `file_sizes` are the sizes of the whole value that writers put there by mistake.
-pub(super) fn find(bytes: &[u8], size: u64, file_sizes: &[u64], read_size: ReadSize) -> Result<Extent, FeatureError> {
+/// Finds the end of the samples in `bytes`, all that follows the data chunk's header. `size` is what the header says;
+/// it `is_misplaced` where it is that of the whole value, which some writers put there.
+pub(super) fn find(bytes: &[u8], size: u64, is_misplaced: bool, read_size: ReadSize) -> Result<Extent, FeatureError> {
     if let Ok(len) = usize::try_from(size)
         && let Some(after) = bytes.get(len..)
     {
@@ -60,7 +60,7 @@ pub(super) fn find(bytes: &[u8], size: u64, file_sizes: &[u64], read_size: ReadS
         return Err(FeatureError::SeveralRecordings { format: "WAV" });
     }
     let whole = trim_chunks(tags::trim_id3v1(bytes), read_size);
-    let is_cut = size > whole.len() as u64 && size <= LARGEST_BYTES && !file_sizes.contains(&size);
+    let is_cut = size > whole.len() as u64 && size <= LARGEST_BYTES && !is_misplaced;
     if is_cut && size <= MAX_MESSAGE_BYTES as u64 && size > 2 * whole.len() as u64 {
         let detail = format!("its data chunk should have {size} bytes and has {}", whole.len());
         return Err(FeatureError::Truncated { format: "WAV", detail });
