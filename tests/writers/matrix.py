@@ -207,7 +207,7 @@ def make(writer, mode, work, number):
             process.stdin.flush()
         except BrokenPipeError:
             pass
-        time.sleep(1.5)
+        time.sleep(3)
         process.send_signal(signal.SIGKILL)
         process.wait(60)
         process.stdin.close()

@@ -52,7 +52,7 @@ impl Resampler {
     ///
     /// # Errors
     /// [`FeatureError::TooLarge`] when the output would exceed [`MAX_SAMPLES`](crate::MAX_SAMPLES), [`FeatureError::NoSamples`] when there would be
-    /// none, [`FeatureError::UnsupportedFormat`] for a rate outside 100 Hz–1 MHz.
+    /// none, [`FeatureError::Rate`] for a rate outside 100 Hz–1 MHz.
     pub fn resample(&mut self, samples: &[f32], from_hz: u32, output: &mut Vec<f32>) -> Result<(), FeatureError> {
         crate::clip::check_format("clip", 1, from_hz)?;
         let wanted = self.output_samples(samples.len(), from_hz);

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use auscult_features::{ChunkExtractor, Clip, check, decode};
 use auscult_schemas::FeatureSpec;
-use flac_bytes::{FlacBytes, crc16};
+use flac_bytes::{FlacBytes, crc16, wide_frame};
 use proptest::prelude::*;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -95,8 +95,22 @@ fn mutated_wav_never_panics() {
         header(0, &[chunk(b"LIST", b"INFOodd"), WavBytes::default().fmt(), chunk(b"data", &[7; 12])].concat()),
         recording("extensible16.wav")[..200].to_vec(),
         recording("extensible_float.wav"),
+        recording("float64.wav")[..400].to_vec(),
+        recording("pcm_u8.wav")[..100].to_vec(),
+        short(WavBytes { bits: 24, block: Some(4), ..WavBytes::default() }),
+        header(0, &[WavBytes::default().fmt(), chunk(b"data", &[7; 300]), chunk(b"LIST", b"INFO")].concat()),
+        with_magic(b"RIFX", short(WavBytes::default())),
+        with_magic(
+            b"RF64",
+            header(0, &[chunk(b"ds64", &[0; 28]), WavBytes::default().fmt(), chunk(b"data", &[7; 300])].concat()),
+        ),
     ];
     fuzz(&seeds, 1, targets::decode_wav);
+}
+
+fn with_magic(magic: &[u8; 4], mut wav: Vec<u8>) -> Vec<u8> {
+    wav[..4].copy_from_slice(magic);
+    wav
 }
 
 #[test]
@@ -106,6 +120,15 @@ fn mutated_flac_never_panics() {
         recording("eight16.flac"),
         recording("stereo24.flac"),
         recording("mono16.flac")[..3000].to_vec(),
+        FlacBytes::mono(&[77; 1_500], 9).build(),
+        FlacBytes {
+            channels: 2,
+            bits: 32,
+            frames: vec![wide_frame(0, 10, [(&[5; 20], 32), (&[-9; 20], 33)]); 3],
+            ..FlacBytes::mono(&[], 0)
+        }
+        .build(),
+        [b"ID3\x04\0\0\0\0\0\x05hello".as_slice(), &FlacBytes::mono(&[7; 100], 0).build(), b"TAG"].concat(),
     ];
     fuzz(&seeds, 2, targets::decode_flac);
 }

@@ -134,7 +134,7 @@ fn output_beyond_the_bound_is_refused_before_it_is_made() {
     let error = Resampler::new(192_000).resample(&samples, 4_000, &mut Vec::new()).unwrap_err();
     assert_eq!(error.code(), DeadLetterCode::TooLarge);
     let error = Resampler::new(16_000).resample(&[0.0], 1, &mut Vec::new()).unwrap_err();
-    assert!(matches!(error, FeatureError::UnsupportedFormat { .. }));
+    assert!(matches!(error, FeatureError::Rate { .. }));
 }
 
 #[test]

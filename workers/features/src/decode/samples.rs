@@ -38,7 +38,7 @@ pub(super) fn read<const N: usize>(data: &[u8], channels: usize, convert: impl F
 /// Blocks behind a gap from which on the gap is believed: fewer are hardly a loss.
 const FEWEST_BLOCKS: usize = 64;
 /// How much larger the steps behind the gap must be, taken from the start: this many powers of two times the square root
-/// of the blocks, four times what chance does to sound that is equally rough either way.
+/// of the samples, four times what chance does to sound that is equally rough either way.
 const CLEARLY_LARGER: f64 = 12.0;
 
 /// The byte from which on the samples are right when counted from the end, not from the start. Sound changes little
@@ -50,9 +50,9 @@ fn find_gap<const N: usize>(
     convert: &impl Fn([u8; N]) -> f32,
 ) -> usize {
     let blocks = from_start.len() / block;
-    let cost_of = |bytes: &[u8], index: usize| {
+    let cost_of = |bytes: &[u8], index: usize, channel: usize| {
         let sample = |index: usize| -> [u8; N] {
-            let at = index * block;
+            let at = index * block + channel * N;
             bytes[at..at + N].try_into().expect("N bytes were taken")
         };
         let (value, last) = (convert(sample(index)), convert(sample(index - 1)));
@@ -66,13 +66,16 @@ fn find_gap<const N: usize>(
     // Cost of a gap before a block, relative to one before the first.
     let (mut cost, mut lowest, mut best) = (0.0_f64, 0.0, 0);
     for index in 1..blocks {
-        cost += f64::from(cost_of(from_start, index) - cost_of(from_end, index));
+        for channel in 0..block / N {
+            cost += f64::from(cost_of(from_start, index, channel) - cost_of(from_end, index, channel));
+        }
         if cost < lowest {
             (lowest, best) = (cost, index + 1);
         }
     }
     let behind = blocks.saturating_sub(best);
-    let is_clear = behind >= FEWEST_BLOCKS && cost - lowest > CLEARLY_LARGER * (behind as f64).sqrt();
+    let samples = (behind * (block / N)) as f64;
+    let is_clear = behind >= FEWEST_BLOCKS && cost - lowest > CLEARLY_LARGER * samples.sqrt();
     if is_clear { best * block } else { from_start.len() }
 }
 

@@ -1,4 +1,5 @@
 //! FLAC streams bit by bit, right and wrong ones: verbatim subframes of 16-bit mono, or any frame that a test lays out.
+#![allow(dead_code, reason = "each suite uses a part of it")]
 
 /// A stream's header and frames, before they are put together.
 pub struct FlacBytes {

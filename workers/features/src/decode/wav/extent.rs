@@ -6,14 +6,17 @@
 //! |---|---|---|
 //! | fits | nothing, a chunk, a tag, zeros, text | as many bytes as it says |
 //! | fits (0 too) | none of these | all: the size was a stand-in that was never mended |
-//! | more than there is | | all that there is; `incomplete`, unless the size is one that no chunk has, or is another size of the file written in the wrong place |
+//! | more than there is | | all that there is; `incomplete`, unless the size is one that no recording has, or is another size of the file written in the wrong place |
+//! | more than twice what there is, but what a chunk can have | | refused: a judgement of the smaller part is none of the recording |
 //!
 //! "All" is all but a chain of chunks, or a tag, that ends where the value ends.
+
+use auscult_schemas::topics::MAX_MESSAGE_BYTES;
 
 use crate::decode::tags;
 use crate::{FeatureError, MAX_SAMPLES};
 
-/// No chunk holds so many bytes; from here on a size means "unknown".
+/// No recording holds so many bytes; from here on a size means "unknown".
 const LARGEST_BYTES: u64 = 4 * MAX_SAMPLES;
 /// Chunks that were met behind the samples; an id that is none of them must reach to the very end to count.
 const KNOWN: [&[u8; 4]; 30] = [
@@ -36,9 +39,9 @@ pub(super) struct Extent {
 /// Reads a chunk's size; RIFX is big-endian.
 pub(super) type ReadSize = fn([u8; 4]) -> u32;
 
-/// Finds the end of the samples in `bytes`, all that follows the data chunk's header. `size` is what the header says,
-/// `file_sizes` are the sizes of the whole value that writers put there by mistake.
-pub(super) fn find(bytes: &[u8], size: u64, file_sizes: &[u64], read_size: ReadSize) -> Result<Extent, FeatureError> {
+/// Finds the end of the samples in `bytes`, all that follows the data chunk's header. `size` is what the header says;
+/// it `is_misplaced` where it is that of the whole value, which some writers put there.
+pub(super) fn find(bytes: &[u8], size: u64, is_misplaced: bool, read_size: ReadSize) -> Result<Extent, FeatureError> {
     if let Ok(len) = usize::try_from(size)
         && let Some(after) = bytes.get(len..)
     {
@@ -57,7 +60,11 @@ pub(super) fn find(bytes: &[u8], size: u64, file_sizes: &[u64], read_size: ReadS
         return Err(FeatureError::SeveralRecordings { format: "WAV" });
     }
     let whole = trim_chunks(tags::trim_id3v1(bytes), read_size);
-    let is_cut = size > whole.len() as u64 && size <= LARGEST_BYTES && !file_sizes.contains(&size);
+    let is_cut = size > whole.len() as u64 && size <= LARGEST_BYTES && !is_misplaced;
+    if is_cut && size <= MAX_MESSAGE_BYTES as u64 && size > 2 * whole.len() as u64 {
+        let detail = format!("its data chunk should have {size} bytes and has {}", whole.len());
+        return Err(FeatureError::Truncated { format: "WAV", detail });
+    }
     Ok(Extent { len: whole.len(), incomplete: is_cut })
 }
 

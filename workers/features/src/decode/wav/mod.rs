@@ -23,6 +23,8 @@ use super::samples::{self, Samples};
 use crate::clip::check_sample_count;
 use crate::{Clip, FeatureError};
 
+/// Least that a RIFF's size counts beside the samples: "WAVE", `fmt ` and the data chunk's header.
+const HEADER_BYTES: u64 = 36;
 /// A 32-bit size that stands for the one in ds64.
 const IN_DS64: u32 = u32::MAX;
 
@@ -147,8 +149,11 @@ impl<'a> Chunks<'a> {
             _ => u64::from(size),
         };
         let read_size = if self.is_big_endian { u32::from_be_bytes } else { u32::from_le_bytes };
-        let file_sizes = [u64::from(self.riff_size), whole, whole - 8];
-        let extent = extent::find(rest, size, &file_sizes, read_size)?;
+        // A data chunk is smaller than its RIFF; one that is not has a size that is of something else.
+        let riff_size = u64::from(self.riff_size);
+        let is_misplaced =
+            riff_size < size.saturating_add(HEADER_BYTES) && [riff_size, whole, whole - 8].contains(&size);
+        let extent = extent::find(rest, size, is_misplaced, read_size)?;
         Ok(Recording { format, data: &rest[..extent.len], incomplete: extent.incomplete })
     }
 
