@@ -78,7 +78,7 @@ pub(crate) fn read(bytes: &[u8], options: &Options) -> Result<Source, ImportErro
         source.notes.push(format!("{blank} empty lines"));
     }
     source.notes.extend(stamps.note());
-    source.notes.push(format!("text, {}", dialect.words().trim_end_matches(", ")));
+    source.notes.push(dialect.words().trim_end_matches(", ").to_owned());
     source.series = series(columns, &head.names, &head.units);
     if stamps.seen > 0
         && let Some(first) = source.series.first_mut()

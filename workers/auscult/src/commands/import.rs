@@ -1,8 +1,12 @@
 //! `auscult import`: the files that engineers have, as a folder of recordings that every other command takes.
 
 mod life;
+mod list;
 mod manifest;
 mod plan;
+#[cfg(test)]
+mod tests;
+mod words;
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -10,13 +14,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use auscult_import::{Imported, Options, Recording, Snapshots, TimeUnit, wav_bytes};
-use auscult_schemas::topics::MAX_MESSAGE_BYTES;
 use clap::{Args, ValueEnum};
 
 use crate::model_file;
 use life::Lives;
+use list::list;
 use manifest::Manifest;
 use plan::{Input, inputs};
+use words::{describe, remarks};
 
 /// Turn CSV, MATLAB, TDMS, UFF58, HDF5, Parquet, NumPy and sound files into recordings
 ///
@@ -275,51 +280,6 @@ impl Run<'_> {
     }
 }
 
-/// What a recording is, with the rate and who says it.
-fn describe(recording: &Recording, is_unit_given: bool) -> String {
-    let names: Vec<&str> = recording.channels.iter().map(|channel| channel.name.as_str()).collect();
-    let names = match names.as_slice() {
-        [one] => (*one).to_owned(),
-        [first, .., last] if names.len() > 4 => format!("{} channels ({first} … {last})", names.len()),
-        _ => format!("{} channels ({})", names.len(), names.join(", ")),
-    };
-    let mut units: Vec<&str> =
-        recording.channels.iter().map(|channel| channel.unit.as_deref().unwrap_or("none")).collect();
-    units.dedup();
-    let unit = match units.as_slice() {
-        ["none"] => "no unit (--unit names it)".to_owned(),
-        units => format!("unit {}{}", units.join(", "), if is_unit_given { " by --unit" } else { "" }),
-    };
-    format!(
-        "{names}, {} samples at {} Hz ({:.3} s), the rate by {}, {unit}",
-        recording.samples(),
-        recording.rate.hz,
-        recording.duration_s(),
-        recording.rate.from
-    )
-}
-
-/// What the other commands will say of it.
-fn remarks(recording: &Recording, bytes: usize) -> Vec<String> {
-    let mut remarks = Vec::new();
-    let (hz, written) = (recording.rate.hz, recording.rate_hz());
-    if (f64::from(written) / hz - 1.0).abs() > 1e-9 {
-        let percent = 100.0 * (f64::from(written) / hz - 1.0);
-        remarks.push(format!("WAV has whole rates: {hz} Hz is written as {written} Hz ({percent:+.5} %)"));
-    }
-    let (lowest, highest) = (auscult_features::MIN_RATE_HZ, auscult_features::MAX_RATE_HZ);
-    if !(lowest..=highest).contains(&written) {
-        remarks.push(format!("the other commands take {lowest} to {highest} Hz, not {written} Hz"));
-    }
-    if bytes > MAX_MESSAGE_BYTES {
-        remarks.push(format!(
-            "larger than the {} MiB of a Kafka message: --chunk-secs cuts it for train, explore and send",
-            MAX_MESSAGE_BYTES >> 20
-        ));
-    }
-    remarks
-}
-
 /// Pieces of `secs` each; a rest is left out, as it would be no clip of their length.
 fn cut(
     stem: &str,
@@ -351,46 +311,6 @@ fn cut(
 
 fn join(stem: &str, name: &str) -> String {
     if name.is_empty() { stem.to_owned() } else { format!("{stem}_{name}") }
-}
-
-/// Prints every series and single number.
-fn list(inputs: &[Input], options: &Options) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    let mut failures = 0;
-    for input in inputs {
-        let source = match auscult_import::open(&input.path, options) {
-            Ok(source) => source,
-            Err(error) => {
-                failures += 1;
-                eprintln!("error: {}: {error}", input.path.display());
-                continue;
-            }
-        };
-        writeln!(out, "{}: {}", input.path.display(), source.format)?;
-        for (index, series) in source.series.iter().enumerate() {
-            let name = series.name.escape_debug();
-            let unit = series.unit.as_ref().map_or_else(String::new, |unit| format!(", {}", unit.escape_debug()));
-            let rate =
-                series.rate.as_ref().map_or_else(String::new, |rate| format!(", {} Hz by {}", rate.hz, rate.from));
-            let finite = series.values.iter().copied().filter(|value| value.is_finite());
-            let (low, high) =
-                finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-            writeln!(
-                out,
-                "  {:>3} {name}: {} values from {low} to {high}{unit}{rate}",
-                index + 1,
-                series.values.len()
-            )?;
-        }
-        for (name, value) in &source.scalars {
-            writeln!(out, "      {} = {value}", name.escape_debug())?;
-        }
-        for note in &source.notes {
-            writeln!(out, "      {note}")?;
-        }
-    }
-    ensure!(failures == 0, "{failures} of {} files cannot be read", inputs.len());
-    Ok(())
 }
 
 impl ReadingArgs {

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use auscult_import::{Imported, Recording};
 
+use super::Run;
 use super::plan::Input;
-use super::{Run, describe};
+use super::words::describe;
 
 /// Lives by their folder.
 #[derive(Debug, Default)]
