@@ -76,6 +76,15 @@ fn a_time_column_is_the_rate_in_every_writing() {
         row(|t| format!("2024-05-01T12:00:{:09.6}Z", 10.0 + t)),
         row(|t| format!("01.05.2024 12:00:{:09.6}", 10.0 + t)),
         row(|t| format!("12:00:{:09.6}", 10.0 + t)),
+        row(|t| format!("2024-05-01,12:00:{:09.6}", 10.0 + t)),
+        named(
+            "No,Stamp,Acc\n",
+            lines(
+                a.iter()
+                    .enumerate()
+                    .map(|(index, x)| format!("{},12:00:{:09.6},{x:.6}", index + 1, index as f64 / 25_600.0)),
+            ),
+        ),
         named("timestamp,acc\n", row(|t| format!("{:.6}", 1_714_564_800.0 + t))),
         named("timestamp,acc\n", row(|t| format!("{:.3}", 1_714_564_800_000.0 + t * 1e3))),
         named(
@@ -101,6 +110,28 @@ fn a_time_column_is_the_rate_in_every_writing() {
     let latin1: Vec<u8> =
         semicolons.replace("Beschleunigung", "Temp \u{b0}").chars().map(|letter| letter as u8).collect();
     assert_holds(&read("messung.csv", &latin1), 25_600.0, &[&a]);
+}
+
+#[test]
+fn a_column_of_words_is_left_out_by_name() {
+    let a = rounded(&tone(500, 0.01), 6);
+    for (separator, decimal) in [(",", "."), (";", ","), ("\t", ".")] {
+        let row = |(index, x): (usize, &f64)| {
+            format!(
+                "{}{separator}{}",
+                if index % 3 == 0 { "OK" } else { "warm up" },
+                format!("{x:.6}").replace('.', decimal)
+            )
+        };
+        let text = [format!("State{separator}Acc\n").into_bytes(), lines(a.iter().enumerate().map(row))].concat();
+        let imported = at_rate("a.csv", &text, 25_600.0);
+        assert_holds(&imported, 25_600.0, &[&a]);
+        assert!(
+            imported.notes.iter().any(|note| note.starts_with("State has numbers in 0 of 500")),
+            "{:?}",
+            imported.notes
+        );
+    }
 }
 
 #[test]
