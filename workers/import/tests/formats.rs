@@ -135,6 +135,35 @@ fn a_column_of_words_is_left_out_by_name() {
 }
 
 #[test]
+fn a_head_of_settings_is_no_name_and_rows_may_be_quoted_or_one() {
+    let a = rounded(&tone(2560, 0.01), 6);
+    let rows = |separator: &str| {
+        a.iter()
+            .enumerate()
+            .map(|(index, x)| format!("{:.6}{separator}{x:.6}\n", index as f64 / 25_600.0))
+            .collect::<String>()
+    };
+    let lvm = "LabVIEW Measurement\nChannels\t1\t\nDelta_X\t3.906250E-5\n***End_of_Header***\nX_Value\tAcc\tComment\n"
+        .to_owned()
+        + &rows("\t");
+    let imported = read("a.lvm", lvm.as_bytes());
+    assert_holds(&imported, 25_600.0, &[&a]);
+    assert_eq!(imported.recordings[0].channels[0].name, "Acc");
+    // Without the line of names, what rises evenly is time all the same.
+    let bare = "Channels\t1\nDelta_X\t3.906250E-5\n".to_owned() + &rows("\t");
+    assert_holds(&read("a.lvm", bare.as_bytes()), 25_600.0, &[&a]);
+    let quoted: String =
+        rows("|").lines().map(|line| format!("\"{}\"\n", line.replace('.', ",").replace('|', "\",\""))).collect();
+    assert_holds(&read("a.csv", quoted.as_bytes()), 25_600.0, &[&a]);
+    let one_row = a.iter().map(|x| format!("{x:.6}")).collect::<Vec<_>>().join(",");
+    let options = Options { rate_hz: Some(25_600.0), ..Options::default() };
+    let refused = refusal("a.csv", one_row.as_bytes(), &options);
+    assert!(refused.contains("--snapshots rows"), "{refused}");
+    let options = Options { snapshots: Some(Snapshots::Rows), ..options };
+    assert_holds(&read_bytes("a.csv", one_row.as_bytes(), &options).unwrap(), 25_600.0, &[&a]);
+}
+
+#[test]
 fn settings_above_the_numbers_state_the_rate() {
     let a = rounded(&tone(400, 0.01), 6);
     let body: String = a.iter().map(|x| format!("{x:.6}\n")).collect();

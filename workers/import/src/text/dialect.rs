@@ -223,7 +223,9 @@ impl Trial {
                 continue;
             }
             for separator in Separator::ALL {
-                if has_decimal_comma && separator == Separator::One(',') {
+                // Decimal commas between commas need quotes.
+                let is_quoted = lines.iter().any(|line| line.contains('"'));
+                if has_decimal_comma && separator == Separator::One(',') && !is_quoted {
                     continue;
                 }
                 trials.extend(Self::of(lines, separator, has_decimal_comma, takes_words));
