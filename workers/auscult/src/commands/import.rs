@@ -37,6 +37,9 @@ pub struct ImportArgs {
     /// Folder for the recordings; made if missing
     #[arg(long, value_name = "DIR", required_unless_present = "list")]
     out: Option<PathBuf>,
+    /// Folder below DIR for the recordings: train/normal, test/normal or test/abnormal make a data set for train, explore and evaluate
+    #[arg(long = "as", value_name = "SPLIT", conflicts_with = "life")]
+    split: Option<PathBuf>,
     /// Print what the files hold, and write nothing
     #[arg(long, conflicts_with_all = ["out", "life"])]
     list: bool,
@@ -116,11 +119,12 @@ Examples:
   auscult import run.h5 --out recordings/ --variable /vib/acc            HDF5, MATLAB v7.3: build with --features hdf5
   auscult import run.parquet run.npz --out recordings/ --rate 20480
   auscult import volts.wav --out recordings/ --scale 10 --unit g         a sensor of 100 mV/g
+  auscult import healthy/ --out motor/ --as train/normal --rate 25600    then: auscult train motor/ --out motor.safetensors
   auscult import Learning_set/ --out bearings/ --life                    FEMTO, XJTU-SY, IMS: a folder is a life
   auscult import long.tdms --out clips/ --chunk-secs 10                  pieces that a Kafka message can hold
   auscult import unknown.mat --list                                      what is in it?
 
-Then: auscult explore recordings/, auscult train recordings/ ..., auscult bearing recordings/*.wav --rpm 1796 ...
+Then: auscult bearing recordings/*.wav --rpm 1796 ..., or with --as train/normal: auscult explore motor/, auscult train motor/ ...
 
 Exit status: 0 all files were imported, 1 one or more were not (they are named), 2 wrong usage.
 docs/import.md says what is read of each format, and what is refused.";
@@ -138,6 +142,10 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<()> {
     ensure!(!found.inputs.is_empty(), "there is no file that can be imported: name files, or a folder of them");
     let Some(out) = &args.out else { return list(&found.inputs, &options) };
     ensure!(args.chunk_secs.is_none_or(|secs| secs > 0.0 && secs.is_finite()), "--chunk-secs must be more than 0");
+    if let Some(split) = &args.split {
+        let is_below = split.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        ensure!(is_below, "--as {} is no folder below --out: give one such as train/normal", split.display());
+    }
     std::fs::create_dir_all(out)
         .with_context(|| format!("cannot make the folder {}: check its path and permissions", out.display()))?;
 
@@ -187,7 +195,8 @@ impl Run<'_> {
         // All names before the first byte: a file is imported whole or not at all.
         let mut paths = Vec::with_capacity(pieces.len());
         for (stem, _) in &pieces {
-            let path = input.folder.join(format!("{stem}.wav"));
+            let split = self.args.split.clone().unwrap_or_default();
+            let path = split.join(&input.folder).join(format!("{stem}.wav"));
             self.check_free(&path)?;
             paths.push(path);
         }
@@ -252,7 +261,6 @@ impl Run<'_> {
         paths: &[PathBuf],
         notes: &[String],
     ) -> anyhow::Result<()> {
-        let mut out = std::io::stdout().lock();
         let mut shown: BTreeSet<String> = BTreeSet::new();
         let target = match paths {
             [path] => self.out.join(path).display().to_string(),
@@ -265,18 +273,26 @@ impl Run<'_> {
             // Pieces of one recording are alike.
             let line = describe(recording, self.args.reading.unit.is_some());
             if shown.insert(line.clone()) && shown.len() <= 8 {
-                writeln!(out, "{}: {format}, {line} -> {target}", source.display())?;
+                print(&format!("{}: {format}, {line} -> {target}", source.display()))?;
             }
         }
         if shown.len() > 8 {
-            writeln!(out, "{}: and {} recordings more", source.display(), shown.len() - 8)?;
+            print(&format!("{}: and {} recordings more", source.display(), shown.len() - 8))?;
         }
         for note in notes {
             if self.told.insert(note.clone()) {
-                writeln!(out, "    {note}")?;
+                print(&format!("    {note}"))?;
             }
         }
         Ok(())
+    }
+}
+
+/// Prints a line. A reader who has had enough (`| head`) ends no import.
+fn print(line: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
 }
 

@@ -75,6 +75,20 @@ fn a_life_is_joined_in_the_order_of_numbers_and_a_bad_snapshot_ends_nothing() {
 }
 
 #[test]
+fn a_flat_folder_becomes_a_data_set_that_train_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("healthy");
+    std::fs::create_dir_all(&data).unwrap();
+    std::fs::write(data.join("a.csv"), column(0.5, 400)).unwrap();
+    let out = folder.path().join("motor");
+    let line = [data.to_str().unwrap(), "--out", out.to_str().unwrap(), "--rate", "25600", "--as"];
+    import(&[&line[..], &["train/normal"]].concat()).unwrap();
+    assert!(out.join("train/normal/a.wav").is_file());
+    let refused = import(&[&line[..], &["../elsewhere"]].concat()).unwrap_err().to_string();
+    assert!(refused.contains("no folder below --out"), "{refused}");
+}
+
+#[test]
 fn long_recordings_are_cut_and_channels_parted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.csv");
