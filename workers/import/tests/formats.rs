@@ -15,7 +15,7 @@ fn at_rate(name: &str, bytes: &[u8], rate_hz: f64) -> Imported {
 }
 
 fn refusal(name: &str, bytes: &[u8], options: &Options) -> String {
-    read_bytes(name, bytes, options).unwrap_err().to_string()
+    read_bytes(name, bytes, options).expect_err("must be refused").to_string()
 }
 
 /// One recording of these channels, to 1e-6.
