@@ -142,6 +142,7 @@ impl Reader {
         let word = flag_words.u32()?;
         let class = word & 0xff;
         let is_complex = word & 0x800 != 0;
+        let is_logical = word & 0x200 != 0;
         // Objects have no dimensions here.
         if class > 15 {
             let own = field.map_or_else(|| "a variable".to_owned(), ToOwned::to_owned);
@@ -165,6 +166,10 @@ impl Reader {
                 let expected = sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
                 if expected != Some(values.len()) {
                     return Err(cursor.damaged(format!("{name} should have {sizes:?} values and has {}", values.len())));
+                }
+                if is_logical && values.len() > 1 {
+                    self.source.notes.push(format!("{name} is logical: left out"));
+                    return Ok(());
                 }
                 if is_complex {
                     self.source.notes.push(format!("{name} is complex: left out"));

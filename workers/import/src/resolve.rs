@@ -21,7 +21,8 @@ pub(crate) fn resolve(source: Source, options: &Options) -> Result<Imported, Imp
     let time = options.time.as_deref().map(|name| find(&series, name)).transpose()?;
     let wanted = options.variables.iter().map(|name| find(&series, name)).collect::<Result<Vec<_>, _>>()?;
     let clocks = Clock::find(&mut series, time, &wanted, options, &mut notes)?;
-    let signals = signals(&series, &clocks, &wanted, &mut notes);
+    let shortest = if options.snapshots.is_some() { 1 } else { 2 };
+    let signals = signals(&series, &clocks, &wanted, shortest, &mut notes);
     if signals.is_empty() {
         return Err(no_signal(&series, &scalars));
     }
@@ -123,7 +124,13 @@ fn list(series: &[Series]) -> String {
 }
 
 /// What is asked for, or all that is neither time nor number of the sample nor far shorter than the rest.
-fn signals(series: &[Series], clocks: &[Clock], wanted: &[usize], notes: &mut Vec<String>) -> Vec<usize> {
+fn signals(
+    series: &[Series],
+    clocks: &[Clock],
+    wanted: &[usize],
+    shortest: usize,
+    notes: &mut Vec<String>,
+) -> Vec<usize> {
     if !wanted.is_empty() {
         return wanted.to_vec();
     }
@@ -133,7 +140,7 @@ fn signals(series: &[Series], clocks: &[Clock], wanted: &[usize], notes: &mut Ve
     let mut kept = Vec::new();
     for index in others {
         let one = &series[index];
-        if one.values.len() < 2 || (one.values.len() as f64) < SHORTEST_SHARE * longest as f64 {
+        if one.values.len() < shortest || (one.values.len() as f64) < SHORTEST_SHARE * longest as f64 {
             notes.push(format!("{} has {} values: left out", one.name, one.values.len()));
         } else {
             kept.push(index);
@@ -144,7 +151,12 @@ fn signals(series: &[Series], clocks: &[Clock], wanted: &[usize], notes: &mut Ve
 
 fn no_signal(series: &[Series], scalars: &[(String, f64)]) -> ImportError {
     let mut parts = Vec::new();
-    if !series.is_empty() {
+    if series.len() > 1 && series.iter().all(|one| one.values.len() == 1) {
+        parts.push(format!(
+            "it has one row of {} columns: say --snapshots rows if that row is one signal",
+            series.len()
+        ));
+    } else if !series.is_empty() {
         parts.push(format!(
             "its columns are time or numbers of samples ({}): name one with --variable if it is a signal",
             list(series)

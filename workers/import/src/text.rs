@@ -78,13 +78,9 @@ pub(crate) fn read(bytes: &[u8], options: &Options) -> Result<Source, ImportErro
         source.notes.push(format!("{blank} empty lines"));
     }
     source.notes.extend(stamps.note());
-    source.notes.push(format!("text, {}", dialect.words().trim_end_matches(", ")));
+    source.notes.push(dialect.words().trim_end_matches(", ").to_owned());
     source.series = series(columns, &head.names, &head.units);
-    if stamps.seen > 0
-        && let Some(first) = source.series.first_mut()
-    {
-        first.is_seconds = true;
-    }
+    stamped(&mut source, stamps.has);
     day_clock(&mut source);
     Ok(source)
 }
@@ -101,6 +97,24 @@ fn series(columns: Vec<Vec<f64>>, names: &[String], units: &[Option<String>]) ->
         out.push(Series { unit, ..Series::new(name, values) });
     }
     out
+}
+
+/// Makes seconds of the columns of dates and times of day, and one of a date beside a time.
+fn stamped(source: &mut Source, has: [bool; 2]) {
+    match has {
+        [true, true] if source.series.len() > 1 => {
+            let dates = source.series.remove(0);
+            for (time, date) in source.series[0].values.iter_mut().zip(dates.values) {
+                *time += date;
+            }
+            source.series[0].is_seconds = true;
+        }
+        [first, _] => {
+            if let Some(series) = source.series.get_mut(usize::from(!first)).filter(|_| has.contains(&true)) {
+                series.is_seconds = true;
+            }
+        }
+    }
 }
 
 /// Makes one column of seconds of hour, minute, second and microsecond.

@@ -118,7 +118,7 @@ fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(
     } else {
         ascii(lines, is_double, is_even)
     };
-    lines.to_mark();
+    lines.skip_to_mark();
     if !is_time || is_complex {
         let what = if is_complex { "complex values" } else { kind_name(kind) };
         let detail =
@@ -380,7 +380,7 @@ impl<'a> Lines<'a> {
     }
 
     /// Behind the line that ends a data set, which binary values may stand in front of.
-    fn to_mark(&mut self) {
+    fn skip_to_mark(&mut self) {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let mark = b"    -1";
         let found = rest.windows(mark.len()).position(|window| window == mark);

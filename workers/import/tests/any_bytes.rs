@@ -12,7 +12,10 @@ fn valid() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("a.mat", mat_v5(&[mat_matrix("x", &a), files::mat_u16("fs", 1000)], false)),
         ("a.mat", mat_v5(&[mat_matrix("x", &a)], true)),
-        ("a.tdms", Tdms::new(false).text("unit_string", "g").number("wf_increment", 1e-4).bytes(&[&counts, &counts], true)),
+        (
+            "a.tdms",
+            Tdms::new(false).text("unit_string", "g").number("wf_increment", 1e-4).bytes(&[&counts, &counts], true),
+        ),
         ("a.tdms", [Tdms::new(true).bytes(&[&counts], false), files::tdms_raw_segment(&counts, true)].concat()),
         ("a.uff", uff58(&a, 1, false, true)),
         ("a.uff", uff58(&a, 1, true, false)),

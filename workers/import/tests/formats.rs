@@ -15,7 +15,7 @@ fn at_rate(name: &str, bytes: &[u8], rate_hz: f64) -> Imported {
 }
 
 fn refusal(name: &str, bytes: &[u8], options: &Options) -> String {
-    read_bytes(name, bytes, options).unwrap_err().to_string()
+    read_bytes(name, bytes, options).expect_err("must be refused").to_string()
 }
 
 /// One recording of these channels, to 1e-6.
@@ -76,6 +76,15 @@ fn a_time_column_is_the_rate_in_every_writing() {
         row(|t| format!("2024-05-01T12:00:{:09.6}Z", 10.0 + t)),
         row(|t| format!("01.05.2024 12:00:{:09.6}", 10.0 + t)),
         row(|t| format!("12:00:{:09.6}", 10.0 + t)),
+        row(|t| format!("2024-05-01,12:00:{:09.6}", 10.0 + t)),
+        named(
+            "No,Stamp,Acc\n",
+            lines(
+                a.iter()
+                    .enumerate()
+                    .map(|(index, x)| format!("{},12:00:{:09.6},{x:.6}", index + 1, index as f64 / 25_600.0)),
+            ),
+        ),
         named("timestamp,acc\n", row(|t| format!("{:.6}", 1_714_564_800.0 + t))),
         named("timestamp,acc\n", row(|t| format!("{:.3}", 1_714_564_800_000.0 + t * 1e3))),
         named(
@@ -101,6 +110,57 @@ fn a_time_column_is_the_rate_in_every_writing() {
     let latin1: Vec<u8> =
         semicolons.replace("Beschleunigung", "Temp \u{b0}").chars().map(|letter| letter as u8).collect();
     assert_holds(&read("messung.csv", &latin1), 25_600.0, &[&a]);
+}
+
+#[test]
+fn a_column_of_words_is_left_out_by_name() {
+    let a = rounded(&tone(500, 0.01), 6);
+    for (separator, decimal) in [(",", "."), (";", ","), ("\t", ".")] {
+        let row = |(index, x): (usize, &f64)| {
+            format!(
+                "{}{separator}{}",
+                if index % 3 == 0 { "OK" } else { "warm up" },
+                format!("{x:.6}").replace('.', decimal)
+            )
+        };
+        let text = [format!("State{separator}Acc\n").into_bytes(), lines(a.iter().enumerate().map(row))].concat();
+        let imported = at_rate("a.csv", &text, 25_600.0);
+        assert_holds(&imported, 25_600.0, &[&a]);
+        assert!(
+            imported.notes.iter().any(|note| note.starts_with("State has numbers in 0 of 500")),
+            "{:?}",
+            imported.notes
+        );
+    }
+}
+
+#[test]
+fn a_head_of_settings_is_no_name_and_rows_may_be_quoted_or_one() {
+    let a = rounded(&tone(2560, 0.01), 6);
+    let rows = |separator: &str| {
+        a.iter()
+            .enumerate()
+            .map(|(index, x)| format!("{:.6}{separator}{x:.6}\n", index as f64 / 25_600.0))
+            .collect::<String>()
+    };
+    let lvm = "LabVIEW Measurement\nChannels\t1\t\nDelta_X\t3.906250E-5\n***End_of_Header***\nX_Value\tAcc\tComment\n"
+        .to_owned()
+        + &rows("\t");
+    let imported = read("a.lvm", lvm.as_bytes());
+    assert_holds(&imported, 25_600.0, &[&a]);
+    assert_eq!(imported.recordings[0].channels[0].name, "Acc");
+    // Without the line of names, what rises evenly is time all the same.
+    let bare = "Channels\t1\nDelta_X\t3.906250E-5\n".to_owned() + &rows("\t");
+    assert_holds(&read("a.lvm", bare.as_bytes()), 25_600.0, &[&a]);
+    let quoted: String =
+        rows("|").lines().map(|line| format!("\"{}\"\n", line.replace('.', ",").replace('|', "\",\""))).collect();
+    assert_holds(&read("a.csv", quoted.as_bytes()), 25_600.0, &[&a]);
+    let one_row = a.iter().map(|x| format!("{x:.6}")).collect::<Vec<_>>().join(",");
+    let options = Options { rate_hz: Some(25_600.0), ..Options::default() };
+    let refused = refusal("a.csv", one_row.as_bytes(), &options);
+    assert!(refused.contains("--snapshots rows"), "{refused}");
+    let options = Options { snapshots: Some(Snapshots::Rows), ..options };
+    assert_holds(&read_bytes("a.csv", one_row.as_bytes(), &options).unwrap(), 25_600.0, &[&a]);
 }
 
 #[test]

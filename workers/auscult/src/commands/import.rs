@@ -1,8 +1,12 @@
 //! `auscult import`: the files that engineers have, as a folder of recordings that every other command takes.
 
 mod life;
+mod list;
 mod manifest;
 mod plan;
+#[cfg(test)]
+mod tests;
+mod words;
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -10,13 +14,14 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use auscult_import::{Imported, Options, Recording, Snapshots, TimeUnit, wav_bytes};
-use auscult_schemas::topics::MAX_MESSAGE_BYTES;
 use clap::{Args, ValueEnum};
 
 use crate::model_file;
 use life::Lives;
+use list::list;
 use manifest::Manifest;
 use plan::{Input, inputs};
+use words::{describe, remarks};
 
 /// Turn CSV, MATLAB, TDMS, UFF58, HDF5, Parquet, NumPy and sound files into recordings
 ///
@@ -32,6 +37,9 @@ pub struct ImportArgs {
     /// Folder for the recordings; made if missing
     #[arg(long, value_name = "DIR", required_unless_present = "list")]
     out: Option<PathBuf>,
+    /// Folder below DIR for the recordings: train/normal, test/normal or test/abnormal make a data set for train, explore and evaluate
+    #[arg(long = "as", value_name = "SPLIT", conflicts_with = "life")]
+    split: Option<PathBuf>,
     /// Print what the files hold, and write nothing
     #[arg(long, conflicts_with_all = ["out", "life"])]
     list: bool,
@@ -111,11 +119,12 @@ Examples:
   auscult import run.h5 --out recordings/ --variable /vib/acc            HDF5, MATLAB v7.3: build with --features hdf5
   auscult import run.parquet run.npz --out recordings/ --rate 20480
   auscult import volts.wav --out recordings/ --scale 10 --unit g         a sensor of 100 mV/g
+  auscult import healthy/ --out motor/ --as train/normal --rate 25600    then: auscult train motor/ --out motor.safetensors
   auscult import Learning_set/ --out bearings/ --life                    FEMTO, XJTU-SY, IMS: a folder is a life
   auscult import long.tdms --out clips/ --chunk-secs 10                  pieces that a Kafka message can hold
   auscult import unknown.mat --list                                      what is in it?
 
-Then: auscult explore recordings/, auscult train recordings/ ..., auscult bearing recordings/*.wav --rpm 1796 ...
+Then: auscult bearing recordings/*.wav --rpm 1796 ..., or with --as train/normal: auscult explore motor/, auscult train motor/ ...
 
 Exit status: 0 all files were imported, 1 one or more were not (they are named), 2 wrong usage.
 docs/import.md says what is read of each format, and what is refused.";
@@ -133,6 +142,10 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<()> {
     ensure!(!found.inputs.is_empty(), "there is no file that can be imported: name files, or a folder of them");
     let Some(out) = &args.out else { return list(&found.inputs, &options) };
     ensure!(args.chunk_secs.is_none_or(|secs| secs > 0.0 && secs.is_finite()), "--chunk-secs must be more than 0");
+    if let Some(split) = &args.split {
+        let is_below = split.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        ensure!(is_below, "--as {} is no folder below --out: give one such as train/normal", split.display());
+    }
     std::fs::create_dir_all(out)
         .with_context(|| format!("cannot make the folder {}: check its path and permissions", out.display()))?;
 
@@ -182,7 +195,8 @@ impl Run<'_> {
         // All names before the first byte: a file is imported whole or not at all.
         let mut paths = Vec::with_capacity(pieces.len());
         for (stem, _) in &pieces {
-            let path = input.folder.join(format!("{stem}.wav"));
+            let split = self.args.split.clone().unwrap_or_default();
+            let path = split.join(&input.folder).join(format!("{stem}.wav"));
             self.check_free(&path)?;
             paths.push(path);
         }
@@ -247,7 +261,6 @@ impl Run<'_> {
         paths: &[PathBuf],
         notes: &[String],
     ) -> anyhow::Result<()> {
-        let mut out = std::io::stdout().lock();
         let mut shown: BTreeSet<String> = BTreeSet::new();
         let target = match paths {
             [path] => self.out.join(path).display().to_string(),
@@ -260,64 +273,27 @@ impl Run<'_> {
             // Pieces of one recording are alike.
             let line = describe(recording, self.args.reading.unit.is_some());
             if shown.insert(line.clone()) && shown.len() <= 8 {
-                writeln!(out, "{}: {format}, {line} -> {target}", source.display())?;
+                print(&format!("{}: {format}, {line} -> {target}", source.display()))?;
             }
         }
         if shown.len() > 8 {
-            writeln!(out, "{}: and {} recordings more", source.display(), shown.len() - 8)?;
+            print(&format!("{}: and {} recordings more", source.display(), shown.len() - 8))?;
         }
         for note in notes {
             if self.told.insert(note.clone()) {
-                writeln!(out, "    {note}")?;
+                print(&format!("    {note}"))?;
             }
         }
         Ok(())
     }
 }
 
-/// What a recording is, with the rate and who says it.
-fn describe(recording: &Recording, is_unit_given: bool) -> String {
-    let names: Vec<&str> = recording.channels.iter().map(|channel| channel.name.as_str()).collect();
-    let names = match names.as_slice() {
-        [one] => (*one).to_owned(),
-        [first, .., last] if names.len() > 4 => format!("{} channels ({first} … {last})", names.len()),
-        _ => format!("{} channels ({})", names.len(), names.join(", ")),
-    };
-    let mut units: Vec<&str> =
-        recording.channels.iter().map(|channel| channel.unit.as_deref().unwrap_or("none")).collect();
-    units.dedup();
-    let unit = match units.as_slice() {
-        ["none"] => "no unit (--unit names it)".to_owned(),
-        units => format!("unit {}{}", units.join(", "), if is_unit_given { " by --unit" } else { "" }),
-    };
-    format!(
-        "{names}, {} samples at {} Hz ({:.3} s), the rate by {}, {unit}",
-        recording.samples(),
-        recording.rate.hz,
-        recording.duration_s(),
-        recording.rate.from
-    )
-}
-
-/// What the other commands will say of it.
-fn remarks(recording: &Recording, bytes: usize) -> Vec<String> {
-    let mut remarks = Vec::new();
-    let (hz, written) = (recording.rate.hz, recording.rate_hz());
-    if (f64::from(written) / hz - 1.0).abs() > 1e-9 {
-        let percent = 100.0 * (f64::from(written) / hz - 1.0);
-        remarks.push(format!("WAV has whole rates: {hz} Hz is written as {written} Hz ({percent:+.5} %)"));
+/// Prints a line. A reader who has had enough (`| head`) ends no import.
+fn print(line: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
     }
-    let (lowest, highest) = (auscult_features::MIN_RATE_HZ, auscult_features::MAX_RATE_HZ);
-    if !(lowest..=highest).contains(&written) {
-        remarks.push(format!("the other commands take {lowest} to {highest} Hz, not {written} Hz"));
-    }
-    if bytes > MAX_MESSAGE_BYTES {
-        remarks.push(format!(
-            "larger than the {} MiB of a Kafka message: --chunk-secs cuts it for train, explore and send",
-            MAX_MESSAGE_BYTES >> 20
-        ));
-    }
-    remarks
 }
 
 /// Pieces of `secs` each; a rest is left out, as it would be no clip of their length.
@@ -351,46 +327,6 @@ fn cut(
 
 fn join(stem: &str, name: &str) -> String {
     if name.is_empty() { stem.to_owned() } else { format!("{stem}_{name}") }
-}
-
-/// Prints every series and single number.
-fn list(inputs: &[Input], options: &Options) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    let mut failures = 0;
-    for input in inputs {
-        let source = match auscult_import::open(&input.path, options) {
-            Ok(source) => source,
-            Err(error) => {
-                failures += 1;
-                eprintln!("error: {}: {error}", input.path.display());
-                continue;
-            }
-        };
-        writeln!(out, "{}: {}", input.path.display(), source.format)?;
-        for (index, series) in source.series.iter().enumerate() {
-            let name = series.name.escape_debug();
-            let unit = series.unit.as_ref().map_or_else(String::new, |unit| format!(", {}", unit.escape_debug()));
-            let rate =
-                series.rate.as_ref().map_or_else(String::new, |rate| format!(", {} Hz by {}", rate.hz, rate.from));
-            let finite = series.values.iter().copied().filter(|value| value.is_finite());
-            let (low, high) =
-                finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-            writeln!(
-                out,
-                "  {:>3} {name}: {} values from {low} to {high}{unit}{rate}",
-                index + 1,
-                series.values.len()
-            )?;
-        }
-        for (name, value) in &source.scalars {
-            writeln!(out, "      {} = {value}", name.escape_debug())?;
-        }
-        for note in &source.notes {
-            writeln!(out, "      {note}")?;
-        }
-    }
-    ensure!(failures == 0, "{failures} of {} files cannot be read", inputs.len());
-    Ok(())
 }
 
 impl ReadingArgs {

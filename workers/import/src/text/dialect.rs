@@ -1,6 +1,6 @@
 //! How a text's rows are written: what separates cells, and which mark decimals have.
 
-use super::stamp::{Stamps, seconds};
+use super::stamp::Stamps;
 use crate::ImportError;
 
 /// Lines that are looked at to find out.
@@ -13,6 +13,8 @@ const MAX_COLUMNS: usize = 100_000;
 pub(super) struct Dialect {
     separator: Separator,
     has_decimal_comma: bool,
+    /// Whether cells may be words, such as a state or a label.
+    takes_words: bool,
     pub columns: usize,
     /// The first line of numbers.
     pub first_row: usize,
@@ -39,6 +41,7 @@ impl Separator {
 }
 
 /// What one way of reading makes of the lines looked at.
+#[derive(Debug, Clone, Copy)]
 struct Trial {
     separator: Separator,
     has_decimal_comma: bool,
@@ -49,24 +52,15 @@ struct Trial {
 impl Dialect {
     pub(super) fn find(lines: &[&str], decimal_comma: Option<bool>) -> Result<Self, ImportError> {
         let looked_at = sample(lines);
-        let mut best: Option<Trial> = None;
-        let mut trials = Vec::new();
-        for has_decimal_comma in [false, true] {
-            if decimal_comma.is_some_and(|asked| asked != has_decimal_comma) {
-                continue;
-            }
-            for separator in Separator::ALL {
-                if has_decimal_comma && separator == Separator::One(',') {
-                    continue;
-                }
-                trials.extend(Trial::of(&looked_at, separator, has_decimal_comma));
-            }
-        }
-        // Rows without any comma are the same with either mark: a point is taken.
-        for trial in &trials {
-            let is_better = best.as_ref().is_none_or(|best| (trial.rows, trial.columns) > (best.rows, best.columns));
-            if is_better {
-                best = Some(Trial { ..*trial });
+        let mut trials = Trial::all(&looked_at, decimal_comma, false);
+        let mut best = Trial::best(&trials);
+        let mut takes_words = false;
+        // Where hardly a line is numbers alone, a column may be words.
+        if best.is_none_or(|best| best.rows * 2 < looked_at.len()) {
+            let with_words = Trial::all(&looked_at, decimal_comma, true);
+            let other = Trial::best(&with_words);
+            if other.map(|other| other.rows) > best.map(|best| best.rows) {
+                (trials, best, takes_words) = (with_words, other, true);
             }
         }
         let Some(mut best) = best else {
@@ -87,6 +81,7 @@ impl Dialect {
         let mut dialect = Self {
             separator: best.separator,
             has_decimal_comma: best.has_decimal_comma,
+            takes_words,
             columns: best.columns,
             first_row: 0,
         };
@@ -123,8 +118,9 @@ impl Dialect {
     pub(super) fn row(&self, line: &str, row: &mut Vec<f64>, stamps: &mut Stamps) -> bool {
         row.clear();
         for cell in self.cells(line) {
-            match number(&cell, self.has_decimal_comma, row.is_empty(), stamps) {
+            match number(&cell, self.has_decimal_comma, row.len(), stamps) {
                 Some(value) => row.push(value),
+                None if self.takes_words && is_word(&cell) => row.push(f64::NAN),
                 None => return false,
             }
             if row.len() > MAX_COLUMNS {
@@ -178,7 +174,7 @@ fn cells(line: &str, separator: Separator) -> Vec<String> {
 }
 
 /// A cell's number; NaN for none (empty, NaN, NULL …); `None` for other words.
-fn number(cell: &str, has_decimal_comma: bool, is_first: bool, stamps: &mut Stamps) -> Option<f64> {
+fn number(cell: &str, has_decimal_comma: bool, column: usize, stamps: &mut Stamps) -> Option<f64> {
     let cell = cell.trim();
     if cell.is_empty()
         || ["nan", "null", "na", "n/a", "none", "-", "inf", "-inf", "+inf", "#n/v", "#n/a", "overflow"]
@@ -210,15 +206,51 @@ fn number(cell: &str, has_decimal_comma: bool, is_first: bool, stamps: &mut Stam
         return Some(value);
     }
     // A date and time of day can stand before the numbers.
-    if is_first { seconds(cell).inspect(|_| stamps.seen += 1) } else { None }
+    stamps.read(cell, column)
+}
+
+/// A state or a label, and not two cells of another separator.
+fn is_word(cell: &str) -> bool {
+    cell.starts_with(char::is_alphabetic) && !cell.contains([';', ',', '\t', '|'])
 }
 
 impl Trial {
+    /// Every way of reading that makes rows.
+    fn all(lines: &[&str], decimal_comma: Option<bool>, takes_words: bool) -> Vec<Self> {
+        let mut trials = Vec::new();
+        for has_decimal_comma in [false, true] {
+            if decimal_comma.is_some_and(|asked| asked != has_decimal_comma) {
+                continue;
+            }
+            for separator in Separator::ALL {
+                // Decimal commas between commas need quotes.
+                let is_quoted = lines.iter().any(|line| line.contains('"'));
+                if has_decimal_comma && separator == Separator::One(',') && !is_quoted {
+                    continue;
+                }
+                trials.extend(Self::of(lines, separator, has_decimal_comma, takes_words));
+            }
+        }
+        trials
+    }
+
+    /// The first of those with the most rows, and of these the most columns: rows without any comma are the same with either mark, and a
+    /// point is taken.
+    fn best(trials: &[Self]) -> Option<Self> {
+        let mut best: Option<Self> = None;
+        for trial in trials {
+            if best.is_none_or(|best| (trial.rows, trial.columns) > (best.rows, best.columns)) {
+                best = Some(*trial);
+            }
+        }
+        best
+    }
+
     /// The most frequent number of columns, and how many lines have it.
-    fn of(lines: &[&str], separator: Separator, has_decimal_comma: bool) -> Option<Self> {
+    fn of(lines: &[&str], separator: Separator, has_decimal_comma: bool, takes_words: bool) -> Option<Self> {
         let mut counts: Vec<(usize, usize)> = Vec::new();
         for line in lines {
-            let Some(columns) = columns(line, separator, has_decimal_comma) else { continue };
+            let Some(columns) = columns(line, separator, has_decimal_comma, takes_words) else { continue };
             match counts.iter_mut().find(|(known, _)| *known == columns) {
                 Some((_, count)) => *count += 1,
                 None => counts.push((columns, 1)),
@@ -230,13 +262,17 @@ impl Trial {
 }
 
 /// How many cells a line has, if they are numbers or empty and one is a number.
-fn columns(line: &str, separator: Separator, has_decimal_comma: bool) -> Option<usize> {
+fn columns(line: &str, separator: Separator, has_decimal_comma: bool, takes_words: bool) -> Option<usize> {
     let cells = cells(line, separator);
     let mut stamps = Stamps::default();
     let mut count = 0;
     let mut numbers = 0;
     for cell in &cells {
-        let value = number(cell, has_decimal_comma, count == 0, &mut stamps)?;
+        let value = match number(cell, has_decimal_comma, count, &mut stamps) {
+            Some(value) => value,
+            None if takes_words && is_word(cell) => f64::NAN,
+            None => return None,
+        };
         count += 1;
         numbers += usize::from(!value.is_nan());
     }
@@ -280,7 +316,7 @@ fn ambiguity(best: &Trial, trials: &[Trial], lines: &[&str]) -> Ambiguity {
         .iter()
         .find(|trial| trial.has_decimal_comma && trial.rows == best.rows && trial.columns * 2 == best.columns);
     match (rival, has_zero_in_front) {
-        (Some(rival), true) => Ambiguity::Other(Trial { ..*rival }),
+        (Some(rival), true) => Ambiguity::Other(*rival),
         (Some(_), false) => Ambiguity::Asks(
             "is text that can be read with commas between whole numbers or with decimal commas: say which with --decimal point or \
              --decimal comma"

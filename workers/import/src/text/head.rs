@@ -3,6 +3,9 @@
 use super::dialect::Dialect;
 use crate::names::{are_units, is_rpm, rate_of, split_unit};
 
+/// Lines above the numbers that may be names and units.
+const NAME_LINES: usize = 3;
+
 /// Names, units and settings.
 #[derive(Debug, Default)]
 pub(super) struct Head {
@@ -15,7 +18,12 @@ impl Head {
     pub(super) fn of(lines: &[&str], dialect: &Dialect) -> Self {
         let mut head = Self::default();
         let mut rows: Vec<Vec<String>> = Vec::new();
+        // Names stand in the last lines above the numbers; what is farther up are settings.
+        let filled = lines.iter().filter(|line| !line.trim().is_empty()).count();
+        let mut place = 0;
         for line in lines {
+            place += usize::from(!line.trim().is_empty());
+            let is_near = place + NAME_LINES > filled;
             let line = line.trim_end_matches('\r');
             let bare = line.trim_start_matches(['#', '%', '/']);
             head.scalars.extend(setting(bare.trim()));
@@ -23,7 +31,11 @@ impl Head {
             if cells.len() == dialect.columns + 1 && cells.last().is_some_and(String::is_empty) {
                 cells.pop();
             }
-            if cells.len() == dialect.columns && cells.iter().any(|cell| !cell.is_empty()) {
+            // LabVIEW has a column of comments that no row fills.
+            if is_near && cells.len() == dialect.columns + 1 && cells.last().is_some_and(|last| last == "Comment") {
+                cells.pop();
+            }
+            if is_near && cells.len() == dialect.columns && cells.iter().any(|cell| !cell.is_empty()) {
                 rows.push(cells);
             }
         }

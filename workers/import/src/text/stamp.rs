@@ -3,17 +3,29 @@
 /// What has been met of them.
 #[derive(Debug, Default)]
 pub(super) struct Stamps {
-    pub seen: usize,
+    /// Whether the first two columns have any.
+    pub has: [bool; 2],
 }
 
 impl Stamps {
     pub(super) fn note(&self) -> Option<String> {
-        (self.seen > 0).then(|| "the first column has dates or times of day: it is read as seconds".to_owned())
+        self.has.contains(&true).then(|| "dates and times of day are read as seconds".to_owned())
+    }
+
+    /// Seconds of a date and time of day in one of the first two columns, or of a date in the first and a time in the second.
+    pub(super) fn read(&mut self, cell: &str, column: usize) -> Option<f64> {
+        let value = match column {
+            0 => seconds(cell).or_else(|| days(cell.trim()).map(|days| days as f64 * 86_400.0)),
+            1 => seconds(cell),
+            _ => None,
+        }?;
+        self.has[column] = true;
+        Some(value)
     }
 }
 
 /// Seconds since 1970, or since midnight where there is no date. Time zones are left out: only differences matter.
-pub(super) fn seconds(cell: &str) -> Option<f64> {
+fn seconds(cell: &str) -> Option<f64> {
     let cell = cell.trim().trim_end_matches(['Z', 'z']);
     let (date, time) = match cell.find(['T', ' ', '_']) {
         Some(at) => (Some(&cell[..at]), &cell[at + 1..]),

@@ -44,8 +44,8 @@ pub fn mat_v5(variables: &[Vec<u8>], is_compressed: bool) -> Vec<u8> {
             continue;
         }
         let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::default());
-        packer.write_all(variable).unwrap();
-        let packed = packer.finish().unwrap();
+        packer.write_all(variable).expect("a vector takes all bytes");
+        let packed = packer.finish().expect("a vector takes all bytes");
         bytes.extend(15_u32.to_le_bytes());
         bytes.extend((packed.len() as u32).to_le_bytes());
         bytes.extend(packed);
@@ -178,8 +178,8 @@ pub fn uff58(values: &[f64], kind: u32, is_binary: bool, is_double: bool) -> Vec
         for row in values.chunks(columns) {
             let cell = |value: &f64| {
                 let text = format!("{value:.digits$e}");
-                let (mantissa, exponent) = text.split_once('e').unwrap();
-                let exponent: i32 = exponent.parse().unwrap();
+                let (mantissa, exponent) = text.split_once('e').expect("numbers are written with an exponent");
+                let exponent: i32 = exponent.parse().expect("exponents are whole");
                 let sign = if exponent < 0 { '-' } else { '+' };
                 format!("{:>width$}", format!("{mantissa}e{sign}{:02}", exponent.abs()))
             };

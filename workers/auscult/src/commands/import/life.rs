@@ -1,14 +1,14 @@
 //! A folder as one life: its files' recordings joined, snapshot after snapshot.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::ensure;
 use auscult_import::{Imported, Recording};
 
 use super::plan::Input;
-use super::{Run, describe};
+use super::words::describe;
+use super::{Run, print};
 
 /// Lives by their folder.
 #[derive(Debug, Default)]
@@ -112,10 +112,8 @@ impl Run<'_> {
             shape.notes.push(format!("{} snapshots of {} samples joined", shape.snapshots, shape.samples));
             let mut notes = std::mem::take(&mut shape.notes);
             self.write(&shape.first, shape.format, &shape.joined, &path, &mut notes)?;
-            let mut out = std::io::stdout().lock();
             let full = self.out.join(&path);
-            writeln!(
-                out,
+            print(&format!(
                 "{}: {} snapshots of {} samples, {}, {} -> {}",
                 folder.display(),
                 shape.snapshots,
@@ -123,19 +121,18 @@ impl Run<'_> {
                 shape.format,
                 describe(&shape.joined, self.args.reading.unit.is_some()),
                 full.display()
-            )?;
+            ))?;
             for note in &notes {
                 if self.told.insert(note.clone()) {
-                    writeln!(out, "    {note}")?;
+                    print(&format!("    {note}"))?;
                 }
             }
-            writeln!(
-                out,
+            print(&format!(
                 "    auscult lives {} --snapshot {} --sample-rate {} --every TIME",
                 full.display(),
                 shape.samples,
                 shape.joined.rate_hz()
-            )?;
+            ))?;
         }
         Ok(left_out)
     }
