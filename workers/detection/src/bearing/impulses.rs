@@ -84,6 +84,12 @@ impl Impulses {
         let is_named = |tried_hz: f64| named_hz.is_some_and(|named| (tried_hz / named - 1.0).abs() < TOLERANCE);
         let of_named = scores.iter().filter(|(hz, ..)| is_named(*hz));
         let of_named = of_named.map(|(_, height, count)| sigmas_of(*height, *count)).fold(f64::NEG_INFINITY, f64::max);
+        // All lines of a comb at a multiple of the impulses' rate are lines of the impulses.
+        let is_part_of_them = named_hz.is_some_and(|named| {
+            let multiple = (named / hz).round();
+            multiple >= 2.0 && (named / (multiple * hz) - 1.0).abs() < TOLERANCE
+        });
+        let of_named = if is_part_of_them { f64::NEG_INFINITY } else { of_named };
         Some((Self { hz, rate, sigmas: sigmas_of(height, count) }, of_named))
     }
 
