@@ -90,7 +90,7 @@ fn no_real_bearing_is_alarmed_in_the_first_half_of_its_life_and_most_are_before_
         return;
     }
     let lives: Vec<Life> =
-        recordings(&folder).unwrap().iter().map(|path| played(path, &options(25_600, 2_560))).collect();
+        recordings(&folder, 2_560).unwrap().iter().map(|path| played(path, &options(25_600, 2_560))).collect();
     for life in &lives {
         println!("{}: {:.0} s, alarms {:?}", life.machine, life.length_s, life.alarms);
         assert_eq!(life.alarms_in_first_half(), 0, "{}", life.machine);
