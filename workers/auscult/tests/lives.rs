@@ -65,7 +65,7 @@ fn a_bearing_that_wears_is_alarmed_before_its_end_and_one_that_does_not_never() 
 #[test]
 fn a_life_too_short_to_learn_from_and_a_folder_without_any_are_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
-    let refusal = recordings(folder.path()).unwrap_err().to_string();
+    let refusal = recordings(folder.path(), SNAPSHOT_SAMPLES).unwrap_err().to_string();
     assert!(refusal.contains("one recording a life"), "{refusal}");
     let short = folder.path().join("short.wav");
     std::fs::write(&short, wav_bytes(&[0.1; 30 * SNAPSHOT_SAMPLES], SAMPLE_RATE_HZ)).unwrap();
@@ -75,7 +75,7 @@ fn a_life_too_short_to_learn_from_and_a_folder_without_any_are_refused_with_the_
         refusal.to_string().contains("3 of its 30 snapshots") && refusal.to_string().contains("--train"),
         "{refusal}"
     );
-    assert_eq!(recordings(&short).unwrap(), std::slice::from_ref(&short));
+    assert_eq!(recordings(&short, SNAPSHOT_SAMPLES).unwrap(), std::slice::from_ref(&short));
 }
 
 /// The FEMTO-ST bearings (PRONOSTIA, IEEE PHM 2012): 0.1 s of acceleration each 20 s, from new to broken.
@@ -90,10 +90,38 @@ fn no_real_bearing_is_alarmed_in_the_first_half_of_its_life_and_most_are_before_
         return;
     }
     let lives: Vec<Life> =
-        recordings(&folder).unwrap().iter().map(|path| played(path, &options(25_600, 2_560))).collect();
+        recordings(&folder, 2_560).unwrap().iter().map(|path| played(path, &options(25_600, 2_560))).collect();
     for life in &lives {
         println!("{}: {:.0} s, alarms {:?}", life.machine, life.length_s, life.alarms);
         assert_eq!(life.alarms_in_first_half(), 0, "{}", life.machine);
     }
     assert!(lives.iter().filter(|life| life.lead_s().is_some()).count() >= 4);
+}
+
+/// 120 files, numbered as recorders number them: 1.wav to 120.wav.
+#[test]
+fn a_folder_of_snapshots_is_one_life_in_the_order_of_its_numbers_and_a_bad_one_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let life = folder.path().join("pump");
+    std::fs::create_dir(&life).unwrap();
+    let machine = Machine::new(MachineKind::Fan, "pump", 7);
+    for index in 0..120_u64 {
+        let condition = if index < 80 {
+            Condition::NORMAL
+        } else {
+            Condition::faulty(Fault::BearingWear, (index - 79) as f64 / 40.0)
+        };
+        let samples = &machine.chunk(index, condition)[..SNAPSHOT_SAMPLES];
+        std::fs::write(life.join(format!("{}.wav", index + 1)), wav_bytes(samples, SAMPLE_RATE_HZ)).unwrap();
+    }
+    std::fs::write(life.join("60.wav"), b"not a recording").unwrap();
+    assert_eq!(recordings(&life, SNAPSHOT_SAMPLES).unwrap(), std::slice::from_ref(&life));
+    assert_eq!(recordings(folder.path(), SNAPSHOT_SAMPLES).unwrap(), std::slice::from_ref(&life));
+
+    let options = LifeOptions { train_share: 0.25, ..options(SAMPLE_RATE_HZ, SNAPSHOT_SAMPLES) };
+    let played = played(&life, &options);
+    assert_eq!((played.machine.as_str(), played.snapshots, played.bad_snapshots), ("pump", 119, 1));
+    assert_eq!(played.length_s, 120.0 * 20.0, "the bad one's time passes");
+    assert_eq!(played.alarms_in_first_half(), 0, "by letters, 100.wav would be the second: {:?}", played.alarms);
+    assert!(played.lead_s().is_some_and(|lead_s| lead_s < 800.0), "{:?}", played.alarms);
 }

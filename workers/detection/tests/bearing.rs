@@ -2,7 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
-use auscult_detection::bearing::{BearingError, BearingExam, BearingOrders, BearingPart, RollingElements};
+#[path = "support/bearing_machine.rs"]
+mod bearing_machine;
+
+use auscult_detection::bearing::{
+    BearingError, BearingExam, BearingOrders, BearingPart, ImpulseRate, RateCheck, RollingElements, SensorFault,
+};
+use bearing_machine::Machine;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -163,18 +169,21 @@ fn noise_reaches_a_stated_chance_as_often_as_is_stated() {
         let findings: Vec<_> =
             (0..400).map(|seed| exam.examine(&white_noise(samples, 1_000 + seed), rate_hz).unwrap()).collect();
         assert!(findings.iter().all(|finding| finding.harmonics == expected_harmonics), "{}", findings[0].harmonics);
-        let reached = |chance: f64| findings.iter().filter(|finding| finding.chance <= chance).count();
+        let reached = |chance: f64| findings.iter().filter(|finding| finding.chance_if_healthy <= chance).count();
         let (tenth, hundredth) = (reached(0.1), reached(0.01));
         println!("{rate_hz} Hz: a tenth in {tenth} of 400, a hundredth in {hundredth} of 400");
         assert!((15..=65).contains(&tenth) && hundredth <= 10, "{tenth} {hundredth}");
     }
 }
 
+/// A cut cable and a converter that stands still are no healthy bearing.
 #[test]
-fn silence_is_no_defect() {
-    let finding = exam(SHAFT_HZ).examine(&vec![0.5; 25_600], RATE_HZ).unwrap();
-    assert_eq!(finding.defect, None);
-    assert!(finding.combs.iter().all(|comb| comb.prominence_db.is_finite() && comb.sigmas.is_finite()), "{finding:?}");
+fn a_dead_sensor_is_not_examined() {
+    for value in [0.0, 0.3, 0.5] {
+        let refusal = exam(SHAFT_HZ).examine(&vec![value; 76_800], RATE_HZ).unwrap_err();
+        assert!(matches!(refusal, BearingError::Sensor(SensorFault::Constant(_))), "{refusal}");
+        assert!(refusal.to_string().starts_with("not examined: every sample is "), "{refusal}");
+    }
 }
 
 #[test]
@@ -215,7 +224,7 @@ fn what_cannot_be_examined_is_refused_with_what_would_do() {
 fn a_long_recording_names_each_part_and_nothing_in_noise() {
     for part in BearingPart::ALL {
         for seed in 0..5 {
-            let finding = exam(SHAFT_HZ).examine_joined(&spalled(part, 2.5, 4.0, seed), RATE_HZ).unwrap();
+            let finding = exam(SHAFT_HZ).examine(&spalled(part, 2.5, 4.0, seed), RATE_HZ).unwrap();
             assert_eq!(finding.defect, Some(part), "seed {seed}: {finding:#?}");
         }
     }
@@ -223,7 +232,7 @@ fn a_long_recording_names_each_part_and_nothing_in_noise() {
         let samples = (turns / SHAFT_HZ * RATE_HZ) as usize;
         let named = (0..60)
             .filter(|&seed| {
-                exam(SHAFT_HZ).examine_joined(&white_noise(samples, 5_000 + seed), RATE_HZ).unwrap().defect.is_some()
+                exam(SHAFT_HZ).examine(&white_noise(samples, 5_000 + seed), RATE_HZ).unwrap().defect.is_some()
             })
             .count();
         println!("named in {turns} turns of noise: {named} of 60");
@@ -240,16 +249,102 @@ fn the_lines_of_an_inner_race_without_sidebands_are_none() {
     let of_inner = BearingOrders { bpfo: orders.bpfi, bpfi: orders.bpfi + 1.0, ..orders };
     for seed in 0..5 {
         let samples = spalled_as(&of_inner, BearingPart::OuterRace, 2.5, 6.0, seed);
-        let unmodulated = exam(SHAFT_HZ).examine_joined(&samples, RATE_HZ).unwrap();
+        let unmodulated = exam(SHAFT_HZ).examine(&samples, RATE_HZ).unwrap();
         assert_ne!(unmodulated.defect, Some(BearingPart::InnerRace), "seed {seed}: {unmodulated:#?}");
         let loaded = spalled(BearingPart::InnerRace, 2.5, 6.0, seed);
-        let modulated = exam(SHAFT_HZ).examine_joined(&loaded, RATE_HZ).unwrap();
+        let modulated = exam(SHAFT_HZ).examine(&loaded, RATE_HZ).unwrap();
         assert_eq!(modulated.defect, Some(BearingPart::InnerRace), "seed {seed}: {modulated:#?}");
     }
 }
 
+/// A click each tenth of a second and the like, on healthy noise: nothing of the bearing's, and said so.
 #[test]
-fn too_short_a_recording_is_not_judged_as_a_long_one() {
-    let refusal = exam(SHAFT_HZ).examine_joined(&white_noise(25_600, 0), RATE_HZ).unwrap_err();
-    assert!(matches!(refusal, BearingError::TooShort { fewest_turns: 32.0, .. }), "{refusal}");
+fn impulses_at_a_rate_of_their_own_are_no_defect() {
+    let exam = exam(1797.0 / 60.0);
+    for (hz, height, rate) in [
+        (10.0, 0.9, ImpulseRate::Foreign),
+        (10.0, 0.3, ImpulseRate::Foreign),
+        (7.3, 0.9, ImpulseRate::Foreign),
+        (33.3, 0.3, ImpulseRate::Foreign),
+        (50.0, 0.3, ImpulseRate::Mains),
+        (100.0, 0.3, ImpulseRate::Mains),
+    ] {
+        let mut samples: Vec<f32> = white_noise(76_800, 2).iter().map(|sample| 0.3 * sample).collect();
+        for click in 0.. {
+            let at = (f64::from(click) * RATE_HZ / hz) as usize;
+            let Some(sample) = samples.get_mut(at) else { break };
+            *sample = height;
+        }
+        let finding = exam.examine(&samples, RATE_HZ).unwrap();
+        assert_eq!((finding.defect, &finding.candidates[..]), (None, &[][..]), "{hz} Hz: {finding:#?}");
+        let impulses = finding.impulses.unwrap();
+        assert!((impulses.hz / hz - 1.0).abs() < 0.002 && impulses.rate == rate, "{hz} Hz: {impulses:?}");
+        assert!(finding.verdict().contains(&format!("impulses at {:.1} Hz", impulses.hz)), "{}", finding.verdict());
+    }
+}
+
+#[test]
+fn clicks_too_rare_for_lines_are_no_defect() {
+    for (seconds, period) in [(3.0, 25_600), (0.25, 2_560)] {
+        let mut samples = white_noise((seconds * RATE_HZ) as usize, 2);
+        samples.iter_mut().step_by(period).for_each(|sample| *sample = 3.0);
+        let finding = exam(1797.0 / 60.0).examine(&samples, RATE_HZ).unwrap();
+        assert_eq!(finding.defect, None, "{finding:#?}");
+    }
+}
+
+/// Sampled at 12 kHz; the header says something else.
+#[test]
+fn a_wrong_rate_is_questioned_and_nothing_named() {
+    let orders = BearingOrders::of_type("6205").unwrap();
+    let machine = Machine { shaft_modulation: 0.0, tones: 0.0, ..Machine::healthy(12_000.0, 150.0, 5) };
+    let samples = machine.damaged(orders, BearingPart::InnerRace, 9.0).vibration();
+    let exam = exam(1797.0 / 60.0);
+    assert_eq!(exam.examine(&samples, 12_000.0).unwrap().defect, Some(BearingPart::InnerRace));
+    for header_hz in [48_000.0, 36_000.0, 24_000.0] {
+        let finding = exam.examine(&samples, header_hz).unwrap();
+        assert_eq!(finding.defect, None, "{header_hz}: {}", finding.in_words());
+        let RateCheck::InDoubt(doubt) = finding.rate else { panic!("{header_hz}: {finding:#?}") };
+        assert!((doubt.seems_hz - 12_000.0).abs() < 1.0, "{header_hz}: {doubt:?}");
+        assert!(finding.in_words().starts_with("is the rate right?"), "{}", finding.in_words());
+    }
+    for header_hz in [6_000.0, 3_000.0] {
+        let refusal = exam.examine(&samples, header_hz).unwrap_err();
+        assert!(matches!(refusal, BearingError::RateInDoubt { .. }), "{header_hz}: {refusal}");
+    }
+}
+
+/// Motors put tones into their vibration, two of which beat at their distance. None of that is a bearing's.
+#[test]
+fn a_machine_with_tones_and_looseness_has_no_defect() {
+    let mut named = 0;
+    for seed in 0..10 {
+        for geometry in ["6205", "6203"] {
+            let machine = Machine { shaft_modulation: 0.3, tones: 4.0, ..Machine::healthy(12_000.0, 60.0, seed) };
+            let orders = BearingOrders::of_type(geometry).unwrap();
+            let exam = BearingExam { orders, ..exam(machine.shaft_hz) };
+            named += usize::from(exam.examine(&machine.vibration(), 12_000.0).unwrap().defect.is_some());
+        }
+    }
+    assert_eq!(named, 0, "of 20");
+}
+
+/// Drive end and fan end of a test bench, as simulated: races by their name or not at all.
+#[test]
+fn races_of_two_bearings_are_named_rightly_or_not_at_all() {
+    let (mut right, mut wrong) = (0, 0);
+    for seed in 0..5 {
+        for geometry in ["6205", "6203"] {
+            let orders = BearingOrders::of_type(geometry).unwrap();
+            for part in [BearingPart::OuterRace, BearingPart::InnerRace] {
+                let machine = Machine { shaft_modulation: 0.2, ..Machine::healthy(12_000.0, 60.0, 40 + seed) };
+                let exam = BearingExam { orders, ..exam(machine.shaft_hz) };
+                let finding = exam.examine(&machine.damaged(orders, part, 4.0).vibration(), 12_000.0).unwrap();
+                right += usize::from(finding.defect == Some(part));
+                wrong += usize::from(finding.defect.is_some_and(|named| named != part));
+            }
+        }
+    }
+    println!("races: {right} of 20 right, {wrong} wrong");
+    assert!(right >= 18 && wrong == 0, "{right} {wrong}");
 }

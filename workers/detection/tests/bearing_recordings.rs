@@ -129,7 +129,7 @@ fn consecutive_clips_of_the_cwru_bearings_are_judged_as_one() {
             last = samples;
         }
         let judged = recordings.iter().map(|(clips, samples)| {
-            let finding = exam.examine_joined(samples, 48_000.0).unwrap();
+            let finding = exam.examine(samples, 48_000.0).unwrap();
             let sigmas = BearingPart::ALL
                 .map(|part| finding.combs.iter().find(|comb| comb.part == part).map_or(f64::NAN, |comb| comb.sigmas));
             println!("{folder}: {clips} clips, outer/inner/ball {sigmas:.1?} σ, {:?}", finding.defect);

@@ -24,7 +24,7 @@ use crate::{interrupt, model_file, progress};
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct LivesArgs {
-    /// A folder of recordings, WAV or FLAC up to 8 MiB, one a life; or one of them
+    /// A folder of recordings, one a life, of any length; a folder of folders of snapshot files, one a life; one such folder; or one recording
     #[arg(value_name = "FOLDER|FILE")]
     data: PathBuf,
     /// Samples of one snapshot; they stand back to back in the recording
@@ -69,9 +69,10 @@ Examples:
   auscult lives pump-7.flac --snapshot 48000 --every 10m --sample-rate 48000
   auscult lives bearings/ --json | jq '[.machine, .lead_s]'
 
-A recording of a life: every snapshot, one behind the other, in one file. Public ones: the FEMTO-ST bearings
+A recording of a life: every snapshot, one behind the other, in one file; or a folder with a file for each, in the order
+of the numbers in their names. A snapshot that cannot be used is named and counted, and its time passes. Public ones: the FEMTO-ST bearings
 (PRONOSTIA, IEEE PHM 2012 challenge), whose horizontal accelerations are to be joined bearing by bearing.
-Each JSON line has machine, length_s, snapshots, trained_on, threshold, first_warning_s, alarms (from_s, to_s),
+Each JSON line has machine, length_s, snapshots, trained_on, bad_snapshots (where there are any), threshold, first_warning_s, alarms (from_s, to_s),
 lead_s (from the first alarm to the end) and alarms_in_first_half. Here --mels is 8 and --sample-rate 25600 unless
 said otherwise, and the window is as short as the snapshot needs; docs/lives.md has the figures and what was tried.";
 
@@ -114,7 +115,7 @@ impl FromStr for Raise {
 /// # Errors
 /// When a recording cannot be played; those before it have been printed.
 pub fn run(args: &LivesArgs) -> anyhow::Result<()> {
-    let files = recordings(&args.data)?;
+    let files = recordings(&args.data, args.snapshot)?;
     let options = args.options()?;
     if let Some(out) = &args.out {
         model_file::check_writable(out)?;

@@ -1,30 +1,33 @@
 //! Whole lives of machines: a model of the beginning of each listens to the rest, as a worker would have, chunk by chunk.
 //!
 //! ```text
-//!  one recording ─► snapshots ─► log-mel ─┬─ first share ─► train ─► model ─┐
+//!  recording, or folder ─► snapshots ─► log-mel ─┬─ first share ─► train ─► model ─┐
 //!                                         └─ the rest ────────────► judge ──┴─► observe_chunk ─► states, first alarm ─► lead time
 //! ```
 //!
 //! The same features, detectors and state machine as in the workers; only Kafka is left out. Nothing of the rest is used to set anything.
 
 pub mod page;
+mod snapshots;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::bail;
 use auscult_detection::{
     DeviceChoice, Heard, Judgement, MIN_CLIPS, Model, TrainingClip, TrainingOptions, WatchPolicy, observe_chunk,
     open_device, train,
 };
-use auscult_features::{ChunkExtractor, Clip, Extraction, decode};
+use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{ChunkId, MachineId, MachineState, ModelId, ScorerState};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::clips::{self, declared_type};
-use crate::natural_order::sort_paths;
+use crate::clips;
+use snapshots::{Snapshots, machine_of};
+
+pub use snapshots::recordings;
 
 /// How a life is cut and listened to.
 #[derive(Debug, Clone)]
@@ -80,6 +83,9 @@ pub struct Life {
     pub snapshots: usize,
     /// Snapshots that the model learned.
     pub trained_on: usize,
+    /// Snapshots that could not be used, each told on standard error; their time passes all the same.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub bad_snapshots: usize,
     /// Scores above it are anomalous.
     pub threshold: f64,
     /// When the machine was first in a warning, s.
@@ -89,6 +95,11 @@ pub struct Life {
     /// Every chunk after those that were learned.
     #[serde(skip)]
     pub points: Vec<Point>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls it with")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Life {
@@ -105,27 +116,6 @@ impl Life {
     }
 }
 
-/// The recordings of a folder, or the one file, in the order of their names.
-///
-/// # Errors
-/// When there is none.
-pub fn recordings(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    if path.is_file() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let entries = std::fs::read_dir(path).with_context(|| format!("cannot read {}: check the path", path.display()))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let file = entry.with_context(|| format!("cannot read {}", path.display()))?.path();
-        if !declared_type(&file).is_empty() {
-            files.push(file);
-        }
-    }
-    sort_paths(&mut files);
-    ensure!(!files.is_empty(), "{} holds no WAV or FLAC file: give a folder with one recording a life", path.display());
-    Ok(files)
-}
-
 /// Plays one life; `progress` is told of each snapshot how many there are.
 ///
 /// # Errors
@@ -136,9 +126,11 @@ pub fn play(
     interrupted: &AtomicBool,
     progress: &dyn Fn(usize),
 ) -> anyhow::Result<Life> {
-    let bytes = clips::read_bytes(path).with_context(|| path.display().to_string())?;
-    let whole = decode(declared_type(path), &bytes).with_context(|| path.display().to_string())?;
-    let snapshots = whole.samples() / options.snapshot_samples;
+    let machine = machine_of(path);
+    let mut extractor = ChunkExtractor::new(options.training.spec.clone())?;
+    let mut taken = Snapshots::of(path, options, &mut extractor, interrupted, progress)?;
+    let features = std::mem::take(&mut taken.features);
+    let snapshots = features.len();
     let trained_on = (snapshots as f64 * options.train_share).round() as usize;
     if trained_on < MIN_CLIPS || trained_on >= snapshots {
         bail!(
@@ -147,18 +139,8 @@ pub fn play(
             MIN_CLIPS
         );
     }
-    let machine = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut extractor = ChunkExtractor::new(options.training.spec.clone())?;
-    let mut features = Vec::with_capacity(snapshots);
-    for index in 0..snapshots {
-        ensure!(!interrupted.load(Ordering::Relaxed), "interrupted");
-        features.push(extractor.extract_clip(&cut(&whole, index, options.snapshot_samples))?);
-        progress(snapshots);
-    }
-
     let learned: Vec<TrainingClip> = features[..trained_on]
         .iter()
-        .enumerate()
         .map(|(index, features)| {
             let path = PathBuf::from(format!("{machine}/{index}"));
             clips::Clip { path, features: features.clone(), quantity: None }.to_training()
@@ -171,17 +153,18 @@ pub fn play(
 
     let mut life = Life {
         machine,
-        length_s: snapshots as f64 * options.every.as_secs_f64(),
+        length_s: taken.all as f64 * options.every.as_secs_f64(),
         snapshots,
         trained_on,
+        bad_snapshots: taken.bad,
         threshold: package.manifest().calibration.threshold,
         first_warning_s: None,
         alarms: Vec::new(),
         points: Vec::new(),
     };
     let mut state = None;
-    for (index, features) in features.iter().enumerate().skip(trained_on) {
-        let at_s = (index + 1) as f64 * options.every.as_secs_f64();
+    for (index, features) in &features[trained_on..] {
+        let (index, at_s) = (*index, (index + 1) as f64 * options.every.as_secs_f64());
         let (next, point) = listener.hear(state.as_ref(), index, at_s, features, &options.watch)?;
         life.take(at_s, next.alert.state);
         life.points.extend(point);
@@ -248,10 +231,4 @@ impl Listener {
         });
         Ok((observation.state, point))
     }
-}
-
-fn cut(whole: &Clip, index: usize, samples: usize) -> Clip {
-    let range = index * samples..(index + 1) * samples;
-    let channels = whole.channels.iter().map(|channel| channel[range.clone()].to_vec()).collect();
-    Clip { sample_rate_hz: whole.sample_rate_hz, channels, step: whole.step, ..Clip::default() }
 }

@@ -215,7 +215,12 @@ impl Lines {
 
     /// Heights of combs at all rates from one to another: the rate, Hz, the height, and of how many lines. From one rate to the next the
     /// highest line moves by one value of the spectrum.
-    pub fn comb_heights(&self, lowest_hz: f64, highest_hz: f64, (fewest, most): (usize, usize)) -> Vec<(f64, f64, usize)> {
+    pub fn comb_heights(
+        &self,
+        lowest_hz: f64,
+        highest_hz: f64,
+        (fewest, most): (usize, usize),
+    ) -> Vec<(f64, f64, usize)> {
         let values = self.bands.iter().map(|(_, heights)| heights.len()).min().unwrap_or(0);
         let top_hz = values as f64 * self.step_hz;
         let mut found = Vec::new();
@@ -229,6 +234,18 @@ impl Lines {
             hz += self.step_hz / lines as f64;
         }
         found
+    }
+
+    /// The rate within `share` of `hz` at which all lines that the spectrum has room for are highest.
+    pub fn refined(&self, hz: f64, share: f64) -> f64 {
+        let values = self.bands.iter().map(|(_, heights)| heights.len()).min().unwrap_or(0);
+        let lines = ((values as f64 * self.step_hz / hz) as usize).max(1);
+        let tries = (share * hz * lines as f64 / self.step_hz).ceil() as i32;
+        let tried = (-tries..=tries).map(|attempt| {
+            let tried_hz = hz * (1.0 + share * f64::from(attempt) / f64::from(tries));
+            (tried_hz, self.height(tried_hz, Teeth::Harmonics, lines))
+        });
+        tried.max_by(|(_, one), (_, other)| one.total_cmp(other)).map_or(hz, |(hz, _)| hz)
     }
 
     /// The best height within the slip, and the factor by which the strikes are then others than expected.

@@ -11,6 +11,8 @@ pub(super) const PADDING: usize = 4;
 /// Share of a band's width over which it fades in and out, so that its edges do not ring.
 const FADE: f64 = 0.1;
 
+/// More segments than these make a spectrum no smoother to speak of, but fill the memory.
+const MOST_SEGMENTS: usize = 64;
 /// A tone may be so many times as high as the median of the spectrum around it. Noise exceeds 4 medians in one value of 70,000; a tone that
 /// does is a motor's, a gear's or the mains', and two of them in one band beat at their distance, which is a line in every envelope.
 const TONE_LIMIT: f64 = 4.0;
@@ -59,9 +61,10 @@ impl EnvelopeAnalyser {
         }
     }
 
-    /// The spectra of the segments, `[segment]`, each without its mean. Segments overlap by half.
+    /// The spectra of the segments, `[segment]`, each without its mean. Segments overlap by half; of a long recording
+    /// [`MOST_SEGMENTS`] are taken, evenly spread.
     pub fn spectra_of(&self, samples: &[f32]) -> Vec<Vec<Complex<f64>>> {
-        let step = (self.segment / 2).max(1);
+        let step = (self.segment / 2).max((samples.len() - self.segment) / (MOST_SEGMENTS - 1)).max(1);
         let starts = (0..=samples.len() - self.segment).step_by(step);
         let spectrum = |start: usize| {
             let segment = &samples[start..start + self.segment];

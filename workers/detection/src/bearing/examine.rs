@@ -83,7 +83,9 @@ pub enum BearingError {
         needed_hz: f64,
     },
     /// The rate that the file states leaves no band, and the recording fits another.
-    #[error("is the rate of {rate_hz} Hz right? What the recording shows fits {seems_hz:.0} Hz: state the rate at which it was sampled")]
+    #[error(
+        "is the rate of {rate_hz} Hz right? What the recording shows fits {seems_hz:.0} Hz: state the rate at which it was sampled"
+    )]
     RateInDoubt {
         /// Rate that is stated, Hz.
         rate_hz: f64,
@@ -176,10 +178,11 @@ impl BearingExam {
 
     /// Looks for impulses at a rate of their own, and takes back what they explain.
     fn hear_impulses(&self, views: &[View], is_long: bool, finding: &mut BearingFinding) {
-        let named_hz = (finding.defect.is_some() || !finding.candidates.is_empty()).then(|| finding.leading().strikes_hz);
-        let found =
-            views.iter().filter_map(|view| Impulses::find(&view.lines, &view.search, &self.orders, named_hz));
-        let Some((impulses, of_named)) = found.max_by(|(one, _), (other, _)| one.sigmas.total_cmp(&other.sigmas)) else {
+        let named_hz =
+            (finding.defect.is_some() || !finding.candidates.is_empty()).then(|| finding.leading().strikes_hz);
+        let found = views.iter().filter_map(|view| Impulses::find(&view.lines, &view.search, &self.orders, named_hz));
+        let Some((impulses, of_named)) = found.max_by(|(one, _), (other, _)| one.sigmas.total_cmp(&other.sigmas))
+        else {
             return;
         };
         if !impulses.rate.is_own() && impulses.sigmas > CLEARER_THAN_PART * of_named {
@@ -187,7 +190,8 @@ impl BearingExam {
                 let rest = view.unexplained.without_comb(impulses.hz);
                 view.combs(self, &rest, is_long)
             };
-            let rest = BearingFinding::new(strongest(views.iter().map(without)), views.len(), self.shaft_hz, finding.turns);
+            let rest =
+                BearingFinding::new(strongest(views.iter().map(without)), views.len(), self.shaft_hz, finding.turns);
             if rest.defect != finding.defect {
                 finding.defect = None;
                 finding.candidates.clear();

@@ -16,7 +16,7 @@ pub const CLEAR_CHANCE_LONG: f64 = 0.002;
 /// No smaller chance is stated: how noise is distributed further out, nothing here has measured.
 const SMALLEST_CHANCE: f64 = 1e-6;
 /// Of two parts whose combs both stand out, the first is named where the second comes to less than this share of it.
-const RIVAL: f64 = 0.7;
+const RIVAL: f64 = 0.75;
 
 /// Which part of a bearing is damaged, and what speaks for it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -59,9 +59,8 @@ impl BearingFinding {
         let tried = views * BearingPart::ALL.len();
         let chance_if_healthy = chance_of(combs[0].sigmas, tried);
         let clear_chance = if turns >= LONG_TURNS { CLEAR_CHANCE_LONG } else { CLEAR_CHANCE };
-        let is_rival = |comb: &&Comb| {
-            chance_of(comb.sigmas, tried) <= clear_chance && comb.sigmas >= RIVAL * combs[0].sigmas
-        };
+        let is_rival =
+            |comb: &&Comb| chance_of(comb.sigmas, tried) <= clear_chance && comb.sigmas >= RIVAL * combs[0].sigmas;
         let clear: Vec<BearingPart> = combs.iter().filter(is_rival).map(|comb| comb.part).collect();
         let (defect, candidates) = match clear[..] {
             [part] => (Some(part), Vec::new()),
@@ -146,8 +145,9 @@ impl BearingFinding {
 
     fn combs_in_words(&self) -> String {
         let [leading, second, ..] = &self.combs[..] else { unreachable!("there is one comb a part") };
-        let Comb { part, strikes_hz, slip_percent, prominence_db, band_low_hz, band_high_hz, excess_db, sigmas, .. } =
-            leading;
+        let Comb {
+            part, strikes_hz, slip_percent, prominence_db, band_low_hz, band_high_hz, excess_db, sigmas, ..
+        } = leading;
         let (part, second_part) = (part.as_str(), second.part.as_str());
         let chance = self.chance_in_words();
         if self.defect.is_some() || !self.candidates.is_empty() {
@@ -238,6 +238,9 @@ mod tests {
     #[test]
     fn the_chance_says_of_what_it_is_one() {
         let words = finding(6.0, 1.0, 0.0).in_words();
-        assert!(words.contains("a healthy bearing shows as high a comb in fewer than one recording of a million"), "{words}");
+        assert!(
+            words.contains("a healthy bearing shows as high a comb in fewer than one recording of a million"),
+            "{words}"
+        );
     }
 }

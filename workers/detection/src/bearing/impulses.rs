@@ -13,6 +13,8 @@ const FEWEST_LINES: usize = 4;
 const CLEAR_SIGMAS: f64 = 8.0;
 /// A comb is as high at twice the rate. The lowest rate that comes to this share of the highest is the impulses'.
 const AS_HIGH: f64 = 0.85;
+/// The lowest lines tell the rate to this share; all of them together tell it better.
+const RATE_ERROR: f64 = 0.01;
 /// A clock keeps its rate, and the stated speed is right to this share.
 const TOLERANCE: f64 = 0.004;
 /// Multiples of a part's rate that are the part's. Half the cage's is that in which the lines of cage and shaft meet where the cage turns twice
@@ -77,10 +79,17 @@ impl Impulses {
         let first_hz = scores[first].0;
         let near = scores[first..].iter().take_while(|(hz, ..)| *hz < first_hz + search.lowest_impulses_hz / 2.0);
         let (hz, height, count) = near.copied().max_by(|one, other| one.1.total_cmp(&other.1))?;
+        let hz = lines.refined(hz, RATE_ERROR);
         let rate = rate_of(hz, search.shaft_hz, search.slip, orders);
         let is_named = |tried_hz: f64| named_hz.is_some_and(|named| (tried_hz / named - 1.0).abs() < TOLERANCE);
         let of_named = scores.iter().filter(|(hz, ..)| is_named(*hz));
         let of_named = of_named.map(|(_, height, count)| sigmas_of(*height, *count)).fold(f64::NEG_INFINITY, f64::max);
+        // All lines of a comb at a multiple of the impulses' rate are lines of the impulses.
+        let is_part_of_them = named_hz.is_some_and(|named| {
+            let multiple = (named / hz).round();
+            multiple >= 2.0 && (named / (multiple * hz) - 1.0).abs() < TOLERANCE
+        });
+        let of_named = if is_part_of_them { f64::NEG_INFINITY } else { of_named };
         Some((Self { hz, rate, sigmas: sigmas_of(height, count) }, of_named))
     }
 
@@ -93,9 +102,9 @@ impl Impulses {
     pub(super) fn in_words(&self) -> String {
         let hz = self.hz;
         match self.rate {
-            ImpulseRate::Shaft => format!(
-                "impulses at {hz:.1} Hz go with the shaft: looseness, unbalance, a rub, or one tooth or blade"
-            ),
+            ImpulseRate::Shaft => {
+                format!("impulses at {hz:.1} Hz go with the shaft: looseness, unbalance, a rub, or one tooth or blade")
+            }
             ImpulseRate::Bearing => format!("impulses at {hz:.1} Hz are at a rate of this bearing's"),
             ImpulseRate::Mains => format!("impulses at {hz:.1} Hz are the mains', none of this bearing's rates"),
             ImpulseRate::Foreign => format!(

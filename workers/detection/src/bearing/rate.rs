@@ -19,6 +19,8 @@ const CLEARER: f64 = 1.3;
 const SHOWS: f64 = 0.8;
 /// No other rate is looked at where this share of the lines is visible at the stated one: each second line of a comb is a comb, too.
 const SHOWS_HERE: f64 = 0.66;
+/// A comb at another rate explains foreign impulses away when it stands out so many times as far as they do.
+const CLEARER_THAN_IMPULSES: f64 = 1.5;
 /// The shaft's line is there when it is so high above the spectrum around it, nepers: 16 dB; noise comes to 9.
 const VISIBLE: f64 = 1.8;
 const HARDLY_VISIBLE: f64 = 1.2;
@@ -80,19 +82,21 @@ pub(super) fn doubt(
     let here = exam.strongest_comb(samples, rate_hz);
     let is_clear_here = here.is_some_and(|comb| shows(&comb) >= SHOWS_HERE);
     let sigmas_here = here.iter().chain(named).map(|comb| comb.sigmas).fold(0.0, f64::max);
-    // Impulses that are nobody's at the stated rate must be somebody's at another, or it is not the rate that is wrong.
-    let explains = |ratio: &f64| {
-        impulses.is_none_or(|impulses| {
-            let foreign = impulses.rate == ImpulseRate::Foreign;
-            foreign && impulses.would_be_own(exam.shaft_hz / ratio, exam.slip, &exam.orders) || impulses.rate.is_own()
-        })
+    // Impulses that are nobody's at the stated rate must be somebody's at another, or be explained away by a far clearer comb there.
+    let explains = |ratio: f64, sigmas: f64| match impulses {
+        Some(impulses) if impulses.rate == ImpulseRate::Foreign => {
+            impulses.would_be_own(exam.shaft_hz / ratio, exam.slip, &exam.orders)
+                || sigmas >= CLEARER_THAN_IMPULSES * impulses.sigmas
+        }
+        Some(impulses) => impulses.rate.is_own(),
+        None => true,
     };
     let doubt_at = |ratio: f64| RateDoubt { seems_hz: rate_hz * ratio, shaft_stands_at_hz: exam.shaft_hz / ratio };
     let at_ratio = |ratio: f64| {
         let comb = BearingExam { shaft_hz: exam.shaft_hz / ratio, ..*exam }.strongest_comb(samples, rate_hz);
         comb.filter(|comb| shows(comb) >= SHOWS).map(|comb| (ratio, comb.sigmas))
     };
-    let others = RATIOS.into_iter().filter(explains).filter_map(at_ratio);
+    let others = RATIOS.into_iter().filter_map(at_ratio).filter(|(ratio, sigmas)| explains(*ratio, *sigmas));
     if let Some((ratio, sigmas)) = others.max_by(|one, other| one.1.total_cmp(&other.1))
         && !is_clear_here
         && sigmas >= CLEAR_SIGMAS
@@ -111,7 +115,7 @@ pub(super) fn doubt(
             && (shaft_line(samples, rate_hz, 2.0 * shaft_hz) >= VISIBLE
                 || shaft_line(samples, rate_hz, 3.0 * shaft_hz) >= VISIBLE)
     };
-    RATIOS.into_iter().filter(explains).find(shows_shaft).map(doubt_at)
+    RATIOS.into_iter().filter(|ratio| explains(*ratio, 0.0)).find(shows_shaft).map(doubt_at)
 }
 
 /// The share of a comb's lines that are visible, if it stands out.

@@ -25,7 +25,9 @@ const RUN_AT_AN_END: usize = 2;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SensorFault {
     /// All samples are equal.
-    #[error("every sample is {0}: a cable is cut, a sensor has no supply, or a converter stands still; check them and record again")]
+    #[error(
+        "every sample is {0}: a cable is cut, a sensor has no supply, or a converter stands still; check them and record again"
+    )]
     Constant(f32),
     /// A converter's last bits.
     #[error(
@@ -44,7 +46,9 @@ pub enum SensorFault {
         turns: f64,
     },
     /// More a square wave than a vibration.
-    #[error("{0:.0} % of the samples are at the ends of the range: lower the gain or take a sensor with a larger range, and record again")]
+    #[error(
+        "{0:.0} % of the samples are at the ends of the range: lower the gain or take a sensor with a larger range, and record again"
+    )]
     Clipped(f64),
 }
 

@@ -32,16 +32,7 @@ impl Machine {
     pub fn healthy(rate_hz: f64, turns: f64, seed: u64) -> Self {
         let shaft_hz = 1797.0 / 60.0;
         let seconds = turns / shaft_hz;
-        Self {
-            rate_hz,
-            shaft_hz,
-            seconds,
-            damage: None,
-            shaft_modulation: 0.1,
-            tones: 1.0,
-            clicks: None,
-            seed,
-        }
+        Self { rate_hz, shaft_hz, seconds, damage: None, shaft_modulation: 0.1, tones: 1.0, clicks: None, seed }
     }
 
     pub fn damaged(self, orders: BearingOrders, part: BearingPart, height: f64) -> Self {
