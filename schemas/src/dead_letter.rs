@@ -26,7 +26,7 @@ pub enum DeadLetterCode {
     NonFinite,
     /// The value exceeds the configured bound.
     TooLarge,
-    /// Neither key nor `ce_subject` names a machine, or a header cannot be read.
+    /// The record has no key that names a machine, or a header or a structured event cannot be read.
     InvalidEnvelope,
     /// No model serves the machine.
     UnknownMachine,

@@ -36,9 +36,9 @@ pub struct SendArgs {
     /// Chunks a second [default: as fast as the brokers take them]
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
-    /// How a new machine's id chooses its partition: as its other gateways do it
-    #[arg(long, value_enum, value_name = "NAME", default_value_t = Partitioner::Crc32)]
-    partitioner: Partitioner,
+    /// How a new machine's id chooses its partition: as its other gateways do it [default: crc32, or kafka.properties.partitioner]
+    #[arg(long, value_enum, value_name = "NAME")]
+    partitioner: Option<Partitioner>,
     /// Send to this partition, wherever the machine lives
     #[arg(long, value_name = "N", conflicts_with = "partitioner")]
     partition: Option<i32>,
@@ -88,7 +88,9 @@ pub fn run(args: &SendArgs) -> anyhow::Result<()> {
         bail!("--rate must be a positive number of chunks a second");
     }
     let mut config: KafkaOnly = args.config.load(&[])?;
-    config.kafka.properties.insert("partitioner".to_owned(), args.partitioner.property().to_owned());
+    if let Some(partitioner) = args.partitioner {
+        config.kafka.properties.insert("partitioner".to_owned(), partitioner.property().to_owned());
+    }
     let files = recordings(&args.paths)?;
     let partition = args.partition.or_else(|| home(&config.kafka, &machine));
     let interrupted = interrupt::listen("stopping: what has been sent stays sent; Ctrl-C again ends at once")?;
