@@ -77,6 +77,7 @@ impl Courier {
         if !holding.is_empty() && !others.is_empty() {
             let _ = self.stop.wait(SETTLING);
         }
+        let now = Timestamp::now();
         let parts = self.accompanied(&others, &holding, now);
         self.post_all(parts.iter().map(Vec::as_slice), &mut members, now)
     }
