@@ -91,8 +91,19 @@ fn alter(cluster: &KafkaCluster, topic: &str, setting: &str) -> Result<()> {
 
 fn letter(record: &KcatRecord) -> Result<DeadLetter> {
     const OWN: [&str; 13] = [
-        "code", "detail", "topic", "partition", "offset", "worker", "time", "value_omitted", "trace_id", "timestamp_ms",
-        "value_bytes", "value_sha256", "omitted",
+        "code",
+        "detail",
+        "topic",
+        "partition",
+        "offset",
+        "worker",
+        "time",
+        "value_omitted",
+        "trace_id",
+        "timestamp_ms",
+        "value_bytes",
+        "value_sha256",
+        "omitted",
     ];
     let mut headers = Headers::default();
     for name in OWN.map(|name| format!("auscult_dead_letter_{name}")) {
@@ -148,7 +159,9 @@ fn what_a_topic_refuses_becomes_a_letter_and_a_letter_that_is_refused_a_smaller_
     alter(&scene.cluster, FEATURES, "max.message.bytes=2000")?;
     alter(&scene.cluster, DEAD_LETTERS, "max.message.bytes=4000")?;
     std::thread::sleep(Duration::from_secs(2));
-    let noise: String = (0..20_000_u32).map(|n| char::from(b'!' + u8::try_from(n.wrapping_mul(2_654_435_761) >> 26).unwrap())).collect();
+    let noise: String = (0..20_000_u32)
+        .map(|n| char::from(b'!' + u8::try_from(n.wrapping_mul(2_654_435_761) >> 26).unwrap()))
+        .collect();
     scene.send("fan-1", &sound, &[("mark", "unwritable")], None)?;
     scene.send("fan-1", b"no sound", &[("content-type", "audio/wav"), ("mark", &noise)], None)?;
     scene.send("fan-1", b"no sound", &[("content-type", "audio/wav"), ("mark", "small")], None)?;
@@ -207,7 +220,10 @@ fn markers_are_passed_so_that_lag_rests_and_none_that_expires_is_a_loss() -> Res
     // As retention does, with the worker away.
     scene.scoring.process().kill()?;
     let offsets = scene.cluster.folder().join("delete.json");
-    std::fs::write(&offsets, format!(r#"{{"partitions":[{{"topic":"{FEATURES}","partition":0,"offset":2}}],"version":1}}"#))?;
+    std::fs::write(
+        &offsets,
+        format!(r#"{{"partitions":[{{"topic":"{FEATURES}","partition":0,"offset":2}}],"version":1}}"#),
+    )?;
     let arguments = ["--offset-json-file", &offsets.display().to_string()];
     scene.cluster.tool("org.apache.kafka.tools.DeleteRecordsCommand", &arguments)?;
     let folder = tempfile::tempdir()?;

@@ -64,7 +64,8 @@ impl Courier {
     /// member of a cluster that has not taken it gets the others with the next repetition.
     fn try_to_deliver(&self, changes: &[Change]) -> Result<(), String> {
         let now = Timestamp::now();
-        let (first, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| change.alert.holds_back());
+        let (first, others): (Vec<&Change>, Vec<&Change>) =
+            changes.iter().partition(|change| change.alert.holds_back());
         let mut holding: BTreeMap<&str, Vec<PostedAlert>> = BTreeMap::new();
         for change in first.iter().filter(|change| change.ended.is_none()) {
             if let Some(machine) = change.alert.machine() {
