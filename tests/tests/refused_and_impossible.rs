@@ -233,5 +233,32 @@ fn markers_are_passed_so_that_lag_rests_and_none_that_expires_is_a_loss() -> Res
     let mut again = Worker::start("scoring-1", &arguments, &scene.brokers, &[], folder.path())?;
     again.wait_until_ready(LIMIT)?;
     ensure!(again.metrics()?.sum("auscult_expired_offsets_total", &[]) == Some(0.0));
+
+    // A real loss is counted once: the position behind it is committed, though nothing has come since.
+    again.process().kill()?;
+    let gateway = GatewayProducer::new(&config, "test")?;
+    for _ in 0..5 {
+        gateway.send(&GatewayRecord {
+            topic: FEATURES.to_owned(),
+            partition: Some(0),
+            key: Some(Bytes::from_static(b"fan-1")),
+            value: Some(Bytes::from_static(b"unread")),
+            headers: Headers::default(),
+            timestamp_ms: None,
+        })?;
+    }
+    gateway.flush(LIMIT)?;
+    std::fs::write(&offsets, format!(r#"{{"partitions":[{{"topic":"{FEATURES}","partition":0,"offset":7}}],"version":1}}"#))?;
+    let delete = ["--offset-json-file", &offsets.display().to_string()];
+    scene.cluster.tool("org.apache.kafka.tools.DeleteRecordsCommand", &delete)?;
+    for lost in [5.0, 0.0] {
+        let mut next = Worker::start("scoring-1", &arguments, &scene.brokers, &[], folder.path())?;
+        next.wait_until_ready(LIMIT)?;
+        ensure!(next.metrics()?.sum("auscult_expired_offsets_total", &[]) == Some(lost), "{lost} were lost");
+        until("the position to be committed", LIMIT, || {
+            Ok((positions.committed(&[FEATURES])?.get(&place) == Some(&7)).then_some(()))
+        })?;
+        next.process().kill()?;
+    }
     Ok(())
 }
