@@ -91,8 +91,19 @@ fn alter(cluster: &KafkaCluster, topic: &str, setting: &str) -> Result<()> {
 
 fn letter(record: &KcatRecord) -> Result<DeadLetter> {
     const OWN: [&str; 13] = [
-        "code", "detail", "topic", "partition", "offset", "worker", "time", "value_omitted", "trace_id", "timestamp_ms",
-        "value_bytes", "value_sha256", "omitted",
+        "code",
+        "detail",
+        "topic",
+        "partition",
+        "offset",
+        "worker",
+        "time",
+        "value_omitted",
+        "trace_id",
+        "timestamp_ms",
+        "value_bytes",
+        "value_sha256",
+        "omitted",
     ];
     let mut headers = Headers::default();
     for name in OWN.map(|name| format!("auscult_dead_letter_{name}")) {
@@ -148,7 +159,9 @@ fn what_a_topic_refuses_becomes_a_letter_and_a_letter_that_is_refused_a_smaller_
     alter(&scene.cluster, FEATURES, "max.message.bytes=2000")?;
     alter(&scene.cluster, DEAD_LETTERS, "max.message.bytes=4000")?;
     std::thread::sleep(Duration::from_secs(2));
-    let noise: String = (0..20_000_u32).map(|n| char::from(b'!' + u8::try_from(n.wrapping_mul(2_654_435_761) >> 26).unwrap())).collect();
+    let noise: String = (0..20_000_u32)
+        .map(|n| char::from(b'!' + u8::try_from(n.wrapping_mul(2_654_435_761) >> 26).unwrap()))
+        .collect();
     scene.send("fan-1", &sound, &[("mark", "unwritable")], None)?;
     scene.send("fan-1", b"no sound", &[("content-type", "audio/wav"), ("mark", &noise)], None)?;
     scene.send("fan-1", b"no sound", &[("content-type", "audio/wav"), ("mark", "small")], None)?;
@@ -207,7 +220,10 @@ fn markers_are_passed_so_that_lag_rests_and_none_that_expires_is_a_loss() -> Res
     // As retention does, with the worker away.
     scene.scoring.process().kill()?;
     let offsets = scene.cluster.folder().join("delete.json");
-    std::fs::write(&offsets, format!(r#"{{"partitions":[{{"topic":"{FEATURES}","partition":0,"offset":2}}],"version":1}}"#))?;
+    std::fs::write(
+        &offsets,
+        format!(r#"{{"partitions":[{{"topic":"{FEATURES}","partition":0,"offset":2}}],"version":1}}"#),
+    )?;
     let arguments = ["--offset-json-file", &offsets.display().to_string()];
     scene.cluster.tool("org.apache.kafka.tools.DeleteRecordsCommand", &arguments)?;
     let folder = tempfile::tempdir()?;
@@ -217,5 +233,32 @@ fn markers_are_passed_so_that_lag_rests_and_none_that_expires_is_a_loss() -> Res
     let mut again = Worker::start("scoring-1", &arguments, &scene.brokers, &[], folder.path())?;
     again.wait_until_ready(LIMIT)?;
     ensure!(again.metrics()?.sum("auscult_expired_offsets_total", &[]) == Some(0.0));
+
+    // A real loss is counted once: the position behind it is committed, though nothing has come since.
+    again.process().kill()?;
+    let gateway = GatewayProducer::new(&config, "test")?;
+    for _ in 0..5 {
+        gateway.send(&GatewayRecord {
+            topic: FEATURES.to_owned(),
+            partition: Some(0),
+            key: Some(Bytes::from_static(b"fan-1")),
+            value: Some(Bytes::from_static(b"unread")),
+            headers: Headers::default(),
+            timestamp_ms: None,
+        })?;
+    }
+    gateway.flush(LIMIT)?;
+    std::fs::write(&offsets, format!(r#"{{"partitions":[{{"topic":"{FEATURES}","partition":0,"offset":7}}],"version":1}}"#))?;
+    let delete = ["--offset-json-file", &offsets.display().to_string()];
+    scene.cluster.tool("org.apache.kafka.tools.DeleteRecordsCommand", &delete)?;
+    for lost in [5.0, 0.0] {
+        let mut next = Worker::start("scoring-1", &arguments, &scene.brokers, &[], folder.path())?;
+        next.wait_until_ready(LIMIT)?;
+        ensure!(next.metrics()?.sum("auscult_expired_offsets_total", &[]) == Some(lost), "{lost} were lost");
+        until("the position to be committed", LIMIT, || {
+            Ok((positions.committed(&[FEATURES])?.get(&place) == Some(&7)).then_some(()))
+        })?;
+        next.process().kill()?;
+    }
     Ok(())
 }

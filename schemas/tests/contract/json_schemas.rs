@@ -70,6 +70,17 @@ struct DeadLetterHeaders {
     /// The trace that the record belongs to, as logs name it.
     #[schemars(extend("pattern" = "^[0-9a-f]{32}$"))]
     auscult_dead_letter_trace_id: Option<String>,
+    /// The record's own timestamp, ms since the epoch, as it came.
+    #[schemars(regex(pattern = "^-?[0-9]+$"))]
+    auscult_dead_letter_timestamp_ms: Option<String>,
+    /// How many bytes the omitted value has.
+    #[schemars(regex(pattern = "^[0-9]+$"))]
+    auscult_dead_letter_value_bytes: Option<String>,
+    /// The omitted value's SHA-256.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    auscult_dead_letter_value_sha256: Option<String>,
+    /// What else than the value is left out, because a letter with it was refused.
+    auscult_dead_letter_omitted: Option<auscult_schemas::OmittedParts>,
 }
 
 /// Every schema file: its name below `json/` and its content.

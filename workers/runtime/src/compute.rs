@@ -318,9 +318,8 @@ fn append_changelog<S: serde::Serialize>(
         if let Some(next_offset) = next_offsets.get(&state_key.0) {
             headers.push(NEXT_OFFSET_HEADER, next_offset.to_string());
         }
-        let is_source = |record: &&Record| {
-            record.coordinates.partition == state_key.0 && record.key.as_ref() == Some(&state_key.1)
-        };
+        let is_source =
+            |record: &&Record| record.coordinates.partition == state_key.0 && record.key.as_ref() == Some(&state_key.1);
         let last_of_batch = next_offsets.get(&state_key.0).map(|next| next - 1);
         let source_offset =
             records.iter().rev().find(is_source).map(|record| record.coordinates.offset).or(last_of_batch);

@@ -87,7 +87,8 @@ impl Letters {
             entry.size = entry.size.smaller();
             return;
         }
-        let detail = format!("the record could be processed, and what it came to cannot be written to {topic}: {reason}");
+        let detail =
+            format!("the record could be processed, and what it came to cannot be written to {topic}: {reason}");
         let rejection = Rejection { code: DeadLetterCode::OutputRefused, detail };
         entry.rejection.get_or_insert(rejection);
         if is_state && let Some(key) = key {
@@ -121,7 +122,8 @@ impl Letters {
         {
             let (processed, next_offsets) = self.ends.pop_front().expect("the front was just seen");
             if processed == batch {
-                let is_over = |partition: i32, offset: i64| next_offsets.get(&partition).is_some_and(|next| offset < *next);
+                let is_over =
+                    |partition: i32, offset: i64| next_offsets.get(&partition).is_some_and(|next| offset < *next);
                 self.unwritable.retain(|(partition, offset), _| !is_over(*partition, *offset));
                 self.unwritable_states.retain(|(partition, _), (offset, _)| !is_over(*partition, *offset));
             }

@@ -62,13 +62,7 @@ impl RefusedOutput {
     #[must_use]
     pub fn of(output: &OutputRecord, reason: String) -> Self {
         let OutputRecord { topic, partition, key, source_offset, .. } = output;
-        Self {
-            topic: topic.clone(),
-            partition: *partition,
-            key: key.clone(),
-            source_offset: *source_offset,
-            reason,
-        }
+        Self { topic: topic.clone(), partition: *partition, key: key.clone(), source_offset: *source_offset, reason }
     }
 }
 

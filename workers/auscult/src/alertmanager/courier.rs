@@ -64,7 +64,8 @@ impl Courier {
     /// member of a cluster that has not taken it gets the others with the next repetition.
     fn try_to_deliver(&self, changes: &[Change]) -> Result<(), String> {
         let now = Timestamp::now();
-        let (first, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| change.alert.holds_back());
+        let (first, others): (Vec<&Change>, Vec<&Change>) =
+            changes.iter().partition(|change| change.alert.holds_back());
         let mut holding: BTreeMap<&str, Vec<PostedAlert>> = BTreeMap::new();
         for change in first.iter().filter(|change| change.ended.is_none()) {
             if let Some(machine) = change.alert.machine() {
@@ -77,6 +78,7 @@ impl Courier {
         if !holding.is_empty() && !others.is_empty() {
             let _ = self.stop.wait(SETTLING);
         }
+        let now = Timestamp::now();
         let parts = self.accompanied(&others, &holding, now);
         self.post_all(parts.iter().map(Vec::as_slice), &mut members, now)
     }

@@ -185,7 +185,11 @@ mod tests {
     #[test]
     fn what_holds_a_machine_s_alerts_back_is_found_by_the_machine() {
         let mut alerts = StandingAlerts::default();
-        alerts.replace(&fan(), vec![alert("AuscultMachineAlarm", at(0)), alert("AuscultMachineAcknowledged", at(1))], at(1));
+        alerts.replace(
+            &fan(),
+            vec![alert("AuscultMachineAlarm", at(0)), alert("AuscultMachineAcknowledged", at(1))],
+            at(1),
+        );
         alerts.replace(&Subject::Mute("fan-7".to_owned()), vec![alert("AuscultMachineMuted", at(2))], at(2));
         let names = |machine: &str| -> Vec<String> {
             alerts.holding_back(machine).map(|alert| alert.labels["alertname"].clone()).collect()

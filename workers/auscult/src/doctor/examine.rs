@@ -101,7 +101,10 @@ impl Examination<'_> {
 
         self.groups(&partitions, findings);
         match self.survey.share_groups() {
-            Ok(shared) => findings.extend(groups::sharing(&shared)),
+            Ok(shared) => {
+                let Question { feature_group, scoring_group, .. } = self.question;
+                findings.extend(groups::sharing(&shared, &[feature_group, scoring_group]));
+            }
             Err(error) => findings.push(untold("groups", "share groups", error.to_string())),
         }
         let inputs: Vec<(&str, i32)> =

@@ -31,7 +31,8 @@ pub(super) fn judge(
         }
     }
     if let Some(Ok(chunks)) = settings.get(CHUNKS) {
-        let todo = format!("`kafka-configs.sh --alter --topic {CHUNKS} --add-config message.timestamp.type=LogAppendTime`");
+        let todo =
+            format!("`kafka-configs.sh --alter --topic {CHUNKS} --add-config message.timestamp.type=LogAppendTime`");
         let kept_ms = chunks.number("retention.ms").filter(|kept| *kept >= 0);
         let is_producers = chunks.0.get("message.timestamp.type").is_some_and(|kind| kind == "CreateTime");
         let too_old = newest.iter().filter(|glimpse| !glimpse.is_broker_time).filter(|glimpse| {
@@ -58,7 +59,8 @@ pub(super) fn judge(
                 todo,
             );
         } else {
-            findings.ok_if_sound(CHECK, format!("no time that a gateway writes has a record of {CHUNKS} deleted early"));
+            findings
+                .ok_if_sound(CHECK, format!("no time that a gateway writes has a record of {CHUNKS} deleted early"));
         }
     }
     findings.list

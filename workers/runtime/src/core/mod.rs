@@ -308,7 +308,7 @@ impl<R, O, S> Core<R, O, S> {
             if let Some(partition) = self.partitions.get_mut(number)
                 && partition.epoch == share.epoch
             {
-                debug_assert!(share.next_offset > partition.committed, "commits move forward");
+                debug_assert!(share.next_offset >= partition.committed, "commits never go back");
                 partition.committed = share.next_offset;
                 partition.aborts = 0;
                 partition.retry_at = None;
@@ -357,7 +357,8 @@ impl<R, O, S> Core<R, O, S> {
             && partition.status == Status::Active
             && partition.committed == from
             && partition.next_offset == from;
-        if !is_at_rest || to <= from {
+        // To the same place: the position is that of the log's first record, and has not been committed yet.
+        if !is_at_rest || to < from {
             return;
         }
         partition.next_offset = to;

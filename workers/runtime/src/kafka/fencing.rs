@@ -26,9 +26,8 @@ pub(super) fn new_producer(
     if is_careful {
         client.set("batch.num.messages", "1");
     }
-    let producer: BaseProducer<DeliveryContext> = client
-        .create_with_context(DeliveryContext::default())
-        .map_err(cannot_create)?;
+    let producer: BaseProducer<DeliveryContext> =
+        client.create_with_context(DeliveryContext::default()).map_err(cannot_create)?;
     if config.delivery == Delivery::ExactlyOnce {
         fence(&producer, config, identity)?;
     }

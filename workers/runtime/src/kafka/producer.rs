@@ -258,7 +258,8 @@ impl KafkaProducer {
             }
             // librdkafka itself has found it too large; so are those that follow and are no smaller.
             let too_large = outputs[number..].iter().filter(|other| other.bytes() >= output.bytes());
-            let refused = too_large.map(|output| RefusedOutput::of(output, self.words(&error, &output.topic))).collect();
+            let refused =
+                too_large.map(|output| RefusedOutput::of(output, self.words(&error, &output.topic))).collect();
             return Err(self.refused(refused));
         }
         self.await_deliveries();
@@ -290,8 +291,7 @@ impl KafkaProducer {
             code(&other.error) == Some(RDKafkaErrorCode::InvalidDifferentRecord)
                 && is_beside(&other.topic, other.partition)
         });
-        let is_alone =
-            outputs.iter().filter(|output| is_beside(&output.topic, output.partition)).take(2).count() == 1;
+        let is_alone = outputs.iter().filter(|output| is_beside(&output.topic, output.partition)).take(2).count() == 1;
         self.careful_commits > 0 || is_named || is_alone
     }
 

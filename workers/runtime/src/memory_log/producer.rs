@@ -89,9 +89,10 @@ impl MemoryProducer {
                     return Err(Failure::Refused { reason, outputs: refused });
                 }
                 let is_closed = |output: &OutputRecord| {
-                    inner.closed.as_ref().is_some_and(|(topic, number)| {
-                        *topic == output.topic && *number == output.partition
-                    })
+                    inner
+                        .closed
+                        .as_ref()
+                        .is_some_and(|(topic, number)| *topic == output.topic && *number == output.partition)
                 };
                 if half.iter().any(is_closed) {
                     self.abort(inner, Some(number));

@@ -205,6 +205,9 @@ impl<C: LogClients> Runner<C> {
         self.signs.keep_aborts_of(|partition| self.core.partitions().any(|(owned, _)| owned == partition));
         self.publish_state();
         self.report_lag();
+        if self.pass_over_what_is_gone()? == Turn::Exit {
+            return Ok(Turn::Exit);
+        }
         self.handle(Event::Tick)
     }
 
@@ -269,6 +272,10 @@ impl<C: LogClients> Runner<C> {
             }
             Completion::Restored { partition, epoch, restored, took } => {
                 WorkerEvent::Restored { partition, restored: &restored, took }.tell(&self.metrics);
+                if restored.expired_offsets > 0 {
+                    // Until it is committed the lag stands, and whoever comes next would count the loss again.
+                    self.soundings.note_skipped(partition, epoch, restored.position);
+                }
                 Event::Restored { partition, epoch, position: restored.position, state: restored.entries }
             }
             Completion::RestoreFailed { partition, epoch, failure } => {
@@ -439,7 +446,22 @@ impl<C: LogClients> Runner<C> {
             self.metrics.set_lag(&self.config.topic, &session.consumer.lag());
             self.signs.heard(session.consumer.heard());
         }
+    }
+
+    /// Commits positions behind which nothing is left to be read: behind what retention has deleted, and behind markers.
+    fn pass_over_what_is_gone(&mut self) -> Result<Turn, RunnerError> {
+        const EVERY: Duration = Duration::from_millis(250);
+        if self.soundings.looked.elapsed() < EVERY {
+            return Ok(Turn::GoOn);
+        }
+        self.soundings.looked = Instant::now();
+        for (partition, epoch, position) in self.core.at_rest() {
+            if self.soundings.take_skipped(partition, epoch, position) {
+                return self.handle(Event::Skipped { partition, epoch, from: position, to: position });
+            }
+        }
         self.sound_ends();
+        Ok(Turn::GoOn)
     }
 
     /// Partitions that are read to their end may end in markers of transactions, behind which the position is to be committed.

@@ -21,25 +21,58 @@ pub(super) type Commits<M> = Sender<(BatchId, Transaction<M>)>;
 
 /// What the compute thread is asked for, in order.
 pub(super) enum ComputeCommand {
-    Install { partition: i32, entries: HashMap<Bytes, Bytes> },
+    Install {
+        partition: i32,
+        entries: HashMap<Bytes, Bytes>,
+    },
     Process(Batch<Record>),
     /// The log will never take these.
-    Refuse { outputs: Vec<RefusedOutput> },
-    Swap { batch: BatchId },
-    Drop { batch: BatchId },
+    Refuse {
+        outputs: Vec<RefusedOutput>,
+    },
+    Swap {
+        batch: BatchId,
+    },
+    Drop {
+        batch: BatchId,
+    },
     Discard,
-    Forget { partition: i32 },
+    Forget {
+        partition: i32,
+    },
 }
 
 /// What came of it.
 pub(super) enum Completion {
-    Computed { batch: BatchId, computed: Computed },
-    Committed { batch: BatchId },
-    CommitFailed { batch: BatchId, failure: Failure },
-    Restored { partition: i32, epoch: Epoch, restored: Restored, took: Duration },
-    RestoreFailed { partition: i32, epoch: Epoch, failure: Failure },
+    Computed {
+        batch: BatchId,
+        computed: Computed,
+    },
+    Committed {
+        batch: BatchId,
+    },
+    CommitFailed {
+        batch: BatchId,
+        failure: Failure,
+    },
+    Restored {
+        partition: i32,
+        epoch: Epoch,
+        restored: Restored,
+        took: Duration,
+    },
+    RestoreFailed {
+        partition: i32,
+        epoch: Epoch,
+        failure: Failure,
+    },
     /// Where a partition ends beyond its last record, if it does.
-    Sounded { partition: i32, epoch: Epoch, from: i64, end: Option<i64> },
+    Sounded {
+        partition: i32,
+        epoch: Epoch,
+        from: i64,
+        end: Option<i64>,
+    },
     ThreadEnded(&'static str),
 }
 
@@ -128,9 +161,16 @@ pub(super) fn spawn_transactions<P: LogProducer>(
 
 /// What the restore thread is asked for.
 pub(super) enum RestoreCommand {
-    Restore { partition: i32, epoch: Epoch },
+    Restore {
+        partition: i32,
+        epoch: Epoch,
+    },
     /// Where does the partition end, if nothing is delivered from this offset on?
-    Sound { partition: i32, epoch: Epoch, from: i64 },
+    Sound {
+        partition: i32,
+        epoch: Epoch,
+        from: i64,
+    },
 }
 
 pub(super) fn spawn_restores<R: LogRestorer>(

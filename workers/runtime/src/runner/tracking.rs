@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use crate::compute::{Computed, Refused};
 use crate::core::{Batch, BatchId};
 use crate::record::{OutputRecord, Record};
-use crate::times::DoubtfulTime;
 use crate::telemetry::{Health, Metrics, UnreadyReason, WorkerEvent, stage};
+use crate::times::DoubtfulTime;
 use crate::traces::{BatchTimes, SpanRecorder, Traced};
 
 struct Flight {

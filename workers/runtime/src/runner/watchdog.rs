@@ -199,8 +199,9 @@ impl Watch {
         }
         for (partition, aborts) in signs.aborts.iter().filter(|(_, aborts)| aborts.is_present(now)) {
             let Trouble { times, reason, .. } = aborts;
-            let reason =
-                format!("partition {partition}: {times} aborts in a row and no commit in between, last because: {reason}");
+            let reason = format!(
+                "partition {partition}: {times} aborts in a row and no commit in between, last because: {reason}"
+            );
             stalls.push(Stall { since: aborts.first, reason });
         }
         stalls.push(Stall {
@@ -417,7 +418,10 @@ mod tests {
         assert_eq!(scene.look(61, 0), 61);
         scene.signs.turned = begun + secs(61);
         let stall = scene.watch.look(&scene.signs, None, begun + secs(61)).unwrap();
-        assert!(stall.reason.contains("partition 3: 2 aborts") && stall.reason.contains("INVALID_TIMESTAMP"), "{stall:?}");
+        assert!(
+            stall.reason.contains("partition 3: 2 aborts") && stall.reason.contains("INVALID_TIMESTAMP"),
+            "{stall:?}"
+        );
 
         signs.keep_aborts_of(|partition| partition != 3);
         assert!(signs.signs().aborts.is_empty(), "it is another worker's");

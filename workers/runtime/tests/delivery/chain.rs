@@ -131,7 +131,8 @@ pub fn verify(world: &World) -> Result<(), String> {
         }
         for (record, letter) in dead.iter().zip(&letters) {
             let is_whole = !letter.value_omitted && letter.value_sha256.is_none();
-            let is_reduced = record.value.is_none() && letter.value_bytes == Some(1_200) && letter.value_sha256.is_some();
+            let is_reduced =
+                record.value.is_none() && letter.value_bytes == Some(1_200) && letter.value_sha256.is_some();
             if !is_whole && !is_reduced {
                 return Err(format!("partition {partition}: {letter:?}"));
             }
@@ -139,7 +140,9 @@ pub fn verify(world: &World) -> Result<(), String> {
         let (_, end) = world.log.read(INPUT, partition, 0, usize::MAX);
         let committed = world.log.committed_offset(GROUP, partition).unwrap_or(0);
         if committed != end {
-            return Err(format!("partition {partition}: committed up to {committed}, and nothing is left before {end}"));
+            return Err(format!(
+                "partition {partition}: committed up to {committed}, and nothing is left before {end}"
+            ));
         }
         let mut kept: HashMap<Bytes, Link> = HashMap::new();
         for record in world.log.read(CHANGELOG, partition, 0, usize::MAX).0 {

@@ -9,7 +9,9 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-use crate::support::{SOON, Worker, broker, each_protocol, make_topic, output, positions, read_all, unique, write_numbers};
+use crate::support::{
+    SOON, Worker, broker, each_protocol, make_topic, output, positions, read_all, unique, write_numbers,
+};
 
 fn admin(config: &KafkaConfig) -> AdminClient<DefaultClientContext> {
     ClientConfig::new().set("bootstrap.servers", &config.brokers).create().unwrap()

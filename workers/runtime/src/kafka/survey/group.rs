@@ -97,14 +97,15 @@ impl Survey {
         Ok(GroupFacts { state, members, waiting })
     }
 
-    /// The names of all share groups (KIP-932). Which topics they read, and what they see there, librdkafka cannot ask for.
+    /// The names of all groups that may be share groups (KIP-932): librdkafka 2.12 can describe neither these nor those of KIP-848, and calls both dead. Which
+    /// topics they read, and what they see there, it cannot ask for.
     ///
     /// # Errors
     /// [`KafkaAccessError::Unreachable`].
     pub fn share_groups(&self) -> Result<Vec<String>, KafkaAccessError> {
         let listed = self.reader.client().fetch_group_list(None, self.asking);
         let listed = listed.map_err(|error| self.unreachable(&error))?;
-        let shared = listed.groups().iter().filter(|group| group.protocol_type() == "share");
+        let shared = listed.groups().iter().filter(|group| group.state() == "Dead" || group.protocol_type() == "share");
         Ok(shared.map(|group| group.name().to_owned()).collect())
     }
 
