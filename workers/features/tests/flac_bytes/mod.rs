@@ -63,8 +63,10 @@ pub fn wide_frame(number: u64, assignment: u8, subframes: [(&[i64], u32); 2]) ->
         }
     }
     bits += &"0".repeat(bits.len().next_multiple_of(8) - bits.len());
-    let body: Vec<u8> =
-        (0..bits.len()).step_by(8).map(|at| u8::from_str_radix(&bits[at..at + 8], 2).unwrap()).collect();
+    let body: Vec<u8> = (0..bits.len())
+        .step_by(8)
+        .map(|at| u8::from_str_radix(&bits[at..at + 8], 2).expect("eight binary digits"))
+        .collect();
     frame(number, subframes[0].0.len(), assignment << 4 | 0x0E, false, &body)
 }
 
