@@ -83,6 +83,14 @@ fn workers(brokers: &str, model: &Path, settings: &[(&str, &str)], folder: &Path
     Ok((features, scoring))
 }
 
+/// A worker may be ready before it has any partition: the group may have more workers than partitions.
+fn wait_until_restored(worker: &Worker) -> Result<()> {
+    until("both partitions to be restored", LIMIT, || {
+        let restored = worker.metrics().ok().and_then(|metrics| metrics.sum("auscult_restore_seconds_count", &[]));
+        Ok((restored >= Some(2.0)).then_some(()))
+    })
+}
+
 fn alter(cluster: &KafkaCluster, topic: &str, setting: &str) -> Result<()> {
     let arguments = ["--alter", "--entity-type", "topics", "--entity-name", topic, "--add-config", setting];
     cluster.tool("kafka.admin.ConfigCommand", &arguments)?;
@@ -218,7 +226,7 @@ fn markers_are_passed_so_that_lag_rests_and_none_that_expires_is_a_loss() -> Res
     })?;
     ensure!(scene.scoring.metrics()?.sum("auscult_commits_total", &[]) >= Some(1.0));
     // As retention does, with the worker away.
-    scene.scoring.process().kill()?;
+    scene.scoring.process().terminate(LIMIT)?;
     let offsets = scene.cluster.folder().join("delete.json");
     std::fs::write(
         &offsets,
@@ -231,11 +239,11 @@ fn markers_are_passed_so_that_lag_rests_and_none_that_expires_is_a_loss() -> Res
     train_model(&model, 0)?;
     let arguments = ["scoring-worker", "--default-model", &model.display().to_string(), "--device", "cpu"];
     let mut again = Worker::start("scoring-1", &arguments, &scene.brokers, &[], folder.path())?;
-    again.wait_until_ready(LIMIT)?;
+    wait_until_restored(&again)?;
     ensure!(again.metrics()?.sum("auscult_expired_offsets_total", &[]) == Some(0.0));
 
     // A real loss is counted once: the position behind it is committed, though nothing has come since.
-    again.process().kill()?;
+    again.process().terminate(LIMIT)?;
     let gateway = GatewayProducer::new(&config, "test")?;
     for _ in 0..5 {
         gateway.send(&GatewayRecord {
@@ -248,17 +256,20 @@ fn markers_are_passed_so_that_lag_rests_and_none_that_expires_is_a_loss() -> Res
         })?;
     }
     gateway.flush(LIMIT)?;
-    std::fs::write(&offsets, format!(r#"{{"partitions":[{{"topic":"{FEATURES}","partition":0,"offset":7}}],"version":1}}"#))?;
+    std::fs::write(
+        &offsets,
+        format!(r#"{{"partitions":[{{"topic":"{FEATURES}","partition":0,"offset":7}}],"version":1}}"#),
+    )?;
     let delete = ["--offset-json-file", &offsets.display().to_string()];
     scene.cluster.tool("org.apache.kafka.tools.DeleteRecordsCommand", &delete)?;
     for lost in [5.0, 0.0] {
         let mut next = Worker::start("scoring-1", &arguments, &scene.brokers, &[], folder.path())?;
-        next.wait_until_ready(LIMIT)?;
+        wait_until_restored(&next)?;
         ensure!(next.metrics()?.sum("auscult_expired_offsets_total", &[]) == Some(lost), "{lost} were lost");
         until("the position to be committed", LIMIT, || {
             Ok((positions.committed(&[FEATURES])?.get(&place) == Some(&7)).then_some(()))
         })?;
-        next.process().kill()?;
+        next.process().terminate(LIMIT)?;
     }
     Ok(())
 }

@@ -251,10 +251,16 @@ mod tests {
     #[test]
     fn a_share_group_is_named_with_the_setting_that_it_needs() {
         assert_eq!(sharing(&[], &[])[0].outcome, Outcome::Ok);
-        assert_eq!(sharing(&["auscult-scoring-worker".to_owned()], &["auscult-scoring-worker"])[0].outcome, Outcome::Ok);
+        assert_eq!(
+            sharing(&["auscult-scoring-worker".to_owned()], &["auscult-scoring-worker"])[0].outcome,
+            Outcome::Ok
+        );
         let found = sharing(&["dashboards".to_owned()], &["auscult-scoring-worker"]);
         assert_eq!(found[0].outcome, Outcome::Untold);
-        assert!(found[0].says.contains("dashboards may be") && found[0].says.contains("share.isolation.level=read_committed"));
+        assert!(
+            found[0].says.contains("dashboards may be")
+                && found[0].says.contains("share.isolation.level=read_committed")
+        );
     }
 
     #[test]
