@@ -30,9 +30,6 @@ use crate::fused::{ClipVectors, Mahalanobis, clip_vectors};
 const CORE_SHARE: f64 = 0.7;
 /// From so many robust deviations on a clip is not fitted.
 const DOUBTFUL: f64 = 2.0;
-/// What the cycle or the swing may say of a clip at the most, in robust deviations: a rate that was misheard in noise is far out in the cycle alone, and
-/// no reason to distrust the clip.
-const MOST_OF_RHYTHM: f64 = 3.0;
 /// Share of the clips that are left out that may be there by chance.
 const FALSE_DISCOVERIES: f64 = 0.1;
 /// Where more clips than that do not belong, it is the folder that is wrong, and nothing is left out.
@@ -161,9 +158,7 @@ impl Distances<'_> {
     fn of(&self, core: &[bool]) -> Result<Vec<f64>, DetectionError> {
         let mut sum = vec![0.0; core.len()];
         let mut weights = 0.0;
-        for (view, ClipVectors { weight, vectors }) in self.vectors.iter().enumerate() {
-            // The level is the first.
-            let most = if view == 0 { f64::INFINITY } else { MOST_OF_RHYTHM };
+        for ClipVectors { weight, vectors } in self.vectors {
             let of_fold = |fold: &Vec<usize>| -> Result<Vec<(usize, f64)>, DetectionError> {
                 let fitted = stacked(vectors, |clip| core[clip] && !fold.contains(&clip));
                 let distance = Mahalanobis::fit(&fitted)?;
@@ -173,7 +168,7 @@ impl Distances<'_> {
             let mut logs = vec![0.0; core.len()];
             by_fold.into_iter().flatten().for_each(|(clip, log)| logs[clip] = log);
             for (sum, deviations) in sum.iter_mut().zip(robust_deviations(&logs)) {
-                *sum += weight * deviations.min(most);
+                *sum += weight * deviations;
             }
             weights += weight;
         }
