@@ -18,6 +18,8 @@ const MOST_SEGMENTS: usize = 64;
 const TONE_LIMIT: f64 = 4.0;
 /// The median is that of so many shaft frequencies.
 const TONE_BLOCK_ORDERS: f64 = 4.0;
+/// A whole segment of 32 turns has so many values in that.
+const FEWEST_IN_TONE_BLOCK: usize = 120;
 /// … and of so many values at least.
 const FEWEST_IN_BLOCK: usize = 16;
 
@@ -72,7 +74,10 @@ impl EnvelopeAnalyser {
             let mut values: Vec<Complex<f64>> =
                 segment.iter().map(|&sample| Complex::new(f64::from(sample) - mean, 0.0)).collect();
             self.forward.process(&mut values);
-            limit_tones(&mut values[..=self.segment / 2], self.tone_block);
+            // A segment of few turns does not tell tones from a comb's own lines.
+            if self.tone_block >= FEWEST_IN_TONE_BLOCK {
+                limit_tones(&mut values[..=self.segment / 2], self.tone_block);
+            }
             values
         };
         starts.map(spectrum).collect()

@@ -4,6 +4,7 @@ use rustfft::FftPlanner;
 use rustfft::num_complex::Complex;
 use serde::Serialize;
 
+use super::examine::LONG_TURNS;
 use super::impulses::{ImpulseRate, Impulses};
 use super::{BearingExam, Comb, MIN_TURNS};
 
@@ -63,7 +64,9 @@ pub(super) fn check(
     if named.is_some_and(|comb| shows(comb) >= SHOWS_HERE) {
         return RateCheck::Fits;
     }
-    match doubt(exam, samples, rate_hz, named, impulses) {
+    // Few turns do not decide between rates.
+    let is_long = samples.len() as f64 / rate_hz * exam.shaft_hz >= LONG_TURNS;
+    match is_long.then(|| doubt(exam, samples, rate_hz, named, impulses)).flatten() {
         Some(doubt) => RateCheck::InDoubt(doubt),
         None if shaft_line(samples, rate_hz, exam.shaft_hz) >= VISIBLE => RateCheck::Fits,
         None => RateCheck::NotChecked,
