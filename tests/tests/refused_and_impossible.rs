@@ -48,7 +48,7 @@ impl Scene {
     fn send(&self, key: &str, value: &[u8], headers: &[(&str, &str)], timestamp_ms: Option<i64>) -> Result<()> {
         let config = KafkaConfig { brokers: self.brokers.clone(), ..KafkaConfig::default() };
         let gateway = GatewayProducer::new(&config, "test")?;
-        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), Bytes::from((*value).to_owned())));
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), Some(Bytes::from((*value).to_owned()))));
         gateway.send(&GatewayRecord {
             topic: CHUNKS.to_owned(),
             partition: Some(0),

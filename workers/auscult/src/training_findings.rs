@@ -122,7 +122,7 @@ impl TrainingFindings {
             return;
         }
         let tally: Vec<String> = counts.iter().map(|(rate, count)| format!("{count} at {rate} Hz")).collect();
-        let top_hz = spec.f_max();
+        let top_hz = f64::from(spec.f_max());
         let is_low = |readable: &Readable| f64::from(readable.rate_hz) / 2.0 < top_hz - 1.0;
         let low: Vec<String> =
             readable.iter().filter(|readable| is_low(*readable)).map(|readable| readable.clip.name.clone()).collect();

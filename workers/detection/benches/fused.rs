@@ -30,7 +30,11 @@ fn log_mel(seed: usize, is_cyclic: bool) -> Array2<f32> {
 
 fn model(is_cyclic: bool, expected: Pooling) -> Model {
     let clips: Vec<TrainingClip> = (0..20)
-        .map(|seed| TrainingClip { name: seed.to_string(), channels: vec![log_mel(seed, is_cyclic)], ..TrainingClip::default() })
+        .map(|seed| TrainingClip {
+            name: seed.to_string(),
+            channels: vec![log_mel(seed, is_cyclic)],
+            ..TrainingClip::default()
+        })
         .collect();
     let options = TrainingOptions { detector: DetectorKind::Fused, ..TrainingOptions::default() };
     let package = train(&clips, &options, &mut |_| ControlFlow::Continue(())).expect("the clips are sound");

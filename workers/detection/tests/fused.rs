@@ -118,7 +118,11 @@ fn stroke(seed: u64, is_foreign: bool) -> Array2<f32> {
 fn trained_on(clips: impl Iterator<Item = Array2<f32>>) -> ModelPackage {
     let clips: Vec<TrainingClip> = clips
         .enumerate()
-        .map(|(number, clip)| TrainingClip { name: format!("{number}.wav"), channels: vec![clip], ..TrainingClip::default() })
+        .map(|(number, clip)| TrainingClip {
+            name: format!("{number}.wav"),
+            channels: vec![clip],
+            ..TrainingClip::default()
+        })
         .collect();
     let options = TrainingOptions { detector: DetectorKind::Fused, ..options() };
     train(&clips, &options, &mut |_| ControlFlow::Continue(())).unwrap()

@@ -4,7 +4,7 @@ mod wav_bytes;
 
 use std::path::PathBuf;
 
-use auscult_features::{FeatureError, decode};
+use auscult_features::{Clip, FeatureError, decode};
 use auscult_schemas::DeadLetterCode;
 use wav_bytes::{WavBytes, chunk, header};
 

@@ -89,7 +89,8 @@ fn the_mean_is_kept_or_taken_off_as_the_spec_says() {
     for rate_hz in [16_000, 25_600] {
         let of = |remove_mean: bool, samples: &[f32]| {
             let spec = FeatureSpec { remove_mean, ..FeatureSpec::default() };
-            let clip = Clip { sample_rate_hz: rate_hz, channels: vec![samples.to_vec()], step: None, ..Clip::default() };
+            let clip =
+                Clip { sample_rate_hz: rate_hz, channels: vec![samples.to_vec()], step: None, ..Clip::default() };
             ChunkExtractor::new(spec).unwrap().extract_clip(&clip).unwrap()
         };
         let (kept, taken_off, without) = (of(false, &biased), of(true, &biased), of(false, &plain));

@@ -220,7 +220,12 @@ fn a_lower_rate_is_noted_only_where_the_spec_s_bands_miss_something() {
     let upsampled = |from_hz: u32, to_hz: u32| {
         let mut samples = Vec::new();
         Resampler::new(to_hz).resample(&machine(2 * from_hz as usize, 9), from_hz, &mut samples).unwrap();
-        Clip { sample_rate_hz: to_hz, channels: vec![samples.into_iter().map(as_16_bit).collect()], step: None, ..Clip::default() }
+        Clip {
+            sample_rate_hz: to_hz,
+            channels: vec![samples.into_iter().map(as_16_bit).collect()],
+            step: None,
+            ..Clip::default()
+        }
     };
     let mut of_16_khz = QualityChecker::new(&FeatureSpec::default());
     for to_hz in [44_100, 48_000] {

@@ -83,7 +83,7 @@ fn read(path: &Path) -> anyhow::Result<Clip> {
         );
     };
     let channels = recording.channels.iter().map(|channel| channel.samples.clone()).collect();
-    Ok(Clip { sample_rate_hz: recording.rate_hz(), channels })
+    Ok(Clip { sample_rate_hz: recording.rate_hz(), channels, ..Clip::default() })
 }
 
 /// What snapshots became.
@@ -158,5 +158,5 @@ impl Snapshots {
 fn cut(whole: &Clip, index: usize, samples: usize) -> Clip {
     let range = index * samples..(index + 1) * samples;
     let channels = whole.channels.iter().map(|channel| channel[range.clone()].to_vec()).collect();
-    Clip { sample_rate_hz: whole.sample_rate_hz, channels }
+    Clip { sample_rate_hz: whole.sample_rate_hz, channels, step: whole.step, incomplete: whole.incomplete }
 }

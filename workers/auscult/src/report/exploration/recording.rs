@@ -111,20 +111,27 @@ mod tests {
     #[test]
     fn a_full_scale_sine_has_minus_three_decibels_and_a_square_wave_none() {
         let sine: Vec<f32> = (0..16_000).map(|t| (std::f32::consts::TAU * 101.0 * t as f32 / 16_000.0).sin()).collect();
-        let levels = Levels::of(&Clip { sample_rate_hz: 16_000, channels: vec![sine], step: Some(1.0 / 32_768.0), ..Clip::default() });
+        let levels = Levels::of(&Clip {
+            sample_rate_hz: 16_000,
+            channels: vec![sine],
+            step: Some(1.0 / 32_768.0),
+            ..Clip::default()
+        });
         assert!((levels.rms_dbfs + 3.0103).abs() < 1e-3, "{levels:?}");
         assert!(levels.peak_dbfs.abs() < 1e-3, "{levels:?}");
         // |sin| ≥ 0.999 for 2·acos(0.999) of π: 2.8 %.
         assert!((levels.clipped_share - 0.0285).abs() < 2e-3, "{levels:?}");
 
         let channels = vec![vec![1.0, -1.0], vec![-1.0, 1.0]];
-        let square = Levels::of(&Clip { sample_rate_hz: 16_000, channels, step: Some(1.0 / 32_768.0), ..Clip::default() });
+        let square =
+            Levels::of(&Clip { sample_rate_hz: 16_000, channels, step: Some(1.0 / 32_768.0), ..Clip::default() });
         assert_eq!(square, Levels { rms_dbfs: 0.0, peak_dbfs: 0.0, clipped_share: 1.0 });
     }
 
     #[test]
     fn digital_silence_has_no_level() {
-        let levels = Levels::of(&Clip { sample_rate_hz: 16_000, channels: vec![vec![0.0; 10]], step: None, ..Clip::default() });
+        let levels =
+            Levels::of(&Clip { sample_rate_hz: 16_000, channels: vec![vec![0.0; 10]], step: None, ..Clip::default() });
         assert_eq!(levels, Levels { rms_dbfs: f64::NEG_INFINITY, peak_dbfs: f64::NEG_INFINITY, clipped_share: 0.0 });
     }
 }
