@@ -158,5 +158,10 @@ pub fn recorded(preset: &Preset, shaft_hz: f64, strength: f64, format: Format, s
         Format::Bits24 => Some(1.0 / 8_388_608.0),
         Format::Float(_) => None,
     };
-    Clip { sample_rate_hz: preset.rate_hz, channels: vec![channel.map(|value| value as f32).collect()], step }
+    Clip {
+        sample_rate_hz: preset.rate_hz,
+        channels: vec![channel.map(|value| value as f32).collect()],
+        step,
+        ..Clip::default()
+    }
 }

@@ -156,7 +156,7 @@ fn snapshots(set: &str, whole: Clip) -> Vec<Clip> {
         return vec![whole];
     }
     let (sample_rate_hz, step) = (whole.sample_rate_hz, whole.step);
-    let snapshot = |samples: &[f32]| Clip { sample_rate_hz, channels: vec![samples.to_vec()], step };
+    let snapshot = |samples: &[f32]| Clip { sample_rate_hz, channels: vec![samples.to_vec()], step, ..Clip::default() };
     whole.channels[0].chunks_exact(2_560).map(snapshot).collect()
 }
 
