@@ -29,7 +29,7 @@ fn recorded(shaft_hz: f64, unbalance: f64, is_float: bool, seed: u64) -> Clip {
         (if is_float { acceleration } else { (acceleration * steps).round() / 8_388_608.0 }) as f32
     };
     let step = (!is_float).then_some(1.0 / 8_388_608.0);
-    Clip { sample_rate_hz: rate_hz, channels: vec![(0..rate_hz / 2).map(sample).collect()], step }
+    Clip { sample_rate_hz: rate_hz, channels: vec![(0..rate_hz / 2).map(sample).collect()], step, ..Clip::default() }
 }
 
 fn view(features: &Extraction) -> ClipView<'_> {
