@@ -82,8 +82,13 @@ impl<'a> Listed<'a> {
         let mut name = dcase.cloned().unwrap_or_else(|| name_of(machine));
         if !taken.insert(name.clone()) {
             // Another machine's files have that name: the whole id is nobody else's.
-            name = DcaseName { machine_type: machine.to_owned(), number: "00".to_owned(), ..name };
-            taken.insert(name.clone());
+            let own = [format!("_section_{}", name.number), format!("_id_{}", name.number)];
+            let machine_type = own.iter().find_map(|end| machine.strip_suffix(end.as_str())).unwrap_or(machine);
+            name.machine_type = machine_type.to_owned();
+            if !taken.insert(name.clone()) {
+                name = DcaseName { machine_type: machine.to_owned(), ..name };
+                taken.insert(name.clone());
+            }
         }
         let scores = own.iter().filter_map(|(_, clip)| clip.score);
         let lowest = scores.min_by(f64::total_cmp).unwrap_or(0.0);
