@@ -83,9 +83,9 @@ mod tests {
         assert_eq!(by_shell, paths(&["1.wav", "2.wav", "10.wav", "11.wav", "12.wav"]));
         assert!(!undo_shell_order(&mut by_shell), "nothing is left to be moved");
 
-        let mut whatever_case = paths(&["a_1.wav", "A_10.wav", "a_2.wav"]);
+        let mut whatever_case = paths(&["a_10.wav", "A_1.wav", "a_2.wav"]);
         assert!(undo_shell_order(&mut whatever_case));
-        assert_eq!(whatever_case, paths(&["A_10.wav", "a_1.wav", "a_2.wav"]));
+        assert_eq!(whatever_case, paths(&["A_1.wav", "a_2.wav", "a_10.wav"]));
 
         let own = paths(&["12.wav", "2.wav", "1.wav"]);
         let mut kept = own.clone();

@@ -207,8 +207,11 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
             write_report(folder, &models, data, &clips, &official)?;
         }
         if !args.json {
-            let what = if scores_alone { "DCASE's CSV files" } else { "report.html and DCASE's CSV files" };
-            writeln!(out, "\nwrote {what} into {}", folder.display())?;
+            if scores_alone {
+                writeln!(out, "\nwrote DCASE's CSV files into {}", folder.display())?;
+            } else {
+                writeln!(out, "\nwrote {}, and DCASE's CSV files beside it", folder.join(PAGE_NAME).display())?;
+            }
         }
     }
     Ok(())
