@@ -88,6 +88,7 @@ fn a_quarter_of_a_second_is_enough_for_a_strong_spall() {
         let named = (0..10)
             .filter(|seed| {
                 let finding = exam(SHAFT_HZ).examine(&spalled(part, 0.25, 8.0, *seed), RATE_HZ).unwrap();
+                println!("{part:?}, seed {seed}: {}: {}", finding.verdict(), finding.in_words());
                 finding.defect == Some(part)
             })
             .count();

@@ -22,6 +22,9 @@ const DECOY_RANGE: (f64, f64) = (0.6, 1.5);
 /// names more parts of simulated bearings without naming more balls as races.
 const BAND_EXPONENT: f64 = 3.0;
 
+/// A damaged part has lines beyond the harmonics that are looked at; so many are taken away where it is asked what else there is.
+const LINES_OF_A_PART: usize = 12;
+
 /// The lines of one defect.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Comb {
@@ -132,7 +135,8 @@ impl Lines {
         let teeth = Teeth::of(part, orders, search.shaft_hz);
         let (scale, height) = self.best(expected_hz, teeth, search);
         let strikes_hz = scale * expected_hz;
-        let rest = self.without(strikes_hz, search);
+        let turns: Vec<f64> = (-3..=3).map(|turns| f64::from(turns) * search.shaft_hz).collect();
+        let rest = self.without(strikes_hz, &turns, search.harmonics);
         let noise = LongNoise { harmonics: search.harmonics, segments };
         let decoys_of = |counted: Teeth| Decoys::of(&rest.decoys(expected_hz, teeth, counted, search));
         let sigmas = match (part, teeth) {
@@ -185,14 +189,25 @@ impl Lines {
         }
     }
 
-    /// The same without the lines at multiples of the strikes and up to three turns of the shaft beside them: each is as high as the median there.
-    fn without(&self, strikes_hz: f64, search: &Search) -> Self {
+    /// The same without the lines of a part's comb: its harmonics, and their sidebands up to two turns of the shaft and of what the part's
+    /// strikes come and go with.
+    pub fn without_part(&self, part: BearingPart, strikes_hz: f64, orders: &BearingOrders, search: &Search) -> Self {
+        let of_part = orders.modulation_of(part).unwrap_or(1.0);
+        let sides: Vec<f64> = [0.0, 1.0, 2.0, of_part, 2.0 * of_part]
+            .into_iter()
+            .flat_map(|order| [-order * search.shaft_hz, order * search.shaft_hz])
+            .collect();
+        self.without(strikes_hz, &sides, LINES_OF_A_PART)
+    }
+
+    /// The same without the lines at multiples of the strikes and so many Hz beside them: each is as high as the median there.
+    fn without(&self, strikes_hz: f64, sides: &[f64], harmonics: usize) -> Self {
         let mut rest = self.clone();
         for (_, heights) in &mut rest.bands {
             let median = median_of(heights);
-            for harmonic in 1..=search.harmonics {
-                for turns in -3..=3 {
-                    let hz = harmonic as f64 * strikes_hz + f64::from(turns) * search.shaft_hz;
+            for harmonic in 1..=harmonics {
+                for side in sides {
+                    let hz = harmonic as f64 * strikes_hz + side;
                     blank(heights, hz / self.step_hz, median);
                 }
             }
@@ -234,6 +249,11 @@ impl Lines {
             hz += self.step_hz / lines as f64;
         }
         found
+    }
+
+    /// Height of the comb of so many lines at multiples of `hz`.
+    pub fn comb_height(&self, hz: f64, lines: usize) -> f64 {
+        self.height(hz, Teeth::Harmonics, lines)
     }
 
     /// The rate within `share` of `hz` at which all lines that the spectrum has room for are highest.
