@@ -174,7 +174,9 @@ fn a_wrong_rate_names_no_part_of_the_cwru_bearings() {
     let Some(data) = folder("cwru-bearing-48k") else { return };
     let recordings: Vec<_> = FAULTS
         .iter()
-        .flat_map(|(folder, fault)| joined_in(&data.join(folder)).into_iter().map(move |(_, samples)| (*fault, samples)))
+        .flat_map(|(folder, fault)| {
+            joined_in(&data.join(folder)).into_iter().map(move |(_, samples)| (*fault, samples))
+        })
         .collect();
     let mut named_wrongly = 0;
     for factor in [0.25, 0.5, 2.0, 4.0] {
@@ -186,7 +188,9 @@ fn a_wrong_rate_names_no_part_of_the_cwru_bearings() {
                     match (finding.rate, finding.defect) {
                         (RateCheck::InDoubt(doubt), _) => format!("seems to be {:.0} Hz", doubt.seems_hz),
                         (_, Some(part)) => format!("{} named, {fault:?} is damaged", part.as_str()),
-                        (RateCheck::NotChecked, None) if finding.candidates.is_empty() => "nothing named, not checked".into(),
+                        (RateCheck::NotChecked, None) if finding.candidates.is_empty() => {
+                            "nothing named, not checked".into()
+                        }
                         _ => finding.verdict(),
                     }
                 }

@@ -13,6 +13,8 @@ const LINE_RANGE: (f64, f64) = (-1.0, 3.0);
 const VISIBLE_LINE: f64 = 1.0;
 /// Decibels of a magnitude to the natural logarithm's unit: 20 / ln 10.
 const DB_PER_NEPER: f64 = 8.685_889_638_065_035;
+/// Lines of one comb come to 1 here, and each second or third of them alone to about 0.
+const LINES_BETWEEN: f64 = 0.35;
 /// So many combs that no defect has are fitted beside each that one has, spread evenly in logarithm over [`DECOY_RANGE`].
 const DECOYS: u32 = 40;
 /// Their strikes, as multiples of the defect's.
@@ -49,6 +51,16 @@ pub struct Comb {
     pub excess_db: f64,
     /// The same in standard deviations of what noise and the recording's other lines do.
     pub sigmas: f64,
+    /// The excess of the lines that are no multiple of the second, or of the third, whichever is lower, as a share of that of all lines.
+    #[serde(skip)]
+    pub share_between: f64,
+}
+
+impl Comb {
+    /// Whether the lines are the part's own, not each second or third line of a comb at twice or three times the rate.
+    pub(super) fn has_lines_between(&self) -> bool {
+        self.share_between >= LINES_BETWEEN
+    }
 }
 
 /// Which lines of a comb are looked at.
@@ -123,7 +135,7 @@ impl Lines {
         let decoys = Decoys::of(&self.decoys(expected_hz, teeth, teeth, search));
         let excess = height - decoys.mean;
         let sigmas = excess / spread_in_noise(teeth != Teeth::Harmonics, search.harmonics);
-        self.described(part, expected_hz, scale, teeth, search, (excess, sigmas))
+        self.described(part, expected_hz, scale, teeth, search, (decoys.mean, excess, sigmas))
     }
 
     /// The comb of one part in a recording of many turns, as [`LongNoise`] has it.
@@ -152,8 +164,8 @@ impl Lines {
             (_, Teeth::Harmonics) => noise.deviation(height, decoys_of(teeth), LongNoise::HARMONICS),
             (_, _) => noise.deviation(height, decoys_of(teeth), LongNoise::BALL),
         };
-        let excess = height - decoys_of(teeth).mean;
-        self.described(part, expected_hz, scale, teeth, search, (excess, sigmas))
+        let mean = decoys_of(teeth).mean;
+        self.described(part, expected_hz, scale, teeth, search, (mean, height - mean, sigmas))
     }
 
     fn described(
@@ -163,9 +175,13 @@ impl Lines {
         scale: f64,
         teeth: Teeth,
         search: &Search,
-        (excess, sigmas): (f64, f64),
+        (decoys_mean, excess, sigmas): (f64, f64, f64),
     ) -> Comb {
         let strikes_hz = scale * expected_hz;
+        let between = |multiple: usize| {
+            let harmonics = (1..=search.harmonics).filter(move |harmonic| harmonic % multiple != 0);
+            self.height_of(strikes_hz, teeth, harmonics) - decoys_mean
+        };
         let of_band = |(band, heights): &(Band, Vec<f64>)| {
             (*band, self.mean_height(heights, strikes_hz, teeth, search.harmonics))
         };
@@ -186,6 +202,7 @@ impl Lines {
             band_high_hz: band.high_hz,
             excess_db: DB_PER_NEPER * excess,
             sigmas,
+            share_between: if excess > 0.0 { between(2).min(between(3)) / excess } else { 0.0 },
         }
     }
 
@@ -302,15 +319,24 @@ impl Lines {
     /// Height of a comb over all bands: the geometric mean of its lines in each, and the power mean of the bands. A resonance in
     /// one band is seen, and lines that are in every band count for more than as many that chance puts into one.
     fn height(&self, strikes_hz: f64, teeth: Teeth, harmonics: usize) -> f64 {
+        self.height_of(strikes_hz, teeth, 1..=harmonics)
+    }
+
+    /// The same of some harmonics.
+    fn height_of(&self, strikes_hz: f64, teeth: Teeth, harmonics: impl Iterator<Item = usize> + Clone) -> f64 {
         let raised = |(_, heights): &(Band, Vec<f64>)| {
-            (BAND_EXPONENT * self.mean_height(heights, strikes_hz, teeth, harmonics)).exp()
+            (BAND_EXPONENT * self.mean_of(heights, strikes_hz, teeth, harmonics.clone())).exp()
         };
         let mean = self.bands.iter().map(raised).sum::<f64>() / self.bands.len() as f64;
         mean.ln() / BAND_EXPONENT
     }
 
-    /// Mean over the harmonics in one band.
+    /// Mean over the first harmonics in one band.
     fn mean_height(&self, heights: &[f64], strikes_hz: f64, teeth: Teeth, harmonics: usize) -> f64 {
+        self.mean_of(heights, strikes_hz, teeth, 1..=harmonics)
+    }
+
+    fn mean_of(&self, heights: &[f64], strikes_hz: f64, teeth: Teeth, harmonics: impl Iterator<Item = usize>) -> f64 {
         let line = |hz: f64| {
             let nearest = (hz / self.step_hz).round().max(1.0) as usize;
             heights.get(nearest - 1).copied().unwrap_or(LINE_RANGE.0)
@@ -323,7 +349,8 @@ impl Lines {
                 Teeth::Both(away) => f64::midpoint(line(hz), f64::midpoint(line(hz - away), line(hz + away))),
             }
         };
-        (1..=harmonics).map(height).sum::<f64>() / harmonics as f64
+        let (sum, count) = harmonics.fold((0.0, 0.0), |(sum, count), harmonic| (sum + height(harmonic), count + 1.0));
+        sum / count
     }
 }
 

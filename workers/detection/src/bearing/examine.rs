@@ -187,10 +187,8 @@ impl BearingExam {
             });
             Impulses::find(&view.lines, &view.search, &self.orders, named.as_ref())
         };
-        let clearest = views
-            .iter()
-            .filter_map(find)
-            .max_by(|one, other| one.impulses.sigmas.total_cmp(&other.impulses.sigmas));
+        let clearest =
+            views.iter().filter_map(find).max_by(|one, other| one.impulses.sigmas.total_cmp(&other.impulses.sigmas));
         let Some(Found { impulses, of_named, is_named_part }) = clearest else { return };
         if !impulses.rate.is_own() && is_named_part {
             return;
