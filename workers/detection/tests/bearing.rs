@@ -156,7 +156,7 @@ fn the_lines_of_the_shaft_are_no_defect() {
             })
             .count();
         println!("named beside the shaft's lines: {named} of {recordings} of {turns} turns");
-        assert!(named <= recordings / 20, "{turns} turns: {named} of {recordings}");
+        assert!(named as u64 <= recordings / 20, "{turns} turns: {named} of {recordings}");
     }
 }
 
