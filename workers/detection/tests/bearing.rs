@@ -315,6 +315,19 @@ fn a_wrong_rate_is_questioned_and_nothing_named() {
     }
 }
 
+/// At half the true rate each line of a race's comb is there, and lines between them that no race has.
+#[test]
+fn a_race_at_half_its_rate_is_not_named() {
+    for (part, seed) in [(BearingPart::OuterRace, 3), (BearingPart::InnerRace, 4)] {
+        let samples = spalled(part, 4.0, 6.0, seed);
+        assert_eq!(exam(SHAFT_HZ).examine(&samples, RATE_HZ).unwrap().defect, Some(part));
+        let finding = exam(SHAFT_HZ).examine(&samples, RATE_HZ / 2.0).unwrap();
+        assert_eq!(finding.defect, None, "{part:?}: {}", finding.in_words());
+        let RateCheck::InDoubt(doubt) = finding.rate else { panic!("{part:?}: {finding:#?}") };
+        assert!((doubt.seems_hz - RATE_HZ).abs() < 1.0, "{part:?}: {doubt:?}");
+    }
+}
+
 /// Motors put tones into their vibration, two of which beat at their distance. None of that is a bearing's.
 #[test]
 fn a_machine_with_tones_and_looseness_has_no_defect() {

@@ -166,9 +166,15 @@ impl BearingFinding {
                 band_high_hz / 1000.0
             )
         } else {
+            let explained = match self.impulses {
+                Some(impulses) if !impulses.rate.is_own() && self.chance_if_healthy <= CLEAR_CHANCE => {
+                    ", but the impulses explain it"
+                }
+                _ => "",
+            };
             format!(
                 "no part's comb decides: the strongest, the {part}'s at {strikes_hz:.1} Hz, is {excess_db:.1} dB above combs of no defect \
-                 ({sigmas:.1} σ); a healthy bearing shows as high a comb in {chance}"
+                 ({sigmas:.1} σ); a healthy bearing shows as high a comb in {chance}{explained}"
             )
         }
     }
