@@ -88,6 +88,7 @@ fn a_quarter_of_a_second_is_enough_for_a_strong_spall() {
         let named = (0..10)
             .filter(|seed| {
                 let finding = exam(SHAFT_HZ).examine(&spalled(part, 0.25, 8.0, *seed), RATE_HZ).unwrap();
+                println!("{part:?}, seed {seed}: {}: {}", finding.verdict(), finding.in_words());
                 finding.defect == Some(part)
             })
             .count();
@@ -121,11 +122,11 @@ fn noise_and_unbalance_are_no_defect() {
     let named = |samples: &dyn Fn(u64) -> Vec<f32>, recordings: u64| {
         (0..recordings).filter(|seed| exam.examine(&samples(*seed), RATE_HZ).unwrap().defect.is_some()).count()
     };
-    let short = named(&|seed| white_noise((7.5 / SHAFT_HZ * RATE_HZ) as usize, seed), 200);
-    let long = named(&|seed| white_noise((64.0 / SHAFT_HZ * RATE_HZ) as usize, seed), 30);
-    let unbalanced = named(&|seed| spalled(BearingPart::Ball, 2.0, 0.0, seed), 20);
-    println!("named in noise: {short} of 200 short, {long} of 30 long, {unbalanced} of 20 unbalanced");
-    assert!(short <= 6 && long <= 1 && unbalanced <= 1, "{short} {long} {unbalanced}");
+    let short = named(&|seed| white_noise((7.5 / SHAFT_HZ * RATE_HZ) as usize, seed), 100);
+    let long = named(&|seed| white_noise((64.0 / SHAFT_HZ * RATE_HZ) as usize, seed), 15);
+    let unbalanced = named(&|seed| spalled(BearingPart::Ball, 2.0, 0.0, seed), 10);
+    println!("named in noise: {short} of 100 short, {long} of 15 long, {unbalanced} of 10 unbalanced");
+    assert!(short <= 4 && long <= 1 && unbalanced <= 1, "{short} {long} {unbalanced}");
 }
 
 /// Noise that a healthy machine modulates at its shaft's speed and at multiples of it: unbalance, a gear, the motor's slots.
@@ -147,15 +148,15 @@ fn modulated_by_the_shaft(seconds: f64, seed: u64) -> Vec<f32> {
 fn the_lines_of_the_shaft_are_no_defect() {
     let orders = BearingOrders::of_type("6203").unwrap();
     let exam = BearingExam { orders, ..exam(SHAFT_HZ) };
-    for turns in [7.5, 60.0] {
-        let named = (0..40)
+    for (turns, recordings) in [(7.5, 40), (60.0, 10)] {
+        let named = (0..recordings)
             .filter(|seed| {
                 let samples = modulated_by_the_shaft(turns / SHAFT_HZ, *seed);
                 exam.examine(&samples, RATE_HZ).unwrap().defect.is_some()
             })
             .count();
-        println!("named beside the shaft's lines: {named} of 40 of {turns} turns");
-        assert!(named <= 2, "{turns} turns: {named} of 40");
+        println!("named beside the shaft's lines: {named} of {recordings} of {turns} turns");
+        assert!(named as u64 <= recordings / 20, "{turns} turns: {named} of {recordings}");
     }
 }
 
@@ -167,12 +168,12 @@ fn noise_reaches_a_stated_chance_as_often_as_is_stated() {
     for (exam, rate_hz, expected_harmonics) in [(exam(SHAFT_HZ), RATE_HZ, 6), (rollers, 6_400.0, 3)] {
         let samples = (7.5 / SHAFT_HZ * rate_hz) as usize;
         let findings: Vec<_> =
-            (0..400).map(|seed| exam.examine(&white_noise(samples, 1_000 + seed), rate_hz).unwrap()).collect();
+            (0..200).map(|seed| exam.examine(&white_noise(samples, 1_000 + seed), rate_hz).unwrap()).collect();
         assert!(findings.iter().all(|finding| finding.harmonics == expected_harmonics), "{}", findings[0].harmonics);
         let reached = |chance: f64| findings.iter().filter(|finding| finding.chance_if_healthy <= chance).count();
         let (tenth, hundredth) = (reached(0.1), reached(0.01));
-        println!("{rate_hz} Hz: a tenth in {tenth} of 400, a hundredth in {hundredth} of 400");
-        assert!((15..=65).contains(&tenth) && hundredth <= 10, "{tenth} {hundredth}");
+        println!("{rate_hz} Hz: a tenth in {tenth} of 200, a hundredth in {hundredth} of 200");
+        assert!((6..=36).contains(&tenth) && hundredth <= 6, "{tenth} {hundredth}");
     }
 }
 
@@ -223,20 +224,20 @@ fn what_cannot_be_examined_is_refused_with_what_would_do() {
 #[test]
 fn a_long_recording_names_each_part_and_nothing_in_noise() {
     for part in BearingPart::ALL {
-        for seed in 0..5 {
+        for seed in 0..2 {
             let finding = exam(SHAFT_HZ).examine(&spalled(part, 2.5, 4.0, seed), RATE_HZ).unwrap();
             assert_eq!(finding.defect, Some(part), "seed {seed}: {finding:#?}");
         }
     }
     for turns in [35.0, 60.0] {
         let samples = (turns / SHAFT_HZ * RATE_HZ) as usize;
-        let named = (0..60)
+        let named = (0..20)
             .filter(|&seed| {
                 exam(SHAFT_HZ).examine(&white_noise(samples, 5_000 + seed), RATE_HZ).unwrap().defect.is_some()
             })
             .count();
-        println!("named in {turns} turns of noise: {named} of 60");
-        assert!(named <= 3, "{turns} turns: {named} of 60");
+        println!("named in {turns} turns of noise: {named} of 20");
+        assert!(named <= 1, "{turns} turns: {named} of 20");
     }
 }
 
@@ -247,7 +248,7 @@ fn the_lines_of_an_inner_race_without_sidebands_are_none() {
     let orders = BearingOrders::of_type("6205").unwrap();
     // A spot that stays in the load and is struck as often as this bearing's inner race would be.
     let of_inner = BearingOrders { bpfo: orders.bpfi, bpfi: orders.bpfi + 1.0, ..orders };
-    for seed in 0..5 {
+    for seed in 0..3 {
         let samples = spalled_as(&of_inner, BearingPart::OuterRace, 2.5, 6.0, seed);
         let unmodulated = exam(SHAFT_HZ).examine(&samples, RATE_HZ).unwrap();
         assert_ne!(unmodulated.defect, Some(BearingPart::InnerRace), "seed {seed}: {unmodulated:#?}");
@@ -314,11 +315,24 @@ fn a_wrong_rate_is_questioned_and_nothing_named() {
     }
 }
 
+/// At half the true rate each line of a race's comb is there, and lines between them that no race has.
+#[test]
+fn a_race_at_half_its_rate_is_not_named() {
+    for (part, seed) in [(BearingPart::OuterRace, 3), (BearingPart::InnerRace, 4)] {
+        let samples = spalled(part, 4.0, 6.0, seed);
+        assert_eq!(exam(SHAFT_HZ).examine(&samples, RATE_HZ).unwrap().defect, Some(part));
+        let finding = exam(SHAFT_HZ).examine(&samples, RATE_HZ / 2.0).unwrap();
+        assert_eq!(finding.defect, None, "{part:?}: {}", finding.in_words());
+        let RateCheck::InDoubt(doubt) = finding.rate else { panic!("{part:?}: {finding:#?}") };
+        assert!((doubt.seems_hz - RATE_HZ).abs() < 1.0, "{part:?}: {doubt:?}");
+    }
+}
+
 /// Motors put tones into their vibration, two of which beat at their distance. None of that is a bearing's.
 #[test]
 fn a_machine_with_tones_and_looseness_has_no_defect() {
     let mut named = 0;
-    for seed in 0..10 {
+    for seed in 0..5 {
         for geometry in ["6205", "6203"] {
             let machine = Machine { shaft_modulation: 0.3, tones: 4.0, ..Machine::healthy(12_000.0, 60.0, seed) };
             let orders = BearingOrders::of_type(geometry).unwrap();
@@ -326,7 +340,7 @@ fn a_machine_with_tones_and_looseness_has_no_defect() {
             named += usize::from(exam.examine(&machine.vibration(), 12_000.0).unwrap().defect.is_some());
         }
     }
-    assert_eq!(named, 0, "of 20");
+    assert_eq!(named, 0, "of 10");
 }
 
 /// Drive end and fan end of a test bench, as simulated: races by their name or not at all.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use auscult_detection::bearing::{
-    BearingExam, BearingFinding, BearingOrders, BearingPart, RollingElements, follows_on,
+    BearingError, BearingExam, BearingFinding, BearingOrders, BearingPart, RateCheck, RollingElements, follows_on,
 };
 use auscult_features::{content_type_of, decode};
 
@@ -76,9 +76,7 @@ fn races_of_the_cwru_bearings_are_told_apart() {
         files.sort();
         let mut findings = Findings::new();
         for path in files {
-            let content_type = content_type_of(&path.to_string_lossy()).unwrap();
-            let clip = decode(content_type, &std::fs::read(&path).unwrap()).unwrap();
-            let finding = exam.examine(&clip.channels[0], f64::from(clip.sample_rate_hz)).unwrap();
+            let finding = exam.examine(&samples_of(&path), 48_000.0).unwrap();
             let name = path.file_stem().unwrap().to_string_lossy().into_owned();
             let (recording, _) = name.rsplit_once('_').unwrap();
             findings.entry(recording.to_owned()).or_default().push(finding);
@@ -102,56 +100,109 @@ fn races_of_the_cwru_bearings_are_told_apart() {
     assert!(outer.named[1] + outer.named[2] <= 1 && inner.named[0] == 0 && inner.named[2] <= 2, "{outer:?} {inner:?}");
 }
 
+fn samples_of(path: &Path) -> Vec<f32> {
+    let content_type = content_type_of(&path.to_string_lossy()).unwrap();
+    decode(content_type, &std::fs::read(path).unwrap()).unwrap().channels.swap_remove(0)
+}
+
+/// The recordings of a folder, as the joints of their clips tell them: how many clips, and the samples of all.
+fn joined_in(folder: &Path) -> Vec<(usize, Vec<f32>)> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut recordings: Vec<(usize, Vec<f32>)> = Vec::new();
+    let mut last: Vec<f32> = Vec::new();
+    for path in files {
+        let samples = samples_of(&path);
+        match recordings.last_mut() {
+            Some((clips, joined)) if follows_on(&last, &samples) => {
+                *clips += 1;
+                joined.extend_from_slice(&samples);
+            }
+            _ => recordings.push((1, samples.clone())),
+        }
+        last = samples;
+    }
+    recordings
+}
+
+fn exam_of_cwru() -> BearingExam {
+    let orders = BearingOrders::of_type("6205").unwrap();
+    BearingExam { orders, shaft_hz: 1796.0 / 60.0, slip: BearingExam::DEFAULT_SLIP }
+}
+
+const FAULTS: [(&str, Option<BearingPart>); 5] = [
+    ("train/normal", None),
+    ("test/normal", None),
+    ("test/abnormal/outer-race", Some(BearingPart::OuterRace)),
+    ("test/abnormal/inner-race", Some(BearingPart::InnerRace)),
+    ("test/abnormal/ball", Some(BearingPart::Ball)),
+];
+
 /// The clips of each recording follow on without a pause, so that a monitor which listens all the time would judge them as one.
 #[test]
 fn consecutive_clips_of_the_cwru_bearings_are_judged_as_one() {
     let Some(data) = folder("cwru-bearing-48k") else { return };
-    let orders = BearingOrders::of_type("6205").unwrap();
-    let exam = BearingExam { orders, shaft_hz: 1796.0 / 60.0, slip: BearingExam::DEFAULT_SLIP };
-    // Clips in a recording that its joined samples give this part; the recordings come from the joints alone.
-    let clips_named = |folder: &str| -> Vec<(usize, Option<BearingPart>)> {
-        let mut files: Vec<PathBuf> =
-            std::fs::read_dir(data.join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
-        files.sort();
-        let mut recordings: Vec<(usize, Vec<f32>)> = Vec::new();
-        let mut last: Vec<f32> = Vec::new();
-        for path in files {
-            let content_type = content_type_of(&path.to_string_lossy()).unwrap();
-            let mut clip = decode(content_type, &std::fs::read(&path).unwrap()).unwrap();
-            let samples = clip.channels.swap_remove(0);
-            match recordings.last_mut() {
-                Some((clips, joined)) if follows_on(&last, &samples) => {
-                    *clips += 1;
-                    joined.extend_from_slice(&samples);
-                }
-                _ => recordings.push((1, samples.clone())),
-            }
-            last = samples;
-        }
-        let judged = recordings.iter().map(|(clips, samples)| {
-            let finding = exam.examine(samples, 48_000.0).unwrap();
+    let mut named: BTreeMap<&str, Vec<(usize, Option<BearingPart>)>> = BTreeMap::new();
+    for (folder, _) in FAULTS {
+        for (clips, samples) in joined_in(&data.join(folder)) {
+            let finding = exam_of_cwru().examine(&samples, 48_000.0).unwrap();
             let sigmas = BearingPart::ALL
                 .map(|part| finding.combs.iter().find(|comb| comb.part == part).map_or(f64::NAN, |comb| comb.sigmas));
-            println!("{folder}: {clips} clips, outer/inner/ball {sigmas:.1?} σ, {:?}", finding.defect);
-            (*clips, finding.defect)
-        });
-        judged.collect()
-    };
-    let named = |recordings: &[(usize, Option<BearingPart>)], part: BearingPart| -> usize {
-        recordings.iter().filter(|(_, defect)| *defect == Some(part)).map(|(clips, _)| clips).sum()
-    };
-    for healthy in ["train/normal", "test/normal"] {
-        assert_eq!(clips_named(healthy), [(10, None)]);
+            println!("{folder}: {clips} clips, outer/inner/ball {sigmas:.1?} σ, {}", finding.verdict());
+            named.entry(folder).or_default().push((clips, finding.defect));
+        }
     }
-    let outer = clips_named("test/abnormal/outer-race");
-    let inner = clips_named("test/abnormal/inner-race");
-    let ball = clips_named("test/abnormal/ball");
-    assert_eq!((outer.len(), inner.len(), ball.len()), (7, 3, 3), "a joint was missed, or seen where there is none");
-    let right = (named(&outer, BearingPart::OuterRace), named(&inner, BearingPart::InnerRace));
+    let clips_named = |folder: &str, part: BearingPart| -> usize {
+        named[folder].iter().filter(|(_, defect)| *defect == Some(part)).map(|(clips, _)| clips).sum()
+    };
+    let (outer, inner) = ("test/abnormal/outer-race", "test/abnormal/inner-race");
+    for healthy in ["train/normal", "test/normal"] {
+        assert_eq!(named[healthy], [(10, None)]);
+    }
+    let recordings = [outer, inner, "test/abnormal/ball"].map(|folder| named[folder].len());
+    assert_eq!(recordings, [7, 3, 3], "a joint was missed, or heard where there is none");
+    let right = (clips_named(outer, BearingPart::OuterRace), clips_named(inner, BearingPart::InnerRace));
     println!("judged as one: {} of 56 clips of outer races named rightly, {} of 21 of inner races", right.0, right.1);
     // Nine tenths of the 77 clips; what is missing is recording 174, which shows no inner race's comb.
     assert_eq!(right, (56, 16));
-    assert_eq!(named(&inner, BearingPart::OuterRace), 0);
+    assert_eq!(clips_named(inner, BearingPart::OuterRace) + clips_named(inner, BearingPart::Ball), 0);
+}
+
+/// The same recordings, with a header that states another rate than the 48 kHz at which they were sampled. Nothing should be named.
+#[test]
+fn a_wrong_rate_names_no_part_of_the_cwru_bearings() {
+    let Some(data) = folder("cwru-bearing-48k") else { return };
+    let recordings: Vec<_> = FAULTS
+        .iter()
+        .flat_map(|(folder, fault)| {
+            joined_in(&data.join(folder)).into_iter().map(move |(_, samples)| (*fault, samples))
+        })
+        .collect();
+    let mut named_wrongly = 0;
+    for factor in [0.25, 0.5, 2.0, 4.0] {
+        let mut verdicts: BTreeMap<String, usize> = BTreeMap::new();
+        for (fault, samples) in &recordings {
+            let verdict = match exam_of_cwru().examine(samples, factor * 48_000.0) {
+                Ok(finding) => {
+                    named_wrongly += usize::from(finding.defect.is_some() && finding.defect != *fault);
+                    match (finding.rate, finding.defect) {
+                        (RateCheck::InDoubt(doubt), _) => format!("seems to be {:.0} Hz", doubt.seems_hz),
+                        (_, Some(part)) => format!("{} named, {fault:?} is damaged", part.as_str()),
+                        (RateCheck::NotChecked, None) if finding.candidates.is_empty() => {
+                            "nothing named, not checked".into()
+                        }
+                        _ => finding.verdict(),
+                    }
+                }
+                Err(BearingError::RateInDoubt { seems_hz, .. }) => format!("seems to be {seems_hz:.0} Hz"),
+                Err(error) => error.to_string(),
+            };
+            *verdicts.entry(verdict).or_default() += 1;
+        }
+        println!("stated as {} kHz, {} recordings: {verdicts:#?}", 48.0 * factor, recordings.len());
+    }
+    println!("named wrongly: {named_wrongly} of {}", 4 * recordings.len());
+    assert!(named_wrongly <= 4, "{named_wrongly} of {}", 4 * recordings.len());
 }
 
 /// The Fault Data Sets of the Society for Machinery Failure Prevention Technology (E. Bechhoefer, 2013): another bench, another bearing

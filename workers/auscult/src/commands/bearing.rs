@@ -66,18 +66,23 @@ Examples:
   auscult bearing motor.wav --rpm 1480 --bpfo 3.585 --bpfi 5.415 --bsf 2.357 --ftf 0.398
   auscult bearing drive-end/*.wav --rpm 1796 --geometry 6205 --json | jq 'select(.defect) | [.file, .defect]'
 
-The rate must be high enough for the bearing's resonances: 20 kHz and up does for most. Each JSON line
-has file, channel, channel_name, verdict, defect (outer_race, inner_race, ball or null), candidates (where two
-parts stand out alike), chance_if_healthy (the share of recordings of a healthy bearing, with this one's noise,
-in which any comb stands out as far; not the chance that this bearing is healthy), combs (part, strikes_hz,
-slip_percent, prominence_db, visible_lines, band_low_hz, band_high_hz, excess_db, sigmas; the strongest first),
-impulses (hz, rate: shaft, bearing, mains or foreign; sigmas), rate_check (fits, not_checked, or in_doubt with
-seems_hz and shaft_stands_at_hz), sensor_notes, shaft_hz, harmonics, resolution_hz, turns and words. A channel
-that is not examined has verdict and error, a file that cannot be read file and error. With --consecutive,
-file is the first of a recording, last_file its last and files their number.
+The rate must be high enough for the bearing's resonances: 20 kHz and up does for most. Each JSON
+line has file, channel, channel_name, verdict, defect (outer_race, inner_race, ball or null),
+candidates (where two parts stand out alike, or of one only each second or third line),
+chance_if_healthy (the share of recordings of a healthy bearing, with this one's noise, in which
+any comb stands out as far; not the chance that this bearing is healthy), combs (part, strikes_hz,
+slip_percent, prominence_db, visible_lines, band_low_hz, band_high_hz, excess_db, sigmas; the
+strongest first), impulses (hz, rate: shaft, bearing, mains or foreign; sigmas), rate_check (fits,
+not_checked, or in_doubt with seems_hz and shaft_stands_at_hz), sensor_notes, shaft_hz, harmonics,
+resolution_hz, turns and words. A channel that is not examined has verdict and error, a file that
+cannot be read file and error. With --consecutive, file is the first of a recording, last_file its
+last and files their number.
 
-How often it is right depends on how long a recording is; a ball is seldom named, and may be named as a race.
-docs/bearing.md says more.";
+How often it is right depends on how long a recording is; a ball is seldom named, and may be named
+as a race. docs/bearing.md says more.";
+
+/// A stated speed that differs from the file's by more than this share is told.
+const DIFFERENT_SPEED: f64 = 0.005;
 
 /// Examines and prints.
 ///
@@ -88,11 +93,11 @@ pub fn run(args: &BearingArgs) -> anyhow::Result<()> {
     let options = Options { rate_hz: args.rate, variables: args.variable.clone(), ..Options::default() };
     let mut printer = Printer { out: std::io::stdout().lock(), json: args.json, failures: 0 };
     let mut examine = |recording: &Recording| -> anyhow::Result<()> {
-        if let (None, Some(rpm)) = (args.rpm, recording.rpm) {
-            eprintln!(
-                "note: {}: speed of the shaft as the file says it, {rpm} turns a minute",
-                recording.first.display()
-            );
+        // What a file says of its speed is noted when it is read.
+        if let (Some(stated), Some(rpm)) = (args.rpm, recording.rpm)
+            && (stated / rpm - 1.0).abs() > DIFFERENT_SPEED
+        {
+            eprintln!("note: {}: says {rpm} turns a minute; --rpm {stated} is taken", recording.first.display());
         }
         match recording.examine(orders, args.rpm, args.slip / 100.0) {
             Ok(findings) => printer.print(recording, &findings),

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::envelope::{Band, EnvelopeSpectrum, PADDING};
 use super::geometry::{BearingOrders, BearingPart};
+use super::noise::{Decoys, LongNoise, spread_in_noise};
 use super::shaft_lines::HALF_LOBE;
 
 /// What one line may count at least and at most, natural logarithm: one missing line must not hide five that are there, nor
@@ -13,6 +14,8 @@ const LINE_RANGE: (f64, f64) = (-1.0, 3.0);
 const VISIBLE_LINE: f64 = 1.0;
 /// Decibels of a magnitude to the natural logarithm's unit: 20 / ln 10.
 const DB_PER_NEPER: f64 = 8.685_889_638_065_035;
+/// Lines of one comb come to 1 here, and each second or third of them alone to about 0.
+const LINES_BETWEEN: f64 = 0.35;
 /// So many combs that no defect has are fitted beside each that one has, spread evenly in logarithm over [`DECOY_RANGE`].
 const DECOYS: u32 = 40;
 /// Their strikes, as multiples of the defect's.
@@ -21,6 +24,9 @@ const DECOY_RANGE: (f64, f64) = (0.6, 1.5);
 /// Exponent of the power mean over bands: 1 weighs them alike, and the larger it is, the more the highest alone counts. Of 1 to 10, none
 /// names more parts of simulated bearings without naming more balls as races.
 const BAND_EXPONENT: f64 = 3.0;
+
+/// A damaged part has lines beyond the harmonics that are looked at; so many are taken away where it is asked what else there is.
+const LINES_OF_A_PART: usize = 12;
 
 /// The lines of one defect.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -46,6 +52,16 @@ pub struct Comb {
     pub excess_db: f64,
     /// The same in standard deviations of what noise and the recording's other lines do.
     pub sigmas: f64,
+    /// The excess of the lines that are no multiple of the second, or of the third, whichever is lower, as a share of that of all lines.
+    #[serde(skip)]
+    pub share_between: f64,
+}
+
+impl Comb {
+    /// Whether the lines are the part's own, not each second or third line of a comb at twice or three times the rate.
+    pub(super) fn has_lines_between(&self) -> bool {
+        self.share_between >= LINES_BETWEEN
+    }
 }
 
 /// Which lines of a comb are looked at.
@@ -120,7 +136,7 @@ impl Lines {
         let decoys = Decoys::of(&self.decoys(expected_hz, teeth, teeth, search));
         let excess = height - decoys.mean;
         let sigmas = excess / spread_in_noise(teeth != Teeth::Harmonics, search.harmonics);
-        self.described(part, expected_hz, scale, teeth, search, (excess, sigmas))
+        self.described(part, expected_hz, scale, teeth, search, (decoys.mean, excess, sigmas))
     }
 
     /// The comb of one part in a recording of many turns, as [`LongNoise`] has it.
@@ -132,7 +148,8 @@ impl Lines {
         let teeth = Teeth::of(part, orders, search.shaft_hz);
         let (scale, height) = self.best(expected_hz, teeth, search);
         let strikes_hz = scale * expected_hz;
-        let rest = self.without(strikes_hz, search);
+        let turns: Vec<f64> = (-3..=3).map(|turns| f64::from(turns) * search.shaft_hz).collect();
+        let rest = self.without(strikes_hz, &turns, search.harmonics);
         let noise = LongNoise { harmonics: search.harmonics, segments };
         let decoys_of = |counted: Teeth| Decoys::of(&rest.decoys(expected_hz, teeth, counted, search));
         let sigmas = match (part, teeth) {
@@ -148,8 +165,8 @@ impl Lines {
             (_, Teeth::Harmonics) => noise.deviation(height, decoys_of(teeth), LongNoise::HARMONICS),
             (_, _) => noise.deviation(height, decoys_of(teeth), LongNoise::BALL),
         };
-        let excess = height - decoys_of(teeth).mean;
-        self.described(part, expected_hz, scale, teeth, search, (excess, sigmas))
+        let mean = decoys_of(teeth).mean;
+        self.described(part, expected_hz, scale, teeth, search, (mean, height - mean, sigmas))
     }
 
     fn described(
@@ -159,9 +176,13 @@ impl Lines {
         scale: f64,
         teeth: Teeth,
         search: &Search,
-        (excess, sigmas): (f64, f64),
+        (decoys_mean, excess, sigmas): (f64, f64, f64),
     ) -> Comb {
         let strikes_hz = scale * expected_hz;
+        let between = |multiple: usize| {
+            let harmonics = (1..=search.harmonics).filter(move |harmonic| harmonic % multiple != 0);
+            self.height_of(strikes_hz, teeth, harmonics) - decoys_mean
+        };
         let of_band = |(band, heights): &(Band, Vec<f64>)| {
             (*band, self.mean_height(heights, strikes_hz, teeth, search.harmonics))
         };
@@ -182,17 +203,29 @@ impl Lines {
             band_high_hz: band.high_hz,
             excess_db: DB_PER_NEPER * excess,
             sigmas,
+            share_between: if excess > 0.0 { between(2).min(between(3)) / excess } else { 0.0 },
         }
     }
 
-    /// The same without the lines at multiples of the strikes and up to three turns of the shaft beside them: each is as high as the median there.
-    fn without(&self, strikes_hz: f64, search: &Search) -> Self {
+    /// The same without the lines of a part's comb: its harmonics, and their sidebands up to two turns of the shaft and of what the part's
+    /// strikes come and go with.
+    pub fn without_part(&self, part: BearingPart, strikes_hz: f64, orders: &BearingOrders, search: &Search) -> Self {
+        let of_part = orders.modulation_of(part).unwrap_or(1.0);
+        let sides: Vec<f64> = [0.0, 1.0, 2.0, of_part, 2.0 * of_part]
+            .into_iter()
+            .flat_map(|order| [-order * search.shaft_hz, order * search.shaft_hz])
+            .collect();
+        self.without(strikes_hz, &sides, LINES_OF_A_PART)
+    }
+
+    /// The same without the lines at multiples of the strikes and so many Hz beside them: each is as high as the median there.
+    fn without(&self, strikes_hz: f64, sides: &[f64], harmonics: usize) -> Self {
         let mut rest = self.clone();
         for (_, heights) in &mut rest.bands {
             let median = median_of(heights);
-            for harmonic in 1..=search.harmonics {
-                for turns in -3..=3 {
-                    let hz = harmonic as f64 * strikes_hz + f64::from(turns) * search.shaft_hz;
+            for harmonic in 1..=harmonics {
+                for side in sides {
+                    let hz = harmonic as f64 * strikes_hz + side;
                     blank(heights, hz / self.step_hz, median);
                 }
             }
@@ -234,6 +267,11 @@ impl Lines {
             hz += self.step_hz / lines as f64;
         }
         found
+    }
+
+    /// Height of the comb of so many lines at multiples of `hz`.
+    pub fn comb_height(&self, hz: f64, lines: usize) -> f64 {
+        self.height(hz, Teeth::Harmonics, lines)
     }
 
     /// The rate within `share` of `hz` at which all lines that the spectrum has room for are highest.
@@ -282,15 +320,24 @@ impl Lines {
     /// Height of a comb over all bands: the geometric mean of its lines in each, and the power mean of the bands. A resonance in
     /// one band is seen, and lines that are in every band count for more than as many that chance puts into one.
     fn height(&self, strikes_hz: f64, teeth: Teeth, harmonics: usize) -> f64 {
+        self.height_of(strikes_hz, teeth, 1..=harmonics)
+    }
+
+    /// The same of some harmonics.
+    fn height_of(&self, strikes_hz: f64, teeth: Teeth, harmonics: impl Iterator<Item = usize> + Clone) -> f64 {
         let raised = |(_, heights): &(Band, Vec<f64>)| {
-            (BAND_EXPONENT * self.mean_height(heights, strikes_hz, teeth, harmonics)).exp()
+            (BAND_EXPONENT * self.mean_of(heights, strikes_hz, teeth, harmonics.clone())).exp()
         };
         let mean = self.bands.iter().map(raised).sum::<f64>() / self.bands.len() as f64;
         mean.ln() / BAND_EXPONENT
     }
 
-    /// Mean over the harmonics in one band.
+    /// Mean over the first harmonics in one band.
     fn mean_height(&self, heights: &[f64], strikes_hz: f64, teeth: Teeth, harmonics: usize) -> f64 {
+        self.mean_of(heights, strikes_hz, teeth, 1..=harmonics)
+    }
+
+    fn mean_of(&self, heights: &[f64], strikes_hz: f64, teeth: Teeth, harmonics: impl Iterator<Item = usize>) -> f64 {
         let line = |hz: f64| {
             let nearest = (hz / self.step_hz).round().max(1.0) as usize;
             heights.get(nearest - 1).copied().unwrap_or(LINE_RANGE.0)
@@ -303,7 +350,8 @@ impl Lines {
                 Teeth::Both(away) => f64::midpoint(line(hz), f64::midpoint(line(hz - away), line(hz + away))),
             }
         };
-        (1..=harmonics).map(height).sum::<f64>() / harmonics as f64
+        let (sum, count) = harmonics.fold((0.0, 0.0), |(sum, count), harmonic| (sum + height(harmonic), count + 1.0));
+        sum / count
     }
 }
 
@@ -325,55 +373,3 @@ fn blank(heights: &mut [f64], place: f64, median: f64) {
 
 /// A decoy keeps at least so far away from the strikes that it stands beside, as half a share of them, however little slip is allowed for.
 const SMALLEST_GAP: f64 = 0.01;
-
-/// Standard deviation of a comb's excess in noise, nepers: measured on 310 recordings of seven turns and a half without a defect (240
-/// simulated machines, 60 of the MFPT Fault Data Sets, 10 of the CWRU Bearing Data Center), each with up to twelve bearings made
-/// up. It falls with the number of lines, and with turns: for long recordings it is an upper bound.
-fn spread_in_noise(has_sidebands: bool, harmonics: usize) -> f64 {
-    const AT_HARMONICS: f64 = 6.0;
-    let spread = if has_sidebands { 0.042 } else { 0.079 };
-    spread * (AT_HARMONICS / harmonics as f64).sqrt()
-}
-
-/// Combs of no defect in one recording.
-#[derive(Clone, Copy)]
-struct Decoys {
-    mean: f64,
-    spread: f64,
-}
-
-impl Decoys {
-    fn of(heights: &[f64]) -> Self {
-        let count = heights.len() as f64;
-        let mean = heights.iter().sum::<f64>() / count;
-        let squares: f64 = heights.iter().map(|height| (height - mean).powi(2)).sum();
-        Self { mean, spread: (squares / (count - 1.0)).sqrt() }
-    }
-}
-
-/// What noise does to the combs of long recordings, nepers: mean and standard deviation of their excess at six harmonics, measured on 240
-/// simulated machines without a defect, sixty turns in segments of 32. Between seven turns and sixty the spread falls by less than the root of
-/// the turns, so with that root it is an upper bound for fewer segments, and so it is, left as it is, for more.
-///
-/// A recording whose own decoys spread further than noise has other lines besides, and is held to that.
-struct LongNoise {
-    harmonics: usize,
-    /// Segments that the recording holds, without the overlap.
-    segments: f64,
-}
-
-impl LongNoise {
-    const SEGMENTS: f64 = 60.0 / 32.0;
-    const HARMONICS: (f64, f64) = (0.0019, 0.0468);
-    const BALL: (f64, f64) = (-0.0005, 0.0265);
-    const INNER_HARMONICS: (f64, f64) = (0.0042, 0.0492);
-    const INNER_SIDEBANDS: (f64, f64) = (0.0081, 0.0399);
-    /// Of the lower of the last two, in their standard deviations.
-    const LOWER_OF_TWO: (f64, f64) = (-0.658, 0.756);
-
-    fn deviation(&self, height: f64, decoys: Decoys, (mean, spread): (f64, f64)) -> f64 {
-        let of_harmonics = (6.0 / self.harmonics as f64).sqrt();
-        let of_segments = (Self::SEGMENTS / self.segments).sqrt().max(1.0);
-        (height - decoys.mean - mean) / (spread * of_harmonics * of_segments).max(decoys.spread)
-    }
-}

@@ -46,24 +46,31 @@ pub(super) struct EnvelopeAnalyser {
     /// Values of a segment's spectrum over which its level is taken.
     tone_block: usize,
     forward: Arc<dyn Fft<f64>>,
+}
+
+/// Transforms for the envelope of one band, at a rate that just holds it: a band a quarter of the spectrum wide has a quarter of the
+/// samples, and its squared envelope, which is twice as wide, half of them.
+struct BandEnvelope {
+    first: usize,
+    /// Weight of each value of the segment's spectrum from `first` on.
+    weights: Vec<f64>,
+    /// Hann window over the envelope's samples.
+    window: Vec<f64>,
     inverse: Arc<dyn Fft<f64>>,
     padded: Arc<dyn Fft<f64>>,
 }
 
 impl EnvelopeAnalyser {
     pub fn new(rate_hz: f64, segment: usize, shaft_hz: f64) -> Self {
-        let mut planner = FftPlanner::new();
         Self {
             rate_hz,
             segment,
             tone_block: (TONE_BLOCK_ORDERS * shaft_hz * segment as f64 / rate_hz) as usize,
-            forward: planner.plan_fft_forward(segment),
-            inverse: planner.plan_fft_inverse(segment),
-            padded: planner.plan_fft_forward(PADDING * segment),
+            forward: FftPlanner::new().plan_fft_forward(segment),
         }
     }
 
-    /// The spectra of the segments, `[segment]`, each without its mean. Segments overlap by half; of a long recording
+    /// The spectra of the segments from 0 Hz to half the rate, each without its mean. Segments overlap by half; of a long recording
     /// [`MOST_SEGMENTS`] are taken, evenly spread.
     pub fn spectra_of(&self, samples: &[f32]) -> Vec<Vec<Complex<f64>>> {
         let step = (self.segment / 2).max((samples.len() - self.segment) / (MOST_SEGMENTS - 1)).max(1);
@@ -74,9 +81,11 @@ impl EnvelopeAnalyser {
             let mut values: Vec<Complex<f64>> =
                 segment.iter().map(|&sample| Complex::new(f64::from(sample) - mean, 0.0)).collect();
             self.forward.process(&mut values);
+            values.truncate(self.segment / 2 + 1);
+            values.shrink_to_fit();
             // A segment of few turns does not tell tones from a comb's own lines.
             if self.tone_block >= FEWEST_IN_TONE_BLOCK {
-                limit_tones(&mut values[..=self.segment / 2], self.tone_block);
+                limit_tones(&mut values, self.tone_block);
             }
             values
         };
@@ -93,58 +102,95 @@ impl EnvelopeAnalyser {
     ) -> EnvelopeSpectrum {
         let step_hz = self.rate_hz / (PADDING * self.segment) as f64;
         let kept = (top_hz / step_hz).ceil() as usize + 2;
+        let of_band = BandEnvelope::of(band, self.rate_hz / self.segment as f64, self.segment / 2, kept);
         let mut power = vec![0.0_f64; kept];
         for spectrum in spectra {
-            let envelope = self.squared_envelope(spectrum, band);
-            for (sum, value) in power.iter_mut().zip(self.spectrum_of(&envelope)) {
-                *sum += value.norm_sqr();
-            }
+            of_band.add_power(spectrum, &mut power);
         }
         let magnitudes: Vec<f64> = power.iter().map(|power| power.sqrt()).collect();
         let half_width = ((floor_hz / step_hz) as usize / 2).max(1);
-        let mut window = Vec::with_capacity(2 * half_width + 1);
-        let log_heights = (0..kept)
-            .map(|index| {
-                window.clear();
-                window
-                    .extend_from_slice(&magnitudes[index.saturating_sub(half_width)..kept.min(index + half_width + 1)]);
-                let middle = window.len() / 2;
-                let (_, &mut floor, _) = window.select_nth_unstable_by(middle, f64::total_cmp);
-                // A signal that is zero has no lines.
-                if floor > 0.0 { (magnitudes[index] / floor).max(f64::MIN_POSITIVE).ln() } else { 0.0 }
-            })
-            .collect();
+        let over_floor = |(&magnitude, floor): (&f64, f64)| {
+            // A signal that is zero has no lines.
+            if floor > 0.0 { (magnitude / floor).max(f64::MIN_POSITIVE).ln() } else { 0.0 }
+        };
+        let log_heights = magnitudes.iter().zip(running_median(&magnitudes, half_width)).map(over_floor).collect();
         EnvelopeSpectrum { step_hz, log_heights }
     }
+}
 
-    /// `|a(t)|²` of the analytic signal of a band: its positive frequencies alone, twice.
-    fn squared_envelope(&self, spectrum: &[Complex<f64>], band: Band) -> Vec<f64> {
-        let hz_per_bin = self.rate_hz / self.segment as f64;
+impl BandEnvelope {
+    /// For spectra with `hz_per_bin` from one value to the next and `highest` as the last, of which `kept` values of the envelope's are wanted.
+    fn of(band: Band, hz_per_bin: f64, highest: usize, kept: usize) -> Self {
         let fade_hz = FADE * (band.high_hz - band.low_hz);
-        let mut analytic = vec![Complex::new(0.0, 0.0); self.segment];
         let first = (band.low_hz / hz_per_bin).ceil() as usize;
-        let last = ((band.high_hz / hz_per_bin).floor() as usize).min(self.segment / 2);
-        for bin in first..=last {
+        let last = ((band.high_hz / hz_per_bin).floor() as usize).min(highest);
+        let weight = |bin: usize| {
             let hz = bin as f64 * hz_per_bin;
             let from_edge = ((hz - band.low_hz).min(band.high_hz - hz) / fade_hz).clamp(0.0, 1.0);
-            let weight = 0.5 - 0.5 * (std::f64::consts::PI * from_edge).cos();
-            analytic[bin] = spectrum[bin] * (2.0 * weight);
-        }
-        self.inverse.process(&mut analytic);
-        analytic.iter().map(Complex::norm_sqr).collect()
+            // Twice, since the analytic signal has no negative frequencies.
+            1.0 - (std::f64::consts::PI * from_edge).cos()
+        };
+        let weights: Vec<f64> = (first..=last).map(weight).collect();
+        // A squared envelope is twice as wide as its band, from minus the width to plus.
+        let samples = smooth_length((2 * weights.len()).max(2 * kept.div_ceil(PADDING)) + 1);
+        let phase = std::f64::consts::TAU / (samples - 1) as f64;
+        let window = (0..samples).map(|index| 0.5 - 0.5 * (phase * index as f64).cos()).collect();
+        let mut planner = FftPlanner::new();
+        let (inverse, padded) = (planner.plan_fft_inverse(samples), planner.plan_fft_forward(PADDING * samples));
+        Self { first, weights, window, inverse, padded }
     }
 
-    /// Spectrum of an envelope, without its mean, under a Hann window.
-    fn spectrum_of(&self, envelope: &[f64]) -> Vec<Complex<f64>> {
-        let mean = envelope.iter().sum::<f64>() / envelope.len() as f64;
-        let phase = std::f64::consts::TAU / (self.segment - 1) as f64;
-        let mut values = vec![Complex::new(0.0, 0.0); PADDING * self.segment];
-        for (index, (value, sample)) in values.iter_mut().zip(envelope).enumerate() {
-            value.re = (sample - mean) * (0.5 - 0.5 * (phase * index as f64).cos());
+    /// Adds the power spectrum of one segment's squared envelope, without its mean, under a Hann window.
+    fn add_power(&self, spectrum: &[Complex<f64>], power: &mut [f64]) {
+        let samples = self.window.len();
+        let mut values = vec![Complex::new(0.0, 0.0); samples];
+        // Where the band begins changes the analytic signal's phase, not its magnitude.
+        for ((value, weight), bin) in values.iter_mut().zip(&self.weights).zip(&spectrum[self.first..]) {
+            *value = bin * *weight;
         }
+        self.inverse.process(&mut values);
+        let mean = values.iter().map(Complex::norm_sqr).sum::<f64>() / samples as f64;
+        for (value, window) in values.iter_mut().zip(&self.window) {
+            *value = Complex::new((value.norm_sqr() - mean) * window, 0.0);
+        }
+        values.resize(PADDING * samples, Complex::new(0.0, 0.0));
         self.padded.process(&mut values);
-        values
+        for (sum, value) in power.iter_mut().zip(values) {
+            *sum += value.norm_sqr();
+        }
     }
+}
+
+/// The next number of that many or more that has no other prime factors than 2, 3 and 5: transforms of such lengths are fast.
+fn smooth_length(fewest: usize) -> usize {
+    let is_smooth = |length: &usize| {
+        let rest = [2, 3, 5].into_iter().fold(*length, |mut rest, prime| {
+            while rest % prime == 0 {
+                rest /= prime;
+            }
+            rest
+        });
+        rest == 1
+    };
+    (fewest.max(1)..).find(is_smooth).expect("there is a power of two above every number")
+}
+
+/// Median of the values up to `half_width` to both sides of each; fewer at the ends.
+fn running_median(values: &[f64], half_width: usize) -> impl Iterator<Item = f64> {
+    let mut sorted: Vec<f64> = Vec::with_capacity(2 * half_width + 2);
+    let place = |sorted: &[f64], value: f64| sorted.partition_point(|other| other.total_cmp(&value).is_lt());
+    for &value in values.iter().take(half_width) {
+        sorted.insert(place(&sorted, value), value);
+    }
+    (0..values.len()).map(move |index| {
+        if let Some(&enters) = values.get(index + half_width) {
+            sorted.insert(place(&sorted, enters), enters);
+        }
+        if let Some(leaves) = index.checked_sub(half_width + 1) {
+            sorted.remove(place(&sorted, values[leaves]));
+        }
+        sorted[sorted.len() / 2]
+    })
 }
 
 /// Lowers what stands out of a spectrum to [`TONE_LIMIT`] medians of its surroundings. A bearing's ringing is wide and stays.
@@ -168,5 +214,45 @@ fn limit_tones(values: &mut [Complex<f64>], block: usize) {
         if level > 0.0 && magnitude > limit {
             *value *= limit / magnitude;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_running_median_is_that_of_the_window() {
+        let values: Vec<f64> = (0..200).map(|index| f64::from(index * index * 7 % 101)).collect();
+        for half_width in [1, 7, 150] {
+            let medians: Vec<f64> = running_median(&values, half_width).collect();
+            for (index, median) in medians.into_iter().enumerate() {
+                let mut window = values[index.saturating_sub(half_width)..200.min(index + half_width + 1)].to_vec();
+                window.sort_by(f64::total_cmp);
+                assert_eq!(median, window[window.len() / 2], "{half_width} {index}");
+            }
+        }
+    }
+
+    /// A carrier of 3 kHz whose strength comes and goes 40 times a second.
+    #[test]
+    fn the_envelope_of_a_modulated_carrier_has_its_line() {
+        let (rate_hz, segment) = (16_000.0, 16_000);
+        let samples: Vec<f32> = (0..segment)
+            .map(|index| {
+                let turn = std::f64::consts::TAU * f64::from(index) / rate_hz;
+                ((1.0 + 0.5 * (40.0 * turn).cos()) * (3_000.0 * turn).sin()) as f32
+            })
+            .collect();
+        let analyser = EnvelopeAnalyser::new(rate_hz, segment as usize, 1.0);
+        let spectra = analyser.spectra_of(&samples);
+        let band = Band { low_hz: 2_000.0, high_hz: 4_000.0 };
+        // One floor for all: the window is wider than the spectrum.
+        let EnvelopeSpectrum { step_hz, log_heights } = analyser.envelope_spectrum(&spectra, band, 300.0, 2_000.0);
+        let highest = (0..log_heights.len()).max_by(|one, other| log_heights[*one].total_cmp(&log_heights[*other]));
+        assert_eq!(highest.map(|index| index as f64 * step_hz), Some(40.0));
+        // (1 + m cos)² has 2m at the rate and m²/2 at twice the rate: 1 and 1/8.
+        let at = |hz: f64| log_heights[(hz / step_hz) as usize];
+        assert!((at(40.0) - at(80.0) - 8.0_f64.ln()).abs() < 0.1, "{} {}", at(40.0), at(80.0));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::comb::{Comb, Lines, Search};
 use super::envelope::{Band, EnvelopeAnalyser};
-use super::impulses::{CLEARER_THAN_PART, Impulses};
+use super::impulses::{CLEARER_THAN_PART, Found, Impulses, Named};
 use super::rate;
 use super::sensor::{SensorFault, live_part};
 use super::{BearingFinding, BearingOrders, BearingPart, shaft_lines};
@@ -178,13 +178,21 @@ impl BearingExam {
 
     /// Looks for impulses at a rate of their own, and takes back what they explain.
     fn hear_impulses(&self, views: &[View], is_long: bool, finding: &mut BearingFinding) {
-        let named_hz =
-            (finding.defect.is_some() || !finding.candidates.is_empty()).then(|| finding.leading().strikes_hz);
-        let found = views.iter().filter_map(|view| Impulses::find(&view.lines, &view.search, &self.orders, named_hz));
-        let Some((impulses, of_named)) = found.max_by(|(one, _), (other, _)| one.sigmas.total_cmp(&other.sigmas))
-        else {
-            return;
+        let leading = *finding.leading();
+        let is_named = finding.defect.is_some() || !finding.candidates.is_empty();
+        let find = |view: &View| {
+            let named = is_named.then(|| Named {
+                strikes_hz: leading.strikes_hz,
+                rest: view.lines.without_part(leading.part, leading.strikes_hz, &self.orders, &view.search),
+            });
+            Impulses::find(&view.lines, &view.search, &self.orders, named.as_ref())
         };
+        let clearest =
+            views.iter().filter_map(find).max_by(|one, other| one.impulses.sigmas.total_cmp(&other.impulses.sigmas));
+        let Some(Found { impulses, of_named, is_named_part }) = clearest else { return };
+        if !impulses.rate.is_own() && is_named_part {
+            return;
+        }
         if !impulses.rate.is_own() && impulses.sigmas > CLEARER_THAN_PART * of_named {
             let without = |view: &View| {
                 let rest = view.unexplained.without_comb(impulses.hz);

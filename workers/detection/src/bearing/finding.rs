@@ -23,7 +23,8 @@ const RIVAL: f64 = 0.75;
 pub struct BearingFinding {
     /// The damaged part; absent where none stands out, where two do, and where the recording's rate is in doubt.
     pub defect: Option<BearingPart>,
-    /// The parts between which this recording does not decide; empty where one is named or none stands out.
+    /// The parts between which this recording does not decide, or the one of which only each second or third line is there; empty where one is
+    /// named or none stands out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<BearingPart>,
     /// How often a healthy bearing shows as high a comb of any part: the share of recordings with this one's noise and without a defect in
@@ -63,7 +64,7 @@ impl BearingFinding {
             |comb: &&Comb| chance_of(comb.sigmas, tried) <= clear_chance && comb.sigmas >= RIVAL * combs[0].sigmas;
         let clear: Vec<BearingPart> = combs.iter().filter(is_rival).map(|comb| comb.part).collect();
         let (defect, candidates) = match clear[..] {
-            [part] => (Some(part), Vec::new()),
+            [part] if combs[0].has_lines_between() => (Some(part), Vec::new()),
             _ => (None, clear),
         };
         Self {
@@ -150,19 +151,30 @@ impl BearingFinding {
         } = leading;
         let (part, second_part) = (part.as_str(), second.part.as_str());
         let chance = self.chance_in_words();
+        let between = if leading.has_lines_between() || self.candidates.is_empty() {
+            ""
+        } else {
+            "; only each second or third line is there, so something strikes at a multiple of that rate"
+        };
         if self.defect.is_some() || !self.candidates.is_empty() {
             format!(
                 "{part}: strikes at {strikes_hz:.1} Hz ({slip_percent:+.1} % from geometry) and its harmonics stand {excess_db:.1} dB above combs of \
                  no defect ({sigmas:.1} σ; the {second_part}'s {:.1} σ), most in the envelope of {:.1}–{:.1} kHz ({prominence_db:.1} dB over its \
-                 noise); a healthy bearing shows as high a comb in {chance}",
+                 noise); a healthy bearing shows as high a comb in {chance}{between}",
                 second.sigmas,
                 band_low_hz / 1000.0,
                 band_high_hz / 1000.0
             )
         } else {
+            let explained = match self.impulses {
+                Some(impulses) if !impulses.rate.is_own() && self.chance_if_healthy <= CLEAR_CHANCE => {
+                    ", but the impulses explain it"
+                }
+                _ => "",
+            };
             format!(
                 "no part's comb decides: the strongest, the {part}'s at {strikes_hz:.1} Hz, is {excess_db:.1} dB above combs of no defect \
-                 ({sigmas:.1} σ); a healthy bearing shows as high a comb in {chance}"
+                 ({sigmas:.1} σ); a healthy bearing shows as high a comb in {chance}{explained}"
             )
         }
     }
@@ -202,6 +214,7 @@ mod tests {
             band_high_hz: 3_000.0,
             excess_db: 5.0,
             sigmas,
+            share_between: 1.0,
         }
     }
 
@@ -233,6 +246,15 @@ mod tests {
         assert_eq!(uncertain.verdict(), "uncertain: inner race or outer race");
         let healthy = finding(1.0, 2.0, 0.5);
         assert_eq!((healthy.defect, healthy.verdict().as_str()), (None, "no defect"));
+    }
+
+    #[test]
+    fn each_second_line_of_another_comb_is_uncertain() {
+        let combs = BearingPart::ALL.map(|part| Comb { share_between: 0.1, ..comb(part, 0.0) });
+        let mut combs = Vec::from(combs);
+        combs[1].sigmas = 9.0;
+        let finding = BearingFinding::new(combs, 1, 30.0, 60.0);
+        assert_eq!((finding.defect, finding.verdict().as_str()), (None, "uncertain: inner race"));
     }
 
     #[test]

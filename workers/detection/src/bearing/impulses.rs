@@ -22,6 +22,9 @@ const TOLERANCE: f64 = 0.004;
 const OWN_MULTIPLES: [f64; 4] = [0.5, 1.0, 2.0, 3.0];
 /// Impulses explain a part's comb only if they are this much clearer than the part's own strikes.
 pub(super) const CLEARER_THAN_PART: f64 = 1.15;
+/// … and where this share of their height is left when the part's lines and sidebands are gone. In few turns the sidebands of an inner race lie
+/// near multiples of a slower rate, and that rate's comb is made of them alone; impulses of another source have lines elsewhere, too.
+const LEFT_WITHOUT_PART: f64 = 0.4;
 const MAINS_HZ: [f64; 2] = [50.0, 60.0];
 const MAINS_TOLERANCE: f64 = 0.002;
 
@@ -57,14 +60,24 @@ pub struct Impulses {
     pub sigmas: f64,
 }
 
+/// The part that is named: its strikes, Hz, and what is left without its lines and their sidebands.
+pub(super) struct Named {
+    pub strikes_hz: f64,
+    pub rest: Lines,
+}
+
+/// Impulses, beside the part that is named.
+pub(super) struct Found {
+    pub impulses: Impulses,
+    /// How clear the named part's own strikes are, in the same measure.
+    pub of_named: f64,
+    /// Whether the impulses are nothing but the named part's lines.
+    pub is_named_part: bool,
+}
+
 impl Impulses {
-    /// The clearest impulses in the envelope spectra, and how clear they are at `named_hz`; none where nothing is clear.
-    pub(super) fn find(
-        lines: &Lines,
-        search: &Search,
-        orders: &BearingOrders,
-        named_hz: Option<f64>,
-    ) -> Option<(Self, f64)> {
+    /// The clearest impulses in the envelope spectra; none where nothing is clear.
+    pub(super) fn find(lines: &Lines, search: &Search, orders: &BearingOrders, named: Option<&Named>) -> Option<Found> {
         let strikes = BearingPart::ALL.map(|part| orders.strikes_of(part) * search.shaft_hz);
         let highest_hz = 1.6 * strikes.into_iter().fold(0.0, f64::max);
         let scores = lines.comb_heights(search.lowest_impulses_hz, highest_hz, (FEWEST_LINES, LINES));
@@ -81,6 +94,7 @@ impl Impulses {
         let (hz, height, count) = near.copied().max_by(|one, other| one.1.total_cmp(&other.1))?;
         let hz = lines.refined(hz, RATE_ERROR);
         let rate = rate_of(hz, search.shaft_hz, search.slip, orders);
+        let named_hz = named.map(|named| named.strikes_hz);
         let is_named = |tried_hz: f64| named_hz.is_some_and(|named| (tried_hz / named - 1.0).abs() < TOLERANCE);
         let of_named = scores.iter().filter(|(hz, ..)| is_named(*hz));
         let of_named = of_named.map(|(_, height, count)| sigmas_of(*height, *count)).fold(f64::NEG_INFINITY, f64::max);
@@ -90,7 +104,12 @@ impl Impulses {
             multiple >= 2.0 && (named / (multiple * hz) - 1.0).abs() < TOLERANCE
         });
         let of_named = if is_part_of_them { f64::NEG_INFINITY } else { of_named };
-        Some((Self { hz, rate, sigmas: sigmas_of(height, count) }, of_named))
+        let sigmas = sigmas_of(height, count);
+        let is_named_part = named.is_some_and(|named| {
+            let left = sigmas_of(named.rest.comb_height(hz, count), count);
+            left < LEFT_WITHOUT_PART * sigmas
+        });
+        Some(Found { impulses: Self { hz, rate, sigmas }, of_named, is_named_part })
     }
 
     /// Whether they would be the bearing's or its shaft's if the shaft's speed stood at `shaft_hz`.

@@ -19,6 +19,7 @@
 //! | `envelope` | the spectrum of a band's squared envelope, over its noise floor |
 //! | `shaft_lines` | what of that is the shaft's own |
 //! | `comb` | how far a defect's lines stand out of it |
+//! | `noise` | how far combs scatter where there is no defect |
 //! | `impulses` | impulses at a rate that is not the bearing's |
 //! | `rate` | whether the stated rate can be right |
 //! | `consecutive` | whether recordings follow on one another, to be judged as one |
@@ -32,6 +33,7 @@ mod examine;
 mod finding;
 mod geometry;
 mod impulses;
+mod noise;
 mod rate;
 mod sensor;
 mod shaft_lines;

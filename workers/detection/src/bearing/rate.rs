@@ -6,12 +6,14 @@ use serde::Serialize;
 
 use super::examine::LONG_TURNS;
 use super::impulses::{ImpulseRate, Impulses};
-use super::{BearingExam, Comb, MIN_TURNS};
+use super::{BearingExam, BearingPart, Comb, MIN_TURNS};
 
 /// So many turns are enough to tell.
 pub(super) const TURNS: f64 = 64.0;
 /// True rates as multiples of the stated one that happen: channels or decimation forgotten, folders mixed, and 44.1 against 48 kHz.
 const RATIOS: [f64; 8] = [0.25, 1.0 / 3.0, 0.5, 2.0, 3.0, 4.0, 44.1 / 48.0, 48.0 / 44.1];
+/// Those at which a comb here would be each second, third or fourth line of the true one.
+const WHOLE_RATIOS: [f64; 3] = [2.0, 3.0, 4.0];
 /// A comb at another rate counts from so many standard deviations on …
 const CLEAR_SIGMAS: f64 = 5.0;
 /// … when it stands out so many times as far as what the stated rate shows …
@@ -61,13 +63,9 @@ pub(super) fn check(
     named: Option<&Comb>,
     impulses: Option<&Impulses>,
 ) -> RateCheck {
-    if named.is_some_and(|comb| shows(comb) >= SHOWS_HERE) {
-        return RateCheck::Fits;
-    }
-    // Few turns do not decide between rates.
-    let is_long = samples.len() as f64 / rate_hz * exam.shaft_hz >= LONG_TURNS;
-    match is_long.then(|| doubt(exam, samples, rate_hz, named, impulses)).flatten() {
+    match doubt(exam, samples, rate_hz, named, impulses) {
         Some(doubt) => RateCheck::InDoubt(doubt),
+        None if named.is_some_and(|comb| shows(comb) >= SHOWS_HERE) => RateCheck::Fits,
         None if shaft_line(samples, rate_hz, exam.shaft_hz) >= VISIBLE => RateCheck::Fits,
         None => RateCheck::NotChecked,
     }
@@ -81,8 +79,31 @@ pub(super) fn doubt(
     named: Option<&Comb>,
     impulses: Option<&Impulses>,
 ) -> Option<RateDoubt> {
+    // Few turns do not decide between rates.
+    let turns = samples.len() as f64 / rate_hz * exam.shaft_hz;
+    let has_turns = |ratio: &f64| turns / ratio >= LONG_TURNS;
+    let doubt_at = |ratio: f64| RateDoubt { seems_hz: rate_hz * ratio, shaft_stands_at_hz: exam.shaft_hz / ratio };
+    let at_ratio = |ratio: f64| {
+        let comb = BearingExam { shaft_hz: exam.shaft_hz / ratio, ..*exam }.strongest_comb(samples, rate_hz);
+        comb.filter(|comb| shows(comb) >= SHOWS).map(|comb| (ratio, comb))
+    };
+    // A race's comb at a part of the rate that is whole has lines between those of the comb here, which no race puts there. A ball that
+    // strikes one race harder than the other does.
+    if let Some(named) = named.filter(|comb| comb.part != BearingPart::Ball) {
+        let mut finer = WHOLE_RATIOS.into_iter().filter(has_turns).filter_map(at_ratio);
+        if let Some((ratio, _)) = finer.find(|(_, comb)| comb.part == named.part && comb.has_lines_between()) {
+            return Some(doubt_at(ratio));
+        }
+        if shows(named) >= SHOWS_HERE {
+            return None;
+        }
+    }
+    if named.is_some_and(|comb| shows(comb) >= SHOWS_HERE) || !RATIOS.iter().any(has_turns) {
+        return None;
+    }
     let is_seen = shaft_line(samples, rate_hz, exam.shaft_hz);
-    let here = exam.strongest_comb(samples, rate_hz);
+    // What is only each second or third line of a comb is none.
+    let here = exam.strongest_comb(samples, rate_hz).filter(Comb::has_lines_between);
     let is_clear_here = here.is_some_and(|comb| shows(&comb) >= SHOWS_HERE);
     let sigmas_here = here.iter().chain(named).map(|comb| comb.sigmas).fold(0.0, f64::max);
     // Impulses that are nobody's at the stated rate must be somebody's at another, or be explained away by a far clearer comb there.
@@ -94,12 +115,8 @@ pub(super) fn doubt(
         Some(impulses) => impulses.rate.is_own(),
         None => true,
     };
-    let doubt_at = |ratio: f64| RateDoubt { seems_hz: rate_hz * ratio, shaft_stands_at_hz: exam.shaft_hz / ratio };
-    let at_ratio = |ratio: f64| {
-        let comb = BearingExam { shaft_hz: exam.shaft_hz / ratio, ..*exam }.strongest_comb(samples, rate_hz);
-        comb.filter(|comb| shows(comb) >= SHOWS).map(|comb| (ratio, comb.sigmas))
-    };
-    let others = RATIOS.into_iter().filter_map(at_ratio).filter(|(ratio, sigmas)| explains(*ratio, *sigmas));
+    let others = RATIOS.into_iter().filter(has_turns).filter_map(at_ratio).map(|(ratio, comb)| (ratio, comb.sigmas));
+    let others = others.filter(|(ratio, sigmas)| explains(*ratio, *sigmas));
     if let Some((ratio, sigmas)) = others.max_by(|one, other| one.1.total_cmp(&other.1))
         && !is_clear_here
         && sigmas >= CLEAR_SIGMAS
@@ -118,7 +135,8 @@ pub(super) fn doubt(
             && (shaft_line(samples, rate_hz, 2.0 * shaft_hz) >= VISIBLE
                 || shaft_line(samples, rate_hz, 3.0 * shaft_hz) >= VISIBLE)
     };
-    RATIOS.into_iter().filter(|ratio| explains(*ratio, 0.0)).find(shows_shaft).map(doubt_at)
+    let mut possible = RATIOS.into_iter().filter(has_turns).filter(|ratio| explains(*ratio, 0.0));
+    possible.find(shows_shaft).map(doubt_at)
 }
 
 /// The share of a comb's lines that are visible, if it stands out.
