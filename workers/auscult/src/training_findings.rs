@@ -125,7 +125,7 @@ impl TrainingFindings {
         let top_hz = f64::from(spec.f_max());
         let is_low = |readable: &Readable| f64::from(readable.rate_hz) / 2.0 < top_hz - 1.0;
         let low: Vec<String> =
-            readable.iter().filter(|readable| is_low(*readable)).map(|readable| readable.clip.name.clone()).collect();
+            readable.iter().filter(|readable| is_low(readable)).map(|readable| readable.clip.name.clone()).collect();
         if low.is_empty() || low.len() == readable.len() {
             self.lines.push(format!("mixed sample rates: {}; all hold the model's bands alike", tally.join(", ")));
             return;

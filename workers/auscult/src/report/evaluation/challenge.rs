@@ -30,7 +30,7 @@ fn edition(official: &Official) -> Html {
         }
     };
     Html::all([
-        element("h2").text(&format!("DCASE Task 2, as the evaluator of {} computes it", official.edition)).into(),
+        element("h2").text(format!("DCASE Task 2, as the evaluator of {} computes it", official.edition)).into(),
         table(&head, rows),
         soft(&score),
     ])
