@@ -29,6 +29,9 @@ pub struct Manifest {
     /// What it has learned of the recording setup; absent in packages of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learned: Option<Learned>,
+    /// The channels of a clip that it listens to, counted from 0, ascending; absent: all that a clip has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Vec<usize>>,
     /// How it was trained.
     pub training: TrainingSummary,
     /// SHA-256 over all weights in their order, 64 hexadecimal digits.

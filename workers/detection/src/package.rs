@@ -173,6 +173,13 @@ fn check(manifest: &Manifest, weights: &Weights) -> Result<(), DetectionError> {
         (is_positive(calibration.gamma.scale), "calibration.gamma.scale"),
         (calibration.gamma.location.is_finite(), "calibration.gamma.location"),
         (is_positive(calibration.threshold), "calibration.threshold"),
+        (
+            manifest
+                .channels
+                .as_ref()
+                .is_none_or(|channels| !channels.is_empty() && channels.is_sorted_by(|a, b| a < b)),
+            "channels",
+        ),
         (deciles.len() == 9 && deciles.is_sorted(), "drift_reference.score_deciles"),
         (
             manifest.drift_reference.spread.as_ref().is_none_or(|spread| {

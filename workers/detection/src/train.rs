@@ -49,6 +49,8 @@ pub struct TrainingClip {
     pub name: String,
     /// Each microphone's log-mel spectrogram, `[frames, mels]`, dB.
     pub channels: Vec<Array2<f32>>,
+    /// Which channels of the recording these are, counted from 0 and ascending; empty: the first ones, as many as there are.
+    pub numbers: Vec<usize>,
     /// The conditions that it was recorded under, where they are known to differ, such as `source` and `target` of DCASE's file names. Only
     /// [`DetectorKind::WideMahalanobis`] asks for it.
     pub domain: Option<String>,
@@ -104,6 +106,8 @@ pub struct TrainingOptions {
     pub at_rest: Vec<TrainingClip>,
     /// Train on every clip, those among them that do not belong.
     pub keep_all: bool,
+    /// The channels that the clips were cut down to, counted from 0 and ascending: a model judges the same ones. `None`: all.
+    pub channels: Option<Vec<usize>>,
     /// The time to write into the manifest.
     pub created_at: Timestamp,
 }
@@ -140,6 +144,7 @@ impl Default for TrainingOptions {
             hidden: Autoencoder::REFERENCE_HIDDEN.to_vec(),
             at_rest: Vec::new(),
             keep_all: false,
+            channels: None,
             created_at: Timestamp::now(),
         }
     }
@@ -244,6 +249,7 @@ impl TrainingSet {
             calibration: learnt.calibration,
             drift_reference,
             learned: Some(learned),
+            channels: options.channels.clone(),
             training: TrainingSummary {
                 fingerprint: fingerprint(clips),
                 clips: clips.len(),

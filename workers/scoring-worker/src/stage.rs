@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auscult_detection::{Heard, Judgement, OpenedDevice, Recorded, WatchPolicy, Watched, watch_chunk, words};
+use auscult_detection::{
+    Heard, Judgement, OpenedDevice, Recorded, WatchPolicy, Watched, check_chosen, is_chosen, watch_chunk, words,
+};
 use auscult_runtime::processor::{Memory, Output, Rejection};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
@@ -272,7 +274,7 @@ impl ScoringStage {
         results
     }
 
-    fn admit(&self, envelope: Envelope, features: Features) -> Result<Candidate, Rejection> {
+    fn admit(&self, envelope: Envelope, mut features: Features) -> Result<Candidate, Rejection> {
         let model = self.library.find(&envelope.machine).map_err(|(code, detail)| Rejection { code, detail })?;
         let expected = model.manifest.feature_spec_hash;
         let found = features.metadata.feature_spec;
@@ -283,9 +285,16 @@ impl ScoringStage {
             );
             return Err(Rejection { code: DeadLetterCode::FeatureSpecMismatch, detail });
         }
+        let chosen = model.manifest.channels.as_deref();
+        if let Err(lacking) = check_chosen(features.channels, chosen) {
+            let detail = format!("the clip does not suit model {}: {lacking}", model.model.id);
+            return Err(Rejection { code: DeadLetterCode::InvalidFeatures, detail });
+        }
+        // What is at fault with a channel that the model does not listen to is no news of this machine.
+        features.metadata.sensor_faults.retain(|fault| is_chosen(fault.channel, chosen));
         let metadata = features.metadata.clone();
         let channels = features.channels;
-        let healthy = healthy_channels(Arc::new(features));
+        let healthy = healthy_channels(Arc::new(features), chosen);
         Ok(Candidate { envelope, metadata, channels, healthy, model: Arc::clone(model) })
     }
 
