@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::census::Census;
 use crate::device_thread::{DeviceThread, Shelf, StartError};
 use crate::event::ScoringEvent;
-use crate::healthy_channels::healthy_channels;
+use crate::healthy_channels::{HeardChannels, healthy_channels};
 use crate::library::{Entry, Owner, ShelvedModel};
 use crate::place_watch::{PlaceWatch, ReadPlaces};
 use crate::reload::{Change, Looker, Reload};
@@ -55,7 +55,7 @@ struct Candidate {
     /// Its channels, those that are not judged among them.
     channels: usize,
     /// What is judged of it; `None` where every sensor is at fault.
-    healthy: Option<Arc<Features>>,
+    healthy: Option<Arc<HeardChannels>>,
     model: Arc<ShelvedModel>,
 }
 
@@ -294,14 +294,14 @@ impl ScoringStage {
         features.metadata.sensor_faults.retain(|fault| is_chosen(fault.channel, chosen));
         let metadata = features.metadata.clone();
         let channels = features.channels;
-        let healthy = healthy_channels(Arc::new(features), chosen);
+        let healthy = healthy_channels(Arc::new(features), chosen).map(Arc::new);
         Ok(Candidate { envelope, metadata, channels, healthy, model: Arc::clone(model) })
     }
 
     /// One forward pass a model; a candidate without a healthy channel has no judgement. Should one fail, its clips are tried singly, so that only the one at fault is refused.
     fn judge(&self, candidates: &[Candidate]) -> (Vec<Result<Option<Judgement>, Rejection>>, f64) {
         let begun = Instant::now();
-        let mut by_shelf: BTreeMap<Shelf, Vec<(usize, Arc<Features>)>> = BTreeMap::new();
+        let mut by_shelf: BTreeMap<Shelf, Vec<(usize, Arc<HeardChannels>)>> = BTreeMap::new();
         for (position, candidate) in candidates.iter().enumerate() {
             if let Some(features) = &candidate.healthy {
                 by_shelf.entry(candidate.model.shelf).or_default().push((position, Arc::clone(features)));
@@ -330,7 +330,7 @@ impl ScoringStage {
         (judged, forward.as_secs_f64())
     }
 
-    fn judge_one(&self, shelf: Shelf, features: Arc<Features>) -> Result<Judgement, Rejection> {
+    fn judge_one(&self, shelf: Shelf, features: Arc<HeardChannels>) -> Result<Judgement, Rejection> {
         let judged = self.device.judge(shelf, vec![features]);
         let mut judgements =
             judged.map_err(|error| Rejection { code: DeadLetterCode::InvalidFeatures, detail: error.to_string() })?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use auscult_detection::notes::{self, Noted};
-use auscult_detection::{FalseAlarms, HealthyClip, Judgement, Model, Recorded, findings, words};
+use auscult_detection::{FalseAlarms, Judgement, Model, Recorded, findings, words};
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{
     DeviatingBand, MachineState, ModelRef, Note, NoteKind, QualityFlag, Quantity, SensorFault, TimeCourse,
@@ -119,8 +119,8 @@ fn judge(
     extractor: &mut ChunkExtractor,
 ) -> anyhow::Result<Scored> {
     let clip = read_clip(path, extractor)?.choosing(chosen)?;
-    let judgement = match clip.healthy().as_ref().map(HealthyClip::view) {
-        Some(view) => model.judge(&[view])?.pop(),
+    let judgement = match clip.healthy() {
+        Some(healthy) => model.judge_heard(&[healthy])?.pop(),
         None => None,
     };
     let Extraction { quality, sensor_faults, source_rate_hz, duration_s, .. } = clip.features;

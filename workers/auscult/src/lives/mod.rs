@@ -204,7 +204,7 @@ impl Listener {
     ) -> anyhow::Result<(ScorerState, Option<Point>)> {
         let clip = clips::Clip { path: PathBuf::new(), features: features.clone(), quantity: None, chosen: None };
         let judgement: Option<Judgement> = match clip.healthy() {
-            Some(healthy) => self.model.judge(&[healthy.view()])?.pop(),
+            Some(healthy) => self.model.judge_heard(&[healthy])?.pop(),
             None => None,
         };
         let id = format!("{}/{index}", self.machine);

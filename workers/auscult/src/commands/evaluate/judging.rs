@@ -32,8 +32,8 @@ pub(in crate::commands) fn judge_in_batches(
     let mut results = Vec::with_capacity(clips.len());
     for batch in clips.chunks(BATCH) {
         let healthy: Vec<Option<HealthyClip<'_>>> = batch.iter().map(clips::Clip::healthy).collect();
-        let views: Vec<_> = healthy.iter().flatten().map(HealthyClip::view).collect();
-        let mut judgements = model.judge(&views)?.into_iter();
+        let heard: Vec<HealthyClip<'_>> = healthy.iter().flatten().cloned().collect();
+        let mut judgements = model.judge_heard(&heard)?.into_iter();
         for (clip, healthy) in batch.iter().zip(healthy) {
             if healthy.is_none() {
                 let faults = words::sensor_faults(&clip.features.sensor_faults, clip.quantity);
@@ -203,8 +203,7 @@ fn score_unheard<'a>(
     let mut scores = BTreeMap::new();
     for batch in unheard.chunks(BATCH) {
         let whole: Vec<_> = batch.iter().filter_map(|clip| clip.whole()).collect();
-        let views: Vec<_> = whole.iter().map(HealthyClip::view).collect();
-        for (clip, judgement) in batch.iter().zip(model.judge(&views)?) {
+        for (clip, judgement) in batch.iter().zip(model.judge_heard(&whole)?) {
             scores.insert(clip.path.as_path(), judgement.score);
         }
     }
