@@ -395,6 +395,12 @@ fn write_summary(
     if let Some((name, line)) = package.weights().summary() {
         writeln!(out, "{name:<16} {line}")?;
     }
+    if !package.manifest().channel_normals.is_empty() {
+        let normals = package.manifest().channel_normals.iter();
+        let all: f64 = normals.clone().map(|normal| normal.weight).sum();
+        let each = normals.map(|normal| format!("{} (counts {:.0} %)", normal.channel, 100.0 * normal.weight / all));
+        writeln!(out, "unlike channels  a normal each: {}", each.collect::<Vec<_>>().join(", "))?;
+    }
     let unit = package.weights().unit();
     let scores = &calibration.scores;
     let quantile = |share: f64| scores[((scores.len() - 1) as f64 * share).round() as usize];
