@@ -142,8 +142,10 @@ impl Model {
     pub fn judge(&self, clips: &[ClipView<'_>]) -> Result<Vec<Judgement>, DetectionError> {
         let normals = &self.manifest.channel_normals;
         let beyond = normals.last().map_or(0, |normal| normal.channel + 1);
+        // A clip of more channels than values is refused below.
+        let count = |clip: &ClipView<'_>| clip.channels.min(clip.values.len());
         let known = || normals.iter().map(|normal| normal.channel).chain(beyond..);
-        self.judge_numbered(clips.iter().map(|clip| (*clip, known().take(clip.channels).collect())).collect())
+        self.judge_numbered(clips.iter().map(|clip| (*clip, known().take(count(clip)).collect())).collect())
     }
 
     /// As [`Model::judge`], of the channels that are left of clips.
