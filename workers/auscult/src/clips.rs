@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
-use auscult_detection::{ClipView, HealthyClip, Recorded, TrainingClip, words};
+use auscult_detection::{ClipView, HealthyClip, Recorded, TrainingClip, check_chosen, is_chosen, words};
 use auscult_features::{ChunkExtractor, Extraction, content_type_of};
 use auscult_schemas::{FeatureSpec, Quantity, topics::MAX_MESSAGE_BYTES};
 use rayon::prelude::*;
@@ -22,6 +22,8 @@ pub struct Clip {
     pub features: Extraction,
     /// What its sensors measure; `None`: sound.
     pub quantity: Option<Quantity>,
+    /// Its channels that are listened to, counted from 0 and ascending; `None`: all.
+    pub chosen: Option<Vec<usize>>,
 }
 
 impl Clip {
@@ -36,10 +38,35 @@ impl Clip {
         }
     }
 
-    /// Without the channels whose sensor is at fault; `None` where none is left.
+    /// The chosen channels without those whose sensor is at fault; `None` where none is left.
     #[must_use]
     pub fn healthy(&self) -> Option<HealthyClip<'_>> {
-        HealthyClip::of(&self.view(), &self.features.sensor_faults)
+        HealthyClip::of(&self.view(), self.chosen.as_deref(), &self.features.sensor_faults)
+    }
+
+    /// The chosen channels, those whose sensor is at fault among them.
+    #[must_use]
+    pub fn whole(&self) -> Option<HealthyClip<'_>> {
+        HealthyClip::of(&self.view(), self.chosen.as_deref(), &[])
+    }
+
+    /// How many channels are listened to.
+    #[must_use]
+    pub fn listened(&self) -> usize {
+        self.chosen.as_ref().map_or(self.features.channels, Vec::len)
+    }
+
+    /// With only the chosen channels, whose numbers stay. What is at fault with others is no longer told.
+    ///
+    /// # Errors
+    /// Naming the file and the channel that it lacks.
+    pub fn choosing(mut self, chosen: Option<&[usize]>) -> anyhow::Result<Self> {
+        if let Err(lacking) = check_chosen(self.features.channels, chosen) {
+            bail!("{}: {lacking}", self.path.display());
+        }
+        self.features.sensor_faults.retain(|fault| is_chosen(fault.channel, chosen));
+        self.chosen = chosen.map(<[usize]>::to_vec);
+        Ok(self)
     }
 
     /// As training takes it: `[frames, mels]` for each channel whose sensor hears the machine, and the domain where DCASE's file names give one.
@@ -55,12 +82,20 @@ impl Clip {
                 words::sensor_faults(faults, self.quantity)
             );
         };
-        let channels = healthy.spectrograms();
+        let (channels, numbers) = (healthy.spectrograms(), healthy.channels.clone());
         let domain = Domain::of(&self.path).map(|domain| domain.name().to_owned());
         let Extraction { source_rate_hz, duration_s, quality, .. } = &self.features;
         let recorded = Some(Recorded { source_rate_hz: *source_rate_hz, duration_s: *duration_s });
         let name = self.path.display().to_string();
-        Ok(TrainingClip { name, channels, domain, recorded, quality: quality.clone(), ..TrainingClip::default() })
+        Ok(TrainingClip {
+            name,
+            channels,
+            numbers,
+            domain,
+            recorded,
+            quality: quality.clone(),
+            ..TrainingClip::default()
+        })
     }
 }
 
@@ -88,7 +123,7 @@ pub fn recordings_in(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 /// Naming the file and the remedy: it cannot be read, is larger than a chunk may be, or is no sound that can be decoded.
 pub fn read_clip(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Clip> {
     let features = read_features(path, extractor).with_context(|| path.display().to_string())?;
-    Ok(Clip { path: path.to_owned(), features, quantity: extractor.spec().quantity })
+    Ok(Clip { path: path.to_owned(), features, quantity: extractor.spec().quantity, chosen: None })
 }
 
 fn read_features(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Extraction> {
@@ -150,6 +185,12 @@ pub fn read_clips(
         Some(clips) => Ok(clips),
         None => bail!("interrupted while reading {what}; nothing was written"),
     }
+}
+
+/// Recordings with only their chosen channels; one that lacks any is an error in its place.
+#[must_use]
+pub fn choosing(clips: Vec<anyhow::Result<Clip>>, chosen: Option<&[usize]>) -> Vec<anyhow::Result<Clip>> {
+    clips.into_iter().map(|clip| clip.and_then(|clip| clip.choosing(chosen))).collect()
 }
 
 /// A share of bad clips above which a folder is not to be trusted.
@@ -225,7 +266,8 @@ mod tests {
 
     #[test]
     fn a_microphone_at_fault_teaches_nothing_and_a_clip_of_such_is_refused() {
-        let sound = |features: Extraction| Clip { path: PathBuf::from("fan.wav"), features, quantity: None };
+        let sound =
+            |features: Extraction| Clip { path: PathBuf::from("fan.wav"), features, quantity: None, chosen: None };
         let mut noise = 1_u32;
         let mut next = || {
             noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

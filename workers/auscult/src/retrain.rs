@@ -109,10 +109,11 @@ fn seed_of(seed: u64, machine: &MachineId) -> u64 {
 
 fn training_clip(envelope: &Envelope, features: &Features) -> Option<TrainingClip> {
     let Features { channels, frames, mels, ref values, ref metadata } = *features;
-    let healthy = HealthyClip::of(&ClipView { channels, frames, mels, values }, &metadata.sensor_faults)?;
+    let healthy = HealthyClip::of(&ClipView { channels, frames, mels, values }, None, &metadata.sensor_faults)?;
     Some(TrainingClip {
         name: envelope.id.0.clone(),
         channels: healthy.spectrograms(),
+        numbers: healthy.channels.clone(),
         domain: None,
         recorded: Some(Recorded { source_rate_hz: metadata.source_rate_hz, duration_s: metadata.duration_s }),
         quality: metadata.quality.clone(),

@@ -51,7 +51,7 @@ impl TrainingFindings {
         for clip in read {
             match clip.and_then(|clip| Ok((clip.to_training()?, clip))) {
                 Ok((training, clip)) => {
-                    if training.channels.len() < clip.features.channels {
+                    if training.channels.len() < clip.listened() {
                         let faults = words::sensor_faults(&clip.features.sensor_faults, clip.quantity);
                         findings.lines.push(format!("left out: {}: {faults}", clip.path.display()));
                     }
@@ -199,7 +199,7 @@ mod tests {
             .collect();
         let features =
             ChunkExtractor::new(FeatureSpec::default())?.extract("audio/wav", &wav_bytes(&samples, rate_hz))?;
-        Ok(Clip { path: PathBuf::from(name), features, quantity: None })
+        Ok(Clip { path: PathBuf::from(name), features, quantity: None, chosen: None })
     }
 
     fn found(low: u32, short: u32) -> TrainingFindings {

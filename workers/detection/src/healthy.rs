@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use auscult_schemas::SensorFault;
 use ndarray::Array2;
 
-use crate::ClipView;
+use crate::{ClipView, is_chosen};
 
 /// A clip without the channels whose sensor is at fault.
 #[derive(Debug, Clone)]
@@ -30,12 +30,13 @@ impl<'a> HealthyClip<'a> {
         self.values.chunks_exact(self.frames * self.mels).map(of_channel).collect()
     }
 
-    /// What is left of a clip; `None` where no channel is.
+    /// What is left of a clip's chosen channels (`None`: of all that it has); `None` where no channel is.
     #[must_use]
-    pub fn of(clip: &ClipView<'a>, faults: &[SensorFault]) -> Option<Self> {
+    pub fn of(clip: &ClipView<'a>, chosen: Option<&[usize]>, faults: &[SensorFault]) -> Option<Self> {
         let ClipView { frames, mels, values, .. } = *clip;
-        let is_healthy = |channel: &usize| faults.iter().all(|fault| fault.channel != *channel);
-        let channels: Vec<usize> = (0..clip.channels).filter(is_healthy).collect();
+        let is_judged =
+            |channel: &usize| is_chosen(*channel, chosen) && faults.iter().all(|fault| fault.channel != *channel);
+        let channels: Vec<usize> = (0..clip.channels).filter(is_judged).collect();
         if channels.is_empty() {
             return None;
         }
@@ -68,11 +69,14 @@ mod tests {
         let values: Vec<f32> = (0..12_u8).map(f32::from).collect();
         let clip = ClipView { channels: 3, frames: 2, mels: 2, values: &values };
         let fault = |channel| SensorFault { channel, flags: vec![QualityFlag::Silent] };
-        let left = HealthyClip::of(&clip, &[fault(1)]).unwrap();
+        let left = HealthyClip::of(&clip, None, &[fault(1)]).unwrap();
         assert_eq!((left.view().channels, left.channels.as_slice()), (2, [0, 2].as_slice()));
         assert_eq!(left.view().values, [0.0, 1.0, 2.0, 3.0, 8.0, 9.0, 10.0, 11.0]);
-        let whole = HealthyClip::of(&clip, &[]).unwrap();
+        let whole = HealthyClip::of(&clip, None, &[]).unwrap();
         assert!(matches!(whole.values, Cow::Borrowed(_)), "nothing is copied where no sensor is at fault");
-        assert!(HealthyClip::of(&clip, &[fault(0), fault(2), fault(1)]).is_none());
+        assert!(HealthyClip::of(&clip, None, &[fault(0), fault(2), fault(1)]).is_none());
+        let chosen = HealthyClip::of(&clip, Some(&[0, 2]), &[fault(0)]).unwrap();
+        assert_eq!((chosen.channels.as_slice(), chosen.view().values), ([2].as_slice(), &values[8..]));
+        assert!(HealthyClip::of(&clip, Some(&[2]), &[fault(2)]).is_none(), "the others are not chosen");
     }
 }

@@ -21,6 +21,8 @@
 //! | [`explain`], [`time_course`] | which frequencies deviate, and when within the clip |
 //! | [`words`] | the same as a person reads it |
 //! | [`false_alarms`] | what a threshold means in alarms, and how sure that is |
+//! | `channel_normals` | a normal for each channel, where they are unlike |
+//! | `chosen` | which channels of a clip a model listens to |
 //! | `healthy` | a clip without the channels whose sensor is at fault |
 //! | `learned`, [`notes`] | how training clips were recorded, and what of a chunk does not fit that |
 //! | [`metrics`], `sweep`, `evaluation` | how good a model is on labelled clips, at every threshold and at its own |
@@ -36,7 +38,9 @@ mod autoencoder;
 pub mod bearing;
 pub mod bootstrap;
 pub mod calibration;
+mod channel_normals;
 mod cholesky;
+mod chosen;
 mod convolution;
 mod detector;
 mod deviation;
@@ -77,6 +81,8 @@ pub use alert::{
 };
 pub use autoencoder::{Autoencoder, Dense};
 pub use calibration::{Calibration, GammaFit};
+pub use channel_normals::ChannelNormal;
+pub use chosen::{check_chosen, is_chosen};
 pub use convolution::{ConvolutionalAutoencoder, Kernel};
 pub use detector::{
     AutoencoderParameters, ConvolutionalParameters, DetectorKind, DetectorParameters, Examined, FusedParameters,

@@ -4,7 +4,7 @@ use auscult_schemas::{FeatureSpec, FeatureSpecHash, ModelId, Quantity};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Calibration, DetectorParameters, DriftReference, HoldOut, Learned, LeftOut};
+use crate::{Calibration, ChannelNormal, DetectorParameters, DriftReference, HoldOut, Learned, LeftOut};
 
 /// Everything about a model but its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,12 @@ pub struct Manifest {
     /// What it has learned of the recording setup; absent in packages of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub learned: Option<Learned>,
+    /// The channels of a clip that it listens to, counted from 0, ascending; absent: all that a clip has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Vec<usize>>,
+    /// What each channel has of its own where they are unlike; empty where all are judged by `detector`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channel_normals: Vec<ChannelNormal>,
     /// How it was trained.
     pub training: TrainingSummary,
     /// SHA-256 over all weights in their order, 64 hexadecimal digits.

@@ -6,7 +6,8 @@ use auscult_schemas::ModelRef;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
-use crate::detector::{TensorFile, Weights};
+use crate::channel_normals::{ChannelNormal, prefix};
+use crate::detector::{NamedTensor, TensorFile, Weights};
 use crate::{DetectionError, Manifest};
 
 const MANIFEST_KEY: &str = "auscult.manifest";
@@ -19,6 +20,8 @@ const MANIFEST_HASH: &str = "manifest_sha256";
 pub struct ModelPackage {
     manifest: Manifest,
     weights: Weights,
+    /// Of unlike channels, as the manifest lists them.
+    channel_weights: Vec<Weights>,
     /// SHA-256 of the file, 64 hexadecimal digits.
     sha256: String,
 }
@@ -28,10 +31,15 @@ impl ModelPackage {
     ///
     /// # Errors
     /// [`DetectionError::InvalidPackage`] when the two contradict each other.
-    pub(crate) fn new(mut manifest: Manifest, weights: Weights) -> Result<Self, DetectionError> {
-        manifest.weights_sha256 = weights_sha256(&weights);
+    pub(crate) fn new(
+        mut manifest: Manifest,
+        weights: Weights,
+        channel_weights: Vec<Weights>,
+    ) -> Result<Self, DetectionError> {
+        manifest.weights_sha256 = weights_sha256(&tensors(&manifest, &weights, &channel_weights));
         check(&manifest, &weights)?;
-        let mut package = Self { manifest, weights, sha256: String::new() };
+        check_channels(&manifest, &channel_weights)?;
+        let mut package = Self { manifest, weights, channel_weights, sha256: String::new() };
         package.sha256 = hex(&Sha256::digest(package.to_bytes()?));
         Ok(package)
     }
@@ -43,7 +51,7 @@ impl ModelPackage {
     pub fn to_bytes(&self) -> Result<Vec<u8>, DetectionError> {
         let manifest = serde_json::to_string(&self.manifest).map_err(|error| invalid(format!("manifest: {error}")))?;
         let manifest_hash = Sha256::digest(manifest.as_bytes());
-        let tensors = self.weights.tensors();
+        let tensors = tensors(&self.manifest, &self.weights, &self.channel_weights);
         let mut views = Vec::with_capacity(tensors.len());
         for (name, dtype, shape, bytes) in &tensors {
             let view = TensorView::new(*dtype, shape.clone(), bytes).map_err(|error| invalid(error.to_string()))?;
@@ -73,12 +81,17 @@ impl ModelPackage {
         if !tensors.tensor(MANIFEST_HASH).is_ok_and(|tensor| *tensor.data() == manifest_hash[..]) {
             return Err(invalid("its manifest has been altered".to_owned()));
         }
-        let weights = manifest.detector.read(&TensorFile(&tensors), &manifest.feature_spec)?;
-        if manifest.weights_sha256 != weights_sha256(&weights) {
+        let file = TensorFile::new(&tensors);
+        let weights = manifest.detector.read(&file, &manifest.feature_spec)?;
+        let of_channel =
+            |normal: &ChannelNormal| normal.detector.read(&file.of_channel(normal.channel), &manifest.feature_spec);
+        let channel_weights = manifest.channel_normals.iter().map(of_channel).collect::<Result<Vec<_>, _>>()?;
+        if manifest.weights_sha256 != weights_sha256(&self::tensors(&manifest, &weights, &channel_weights)) {
             return Err(invalid("the weights are not those that the manifest was written for".to_owned()));
         }
         check(&manifest, &weights)?;
-        Ok(Self { manifest, weights, sha256: hex(&Sha256::digest(bytes)) })
+        check_channels(&manifest, &channel_weights)?;
+        Ok(Self { manifest, weights, channel_weights, sha256: hex(&Sha256::digest(bytes)) })
     }
 
     /// What the model says of itself.
@@ -104,6 +117,11 @@ impl ModelPackage {
     pub fn weights(&self) -> &Weights {
         &self.weights
     }
+
+    /// Each unlike channel's own.
+    pub(crate) fn of_channels(&self) -> impl Iterator<Item = (&ChannelNormal, &Weights)> {
+        self.manifest.channel_normals.iter().zip(&self.channel_weights)
+    }
 }
 
 pub(crate) fn invalid(reason: String) -> DetectionError {
@@ -118,9 +136,21 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-fn weights_sha256(weights: &Weights) -> String {
+/// All weights of a package, named.
+fn tensors(manifest: &Manifest, weights: &Weights, channel_weights: &[Weights]) -> Vec<NamedTensor> {
+    let mut tensors = weights.tensors();
+    for (normal, own) in manifest.channel_normals.iter().zip(channel_weights) {
+        let prefix = prefix(normal.channel);
+        tensors.extend(
+            own.tensors().into_iter().map(|(name, kind, shape, bytes)| (format!("{prefix}{name}"), kind, shape, bytes)),
+        );
+    }
+    tensors
+}
+
+fn weights_sha256(tensors: &[NamedTensor]) -> String {
     let mut hash = Sha256::new();
-    for (_, _, _, bytes) in weights.tensors() {
+    for (_, _, _, bytes) in tensors {
         hash.update(bytes);
     }
     hex(&hash.finalize())
@@ -139,6 +169,27 @@ fn read_manifest(text: &str) -> Result<Manifest, DetectionError> {
         return Err(invalid(format!("format version {format_version}, but this build knows version {known}")));
     }
     serde_json::from_str(text).map_err(unreadable)
+}
+
+/// Whether each channel's own normal holds sensible numbers.
+fn check_channels(manifest: &Manifest, channel_weights: &[Weights]) -> Result<(), DetectionError> {
+    let spec = &manifest.feature_spec;
+    let normals = &manifest.channel_normals;
+    if !normals.is_sorted_by(|one, other| one.channel < other.channel) || normals.len() != channel_weights.len() {
+        return Err(invalid("its channels' normals are not one for each, in order".to_owned()));
+    }
+    for (ChannelNormal { channel, detector, weight, mean_band_levels_db }, own) in normals.iter().zip(channel_weights) {
+        own.check(spec)?;
+        let is_sound = *detector == own.parameters()
+            && weight.is_finite()
+            && *weight > 0.0
+            && mean_band_levels_db.len() == spec.n_mels
+            && mean_band_levels_db.iter().all(|level| level.is_finite());
+        if !is_sound {
+            return Err(invalid(format!("the normal of channel {channel} holds no sensible numbers")));
+        }
+    }
+    Ok(())
 }
 
 /// Whether manifest and weights fit each other, and hold nothing that could make a judgement senseless.
@@ -173,6 +224,13 @@ fn check(manifest: &Manifest, weights: &Weights) -> Result<(), DetectionError> {
         (is_positive(calibration.gamma.scale), "calibration.gamma.scale"),
         (calibration.gamma.location.is_finite(), "calibration.gamma.location"),
         (is_positive(calibration.threshold), "calibration.threshold"),
+        (
+            manifest
+                .channels
+                .as_ref()
+                .is_none_or(|channels| !channels.is_empty() && channels.is_sorted_by(|a, b| a < b)),
+            "channels",
+        ),
         (deciles.len() == 9 && deciles.is_sorted(), "drift_reference.score_deciles"),
         (
             manifest.drift_reference.spread.as_ref().is_none_or(|spread| {

@@ -84,7 +84,7 @@ pub(crate) fn reported_since(memory: &[SensorMemory], faults: &[SensorFault]) ->
     faults.iter().map(since).collect::<Option<Vec<Timestamp>>>()?.into_iter().max()
 }
 
-/// Whether every one of so many channels has been reported as at fault.
-pub(crate) fn hears_nothing(memory: &[SensorMemory], channels: usize) -> bool {
-    memory.iter().filter(|sensor| sensor.is_at_fault && sensor.channel < channels).count() == channels
+/// Whether all that are `listened` to of so many channels have been reported as at fault.
+pub(crate) fn hears_nothing(memory: &[SensorMemory], channels: usize, listened: usize) -> bool {
+    memory.iter().filter(|sensor| sensor.is_at_fault && sensor.channel < channels).count() == listened
 }

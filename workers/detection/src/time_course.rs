@@ -25,17 +25,17 @@ pub(crate) fn slices(frames: usize, spec: &FeatureSpec) -> Vec<Range<usize>> {
     (0..slices).map(|slice| slice * count / slices..(slice + 1) * count / slices).collect()
 }
 
-/// Of a detector of levels. `normal_db` is each band's mean level in the training sound, dB, `[mels]`.
+/// Of a detector of levels. `normals_db` are each channel's mean level by band in the training sound, dB, `[channels][mels]`.
 pub(crate) fn of_levels(
     clip: &ClipView<'_>,
-    normal_db: &[f64],
+    normals_db: &[&[f64]],
     calibration: &Calibration,
     spec: &FeatureSpec,
 ) -> Option<TimeCourse> {
     let ClipView { frames, mels, values, .. } = *clip;
     let slices = slices(frames, spec);
     let mut parts = vec![0.0; slices.len()];
-    for channel in values.chunks_exact(frames * mels) {
+    for (channel, normal_db) in values.chunks_exact(frames * mels).zip(normals_db) {
         // The last slice takes the rows that only its last vector reaches into.
         let rows = |slice: usize| {
             let end = if slice + 1 == slices.len() { frames } else { slices[slice].end };
@@ -46,7 +46,7 @@ pub(crate) fn of_levels(
                 let rows = rows(slice);
                 let mut change = vec![0.0; mels];
                 for row in channel[rows.start * mels..rows.end * mels].chunks_exact(mels) {
-                    for ((sum, level), normal) in change.iter_mut().zip(row).zip(normal_db) {
+                    for ((sum, level), normal) in change.iter_mut().zip(row).zip(*normal_db) {
                         *sum += (f64::from(*level) - normal) / rows.len() as f64;
                     }
                 }

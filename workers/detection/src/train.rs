@@ -20,6 +20,7 @@ mod run;
 mod screening;
 mod set;
 mod split;
+mod unlike;
 
 use std::ops::ControlFlow;
 
@@ -32,6 +33,7 @@ use self::corpus::{clip_band_levels, fingerprint, mean_band_levels};
 pub(crate) use self::run::Run;
 pub use self::set::{LeftOut, LeftOutReason, TrainingSet};
 pub(crate) use self::split::Split;
+use crate::channel_normals::{ChannelNormal, mean_of};
 use crate::detector::{DetectorKind, Training};
 use crate::{
     Autoencoder, DetectionError, DriftReference, Learned, LevelSpread, Manifest, ModelPackage, Recorded,
@@ -49,6 +51,8 @@ pub struct TrainingClip {
     pub name: String,
     /// Each microphone's log-mel spectrogram, `[frames, mels]`, dB.
     pub channels: Vec<Array2<f32>>,
+    /// Which channels of the recording these are, counted from 0 and ascending; empty: the first ones, as many as there are.
+    pub numbers: Vec<usize>,
     /// The conditions that it was recorded under, where they are known to differ, such as `source` and `target` of DCASE's file names. Only
     /// [`DetectorKind::WideMahalanobis`] asks for it.
     pub domain: Option<String>,
@@ -58,6 +62,27 @@ pub struct TrainingClip {
     pub quality: Vec<QualityFlag>,
     /// The recording that it is a piece of, where that is known: pieces of one are held out together, and count as one for what is promised.
     pub recording: Option<String>,
+}
+
+impl TrainingClip {
+    /// Which channel of the recording the one in this place is.
+    pub(crate) fn number_of(&self, place: usize) -> usize {
+        self.numbers.get(place).copied().unwrap_or(place)
+    }
+
+    /// All but the sound.
+    fn with_no_channel(&self) -> Self {
+        let Self { name, domain, recorded, quality, recording, .. } = self;
+        Self {
+            name: name.clone(),
+            channels: Vec::new(),
+            numbers: Vec::new(),
+            domain: domain.clone(),
+            recorded: *recorded,
+            quality: quality.clone(),
+            recording: recording.clone(),
+        }
+    }
 }
 
 /// How clips are held out for calibration.
@@ -104,6 +129,8 @@ pub struct TrainingOptions {
     pub at_rest: Vec<TrainingClip>,
     /// Train on every clip, those among them that do not belong.
     pub keep_all: bool,
+    /// The channels that the clips were cut down to, counted from 0 and ascending: a model judges the same ones. `None`: all.
+    pub channels: Option<Vec<usize>>,
     /// The time to write into the manifest.
     pub created_at: Timestamp,
 }
@@ -140,6 +167,7 @@ impl Default for TrainingOptions {
             hidden: Autoencoder::REFERENCE_HIDDEN.to_vec(),
             at_rest: Vec::new(),
             keep_all: false,
+            channels: None,
             created_at: Timestamp::now(),
         }
     }
@@ -225,13 +253,26 @@ impl TrainingSet {
         let clips = self.clips.as_slice();
         let split = Split::new(clips, self.doubtful.clone(), options)?;
         let mut learnt = options.detector.fit(&Training { clips, options, split: &split }, observe)?;
+        let own = unlike::own_normals(clips, options, &split, observe)?;
+        let (channel_normals, channel_weights) = match own {
+            Some(own) => {
+                learnt.calibration = own.calibration;
+                (own.normals, own.weights)
+            }
+            None => (Vec::new(), Vec::new()),
+        };
         let recordings = split::recordings(clips);
         learnt.calibration.recordings = (recordings < clips.len()).then_some(recordings);
         let mels = options.spec.n_mels;
-        let levels = clip_band_levels(clips, mels);
-        let learned = Learned::of(clips, &levels, &clip_band_levels(&options.at_rest, mels), &options.spec)?;
+        let levels_of = |clips: &[TrainingClip]| levels_of(clips, &channel_normals, mels);
+        let levels = levels_of(clips);
+        let learned = Learned::of(clips, &levels, &levels_of(&options.at_rest), &options.spec)?;
         let spread = LevelSpread::of(&levels);
-        let drift_reference = DriftReference::new(&learnt.calibration, mean_band_levels(clips, mels), spread);
+        let drift_reference = DriftReference::new(
+            &learnt.calibration,
+            if channel_normals.is_empty() { mean_band_levels(clips, mels) } else { mean_of(&channel_normals, mels) },
+            spread,
+        );
         let spec = &options.spec;
         let rows_of_first_channels: usize = clips.iter().map(|clip| clip.channels[0].nrows()).sum();
         let manifest = Manifest {
@@ -244,6 +285,8 @@ impl TrainingSet {
             calibration: learnt.calibration,
             drift_reference,
             learned: Some(learned),
+            channels: options.channels.clone(),
+            channel_normals,
             training: TrainingSummary {
                 fingerprint: fingerprint(clips),
                 clips: clips.len(),
@@ -263,8 +306,26 @@ impl TrainingSet {
             created_at: options.created_at,
             software: concat!("auscult ", env!("CARGO_PKG_VERSION")).to_owned(),
         };
-        ModelPackage::new(manifest, learnt.detector)
+        ModelPackage::new(manifest, learnt.detector, channel_weights)
     }
+}
+
+/// Each clip's mean level by mel band, dB, `[clips][mels]`. Where channels are unlike, as if it had all of them.
+fn levels_of(clips: &[TrainingClip], normals: &[ChannelNormal], mels: usize) -> Vec<Vec<f64>> {
+    let mut levels = clip_band_levels(clips, mels);
+    if !normals.is_empty() {
+        let all = mean_of(normals, mels);
+        for (clip, levels) in clips.iter().zip(&mut levels) {
+            let own = (0..clip.channels.len()).map(|place| clip.number_of(place));
+            let own: Vec<&ChannelNormal> =
+                own.filter_map(|number| normals.iter().find(|normal| normal.channel == number)).collect();
+            if !own.is_empty() {
+                let of_own = mean_of(own, mels);
+                levels.iter_mut().zip(all.iter().zip(of_own)).for_each(|(level, (all, own))| *level += all - own);
+            }
+        }
+    }
+    levels
 }
 
 fn check_options(options: &TrainingOptions) -> Result<(), DetectionError> {

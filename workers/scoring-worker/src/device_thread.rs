@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use auscult_detection::{ClipView, DetectionError, Judgement, Model, ModelPackage, OpenedDevice};
-use auscult_schemas::Features;
+use auscult_detection::{DetectionError, HealthyClip, Judgement, Model, ModelPackage, OpenedDevice};
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::healthy_channels::HeardChannels;
 use crate::self_test::self_test;
 
 /// Place of a model on the device.
@@ -22,7 +22,7 @@ pub(crate) struct Shelf(pub u64);
 pub(crate) type Judged = Result<Vec<Judgement>, DetectionError>;
 
 enum Request {
-    Judge { shelf: Shelf, clips: Vec<Arc<Features>>, answer: Sender<Judged> },
+    Judge { shelf: Shelf, clips: Vec<Arc<HeardChannels>>, answer: Sender<Judged> },
     Add { package: Box<ModelPackage>, answer: Sender<Result<Shelf, String>> },
     Discard(Shelf),
 }
@@ -66,7 +66,7 @@ impl DeviceThread {
     ///
     /// # Panics
     /// When the thread has ended, which only a bug in a model can bring about; the runner then refuses the record at fault.
-    pub(crate) fn judge(&self, shelf: Shelf, clips: Vec<Arc<Features>>) -> Judged {
+    pub(crate) fn judge(&self, shelf: Shelf, clips: Vec<Arc<HeardChannels>>) -> Judged {
         let (answer, answered) = crossbeam_channel::bounded(1);
         self.requests
             .send(Request::Judge { shelf, clips, answer })
@@ -139,17 +139,9 @@ impl Shelves {
         }
     }
 
-    fn judge(&self, shelf: Shelf, clips: &[Arc<Features>]) -> Judged {
-        let views: Vec<ClipView<'_>> = clips
-            .iter()
-            .map(|clip| ClipView {
-                channels: clip.channels,
-                frames: clip.frames,
-                mels: clip.mels,
-                values: &clip.values,
-            })
-            .collect();
-        self.models.get(&shelf).expect("a shelf that is asked for holds a model").judge(&views)
+    fn judge(&self, shelf: Shelf, clips: &[Arc<HeardChannels>]) -> Judged {
+        let heard: Vec<HealthyClip<'_>> = clips.iter().map(|clip| clip.clip()).collect();
+        self.models.get(&shelf).expect("a shelf that is asked for holds a model").judge_heard(&heard)
     }
 
     fn load(&self, package: &ModelPackage) -> Result<Model, String> {

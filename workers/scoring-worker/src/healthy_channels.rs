@@ -1,24 +1,44 @@
 //! Which channels of a chunk are scored: those whose sensor hears the machine.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use auscult_detection::{ClipView, HealthyClip};
 use auscult_schemas::Features;
 
-/// A chunk's features without the channels whose sensor is at fault: its own where there is none, and `None` where no channel is left.
-pub(crate) fn healthy_channels(features: Arc<Features>) -> Option<Arc<Features>> {
-    let Features { channels, frames, mels, ref values, ref metadata } = *features;
-    let healthy = HealthyClip::of(&ClipView { channels, frames, mels, values }, &metadata.sensor_faults)?;
-    if healthy.channels.len() == channels {
-        return Some(features);
+/// What is judged of a chunk.
+#[derive(Debug)]
+pub(crate) struct HeardChannels {
+    /// The features of these channels alone.
+    pub features: Arc<Features>,
+    /// Their numbers in the clip.
+    pub channels: Vec<usize>,
+}
+
+impl HeardChannels {
+    /// As a model takes it.
+    pub(crate) fn clip(&self) -> HealthyClip<'_> {
+        let Features { frames, mels, ref values, .. } = *self.features;
+        HealthyClip { channels: self.channels.clone(), frames, mels, values: Cow::Borrowed(values) }
     }
-    Some(Arc::new(Features {
+}
+
+/// A chunk's chosen channels without those whose sensor is at fault: its own features where all are left, and `None` where no channel is.
+pub(crate) fn healthy_channels(features: Arc<Features>, chosen: Option<&[usize]>) -> Option<HeardChannels> {
+    let Features { channels, frames, mels, ref values, ref metadata } = *features;
+    let healthy = HealthyClip::of(&ClipView { channels, frames, mels, values }, chosen, &metadata.sensor_faults)?;
+    let left = healthy.channels.clone();
+    if left.len() == channels {
+        return Some(HeardChannels { features, channels: left });
+    }
+    let features = Arc::new(Features {
         metadata: metadata.clone(),
-        channels: healthy.channels.len(),
+        channels: left.len(),
         frames,
         mels,
         values: healthy.values.into_owned().into(),
-    }))
+    });
+    Some(HeardChannels { features, channels: left })
 }
 
 #[cfg(test)]

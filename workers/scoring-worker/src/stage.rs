@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auscult_detection::{Heard, Judgement, OpenedDevice, Recorded, WatchPolicy, Watched, watch_chunk, words};
+use auscult_detection::{
+    Heard, Judgement, OpenedDevice, Recorded, WatchPolicy, Watched, check_chosen, is_chosen, watch_chunk, words,
+};
 use auscult_runtime::processor::{Memory, Output, Rejection};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
@@ -19,7 +21,7 @@ use serde::Serialize;
 use crate::census::Census;
 use crate::device_thread::{DeviceThread, Shelf, StartError};
 use crate::event::ScoringEvent;
-use crate::healthy_channels::healthy_channels;
+use crate::healthy_channels::{HeardChannels, healthy_channels};
 use crate::library::{Entry, Owner, ShelvedModel};
 use crate::place_watch::{PlaceWatch, ReadPlaces};
 use crate::reload::{Change, Looker, Reload};
@@ -53,7 +55,7 @@ struct Candidate {
     /// Its channels, those that are not judged among them.
     channels: usize,
     /// What is judged of it; `None` where every sensor is at fault.
-    healthy: Option<Arc<Features>>,
+    healthy: Option<Arc<HeardChannels>>,
     model: Arc<ShelvedModel>,
 }
 
@@ -272,7 +274,7 @@ impl ScoringStage {
         results
     }
 
-    fn admit(&self, envelope: Envelope, features: Features) -> Result<Candidate, Rejection> {
+    fn admit(&self, envelope: Envelope, mut features: Features) -> Result<Candidate, Rejection> {
         let model = self.library.find(&envelope.machine).map_err(|(code, detail)| Rejection { code, detail })?;
         let expected = model.manifest.feature_spec_hash;
         let found = features.metadata.feature_spec;
@@ -283,16 +285,23 @@ impl ScoringStage {
             );
             return Err(Rejection { code: DeadLetterCode::FeatureSpecMismatch, detail });
         }
+        let chosen = model.manifest.channels.as_deref();
+        if let Err(lacking) = check_chosen(features.channels, chosen) {
+            let detail = format!("the clip does not suit model {}: {lacking}", model.model.id);
+            return Err(Rejection { code: DeadLetterCode::InvalidFeatures, detail });
+        }
+        // What is at fault with a channel that the model does not listen to is no news of this machine.
+        features.metadata.sensor_faults.retain(|fault| is_chosen(fault.channel, chosen));
         let metadata = features.metadata.clone();
         let channels = features.channels;
-        let healthy = healthy_channels(Arc::new(features));
+        let healthy = healthy_channels(Arc::new(features), chosen).map(Arc::new);
         Ok(Candidate { envelope, metadata, channels, healthy, model: Arc::clone(model) })
     }
 
     /// One forward pass a model; a candidate without a healthy channel has no judgement. Should one fail, its clips are tried singly, so that only the one at fault is refused.
     fn judge(&self, candidates: &[Candidate]) -> (Vec<Result<Option<Judgement>, Rejection>>, f64) {
         let begun = Instant::now();
-        let mut by_shelf: BTreeMap<Shelf, Vec<(usize, Arc<Features>)>> = BTreeMap::new();
+        let mut by_shelf: BTreeMap<Shelf, Vec<(usize, Arc<HeardChannels>)>> = BTreeMap::new();
         for (position, candidate) in candidates.iter().enumerate() {
             if let Some(features) = &candidate.healthy {
                 by_shelf.entry(candidate.model.shelf).or_default().push((position, Arc::clone(features)));
@@ -321,7 +330,7 @@ impl ScoringStage {
         (judged, forward.as_secs_f64())
     }
 
-    fn judge_one(&self, shelf: Shelf, features: Arc<Features>) -> Result<Judgement, Rejection> {
+    fn judge_one(&self, shelf: Shelf, features: Arc<HeardChannels>) -> Result<Judgement, Rejection> {
         let judged = self.device.judge(shelf, vec![features]);
         let mut judgements =
             judged.map_err(|error| Rejection { code: DeadLetterCode::InvalidFeatures, detail: error.to_string() })?;

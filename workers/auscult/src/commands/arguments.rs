@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
-use auscult_detection::{AlertPolicy, Cadence, Calibration, DeviceChoice, FalseAlarms, OpenedDevice, open_device};
+use anyhow::{Context, bail};
+use auscult_detection::{
+    AlertPolicy, Cadence, Calibration, DeviceChoice, FalseAlarms, Manifest, OpenedDevice, is_chosen, open_device,
+};
 use auscult_schemas::{FeatureSpec, Quantity, Reference};
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
@@ -129,6 +131,36 @@ impl SpecArgs {
         }
         spec.validate()?;
         Ok(spec)
+    }
+}
+
+/// Which channels of a recording are listened to.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct ChannelArgs {
+    /// Only these channels of each recording, counted from 0, such as 0,2 [default: all, or those that the model was trained with]
+    #[arg(long, value_name = "N,...", value_delimiter = ',')]
+    channels: Vec<usize>,
+}
+
+impl ChannelArgs {
+    /// The chosen ones, ascending; `None`: all.
+    pub(super) fn chosen(&self) -> Option<Vec<usize>> {
+        let mut chosen = self.channels.clone();
+        chosen.sort_unstable();
+        chosen.dedup();
+        (!chosen.is_empty()).then_some(chosen)
+    }
+
+    /// The chosen ones of those that a model listens to.
+    pub(super) fn chosen_of(&self, manifest: &Manifest) -> anyhow::Result<Option<Vec<usize>>> {
+        let Some(chosen) = self.chosen() else { return Ok(manifest.channels.clone()) };
+        if let Some(unknown) = chosen.iter().find(|channel| !is_chosen(**channel, manifest.channels.as_deref())) {
+            let known = manifest.channels.iter().flatten().map(usize::to_string).collect::<Vec<_>>().join(",");
+            bail!(
+                "--channels {unknown}: the model was trained with --channels {known}; choose among these, or train again with {unknown}"
+            );
+        }
+        Ok(Some(chosen))
     }
 }
 

@@ -235,7 +235,7 @@ fn trials(
     interrupted: &AtomicBool,
 ) -> anyhow::Result<Vec<Trial>> {
     let spec = (contender.options)().spec;
-    let training = training_clips(&set.train.training_clips()?, &spec, interrupted)?;
+    let training = training_clips(&set.train.training_clips()?, &spec, None, interrupted)?;
     let paths = |machine: &crate::dataset::MachineClips| machine.test_normal.clone();
     let normal = read(&set.test.machines.iter().flat_map(paths).collect::<Vec<_>>(), &spec, interrupted)?;
     let abnormal =

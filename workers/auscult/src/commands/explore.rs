@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
-use auscult_detection::{DetectorKind, TrainingOptions};
+use auscult_detection::{DetectorKind, TrainingOptions, check_chosen, is_chosen};
 use auscult_features::{ChunkExtractor, decode};
 use auscult_schemas::FeatureSpec;
 use clap::Args;
 use rayon::prelude::*;
 
-use super::arguments::{DataArgs, SpecArgs, data_dir_help};
+use super::arguments::{ChannelArgs, DataArgs, SpecArgs, data_dir_help};
 use crate::dataset::{Dataset, MachineClips};
 use crate::report::exploration::group::{Group, GroupKind, Machine};
 use crate::report::exploration::recording::{Levels, Recording, RecordingPicture, band_levels};
@@ -38,6 +38,8 @@ pub struct ExploreArgs {
     /// Show so many recordings of normal sound and of each fault, evenly among those there are; 0 for none
     #[arg(long, value_name = "N", default_value_t = 3)]
     clips: usize,
+    #[command(flatten)]
+    channels: ChannelArgs,
     #[command(flatten)]
     spec: SpecArgs,
 }
@@ -64,9 +66,10 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
     let dataset = args.data.discover()?;
     dataset.tell_remarks();
     let interrupted = interrupt::listen("stopping")?;
-    let mut machines = explore(&dataset, &spec, args.clips, interrupted)?;
+    let chosen = args.channels.chosen();
+    let mut machines = explore(&dataset, &spec, chosen.as_deref(), args.clips, interrupted)?;
     for (machine, of) in machines.iter_mut().zip(&dataset.machines) {
-        machine.training = training_lines(&of.train_normal, &spec, interrupted)?;
+        machine.training = training_lines(&of.train_normal, &spec, chosen.as_deref(), interrupted)?;
     }
     let page = ExplorationPage {
         data: &args.data.data,
@@ -91,11 +94,16 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
 }
 
 /// What `auscult train` would say of these clips, in its words.
-fn training_lines(paths: &[PathBuf], spec: &FeatureSpec, interrupted: &AtomicBool) -> anyhow::Result<Vec<String>> {
+fn training_lines(
+    paths: &[PathBuf],
+    spec: &FeatureSpec,
+    chosen: Option<&[usize]>,
+    interrupted: &AtomicBool,
+) -> anyhow::Result<Vec<String>> {
     if paths.is_empty() {
         return Ok(Vec::new());
     }
-    let read = clips::read_clips(paths, spec, "normal recordings", interrupted)?;
+    let read = clips::choosing(clips::read_clips(paths, spec, "normal recordings", interrupted)?, chosen);
     let mut findings = TrainingFindings::of(read, spec);
     let options = TrainingOptions { spec: spec.clone(), ..TrainingOptions::of(DetectorKind::Fused) };
     if findings.refusal.is_none()
@@ -118,6 +126,7 @@ struct Listed {
 fn explore(
     dataset: &Dataset,
     spec: &FeatureSpec,
+    chosen: Option<&[usize]>,
     shown: usize,
     interrupted: &AtomicBool,
 ) -> anyhow::Result<Vec<Machine>> {
@@ -135,7 +144,7 @@ fn explore(
                 if interrupted.load(Ordering::Relaxed) {
                     bail!("interrupted");
                 }
-                let recording = measure(file, &root, extractor);
+                let recording = measure(file, &root, chosen, extractor);
                 bar.inc(1);
                 recording
             })
@@ -187,11 +196,22 @@ fn evenly(count: usize, wanted: usize) -> Vec<usize> {
     (0..wanted).map(|part| (2 * part + 1) * count / (2 * wanted)).collect()
 }
 
-fn measure(file: &Listed, root: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Recording> {
+fn measure(
+    file: &Listed,
+    root: &Path,
+    chosen: Option<&[usize]>,
+    extractor: &mut ChunkExtractor,
+) -> anyhow::Result<Recording> {
     let name = file.path.strip_prefix(root).unwrap_or(&file.path).display().to_string();
     let mut read = || -> anyhow::Result<Recording> {
         let bytes = clips::read_bytes(&file.path)?;
-        let clip = decode(clips::declared_type(&file.path), &bytes)?;
+        let mut clip = decode(clips::declared_type(&file.path), &bytes)?;
+        check_chosen(clip.channels.len(), chosen).map_err(anyhow::Error::msg)?;
+        let mut number = 0;
+        clip.channels.retain(|_| {
+            number += 1;
+            is_chosen(number - 1, chosen)
+        });
         let features = extractor.extract_clip(&clip)?;
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
@@ -245,7 +265,7 @@ mod tests {
 
     fn explored(folder: &Path) -> anyhow::Result<Vec<Machine>> {
         let dataset = Dataset::discover(folder).unwrap();
-        explore(&dataset, &FeatureSpec::default(), 2, &AtomicBool::new(false))
+        explore(&dataset, &FeatureSpec::default(), None, 2, &AtomicBool::new(false))
     }
 
     #[test]

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use auscult_detection::explain::band_edges;
-use auscult_detection::words;
+use auscult_detection::{is_chosen, words};
 use auscult_features::ChunkExtractor;
 use auscult_schemas::{FeatureSpec, Reference};
 use clap::Args;
 use ndarray::ArrayView2;
 
-use super::arguments::SpecArgs;
+use super::arguments::{ChannelArgs, SpecArgs};
 use crate::clips::{Clip, read_clip};
 use crate::model_file;
 use crate::natural_order::in_recorded_order;
@@ -36,6 +36,8 @@ pub struct FeaturesArgs {
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["spec", "preset"])]
     model: Option<PathBuf>,
     #[command(flatten)]
+    channels: ChannelArgs,
+    #[command(flatten)]
     spec: SpecArgs,
 }
 
@@ -51,9 +53,12 @@ Examples:
 /// # Errors
 /// When the folder cannot be made, two files would have the same results, or at the end when a file could not be read.
 pub fn run(args: &FeaturesArgs) -> anyhow::Result<()> {
-    let base = match &args.model {
-        Some(path) => model_file::read(path)?.manifest().feature_spec.clone(),
-        None => FeatureSpec::default(),
+    let (base, chosen) = match &args.model {
+        Some(path) => {
+            let package = model_file::read(path)?;
+            (package.manifest().feature_spec.clone(), args.channels.chosen_of(package.manifest())?)
+        }
+        None => (FeatureSpec::default(), args.channels.chosen()),
     };
     let spec = args.spec.spec(base)?;
     let files = in_recorded_order(&args.files);
@@ -65,8 +70,8 @@ pub fn run(args: &FeaturesArgs) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let mut failures = 0;
     for (path, name) in files.iter().zip(&names) {
-        let written =
-            read_clip(path, &mut extractor).and_then(|clip| write_clip(&clip, &args.out, name, extractor.spec()));
+        let clip = read_clip(path, &mut extractor).and_then(|clip| clip.choosing(chosen.as_deref()));
+        let written = clip.and_then(|clip| write_clip(&clip, &args.out, name, extractor.spec()));
         match written {
             Ok(paths) => {
                 for path in paths {
@@ -110,6 +115,9 @@ fn write_clip(clip: &Clip, folder: &Path, name: &str, spec: &FeatureSpec) -> any
     let centres_hz: Vec<f64> = band_edges(spec).iter().map(|band| band.hz_centre).collect();
     let mut paths = Vec::new();
     for (channel, values) in features.values.chunks_exact(features.frames * features.mels).enumerate() {
+        if !is_chosen(channel, clip.chosen.as_deref()) {
+            continue;
+        }
         let name = if features.channels == 1 { name.to_owned() } else { format!("{name}_ch{channel}") };
         let log_mel = ArrayView2::from_shape((features.frames, features.mels), values)
             .expect("a channel holds frames × mels values");

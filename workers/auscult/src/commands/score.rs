@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use auscult_detection::notes::{self, Noted};
-use auscult_detection::{FalseAlarms, HealthyClip, Judgement, Model, Recorded, findings, words};
+use auscult_detection::{FalseAlarms, Judgement, Model, Recorded, findings, words};
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{
     DeviatingBand, MachineState, ModelRef, Note, NoteKind, QualityFlag, Quantity, SensorFault, TimeCourse,
@@ -14,7 +14,7 @@ use auscult_schemas::{
 use clap::Args;
 use serde::Serialize;
 
-use super::arguments::{CadenceArgs, DeviceArgs};
+use super::arguments::{CadenceArgs, ChannelArgs, DeviceArgs};
 use crate::clips::read_clip;
 use crate::model_file;
 use crate::natural_order::in_recorded_order;
@@ -36,6 +36,8 @@ pub struct ScoreArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    channels: ChannelArgs,
+    #[command(flatten)]
     cadence: CadenceArgs,
     #[command(flatten)]
     device: DeviceArgs,
@@ -44,6 +46,7 @@ pub struct ScoreArgs {
 const AFTER_HELP: &str = "\
 Examples:
   auscult score compressor.safetensors today/*.wav
+  auscult score compressor.safetensors today/*.wav --channels 0    # the first microphone alone
   auscult score compressor.safetensors today/*.wav --json | jq 'select(.anomalous) | .file'
 
 Each JSON line has file, verdict (normal or anomalous), anomalous, score, threshold, p_value (the
@@ -66,12 +69,13 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<()> {
     let model = Model::load(&package, &args.device.open()?.device)?;
     let mut extractor = ChunkExtractor::new(package.manifest().feature_spec.clone())?;
 
+    let chosen = args.channels.chosen_of(package.manifest())?;
     let false_alarms = args.cadence.false_alarms(&package.manifest().calibration)?;
     let mut out = std::io::stdout().lock();
     let mut failures = 0;
     let mut remarks = Remarks::default();
     for path in &in_recorded_order(&args.files) {
-        let result = judge(path, &model, &mut extractor);
+        let result = judge(path, chosen.as_deref(), &model, &mut extractor);
         if args.json {
             let line = Line::new(path, &result, model.model_ref(), &false_alarms);
             serde_json::to_writer(&mut out, &line)?;
@@ -108,10 +112,15 @@ struct Scored {
     quantity: Option<Quantity>,
 }
 
-fn judge(path: &Path, model: &Model, extractor: &mut ChunkExtractor) -> anyhow::Result<Scored> {
-    let clip = read_clip(path, extractor)?;
-    let judgement = match clip.healthy().as_ref().map(HealthyClip::view) {
-        Some(view) => model.judge(&[view])?.pop(),
+fn judge(
+    path: &Path,
+    chosen: Option<&[usize]>,
+    model: &Model,
+    extractor: &mut ChunkExtractor,
+) -> anyhow::Result<Scored> {
+    let clip = read_clip(path, extractor)?.choosing(chosen)?;
+    let judgement = match clip.healthy() {
+        Some(healthy) => model.judge_heard(&[healthy])?.pop(),
         None => None,
     };
     let Extraction { quality, sensor_faults, source_rate_hz, duration_s, .. } = clip.features;

@@ -17,7 +17,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use super::arguments::{CadenceArgs, DataArgs, SpecArgs, data_dir_help};
+use super::arguments::{CadenceArgs, ChannelArgs, DataArgs, SpecArgs, data_dir_help};
 use crate::dataset::{Dataset, MachineClips};
 use crate::signal_findings::signal_findings;
 use crate::training_findings::TrainingFindings;
@@ -82,6 +82,8 @@ pub struct TrainArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    channels: ChannelArgs,
+    #[command(flatten)]
     cadence: CadenceArgs,
     #[command(flatten)]
     spec: SpecArgs,
@@ -101,6 +103,7 @@ Examples:
   auscult train recordings/ --out wide.safetensors --detector wide-mahalanobis --mels 128
   auscult train recordings/ --out fine.safetensors --mels 128 --n-fft 2048
   auscult train recordings/ --out press.safetensors --idle standstill/    # tells the machine at rest, which is then not judged
+  auscult train recordings/ --out near.safetensors --channels 0    # the microphone at the machine alone
   auscult train recordings/ --out compressor.safetensors --cadence 5m    # alarms a month at one clip each five minutes
 
 ",
@@ -149,6 +152,7 @@ fn train_one(out: &mut impl Write, args: &TrainArgs, job: &Job, interrupted: &At
     let started = Instant::now();
     let options = TrainingOptions { at_rest: args.at_rest(&options.spec, interrupted)?, ..options };
     let read = clips::read_clips(&paths, &options.spec, "normal recordings", interrupted)?;
+    let read = clips::choosing(read, options.channels.as_deref());
     let mut findings = TrainingFindings::of(read, &options.spec);
     let set = match &findings.refusal {
         None => findings.set(&options),
@@ -257,7 +261,7 @@ impl TrainArgs {
 
     fn at_rest(&self, spec: &FeatureSpec, interrupted: &AtomicBool) -> anyhow::Result<Vec<TrainingClip>> {
         let Some(idle) = &self.idle else { return Ok(Vec::new()) };
-        training_clips(&clips::recordings_in(idle)?, spec, interrupted)
+        training_clips(&clips::recordings_in(idle)?, spec, self.channels.chosen().as_deref(), interrupted)
     }
 
     fn options(&self, file: &Path) -> anyhow::Result<TrainingOptions> {
@@ -281,6 +285,7 @@ impl TrainArgs {
             standardise: !self.reference_method,
             false_alarm_rate: self.false_alarm_rate,
             keep_all: self.keep_all,
+            channels: self.channels.chosen(),
             hold_out: self.folds.map_or(defaults.hold_out, HoldOut::Folds),
             ..defaults
         })
@@ -291,9 +296,10 @@ impl TrainArgs {
 pub(super) fn training_clips(
     paths: &[PathBuf],
     spec: &FeatureSpec,
+    chosen: Option<&[usize]>,
     interrupted: &AtomicBool,
 ) -> anyhow::Result<Vec<TrainingClip>> {
-    let read = clips::read_clips(paths, spec, "normal recordings", interrupted)?;
+    let read = clips::choosing(clips::read_clips(paths, spec, "normal recordings", interrupted)?, chosen);
     // The same lines as `explore` has of the same folder.
     let names: Vec<String> = read.iter().flatten().map(|clip| clip.path.display().to_string()).collect();
     let flags = read.iter().flatten().map(|clip| clip.features.quality.as_slice());
@@ -304,7 +310,7 @@ pub(super) fn training_clips(
     let mut heard = Vec::with_capacity(read.len());
     for clip in read {
         if let Ok(clip) = &clip
-            && clip.healthy().is_some_and(|healthy| healthy.channels.len() < clip.features.channels)
+            && clip.healthy().is_some_and(|healthy| healthy.channels.len() < clip.listened())
         {
             eprintln!(
                 "left out: {}: {}",
@@ -388,6 +394,12 @@ fn write_summary(
     }
     if let Some((name, line)) = package.weights().summary() {
         writeln!(out, "{name:<16} {line}")?;
+    }
+    if !package.manifest().channel_normals.is_empty() {
+        let normals = package.manifest().channel_normals.iter();
+        let all: f64 = normals.clone().map(|normal| normal.weight).sum();
+        let each = normals.map(|normal| format!("{} (counts {:.0} %)", normal.channel, 100.0 * normal.weight / all));
+        writeln!(out, "unlike channels  a normal each: {}", each.collect::<Vec<_>>().join(", "))?;
     }
     let unit = package.weights().unit();
     let scores = &calibration.scores;

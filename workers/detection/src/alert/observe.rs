@@ -328,8 +328,10 @@ fn advance_sensors(
     policy: &AlertPolicy,
 ) -> Option<Alert> {
     let of_machine = state.alert.state;
+    // Faults of channels that the model does not listen to are not among those heard of.
+    let listened = heard.manifest.channels.as_ref().map_or(heard.channels, Vec::len);
     let state_of = |memory: &[_]| {
-        if sensors::hears_nothing(memory, heard.channels) { MachineState::SensorFault } else { of_machine }
+        if sensors::hears_nothing(memory, heard.channels, listened) { MachineState::SensorFault } else { of_machine }
     };
     let previous_state = state_of(&state.sensors);
     let change = sensors::advance(&mut state.sensors, heard.channels, heard.sensor_faults, heard.time, policy)?;

@@ -4,7 +4,7 @@ use auscult_schemas::FeatureSpec;
 use serde::{Deserialize, Serialize};
 
 use super::by_channel::ChannelScorer;
-use super::{Backend, Detector, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training, doubles};
+use super::{Backend, Detector, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training, doubles, examined};
 use crate::fused::{Cycle, CycleParameters, FusedDetector, Look, Mahalanobis, Part, PartParameters, Pooling};
 use crate::package::invalid;
 use crate::{Calibration, DetectionError, Manifest, TrainingEvent};
@@ -45,9 +45,10 @@ impl Detector for FusedDetector {
             },
         )?;
         let _ = observe(TrainingEvent::Calibrating { held_out: fitted.held_out_scores.len() });
+        let held_out = examined(&fitted.held_out_scores, &fitted.held_out_errors);
         let calibration =
             Calibration::of_scores(fitted.held_out_scores, &fitted.held_out_errors, options.false_alarm_rate)?;
-        Ok(Learnt { detector: fitted.detector, standardisation: None, calibration, network: None })
+        Ok(Learnt { detector: fitted.detector, standardisation: None, calibration, held_out, network: None })
     }
 
     fn parameters(&self) -> FusedParameters {

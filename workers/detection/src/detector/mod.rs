@@ -143,15 +143,23 @@ pub(crate) struct Learnt<D> {
     pub standardisation: Option<Standardisation>,
     /// From the held-out clips.
     pub calibration: Calibration,
+    /// What it says of each held-out clip, fold after fold; empty of a network.
+    pub held_out: Vec<Examined>,
     /// How the network learnt, where there is one.
     pub network: Option<NetworkTraining>,
 }
 
 impl<D> Learnt<D> {
     fn map<E>(self, into: impl FnOnce(D) -> E) -> Learnt<E> {
-        let Self { detector, standardisation, calibration, network } = self;
-        Learnt { detector: into(detector), standardisation, calibration, network }
+        let Self { detector, standardisation, calibration, held_out, network } = self;
+        Learnt { detector: into(detector), standardisation, calibration, held_out, network }
     }
+}
+
+/// Scores and errors of held-out clips, together.
+fn examined(scores: &[f64], band_errors: &[Vec<f64>]) -> Vec<Examined> {
+    let pairs = scores.iter().zip(band_errors);
+    pairs.map(|(score, band_errors)| Examined { score: *score, band_errors: band_errors.clone() }).collect()
 }
 
 /// For scores that are errors in dB².

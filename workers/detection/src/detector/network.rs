@@ -76,6 +76,7 @@ pub(super) fn fit<D: NetworkDetector>(
     let _ = observe(TrainingEvent::Calibrating { held_out: scores.len() });
     let to_db2 = model.scaling.as_ref().map_or(1.0, |scaling| f64::from(scaling.deviation_db).powi(2));
     Ok(Learnt {
+        held_out: Vec::new(),
         detector: model.detector,
         standardisation: model.scaling,
         calibration: Calibration::of_scores(scores, &errors, options.false_alarm_rate)?,

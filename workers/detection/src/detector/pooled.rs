@@ -4,7 +4,7 @@ use auscult_schemas::FeatureSpec;
 use serde::{Deserialize, Serialize};
 
 use super::by_channel::ChannelScorer;
-use super::{Backend, Detector, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training};
+use super::{Backend, Detector, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training, examined};
 use crate::fused::Mahalanobis;
 use crate::package::invalid;
 use crate::pooled::{
@@ -89,9 +89,10 @@ impl<D: PooledKind> Detector for PooledDetector<D> {
             let _ = observe(TrainingEvent::Fold { done, total });
         })?;
         let _ = observe(TrainingEvent::Calibrating { held_out: fitted.held_out_scores.len() });
+        let held_out = examined(&fitted.held_out_scores, &fitted.held_out_errors);
         let calibration =
             Calibration::of_scores(fitted.held_out_scores, &fitted.held_out_errors, options.false_alarm_rate)?;
-        Ok(Learnt { detector: fitted.detector, standardisation: None, calibration, network: None })
+        Ok(Learnt { detector: fitted.detector, standardisation: None, calibration, held_out, network: None })
     }
 
     fn parameters(&self) -> Self::Parameters {

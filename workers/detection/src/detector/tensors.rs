@@ -4,7 +4,11 @@ use ndarray::{Array, Array1, Array2, Dimension};
 use safetensors::tensor::{Dtype, SafeTensors};
 
 use crate::DetectionError;
+use crate::channel_normals::prefix;
 use crate::package::invalid;
+
+/// How the names of all channels' tensors begin.
+const ALL_CHANNELS: &str = "channels.";
 
 /// Name, type, shape and little-endian content.
 pub(crate) type NamedTensor = (String, Dtype, Vec<usize>, Vec<u8>);
@@ -22,12 +26,35 @@ pub(crate) fn doubles<D: Dimension>(name: String, values: &Array<f64, D>) -> Nam
 }
 
 /// The tensors of a model file, which are a detector's and the manifest's hash.
-pub(crate) struct TensorFile<'a>(pub &'a SafeTensors<'a>);
+pub(crate) struct TensorFile<'a> {
+    tensors: &'a SafeTensors<'a>,
+    /// Before the names of the tensors of one of several detectors.
+    prefix: String,
+}
 
-impl TensorFile<'_> {
+impl<'a> TensorFile<'a> {
+    pub fn new(tensors: &'a SafeTensors<'a>) -> Self {
+        Self { tensors, prefix: String::new() }
+    }
+
+    /// The tensors of one channel's detector.
+    pub fn of_channel(&self, channel: usize) -> Self {
+        Self { tensors: self.tensors, prefix: prefix(channel) }
+    }
+
+    /// Those of this detector alone.
+    fn len(&self) -> usize {
+        let names = self.tensors.names().into_iter();
+        match self.prefix.as_str() {
+            "" => names.filter(|name| !name.starts_with(ALL_CHANNELS)).count(),
+            // The hash is not among them.
+            prefix => names.filter(|name| name.starts_with(prefix)).count() + 1,
+        }
+    }
+
     /// Whether there are so many tensors of weights, and no others.
     pub fn expect(&self, weights: usize, of: &str) -> Result<(), DetectionError> {
-        let (found, expected) = (self.0.len(), weights.saturating_add(1));
+        let (found, expected) = (self.len(), weights.saturating_add(1));
         if found == expected {
             Ok(())
         } else {
@@ -72,7 +99,10 @@ impl TensorFile<'_> {
     }
 
     fn bytes(&self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<&[u8], DetectionError> {
-        let tensor = self.0.tensor(name).map_err(|_| invalid(format!("tensor {name} is missing")))?;
+        let tensor = self
+            .tensors
+            .tensor(&format!("{}{name}", self.prefix))
+            .map_err(|_| invalid(format!("tensor {name} is missing")))?;
         if tensor.dtype() != dtype || tensor.shape() != shape {
             let (found, of) = (tensor.dtype(), tensor.shape());
             return Err(invalid(format!("tensor {name} is {found:?} {of:?}, expected {dtype:?} {shape:?}")));

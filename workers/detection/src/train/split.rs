@@ -43,6 +43,21 @@ impl Split {
         !self.doubtful.contains(&clip)
     }
 
+    /// The same of only some of the clips, by their places, ascending.
+    pub fn of_places(&self, places: &[usize]) -> Self {
+        let kept = |clips: &[usize]| -> Vec<usize> {
+            clips.iter().filter_map(|clip| places.binary_search(clip).ok()).collect()
+        };
+        let folds = self.folds.iter().map(|fold| kept(fold)).filter(|fold| !fold.is_empty()).collect();
+        let doubtful = self.doubtful.iter().filter_map(|clip| places.binary_search(clip).ok()).collect();
+        Self { hold_out: self.hold_out, model: kept(&self.model), held_out: kept(&self.held_out), folds, doubtful }
+    }
+
+    /// The clips that are held out, fold after fold.
+    pub fn held_out_in_order(&self) -> Vec<usize> {
+        if self.folds.is_empty() { self.held_out.clone() } else { self.folds.concat() }
+    }
+
     fn of_all(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Self, DetectionError> {
         let count = clips.len();
         let hold_out = match options.hold_out {

@@ -2,16 +2,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use auscult_detection::{DeviceChoice, Recorded, TrainingOptions, WatchPolicy, open_device};
-use auscult_runtime::processor::{Memory, Processor, StateKey};
+use auscult_runtime::processor::{Memory, Output, Processor, Rejection, StateKey};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
 use auscult_schemas::{
-    Alert, AlertKind, Features, FeaturesMetadata, Headers, MachineState, QualityFlag, RecordCoordinates, Score,
-    ScorerState, SensorFault, StageTimings, topics,
+    Alert, AlertKind, DeadLetterCode, Features, FeaturesMetadata, Headers, MachineState, QualityFlag,
+    RecordCoordinates, Score, ScorerState, SensorFault, StageTimings, topics,
 };
 use bytes::Bytes;
 
-use crate::reload::tests::{FRAMES, MELS, level, package};
+use crate::reload::tests::{FRAMES, MELS, level, package, package_of};
 use crate::{ModelLibrary, ModelsConfig, ScoringMetrics, ScoringProcessor, ScoringStage};
 
 /// A scoring worker with one model, and what it remembers.
@@ -24,8 +24,12 @@ struct Bench {
 
 impl Bench {
     fn start() -> Self {
+        Self::with(&package(1))
+    }
+
+    fn with(package: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("fan.safetensors"), package(1)).unwrap();
+        std::fs::write(folder.path().join("fan.safetensors"), package).unwrap();
         let config = ModelsConfig { dir: Some(folder.path().to_owned()), default: None, reload_secs: 0 };
         let metrics = Arc::new(Metrics::new("scoring-0").unwrap());
         let scoring_metrics = ScoringMetrics::register(metrics.registrar(), 10).unwrap();
@@ -50,6 +54,23 @@ impl Bench {
         recorded: Recorded,
         level_db: f32,
     ) -> (Score, Vec<Alert>) {
+        let outputs = self.process(channels, faulty, recorded, level_db).unwrap();
+        let score = outputs.iter().find(|output| output.topic == topics::SCORES).unwrap();
+        let alerts = outputs.iter().filter(|output| output.topic == topics::ALERTS);
+        let alerts: Vec<Alert> = alerts.map(|output| serde_json::from_slice(&output.value).unwrap()).collect();
+        // A drift report may be among them: the same sound over and over is not what training sound was like.
+        let known = [topics::SCORES, topics::ALERTS, topics::DRIFT];
+        assert!(outputs.iter().all(|output| known.contains(&output.topic)));
+        (serde_json::from_slice(&score.value).unwrap(), alerts)
+    }
+
+    fn process(
+        &mut self,
+        channels: usize,
+        faulty: &[usize],
+        recorded: Recorded,
+        level_db: f32,
+    ) -> Result<Vec<Output>, Rejection> {
         self.offset += 1;
         let coordinates =
             |topic: &str| RecordCoordinates { topic: topic.to_owned(), partition: 0, offset: self.offset };
@@ -81,16 +102,10 @@ impl Bench {
             timestamp_ms: Some(1_700_000_000_000),
         };
         let mut memory = Memory::over(&self.states);
-        let outputs = self.processor.process(&[record], &mut memory).pop().unwrap().unwrap();
+        let outputs = self.processor.process(&[record], &mut memory).pop().unwrap();
         let written = memory.into_written();
         self.states.extend(written);
-        let score = outputs.iter().find(|output| output.topic == topics::SCORES).unwrap();
-        let alerts = outputs.iter().filter(|output| output.topic == topics::ALERTS);
-        let alerts: Vec<Alert> = alerts.map(|output| serde_json::from_slice(&output.value).unwrap()).collect();
-        // A drift report may be among them: the same sound over and over is not what training sound was like.
-        let known = [topics::SCORES, topics::ALERTS, topics::DRIFT];
-        assert!(outputs.iter().all(|output| known.contains(&output.topic)));
-        (serde_json::from_slice(&score.value).unwrap(), alerts)
+        outputs
     }
 }
 
@@ -105,6 +120,23 @@ fn a_faulty_microphone_is_named_and_left_out_of_the_score() {
     assert_ne!(one_left.state, MachineState::SensorFault);
     assert_eq!(bench.metrics.sensor_faults.with_label_values(&["silent"]).get(), 1);
     assert_eq!(bench.metrics.unheard_chunks.get(), 0);
+}
+
+#[test]
+fn a_model_judges_the_channels_that_it_was_trained_with_and_refuses_a_chunk_without_them() {
+    let mut bench = Bench::with(&package_of(1, Some(vec![0, 2])));
+    let (score, _) = bench.hear(3, &[1]);
+    assert_eq!((score.channel_scores.len(), score.sensor_faults.len()), (2, 0), "the second is not listened to");
+    let (score, _) = bench.hear(3, &[1, 2]);
+    assert_eq!(score.sensor_faults, [SensorFault { channel: 2, flags: vec![QualityFlag::Silent] }]);
+    assert_eq!(score.channel_scores.len(), 1);
+    let (unheard, _) = bench.hear(3, &[0, 2]);
+    assert_eq!((unheard.state, unheard.channel_scores.len()), (MachineState::SensorFault, 0));
+
+    let recorded = Recorded { source_rate_hz: 16_000, duration_s: 0.64 };
+    let refusal = bench.process(2, &[], recorded, 0.0).unwrap_err();
+    assert_eq!(refusal.code, DeadLetterCode::InvalidFeatures);
+    assert!(refusal.detail.contains("lacks channel 2") && refusal.detail.contains("model-1"), "{}", refusal.detail);
 }
 
 #[test]

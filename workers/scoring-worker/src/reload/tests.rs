@@ -30,7 +30,13 @@ pub(crate) fn level(place: usize) -> f32 {
 
 /// A real package, small and quickly trained; another number is another model.
 pub(crate) fn package(number: u64) -> Vec<u8> {
+    package_of(number, None)
+}
+
+/// Of a model that listens to these channels.
+pub(crate) fn package_of(number: u64, channels: Option<Vec<usize>>) -> Vec<u8> {
     let options = TrainingOptions {
+        channels,
         model_id: ModelId(format!("model-{number}")),
         epochs: 1,
         seed: number,

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use auscult_detection::{HealthyClip, Judgement, Model, words};
 
+use super::super::arguments::ChannelArgs;
 use super::models::{LoadedModel, Models};
 use crate::clips;
 use crate::dataset::{Dataset, Domain, MachineClips};
@@ -31,8 +32,8 @@ pub(in crate::commands) fn judge_in_batches(
     let mut results = Vec::with_capacity(clips.len());
     for batch in clips.chunks(BATCH) {
         let healthy: Vec<Option<HealthyClip<'_>>> = batch.iter().map(clips::Clip::healthy).collect();
-        let views: Vec<_> = healthy.iter().flatten().map(HealthyClip::view).collect();
-        let mut judgements = model.judge(&views)?.into_iter();
+        let heard: Vec<HealthyClip<'_>> = healthy.iter().flatten().cloned().collect();
+        let mut judgements = model.judge_heard(&heard)?.into_iter();
         for (clip, healthy) in batch.iter().zip(healthy) {
             if healthy.is_none() {
                 let faults = words::sensor_faults(&clip.features.sensor_faults, clip.quantity);
@@ -89,13 +90,18 @@ struct TestClip {
 ///
 /// # Errors
 /// When more than one labelled clip in ten cannot be read, a model fails, or the user interrupts.
-pub(super) fn judge(models: &Models, dataset: &Dataset, interrupted: &AtomicBool) -> anyhow::Result<JudgedClips> {
+pub(super) fn judge(
+    models: &Models,
+    dataset: &Dataset,
+    channels: &ChannelArgs,
+    interrupted: &AtomicBool,
+) -> anyhow::Result<JudgedClips> {
     let threshold = models.only().map_or(1.0, LoadedModel::threshold);
     let mut all = JudgedClips { judged: Vec::new(), scored: Vec::new(), threshold };
     for (model, machines) in models.with_machines(dataset) {
         let unit = if models.only().is_some() { 1.0 } else { model.threshold() };
         for machine in machines {
-            judge_machine(model, machine, unit, interrupted, &mut all)?;
+            judge_machine(model, machine, unit, (channels, interrupted), &mut all)?;
         }
     }
     let unreadable = all.n_unreadable();
@@ -107,13 +113,14 @@ fn judge_machine(
     model: &LoadedModel,
     machine: &MachineClips,
     unit: f64,
-    interrupted: &AtomicBool,
+    (channels, interrupted): (&ChannelArgs, &AtomicBool),
     all: &mut JudgedClips,
 ) -> anyhow::Result<()> {
     let tests = test_clips(machine);
     let paths: Vec<PathBuf> = tests.iter().map(|test| test.path.clone()).collect();
     let spec = &model.package.manifest().feature_spec;
     let read = clips::read_clips(&paths, spec, &format!("test recordings of {}", machine.id), interrupted)?;
+    let read = clips::choosing(read, channels.chosen_of(model.package.manifest())?.as_deref());
 
     let mut good = Vec::with_capacity(read.len());
     let mut unreadable: BTreeMap<PathBuf, String> = BTreeMap::new();
@@ -195,8 +202,8 @@ fn score_unheard<'a>(
         clips.iter().zip(heard).filter(|(_, heard)| heard.is_none()).map(|(clip, _)| clip).collect();
     let mut scores = BTreeMap::new();
     for batch in unheard.chunks(BATCH) {
-        let views: Vec<_> = batch.iter().map(|clip| clip.view()).collect();
-        for (clip, judgement) in batch.iter().zip(model.judge(&views)?) {
+        let whole: Vec<_> = batch.iter().filter_map(|clip| clip.whole()).collect();
+        for (clip, judgement) in batch.iter().zip(model.judge_heard(&whole)?) {
             scores.insert(clip.path.as_path(), judgement.score);
         }
     }

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use auscult_detection::evaluate;
 use clap::Args;
 
-use super::arguments::{CadenceArgs, DeviceArgs, data_dir_help};
+use super::arguments::{CadenceArgs, ChannelArgs, DeviceArgs, data_dir_help};
 use crate::dataset::Dataset;
 use crate::picture::{ScorePicture, draw_scores};
 use crate::report::dcase;
@@ -64,6 +64,8 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "DIR")]
     truth: Option<PathBuf>,
     #[command(flatten)]
+    channels: ChannelArgs,
+    #[command(flatten)]
     cadence: CadenceArgs,
     #[command(flatten)]
     device: DeviceArgs,
@@ -83,7 +85,7 @@ struct TableArgs {
         long,
         value_name = "FILE.csv|FILE.parquet",
         num_args = 1..,
-        conflicts_with_all = ["model", "data", "machine", "plot", "out", "truth", "device", "cadence"]
+        conflicts_with_all = ["model", "data", "machine", "plot", "out", "truth", "device", "cadence", "channels"]
     )]
     table: Vec<PathBuf>,
     /// What draws the normal clips that are tested with
@@ -159,7 +161,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     dataset.tell_remarks();
     let models = Models::read(model, &dataset, &args.device.open()?)?;
     let interrupted = interrupt::listen("stopping")?;
-    let clips = judging::judge(&models, &dataset, interrupted)?;
+    let clips = judging::judge(&models, &dataset, &args.channels, interrupted)?;
 
     let (normal, abnormal) = scores_by_class(&clips.judged);
     let evaluation = evaluate(&normal, &abnormal, clips.threshold);
