@@ -223,7 +223,7 @@ impl TrainingSet {
         observe: &mut dyn FnMut(TrainingEvent) -> ControlFlow<()>,
     ) -> Result<ModelPackage, DetectionError> {
         let clips = self.clips.as_slice();
-        let split = Split::new(clips, self.doubtful.clone(), options)?;
+        let split = Split::new(clips, options)?;
         let mut learnt = options.detector.fit(&Training { clips, options, split: &split }, observe)?;
         let recordings = split::recordings(clips);
         learnt.calibration.recordings = (recordings < clips.len()).then_some(recordings);
