@@ -110,11 +110,12 @@ fn seeds() -> u64 {
     std::env::var("AUSCULT_TEST_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1)
 }
 
-/// Trains with a share of the faults among the normal clips, against the same training without them; the largest fall of recall.
+/// Trains with a share of the faults among the normal clips, against the same training without them; the fall of recall, mean over
+/// the draws.
 fn fall_of_recall(name: &str, share: f64) -> Option<f64> {
     let of = recordings(name)?;
     let count = ((share / (1.0 - share) * of.train.len() as f64).round() as usize).max(1);
-    let mut worst = f64::NEG_INFINITY;
+    let mut falls = 0.0;
     for seed in 1..=seeds() {
         let drawn: Vec<usize> = sample(&mut StdRng::seed_from_u64(seed), of.abnormal.len(), count).into_vec();
         let faults: Vec<TrainingClip> = drawn.iter().map(|index| of.abnormal[*index].clone()).collect();
@@ -141,9 +142,9 @@ fn fall_of_recall(name: &str, share: f64) -> Option<f64> {
             figures.false_alarms,
             foreign.len() - named,
         );
-        worst = worst.max(recall(&clean) - recall(&figures));
+        falls += recall(&clean) - recall(&figures);
     }
-    Some(worst)
+    Some(falls / seeds() as f64)
 }
 
 #[test]
@@ -191,8 +192,8 @@ fn a_clean_training_loses_nothing() {
             figures.n_normal,
             of.train.len(),
         );
-        assert!(figures.auc.unwrap() >= all.auc.unwrap() - 0.005, "{name}");
-        assert!(recall(&figures) >= recall(&all) - 0.02, "{name}");
-        assert!(figures.false_alarms <= all.false_alarms + 1, "{name}");
+        assert!(figures.auc.unwrap() >= all.auc.unwrap() - 0.001, "{name}");
+        assert!(recall(&figures) >= recall(&all), "{name}");
+        assert!(figures.false_alarms <= all.false_alarms, "{name}");
     }
 }
