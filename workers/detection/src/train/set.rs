@@ -8,8 +8,9 @@ use super::{MIN_CLIPS, TrainingClip, TrainingOptions, check_clips, check_options
 use crate::DetectionError;
 
 /// A clip that was left out of a training.
+///
+/// Unknown fields are not refused: serde cannot do so where another field is flattened, and would refuse the reason itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LeftOut {
     /// Its name.
     pub name: String,
