@@ -251,7 +251,7 @@ impl TrainingSet {
         observe: &mut dyn FnMut(TrainingEvent) -> ControlFlow<()>,
     ) -> Result<ModelPackage, DetectionError> {
         let clips = self.clips.as_slice();
-        let split = Split::new(clips, self.doubtful.clone(), options)?;
+        let split = Split::new(clips, options)?;
         let mut learnt = options.detector.fit(&Training { clips, options, split: &split }, observe)?;
         let own = unlike::own_normals(clips, options, &split, observe)?;
         let (channel_normals, channel_weights) = match own {

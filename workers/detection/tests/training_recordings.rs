@@ -1,5 +1,5 @@
 //! What faults among the training clips cost, and that a clean training loses nothing. `AUSCULT_TEST_DATA` names the folder that holds the
-//! recordings; what is not there is skipped. `AUSCULT_TEST_SEEDS` draws more often (docs/training.md: 5).
+//! recordings; what is not there is skipped. `AUSCULT_TEST_SEEDS` draws more often (docs/training.md: 3).
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -76,7 +76,6 @@ struct Trained {
     figures: Evaluation,
     /// Names of the clips that were left out because the others do not explain them.
     foreign: Vec<String>,
-    doubtful: usize,
 }
 
 fn trained(clips: Vec<TrainingClip>, of: &Recordings, abnormal: &[TrainingClip], options: &TrainingOptions) -> Trained {
@@ -90,7 +89,7 @@ fn trained(clips: Vec<TrainingClip>, of: &Recordings, abnormal: &[TrainingClip],
         set.left_out.iter().for_each(|out| println!("    {}", out.in_words()));
         println!("    modes {:?} too many {:?}", set.modes, set.too_many_foreign);
     }
-    Trained { figures, foreign: foreign.map(|out| out.name.clone()).collect(), doubtful: set.doubtful() }
+    Trained { figures, foreign: foreign.map(|out| out.name.clone()).collect() }
 }
 
 fn scores(model: &Model, clips: &[TrainingClip]) -> Vec<f64> {
@@ -108,14 +107,15 @@ fn recall(figures: &Evaluation) -> f64 {
 }
 
 fn seeds() -> u64 {
-    std::env::var("AUSCULT_TEST_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(2)
+    std::env::var("AUSCULT_TEST_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1)
 }
 
-/// Trains with a share of the faults among the normal clips, against the same training without them; the largest fall of recall.
+/// Trains with a share of the faults among the normal clips, against the same training without them; the fall of recall, mean over
+/// the draws.
 fn fall_of_recall(name: &str, share: f64) -> Option<f64> {
     let of = recordings(name)?;
     let count = ((share / (1.0 - share) * of.train.len() as f64).round() as usize).max(1);
-    let mut worst = f64::NEG_INFINITY;
+    let mut falls = 0.0;
     for seed in 1..=seeds() {
         let drawn: Vec<usize> = sample(&mut StdRng::seed_from_u64(seed), of.abnormal.len(), count).into_vec();
         let faults: Vec<TrainingClip> = drawn.iter().map(|index| of.abnormal[*index].clone()).collect();
@@ -127,10 +127,10 @@ fn fall_of_recall(name: &str, share: f64) -> Option<f64> {
         let contaminated: Vec<TrainingClip> = of.train.iter().cloned().chain(faults).collect();
         let clean = trained(of.train.clone(), &of, &rest, &options(seed, true)).figures;
         let blind = trained(contaminated.clone(), &of, &rest, &options(seed, true)).figures;
-        let Trained { figures, foreign, doubtful } = trained(contaminated, &of, &rest, &options(seed, false));
+        let Trained { figures, foreign } = trained(contaminated, &of, &rest, &options(seed, false));
         let named = foreign.iter().filter(|name| names.contains(name)).count();
         println!(
-            "{name:<20} {count:>2} faults, seed {seed}: AUC {:.3} clean, {:.3} kept, {:.3}; recall {:.3}, {:.3}, {:.3}; false alarms {}, {}, {}; named {named} of {count} and {} others, {doubtful} doubtful",
+            "{name:<20} {count:>2} faults, seed {seed}: AUC {:.3} clean, {:.3} kept, {:.3}; recall {:.3}, {:.3}, {:.3}; false alarms {}, {}, {}; named {named} of {count} and {} others",
             clean.auc.unwrap(),
             blind.auc.unwrap(),
             figures.auc.unwrap(),
@@ -142,9 +142,9 @@ fn fall_of_recall(name: &str, share: f64) -> Option<f64> {
             figures.false_alarms,
             foreign.len() - named,
         );
-        worst = worst.max(recall(&clean) - recall(&figures));
+        falls += recall(&clean) - recall(&figures);
     }
-    Some(worst)
+    Some(falls / seeds() as f64)
 }
 
 #[test]
@@ -180,9 +180,9 @@ fn a_clean_training_loses_nothing() {
     for name in sets {
         let Some(of) = recordings(name) else { continue };
         let all = trained(of.train.clone(), &of, &of.abnormal, &options(1, true)).figures;
-        let Trained { figures, foreign, doubtful } = trained(of.train.clone(), &of, &of.abnormal, &options(1, false));
+        let Trained { figures, foreign } = trained(of.train.clone(), &of, &of.abnormal, &options(1, false));
         println!(
-            "{name:<20} AUC {:.3}, {:.3}; recall {:.3}, {:.3}; false alarms {}, {} of {}; named {foreign:?}, {doubtful} doubtful of {}",
+            "{name:<20} AUC {:.3}, {:.3}; recall {:.3}, {:.3}; false alarms {}, {} of {}; named {foreign:?} of {}",
             all.auc.unwrap(),
             figures.auc.unwrap(),
             recall(&all),
@@ -192,8 +192,8 @@ fn a_clean_training_loses_nothing() {
             figures.n_normal,
             of.train.len(),
         );
-        assert!(figures.auc.unwrap() >= all.auc.unwrap() - 0.005, "{name}");
-        assert!(recall(&figures) >= recall(&all) - 0.02, "{name}");
-        assert!(figures.false_alarms <= all.false_alarms + 1, "{name}");
+        assert!(figures.auc.unwrap() >= all.auc.unwrap() - 0.001, "{name}");
+        assert!(recall(&figures) >= recall(&all), "{name}");
+        assert!(figures.false_alarms <= all.false_alarms, "{name}");
     }
 }

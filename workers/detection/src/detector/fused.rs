@@ -33,17 +33,10 @@ impl Detector for FusedDetector {
         // A share that is held out is one fold: its clips are scored by a detector of the others, and fitted in the end like all.
         let folds = if split.folds.is_empty() { vec![split.held_out.clone()] } else { split.folds.clone() };
         let step_s = options.spec.hop_length as f64 / f64::from(options.spec.sample_rate_hz);
-        let fitted = Self::cross_fit(
-            &views,
-            &folds,
-            &|clip| split.is_fitted(clip),
-            step_s,
-            options.seed,
-            &mut |done, total| {
-                // Over in seconds: there is nothing to stop.
-                let _ = observe(TrainingEvent::Fold { done, total });
-            },
-        )?;
+        let fitted = Self::cross_fit(&views, &folds, step_s, options.seed, &mut |done, total| {
+            // Over in seconds: there is nothing to stop.
+            let _ = observe(TrainingEvent::Fold { done, total });
+        })?;
         let _ = observe(TrainingEvent::Calibrating { held_out: fitted.held_out_scores.len() });
         let held_out = examined(&fitted.held_out_scores, &fitted.held_out_errors);
         let calibration =

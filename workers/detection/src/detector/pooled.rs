@@ -83,8 +83,7 @@ impl<D: PooledKind> Detector for PooledDetector<D> {
             clips.iter().map(|clip| clip.channels.iter().map(|channel| channel.view()).collect()).collect();
         // A share that is held out is one fold: its clips are scored by a detector of the others, and fitted in the end like all.
         let folds = if split.folds.is_empty() { vec![split.held_out.clone()] } else { split.folds.clone() };
-        let is_fitted = |clip: usize| split.is_fitted(clip);
-        let fitted = Self::cross_fit(D::POOLINGS, &views, &folds, &is_fitted, options.seed, &mut |done, total| {
+        let fitted = Self::cross_fit(D::POOLINGS, &views, &folds, options.seed, &mut |done, total| {
             // Over in seconds: there is nothing to stop.
             let _ = observe(TrainingEvent::Fold { done, total });
         })?;

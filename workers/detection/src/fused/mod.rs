@@ -117,12 +117,11 @@ impl FusedDetector {
         Examined { score: fusion.score(), band_errors: band_errors.to_vec() }
     }
 
-    /// Fits all parts to those clips (each with its channels) that are to be fitted, scores the clips of every fold by a detector that was not fitted to them, and
+    /// Fits all parts to clips (each with its channels), scores the clips of every fold by a detector that was not fitted to them, and
     /// leaves out the parts that notice nothing. Frames are `step_s` apart. `observe` hears of each fold: how many are done, of how many.
     pub(crate) fn cross_fit(
         clips: &[Vec<ArrayView2<'_, f32>>],
         folds: &[Vec<usize>],
-        is_fitted: &(dyn Fn(usize) -> bool + Sync),
         step_s: f64,
         seed: u64,
         observe: &mut dyn FnMut(usize, usize),
@@ -130,7 +129,7 @@ impl FusedDetector {
         let spectra = Spectra::of(clips, step_s);
         let (mut tried, mut held_out_errors) = (Vec::new(), Vec::new());
         for (index, pooling) in Pooling::ALL.into_iter().enumerate() {
-            let fitted = trial::fitted(pooling, clips, &spectra, folds, is_fitted, seed, &mut |done| {
+            let fitted = trial::fitted(pooling, clips, &spectra, folds, seed, &mut |done| {
                 observe(index * folds.len() + done, Pooling::ALL.len() * folds.len());
             })?;
             // A machine without a cycle.
@@ -146,7 +145,7 @@ impl FusedDetector {
         let mut parts = Vec::new();
         let mut fusions = vec![Fusion::default(); held_out_errors.len()];
         for trial::Tried { look, pooled, normal, sensitivity, .. } in trial::keep(tried) {
-            let distance = Mahalanobis::fit(&stacked(&pooled, is_fitted))?;
+            let distance = Mahalanobis::fit(&stacked(&pooled, |_| true))?;
             let pooling = look.pooling();
             let parameters = PartParameters::of(pooling, &normal, sensitivity)?;
             for (fusion, log) in fusions.iter_mut().zip(&normal) {

@@ -93,7 +93,7 @@ fn swing(spectrogram: &mut Array2<f32>, factor: f32) {
 
 /// A part, tried on clips that it was not fitted to.
 pub(super) struct Tried {
-    /// Learned from all clips that are fitted.
+    /// Learned from all clips.
     pub look: Look,
     /// Each clip's channels through that look, `[channels, n]`.
     pub pooled: Vec<Array2<f64>>,
@@ -112,17 +112,17 @@ pub(super) fn fitted(
     clips: &[Vec<ArrayView2<'_, f32>>],
     spectra: &Spectra,
     folds: &[Vec<usize>],
-    is_fitted: &(dyn Fn(usize) -> bool + Sync),
     seed: u64,
     observe: &mut dyn FnMut(usize),
 ) -> Result<Option<Tried>, DetectionError> {
-    let Some(look) = learned(pooling, clips, spectra, is_fitted) else { return Ok(None) };
+    let everything = |_: usize| true;
+    let Some(look) = learned(pooling, clips, spectra, everything) else { return Ok(None) };
     let pooled = pool_all(&look, clips);
     let (mut distances, mut normal, mut first_channel) = (Vec::new(), Vec::new(), Vec::new());
     let kinds = if pooling == Pooling::Moment { MOMENT..KINDS } else { 0..MOMENT };
     let mut altered_logs: Vec<Vec<f64>> = vec![Vec::new(); kinds.len()];
     for (number, fold) in folds.iter().enumerate() {
-        let is_fitted = |clip: usize| is_fitted(clip) && !fold.contains(&clip);
+        let is_fitted = |clip: usize| !fold.contains(&clip);
         let of_fold = match &look {
             Look::Cycle(_) => match learned(pooling, clips, spectra, is_fitted) {
                 // Four fifths of the clips do not agree on a cycle: then it is none to rely on.

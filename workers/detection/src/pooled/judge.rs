@@ -95,7 +95,7 @@ fn deviations<D: VectorDistance>(
     folds: &[Vec<usize>],
     seed: u64,
 ) -> Result<Deviations, DetectionError> {
-    let CrossFitted { distance, scale, logs, .. } = cross_fit::<D>(clips, folds, &|_| true, seed)?;
+    let CrossFitted { distance, scale, logs, .. } = cross_fit::<D>(clips, folds, seed)?;
     let held_out = logs.iter().map(|log| scale.deviations(*log)).collect();
     let judged = others.rows().into_iter().map(|row| scale.deviations(distance.distance(row).ln())).collect();
     Ok(Deviations { held_out, judged })

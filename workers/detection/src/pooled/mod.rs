@@ -195,7 +195,6 @@ impl<D: VectorDistance> PooledDetector<D> {
         poolings: &[RankPooling],
         clips: &[Vec<ArrayView2<'_, f32>>],
         folds: &[Vec<usize>],
-        is_fitted: &(dyn Fn(usize) -> bool + Sync),
         seed: u64,
         observe: &mut dyn FnMut(usize, usize),
     ) -> Result<CrossFittedParts<D>, DetectionError> {
@@ -205,7 +204,7 @@ impl<D: VectorDistance> PooledDetector<D> {
         let mut sums = vec![0.0; held_out];
         let mut errors: Vec<Array1<f64>> = Vec::new();
         for (index, (pooling, vectors)) in poolings.iter().zip(&pooled).enumerate() {
-            let CrossFitted { distance, scale, logs, errors: own } = cross_fit(vectors, folds, is_fitted, seed)?;
+            let CrossFitted { distance, scale, logs, errors: own } = cross_fit(vectors, folds, seed)?;
             for (sum, log) in sums.iter_mut().zip(&logs) {
                 *sum += scale.deviations(*log);
             }
@@ -262,21 +261,20 @@ struct CrossFitted<D> {
     errors: Vec<Array1<f64>>,
 }
 
-/// Fits a distance to the clips that are to be fitted, each with a vector a channel, `[channels, n]`, and to all but each of the folds.
+/// Fits a distance to clips, each with a vector a channel, `[channels, n]`, and to all but each of the folds.
 fn cross_fit<D: VectorDistance>(
     clips: &[Array2<f64>],
     folds: &[Vec<usize>],
-    is_fitted: &(dyn Fn(usize) -> bool + Sync),
     seed: u64,
 ) -> Result<CrossFitted<D>, DetectionError> {
     let of_fold = |fold: &Vec<usize>| -> Result<Vec<(f64, Array1<f64>)>, DetectionError> {
-        let distance = D::fit(&stacked(clips, |clip| is_fitted(clip) && !fold.contains(&clip)), seed)?;
+        let distance = D::fit(&stacked(clips, |clip| !fold.contains(&clip)), seed)?;
         Ok(fold.iter().map(|clip| held_out(&distance, &clips[*clip])).collect())
     };
     let by_fold = folds.par_iter().map(of_fold).collect::<Result<Vec<_>, _>>()?;
     let (logs, errors): (Vec<f64>, Vec<Array1<f64>>) = by_fold.into_iter().flatten().unzip();
     let scale = LogScale::of(&logs)?;
-    Ok(CrossFitted { distance: D::fit(&stacked(clips, is_fitted), seed)?, scale, logs, errors })
+    Ok(CrossFitted { distance: D::fit(&stacked(clips, |_| true), seed)?, scale, logs, errors })
 }
 
 fn held_out<D: VectorDistance>(distance: &D, channels: &Array2<f64>) -> (f64, Array1<f64>) {

@@ -1,17 +1,16 @@
 //! What a model is trained on: the clips that belong, once each, and why others are not among them.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use super::copies::copies;
-use super::screening::{Belonging, Screening, screen};
+use super::screening::{Screening, screen};
 use super::{MIN_CLIPS, TrainingClip, TrainingOptions, check_clips, check_options, split};
 use crate::DetectionError;
 
 /// A clip that was left out of a training.
+///
+/// Unknown fields are not refused: serde cannot do so where another field is flattened, and would refuse the reason itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct LeftOut {
     /// Its name.
     pub name: String,
@@ -57,8 +56,6 @@ impl LeftOut {
 pub struct TrainingSet {
     /// Those that belong, in the order given.
     pub(super) clips: Vec<TrainingClip>,
-    /// Places among them of those that are held out and calibrated on, but not fitted.
-    pub(super) doubtful: BTreeSet<usize>,
     /// Those that do not.
     pub left_out: Vec<LeftOut>,
     /// Names of clips, a tenth of all or more, that are alike among themselves and unlike the others. They are in the set.
@@ -98,11 +95,9 @@ impl TrainingSet {
         }
         let names = |mode: &Vec<usize>| mode.iter().map(|clip| clips[*clip].name.clone()).collect();
         let modes = screening.modes.iter().map(names).collect();
-        let belonging = clips.into_iter().zip(&screening.clips).filter(|(_, of)| **of != Belonging::Foreign);
-        let (clips, belonging): (Vec<TrainingClip>, Vec<&Belonging>) = belonging.unzip();
-        let doubtful = belonging.iter().enumerate().filter(|(_, of)| ***of == Belonging::Doubtful);
-        let doubtful = doubtful.map(|(place, _)| place).collect();
-        Ok(Self { clips, doubtful, left_out, modes, too_many_foreign: screening.too_many })
+        let belonging = clips.into_iter().zip(&screening.is_foreign).filter(|(_, is_foreign)| !**is_foreign);
+        let clips = belonging.map(|(clip, _)| clip).collect();
+        Ok(Self { clips, left_out, modes, too_many_foreign: screening.too_many })
     }
 
     /// Clips in the set.
@@ -121,11 +116,5 @@ impl TrainingSet {
     #[must_use]
     pub fn recordings(&self) -> usize {
         split::recordings(&self.clips)
-    }
-
-    /// How many of them nothing is fitted to, because they lie far from the others. They are calibrated on.
-    #[must_use]
-    pub fn doubtful(&self) -> usize {
-        self.doubtful.len()
     }
 }

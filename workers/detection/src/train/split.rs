@@ -1,6 +1,6 @@
 //! Which clips are fitted, and which are held out to calibrate on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -18,8 +18,6 @@ pub(crate) struct Split {
     pub held_out: Vec<usize>,
     /// Cross-fitting's folds.
     pub folds: Vec<Vec<usize>>,
-    /// Clips that nothing is fitted to. They are held out like all others.
-    doubtful: BTreeSet<usize>,
 }
 
 impl Split {
@@ -27,38 +25,8 @@ impl Split {
     ///
     /// Where the detector wants stretches, folds are those of the clips in the order of their names, which mostly is that of their recording:
     /// tomorrow's sound is not a neighbour of today's, and a threshold from clips whose neighbours were fitted would be too low. Pieces of
-    /// one recording are held out together either way. Nothing is fitted to the clips that are `doubtful`.
-    pub fn new(
-        clips: &[TrainingClip],
-        doubtful: BTreeSet<usize>,
-        options: &TrainingOptions,
-    ) -> Result<Self, DetectionError> {
-        let mut split = Self::of_all(clips, options)?;
-        split.model.retain(|clip| !doubtful.contains(clip));
-        Ok(Self { doubtful, ..split })
-    }
-
-    /// Whether detectors are fitted to a clip, where it is not held out.
-    pub fn is_fitted(&self, clip: usize) -> bool {
-        !self.doubtful.contains(&clip)
-    }
-
-    /// The same of only some of the clips, by their places, ascending.
-    pub fn of_places(&self, places: &[usize]) -> Self {
-        let kept = |clips: &[usize]| -> Vec<usize> {
-            clips.iter().filter_map(|clip| places.binary_search(clip).ok()).collect()
-        };
-        let folds = self.folds.iter().map(|fold| kept(fold)).filter(|fold| !fold.is_empty()).collect();
-        let doubtful = self.doubtful.iter().filter_map(|clip| places.binary_search(clip).ok()).collect();
-        Self { hold_out: self.hold_out, model: kept(&self.model), held_out: kept(&self.held_out), folds, doubtful }
-    }
-
-    /// The clips that are held out, fold after fold.
-    pub fn held_out_in_order(&self) -> Vec<usize> {
-        if self.folds.is_empty() { self.held_out.clone() } else { self.folds.concat() }
-    }
-
-    fn of_all(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Self, DetectionError> {
+    /// one recording are held out together either way.
+    pub fn new(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Self, DetectionError> {
         let count = clips.len();
         let hold_out = match options.hold_out {
             HoldOut::Auto => options.detector.hold_out(count),
@@ -67,7 +35,7 @@ impl Split {
         let of_folds = |folds: Vec<Vec<usize>>| {
             let model = folds.iter().flatten().copied().collect();
             let hold_out = HoldOut::Folds(folds.len());
-            Self { hold_out, folds, model, held_out: Vec::new(), doubtful: BTreeSet::new() }
+            Self { hold_out, folds, model, held_out: Vec::new() }
         };
         match hold_out {
             HoldOut::Share(share) => {
@@ -82,7 +50,7 @@ impl Split {
                     held_out.splice(0..0, recordings.pop().unwrap_or_default());
                 }
                 let model = recordings.into_iter().flatten().collect();
-                Ok(Self { hold_out, model, held_out, folds: Vec::new(), doubtful: BTreeSet::new() })
+                Ok(Self { hold_out, model, held_out, folds: Vec::new() })
             }
             HoldOut::Folds(folds) if options.detector.is_held_out_in_stretches() => {
                 Ok(of_folds(stretches(clips, folds)))
@@ -97,6 +65,20 @@ impl Split {
             }
             HoldOut::Auto => unreachable!("resolved above"),
         }
+    }
+
+    /// The same of only some of the clips, by their places, ascending.
+    pub fn of_places(&self, places: &[usize]) -> Self {
+        let kept = |clips: &[usize]| -> Vec<usize> {
+            clips.iter().filter_map(|clip| places.binary_search(clip).ok()).collect()
+        };
+        let folds = self.folds.iter().map(|fold| kept(fold)).filter(|fold| !fold.is_empty()).collect();
+        Self { hold_out: self.hold_out, model: kept(&self.model), held_out: kept(&self.held_out), folds }
+    }
+
+    /// The clips that are held out, fold after fold.
+    pub fn held_out_in_order(&self) -> Vec<usize> {
+        if self.folds.is_empty() { self.held_out.clone() } else { self.folds.concat() }
     }
 }
 
