@@ -74,6 +74,8 @@ fn faults_among_normal_clips_are_named_and_cost_no_detection() {
         let model = package(&screened, &options);
         assert!(found(&model) + 2 >= clean && clean >= 45, "{detector:?}: {} of {clean}", found(&model));
         assert_eq!(model.manifest().training.left_out, screened.left_out);
+        let read = ModelPackage::from_bytes(&model.to_bytes().unwrap()).unwrap();
+        assert_eq!(read.manifest().training.left_out, screened.left_out, "a worker loads it");
         let kept = TrainingOptions { keep_all: true, ..options.clone() };
         let blind = found(&package(&set(all.clone(), &kept), &kept));
         assert!(blind + 10 < clean, "{detector:?}: kept, the faults hide {blind} of {clean}");
