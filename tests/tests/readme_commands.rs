@@ -101,7 +101,7 @@ fn how(words: &[String]) -> How {
         Some("retrain") => How::Not("it needs many chunks; its own test sends them"),
         Some(
             "topics" | "send" | "control" | "dead-letters" | "explore" | "train" | "evaluate" | "score" | "features"
-            | "bearing",
+            | "bearing" | "import",
         ) => How::Once,
         _ => How::Not("this test does not know how; it is parsed"),
     }
@@ -173,7 +173,7 @@ fn here(word: &str, cluster: &KafkaCluster, folder: &Path) -> Vec<String> {
     vec![if word == "DATA_DIR" { "fan".to_owned() } else { word.to_owned() }]
 }
 
-/// What README's lines name: `DATA_DIR` (here `fan`), `today/`, `models/` with fan-07's, `motor.wav` and `drive-end/` of a motor at 1,796 rpm.
+/// What README's lines name: `DATA_DIR` (here `fan`), `today/`, `models/` with fan-07's and that of `fan`, `run1.csv`, `standstill/`, `motor.wav` and `drive-end/` of a motor at 1,796 rpm.
 fn recordings(folder: &Path) -> Result<()> {
     let data = simulate(folder, MachineKind::Fan, "fan", Fault::BearingWear, 24)?;
     let machine = Machine::new(MachineKind::Fan, "fan", 11);
@@ -195,11 +195,21 @@ fn recordings(folder: &Path) -> Result<()> {
         write(&folder.join(format!("drive-end/{number}.wav")), 5_000 + number, Condition::NORMAL)?;
     }
     write(&folder.join("motor.wav"), 6_000, Condition::NORMAL)?;
+    for number in 0..3_u64 {
+        let at_rest: Vec<f32> =
+            machine.chunk(7_000 + number, Condition::NORMAL).iter().map(|sample| sample / 300.0).collect();
+        std::fs::create_dir_all(folder.join("standstill"))?;
+        std::fs::write(folder.join(format!("standstill/{number}.wav")), wav_bytes(&at_rest, SAMPLE_RATE_HZ))?;
+    }
+    let rows: String = machine.chunk(8_000, Condition::NORMAL).iter().map(|sample| format!("{sample:.6}\n")).collect();
+    std::fs::write(folder.join("run1.csv"), rows)?;
     std::fs::create_dir_all(folder.join("models"))?;
-    let status = Command::new(auscult_binary()?)
-        .args(["train", "fan", "--out", "models/fan-07.safetensors"])
-        .current_dir(folder)
-        .status()?;
-    ensure!(status.success(), "training fan-07: {status}");
+    for machine in ["fan-07", "fan"] {
+        let status = Command::new(auscult_binary()?)
+            .args(["train", "fan", "--out", &format!("models/{machine}.safetensors")])
+            .current_dir(folder)
+            .status()?;
+        ensure!(status.success(), "training {machine}: {status}");
+    }
     Ok(())
 }
