@@ -252,7 +252,7 @@ mod tests {
         let cases = [
             (write("empty.wav", b""), "empty"),
             (write("cut.wav", &whole[..10_000]), "cut short"),
-            (write("letter.wav", b"Dear Sir or Madam, please find enclosed"), "expected"),
+            (write("letter.wav", b"Dear Sir or Madam, please find enclosed"), "the value is text"),
             (write("huge.wav", &vec![0; MAX_MESSAGE_BYTES + 1]), "cut it into shorter recordings"),
             (folder.path().join("missing.wav"), "cannot be opened"),
             (folder.path().to_owned(), "is a folder"),
