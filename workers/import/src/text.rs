@@ -60,10 +60,10 @@ pub(crate) fn read(bytes: &[u8], options: &Options) -> Result<Source, ImportErro
     let rows = columns.first().map_or(0, Vec::len);
     if bad.len() as f64 > MAX_BAD_ROWS * rows as f64 && bad.len() > 3 {
         let detail = format!(
-            "is text of which {} of {rows} rows do not have the {width} {}numbers of the others (the first is line {}): is it one table?",
+            "is text of which {} of {rows} rows are not the {width} numbers that the others are (the first is line {}; read as {}): is it one table?",
             bad.len(),
-            dialect.words(),
-            bad[0] + 1
+            bad[0] + 1,
+            dialect.words().trim_end_matches([',', ' '])
         );
         return Err(ImportError::Table { detail });
     }
