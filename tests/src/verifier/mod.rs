@@ -53,7 +53,7 @@ impl Verifier {
         Self { knows_earlier_builds: true, ..self }
     }
 
-    /// Waits until there are as many scores, audit records and dead letters as there were records sent.
+    /// Waits until there are as many scores, audit records and dead letters as there were records sent, and until none of them is missing, or a while more.
     ///
     /// # Errors
     /// When there are not within `limit`, or `meanwhile` fails.
