@@ -197,7 +197,7 @@ fn recordings(folder: &Path) -> Result<()> {
     write(&folder.join("motor.wav"), 6_000, Condition::NORMAL)?;
     for number in 0..3_u64 {
         let at_rest: Vec<f32> =
-            machine.chunk(7_000 + number, Condition::NORMAL).iter().map(|sample| sample / 300.0).collect();
+            machine.chunk(7_000 + number, Condition::NORMAL).iter().map(|sample| sample / 30.0).collect();
         std::fs::create_dir_all(folder.join("standstill"))?;
         std::fs::write(folder.join(format!("standstill/{number}.wav")), wav_bytes(&at_rest, SAMPLE_RATE_HZ))?;
     }

@@ -124,7 +124,9 @@ Examples:
   auscult import long.tdms --out clips/ --chunk-secs 10                  pieces that a Kafka message can hold
   auscult import unknown.mat --list                                      what is in it?
 
-Then: auscult bearing recordings/*.wav --rpm 1796 ..., or with --as train/normal: auscult explore motor/, auscult train motor/ ...
+Then:
+  auscult bearing recordings/*.wav --rpm 1796 --geometry 6205
+  auscult train motor/ --out motor.safetensors              # after --as train/normal
 
 Exit status: 0 all files were imported, 1 one or more were not (they are named), 2 wrong usage.
 docs/import.md says what is read of each format, and what is refused.";
