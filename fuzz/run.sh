@@ -8,10 +8,18 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 seconds=${1:-60}
 executions=${2:-0}
-targets=${3:-"decode_wav decode_flac decode_l16 features_message envelope"}
+targets=${3:-"decode_wav decode_flac decode_l16 features_message envelope import_file"}
 work=${AUSCULT_FUZZ_WORK:-$here/target}
 recordings=$here/../workers/features/tests/golden/recordings
 host=$(rustc -vV | sed -n 's/^host: //p')
+
+case $targets in
+*import_file*)
+    mkdir -p "$work/seeds"
+    AUSCULT_FUZZ_SEEDS=$work/seeds cargo test --quiet --release --manifest-path "$here/../Cargo.toml" -p auscult-import \
+        --test any_bytes -- --ignored --quiet seeds
+    ;;
+esac
 
 export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table
@@ -24,6 +32,7 @@ for target in $targets; do
     case $target in
         decode_wav) cp "$recordings"/*.wav "$corpus" ;;
         decode_flac) cp "$recordings"/*.flac "$corpus" ;;
+        import_file) cp "$work"/seeds/* "$corpus" ;;
         features_message) cp "$here"/../schemas/golden/features/* "$corpus" 2>/dev/null || true ;;
     esac
     limit=()

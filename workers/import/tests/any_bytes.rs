@@ -1,31 +1,20 @@
 //! Whatever the bytes, a reader gives recordings or an error: it never panics, and asks for no memory that the bytes do not fill.
 
 mod files;
+#[path = "../../../fuzz/src/import.rs"]
+mod target;
 
-use auscult_import::{Options, read_bytes};
-use files::{Tdms, mat_matrix, mat_v5, npy, stored_zip, tone, uff58};
+use files::valid;
 use proptest::prelude::*;
 
-fn valid() -> Vec<(&'static str, Vec<u8>)> {
-    let a = tone(200, 0.1);
-    let counts: Vec<i16> = (0..200).collect();
-    vec![
-        ("a.mat", mat_v5(&[mat_matrix("x", &a), files::mat_u16("fs", 1000)], false)),
-        ("a.mat", mat_v5(&[mat_matrix("x", &a)], true)),
-        (
-            "a.tdms",
-            Tdms::new(false).text("unit_string", "g").number("wf_increment", 1e-4).bytes(&[&counts, &counts], true),
-        ),
-        ("a.tdms", [Tdms::new(true).bytes(&[&counts], false), files::tdms_raw_segment(&counts, true)].concat()),
-        ("a.uff", uff58(&a, 1, false, true)),
-        ("a.uff", uff58(&a, 1, true, false)),
-        ("a.npy", npy("<f8", false, "(2, 100)", &a)),
-        ("a.npz", stored_zip(&[("x.npy", npy("<f8", false, "(200,)", &a))])),
-        (
-            "a.csv",
-            b"time,a\n0.001,2\n0.002,3\n0.003,2\n0.004,1\n0.005,2\n0.006,1\n0.007,3\n0.008,1\n0.009,1\n".to_vec(),
-        ),
-    ]
+#[test]
+#[ignore = "fuzz/run.sh runs this for its seeds"]
+fn seeds() {
+    let folder = std::env::var_os("AUSCULT_FUZZ_SEEDS").expect("AUSCULT_FUZZ_SEEDS names the folder for the seeds");
+    for (number, (name, bytes)) in valid().into_iter().enumerate() {
+        let input = [&[target::choice_of(name)], bytes.as_slice()].concat();
+        std::fs::write(std::path::Path::new(&folder).join(format!("seed-{number}")), input).expect("the folder is there");
+    }
 }
 
 proptest! {
@@ -36,8 +25,8 @@ proptest! {
         let (name, valid) = valid().swap_remove(start);
         let head = valid.len().min(132);
         let bytes = [&valid[..head], &body].concat();
-        let _ = read_bytes(name, &bytes, &Options { rate_hz: Some(1000.0), ..Options::default() });
-        let _ = read_bytes(name, &body, &Options::default());
+        target::import_file(&[&[target::choice_of(name)], bytes.as_slice()].concat());
+        target::import_file(&body);
     }
 
     #[test]
@@ -49,12 +38,13 @@ proptest! {
         }
         let len = bytes.len();
         bytes.truncate(len - usize::from(cut) % 40);
-        let _ = read_bytes(name, &bytes, &Options { rate_hz: Some(1000.0), ..Options::default() });
+        target::import_file(&[&[target::choice_of(name)], bytes.as_slice()].concat());
     }
 
     #[test]
     fn texts_of_table_letters(text in "[-0-9.,;:\t eENa\n\"#T]{0,300}") {
-        let _ = read_bytes("a.csv", text.as_bytes(), &Options { rate_hz: Some(1000.0), ..Options::default() });
-        let _ = read_bytes("a.uff", text.as_bytes(), &Options::default());
+        for name in ["a.csv", "a.txt", "a.uff"] {
+            target::import_file(&[&[target::choice_of(name)], text.as_bytes()].concat());
+        }
     }
 }

@@ -226,3 +226,26 @@ pub fn stored_zip(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     bytes.extend([b"PK\x05\x06".as_slice(), &[0; 4], &count, &count, &size, &at, &[0; 2]].concat());
     bytes
 }
+
+/// A valid file of each format, with its name.
+pub fn valid() -> Vec<(&'static str, Vec<u8>)> {
+    let a = tone(200, 0.1);
+    let counts: Vec<i16> = (0..200).collect();
+    vec![
+        ("a.mat", mat_v5(&[mat_matrix("x", &a), mat_u16("fs", 1000)], false)),
+        ("a.mat", mat_v5(&[mat_matrix("x", &a)], true)),
+        (
+            "a.tdms",
+            Tdms::new(false).text("unit_string", "g").number("wf_increment", 1e-4).bytes(&[&counts, &counts], true),
+        ),
+        ("a.tdms", [Tdms::new(true).bytes(&[&counts], false), tdms_raw_segment(&counts, true)].concat()),
+        ("a.uff", uff58(&a, 1, false, true)),
+        ("a.uff", uff58(&a, 1, true, false)),
+        ("a.npy", npy("<f8", false, "(2, 100)", &a)),
+        ("a.npz", stored_zip(&[("x.npy", npy("<f8", false, "(200,)", &a))])),
+        (
+            "a.csv",
+            b"time,a\n0.001,2\n0.002,3\n0.003,2\n0.004,1\n0.005,2\n0.006,1\n0.007,3\n0.008,1\n0.009,1\n".to_vec(),
+        ),
+    ]
+}
