@@ -13,7 +13,8 @@ fn seeds() {
     let folder = std::env::var_os("AUSCULT_FUZZ_SEEDS").expect("AUSCULT_FUZZ_SEEDS names the folder for the seeds");
     for (number, (name, bytes)) in valid().into_iter().enumerate() {
         let input = [&[target::choice_of(name)], bytes.as_slice()].concat();
-        std::fs::write(std::path::Path::new(&folder).join(format!("seed-{number}")), input).expect("the folder is there");
+        std::fs::write(std::path::Path::new(&folder).join(format!("seed-{number}")), input)
+            .expect("the folder is there");
     }
 }
 
