@@ -270,7 +270,11 @@ pub(crate) fn add_array(source: &mut Source, name: &str, sizes: &[usize], values
                 let numbers = (0..len).map(|index| at(series, index)).collect();
                 source
                     .series
-                    .push(Series { group: group_of(name), ..Series::new(format!("{name}[{}]", series + 1), numbers) });
+                    .push(Series {
+                        group: group_of(name),
+                        is_row: !is_by_column,
+                        ..Series::new(format!("{name}[{}]", series + 1), numbers)
+                    });
             }
         }
         _ if values.is_empty() => {}

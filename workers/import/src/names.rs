@@ -81,6 +81,18 @@ pub(crate) fn is_index(name: &str) -> bool {
     plain.is_empty() || known.contains(&plain.as_str()) || plain.starts_with("unnamed")
 }
 
+/// Whether a column of this name is a date, and not a time since the beginning.
+pub(crate) fn is_date(name: &str) -> bool {
+    let plain = plain(last_part(&split_unit(name).0));
+    ["date", "datum", "excel"].iter().any(|word| plain.contains(word)) || plain == "serial"
+}
+
+/// Whether this stands where a unit does and says only that something is counted.
+pub(crate) fn is_count(unit: &str) -> bool {
+    ["sample", "samples", "pts", "point", "points", "no", "nr", "sequence", "index", "count", "counts"]
+        .contains(&unit.trim().to_lowercase().as_str())
+}
+
 /// The unit in a name such as `time_ms`.
 pub(crate) fn time_unit_suffix(name: &str) -> Option<TimeUnit> {
     let (_, suffix) = name.trim().rsplit_once(['_', ' ', '/'])?;
@@ -127,6 +139,12 @@ pub(crate) fn rate_of(name: &str, value: f64) -> Option<StatedRate> {
         "abtastzeit",
         "timestep",
         "timeincrement",
+        "increment",
+        "tinc",
+        "xinc",
+        "xincrement",
+        "abtastintervall",
+        "ts",
     ];
     for (suffix, factor) in [("khz", 1e3), ("mhz", 1e6), ("hz", 1.0), ("", 1.0)] {
         let Some(base) = plain.strip_suffix(suffix) else { continue };
@@ -138,6 +156,10 @@ pub(crate) fn rate_of(name: &str, value: f64) -> Option<StatedRate> {
             };
             return Some(StatedRate::Hertz(value * factor));
         }
+    }
+    // `ts` is as often the time of a file.
+    if plain == "ts" && value > 1.0 {
+        return None;
     }
     if steps.contains(&plain.as_str()) {
         return Some(StatedRate::Step(value * TimeUnit::parse(&unit).map_or(1.0, TimeUnit::seconds)));

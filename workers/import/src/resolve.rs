@@ -24,7 +24,7 @@ pub(crate) fn resolve(source: Source, options: &Options) -> Result<Imported, Imp
     let shortest = if options.snapshots.is_some() { 1 } else { 2 };
     let signals = signals(&series, &clocks, &wanted, shortest, &mut notes);
     if signals.is_empty() {
-        return Err(no_signal(&series, &scalars));
+        return Err(no_signal(&series, &scalars, &notes));
     }
     let rpm = rpm(&scalars, &mut notes);
 
@@ -47,6 +47,7 @@ pub(crate) fn resolve(source: Source, options: &Options) -> Result<Imported, Imp
         let mut members: Vec<Series> = group.members.iter().map(|&index| std::mem::take(&mut series[index])).collect();
         if let Some(snapshots) = options.snapshots {
             members = vec![joined(members, snapshots, &mut notes)];
+            notes.retain(|note| !note.contains("are taken as channels"));
             breaks.clear();
         }
         let pieces = gaps::cut(members, breaks, group.rate.hz, &mut notes)?;
@@ -149,8 +150,10 @@ fn signals(
     kept
 }
 
-fn no_signal(series: &[Series], scalars: &[(String, f64)]) -> ImportError {
-    let mut parts = Vec::new();
+fn no_signal(series: &[Series], scalars: &[(String, f64)], notes: &[String]) -> ImportError {
+    const NOTES: usize = 8;
+    // What was left out is why there is none.
+    let mut parts: Vec<String> = notes.iter().filter(|note| note.contains("left out")).take(NOTES).cloned().collect();
     if series.len() > 1 && series.iter().all(|one| one.values.len() == 1) {
         parts.push(format!(
             "it has one row of {} columns: say --snapshots rows if that row is one signal",
@@ -214,6 +217,12 @@ fn group_names(groups: &[Group], series: &[Series]) -> Vec<String> {
 
 /// One channel of pieces that follow on one another.
 fn joined(members: Vec<Series>, snapshots: Snapshots, notes: &mut Vec<String>) -> Series {
+    // Of a wide array each series is a row: what follows on one another is the other way round.
+    let snapshots = match (snapshots, members.first().is_some_and(|one| one.is_row)) {
+        (Snapshots::Rows, true) => Snapshots::Columns,
+        (Snapshots::Columns, true) => Snapshots::Rows,
+        (as_said, false) => as_said,
+    };
     let columns = members.len();
     let rows = members.first().map_or(0, |one| one.values.len());
     let values = match snapshots {

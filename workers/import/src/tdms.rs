@@ -136,6 +136,7 @@ fn collect(objects: Objects, source: &mut Source) -> Result<(), ImportError> {
             unit,
             rate,
             is_seconds: object.is_time,
+            is_row: false,
         });
     }
     even_out(source);
