@@ -20,6 +20,8 @@ pub(crate) struct Axis {
     pub uncertainty: f64,
     /// Where another piece begins.
     pub breaks: Vec<usize>,
+    /// Values equal to the one before, where the digits would tell them apart.
+    pub repeats: usize,
 }
 
 /// What numbers are, as a time axis.
@@ -62,6 +64,8 @@ pub(crate) fn examine(values: &[f64]) -> Shape {
     if breaks.len() as f64 > MAX_BREAKS * steps.len() as f64 {
         return uneven;
     }
+    // Where few digits make many steps zero, a zero says nothing.
+    let repeats = if at(0.05) > 0.5 * median { steps.iter().filter(|&&step| step == 0.0).count() } else { 0 };
     let pieces = pieces(&breaks, values.len());
     let Some(longest) = pieces.iter().max_by_key(|piece| piece.len()) else { return uneven };
     let piece = &values[longest.clone()];
@@ -74,7 +78,7 @@ pub(crate) fn examine(values: &[f64]) -> Shape {
     }
     let span = slope * (piece.len() - 1) as f64;
     let last_bit = 2.0 * f64::EPSILON * piece[0].abs().max(piece[piece.len() - 1].abs());
-    Shape::Even(Axis { step: slope, uncertainty: 2.0 * (straying + last_bit) / span, breaks })
+    Shape::Even(Axis { step: slope, uncertainty: 2.0 * (straying + last_bit) / span, breaks, repeats })
 }
 
 /// Ranges between breaks.

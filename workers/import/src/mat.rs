@@ -185,7 +185,11 @@ impl Reader {
                 }
             }
             2 if depth < MAX_DEPTH => self.structure(&mut cursor, &name, &sizes, is_big_endian, depth)?,
-            4 => {}
+            4 => {
+                let letters = numbers(&element(&mut cursor)?, is_big_endian).unwrap_or_default();
+                let text: String = letters.iter().filter_map(|letter| char::from_u32(*letter as u32)).take(200).collect();
+                self.source.scalars.extend(crate::names::text_setting(&name, &text));
+            }
             _ => self.source.notes.push(format!("{name} is {}: left out", class_name(class))),
         }
         Ok(())

@@ -39,7 +39,7 @@ impl Clock {
             let is_first =
                 series[..index].iter().all(|other| other.group != one.group || other.values.len() != one.values.len());
             let candidate = Candidate { series: one, is_asked: asked == Some(index), is_first, options };
-            let Some(mut clock) = candidate.examine()? else { continue };
+            let Some(mut clock) = candidate.examine(notes)? else { continue };
             clock.members.push(index);
             let same = |other: &&mut Self| other.group == clock.group && other.len == clock.len;
             match clocks.iter_mut().find(same) {
@@ -81,7 +81,7 @@ struct Candidate<'a> {
 
 impl Candidate<'_> {
     /// The clock that this series is, if it is one.
-    fn examine(&self) -> Result<Option<Clock>, ImportError> {
+    fn examine(&self, notes: &mut Vec<String>) -> Result<Option<Clock>, ImportError> {
         let Series { name, values, is_seconds, .. } = self.series;
         let is_named = self.is_asked || *is_seconds || is_time(name);
         // A first column that rises evenly is no vibration, whatever its name.
@@ -106,6 +106,12 @@ impl Candidate<'_> {
             }
             Shape::Uneven { .. } | Shape::NoAxis => return Ok(None),
         };
+        if axis.repeats > 0 {
+            notes.push(format!(
+                "{} rows have the time in \"{name}\" of the row before, and are taken as samples: remove them if they are copies",
+                axis.repeats
+            ));
+        }
         let stated_unit = self.stated_unit();
         if stated_unit.is_none()
             && let Some(unit) = self.other_unit()
