@@ -59,13 +59,14 @@ pub(crate) fn examine(values: &[f64]) -> Shape {
     let spread =
         if median > 0.0 { at(0.95) - at(0.05) } else { sorted.iter().copied().find(|&step| step > 0.0).unwrap_or(0.0) };
     let longest_step = 1.5 * median + spread * 1.01;
-    let is_break = |step: f64| step > longest_step || step < -spread * 1.01;
+    // Where few digits make many steps zero, a zero says nothing; else a row is there twice.
+    let shows_repeats = at(0.05) > 0.5 * median;
+    let repeats = steps.iter().filter(|&&step| shows_repeats && step == 0.0).count();
+    let is_break = |step: f64| step > longest_step || step < -spread * 1.01 || (shows_repeats && step == 0.0);
     let breaks: Vec<usize> = (1..values.len()).filter(|&index| is_break(steps[index - 1])).collect();
     if breaks.len() as f64 > MAX_BREAKS * steps.len() as f64 {
         return uneven;
     }
-    // Where few digits make many steps zero, a zero says nothing.
-    let repeats = if at(0.05) > 0.5 * median { steps.iter().filter(|&&step| step == 0.0).count() } else { 0 };
     let pieces = pieces(&breaks, values.len());
     let Some(longest) = pieces.iter().max_by_key(|piece| piece.len()) else { return uneven };
     let piece = &values[longest.clone()];

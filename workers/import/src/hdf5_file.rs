@@ -25,7 +25,19 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
     let format = if is_matlab { "MATLAB v7.3" } else { "HDF5" };
     let mut source = Source::new(format);
     let options = OpenOptions::default().with_max_read_bytes(MAX_BYTES).with_max_chunk_bytes(MAX_BYTES);
-    let damaged = |error: Error| ImportError::Damaged { format, detail: error.to_string() };
+    let damaged = |error: Error| match error.to_string() {
+        // What the reader does not know is no damage.
+        text if text.contains("unsupported layout class 3") => ImportError::Unsupported {
+            format,
+            detail: "a virtual data set, which points to others: import the files that hold the values, or copy them into one (`h5repack`)"
+                .to_owned(),
+        },
+        text if text.contains("unsupported") => ImportError::Unsupported {
+            format,
+            detail: format!("what this reader does not know ({text}): write it anew with `h5repack`, or save its arrays as NumPy .npz"),
+        },
+        detail => ImportError::Damaged { format, detail },
+    };
     let file = Hdf5File::from_vec_with_options(bytes.to_vec(), options).map_err(damaged)?;
     let root = file.root_group().map_err(damaged)?;
     let mut walk = Walk { source: &mut source, is_matlab, datasets: 0, addresses: HashMap::new() };
@@ -140,7 +152,7 @@ impl Walk<'_> {
             _ => (None, ByteOrder::LittleEndian),
         };
         let Some(number) = number else {
-            self.source.notes.push(format!("{name} has values that are no plain numbers: left out"));
+            self.source.notes.push(format!("{name} has values that are no plain numbers (records, texts, lists or complex ones; save their parts as data sets of their own): left out"));
             return Ok(());
         };
         let mut sizes: Vec<usize> =

@@ -66,7 +66,9 @@ fn element<'a>(cursor: &mut Cursor<'a>) -> Result<Element<'a>, ImportError> {
         let body = body.get(..len).ok_or_else(|| cursor.damaged(format!("a small element of {len} bytes")))?;
         return Ok(Element { kind, body });
     }
-    let len = cursor.u32()? as usize;
+    // libsndfile says eight bytes too many of its last matrix; what is missing shows inside.
+    let stated = cursor.u32()? as usize;
+    let len = if kind == MATRIX { stated.min(cursor.remaining()) } else { stated };
     let body = cursor.take(len)?;
     if kind != COMPRESSED {
         let pad = (8 - len % 8) % 8;

@@ -139,8 +139,10 @@ fn time_unit(descr: &str) -> Option<f64> {
 /// The type as NumPy writes it.
 fn type_name(descr: &str) -> String {
     const SHOWN: usize = 60;
-    let end = if descr.starts_with('[') { descr.find(']').map(|at| at + 1) } else { descr[1..].find('\'').map(|at| at + 2) };
-    descr[..end.unwrap_or(descr.len())].chars().take(SHOWN).collect::<String>().escape_debug().to_string().replace("\\'", "'")
+    let close = if descr.starts_with('[') { ']' } else { '\'' };
+    let end = descr.char_indices().skip(1).find(|(_, letter)| *letter == close).map(|(at, _)| at + 1);
+    let name: String = descr[..end.unwrap_or(descr.len())].chars().take(SHOWN).collect();
+    name.escape_debug().to_string().replace("\\'", "'")
 }
 
 fn type_words(descr: &str) -> &'static str {

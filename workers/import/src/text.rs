@@ -45,6 +45,9 @@ pub(crate) fn read(bytes: &[u8], options: &Options) -> Result<Source, ImportErro
         }
         match dialect.row(line, &mut row, &mut stamps) {
             true => {
+                if let Some(beside) = dialect.beside(line) {
+                    source.scalars.extend(head::setting(&beside, dialect.has_decimal_comma()));
+                }
                 for (column, value) in columns.iter_mut().zip(&row) {
                     column.push(*value);
                 }

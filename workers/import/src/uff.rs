@@ -19,6 +19,8 @@ const HEAD_LINES: usize = 11;
 const KIND_UNKNOWN: i64 = 0;
 const KIND_TIME_RESPONSE: i64 = 1;
 const QUANTITY_TIME: i64 = 17;
+/// Of a megahertz.
+const SHORTEST_STEP_S: f64 = 1e-6;
 
 /// Whether the first line is the mark and the second begins with the number of a data set.
 pub(crate) fn is_uff(bytes: &[u8]) -> bool {
@@ -144,12 +146,13 @@ fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(
         } else {
             spaced.get(4).copied().unwrap_or_default().to_owned()
         };
-        // Seconds, unless the axis is labelled otherwise.
-        let unit_of_time = axis_unit(record(8)).and_then(|label| TimeUnit::parse(&label)).unwrap_or(TimeUnit::Seconds);
-        let rate = rate(step * unit_of_time.seconds(), &step_text).map(|rate| match unit_of_time {
-            TimeUnit::Seconds => rate,
-            _ => Rate { from: rate.from.trim_end_matches(" s").to_owned() + " in the unit of its axis", ..rate },
-        });
+        // Steps are in seconds, whatever the label says, unless that is no rate of a recorder and the label's is.
+        let label = axis_unit(record(8)).and_then(|label| TimeUnit::parse(&label)).filter(|unit| *unit != TimeUnit::Seconds);
+        let rate = match label {
+            Some(unit) if step * unit.seconds() >= SHORTEST_STEP_S => rate(step * unit.seconds(), &step_text)
+                .map(|rate| Rate { from: rate.from.trim_end_matches(" s").to_owned() + " in the unit of its axis", ..rate }),
+            _ => rate(step, &step_text),
+        };
         if rate.is_none() {
             source
                 .notes

@@ -545,3 +545,92 @@ fn a_universal_file_that_was_cut_ends_with_a_whole_number() {
         }
     }
 }
+
+/// Tektronix writes its settings beside the first rows, in columns that are otherwise free.
+#[test]
+fn settings_beside_the_rows_cost_no_sample() {
+    let a = rounded(&tone(600, 0.05), 6);
+    let beside = ["Record Length,6.0e+02", "Sample Interval,3.906250e-05", "Trigger Point,0.0", "", "Source,CH1", "Vertical Units,V"];
+    let row = |index: usize| {
+        let settings = beside.get(index).filter(|text| !text.is_empty()).unwrap_or(&",");
+        format!("{settings},{:.12},{:.6},", index as f64 / 25_600.0 - 0.1, a[index])
+    };
+    assert_holds(&read("F0001CH1.CSV", &lines((0..600).map(row))), 25_600.0, &[&a]);
+}
+
+#[test]
+fn channels_of_two_rates_and_a_table_that_begins_again_are_not_mixed() {
+    let (a, b) = (rounded(&tone(600, 0.05), 6), rounded(&tone(600, 0.03), 6));
+    let head = "Delta_X\t3.906250E-5\t7.812500E-5\t\n***End_of_Header***\t\t\nX_Value\tA\tB\tComment\n";
+    let text = [head.as_bytes(), &lines((0..600).map(|i| format!("\t{:.6}\t{:.6}", a[i], b[i])))].concat();
+    let refused = refusal("a.lvm", &text, &Options::default());
+    assert!(refused.contains("25600") && refused.contains("12800"), "{refused}");
+
+    // The clock starts anew with the second table: it is time in both, and no channel.
+    let part = |from: usize| lines((0..300).map(|i| format!("{:.9}\t{:.6}", i as f64 / 25_600.0, a[from + i])));
+    let text = [b"X_Value\tA\n".as_slice(), &part(0), b"\nChannels\t1\nX_Value\tA\n", &part(300)].concat();
+    let imported = read("a.lvm", &text);
+    assert_eq!(imported.recordings.len(), 2, "{:?}", imported.notes);
+    for (recording, half) in imported.recordings.iter().zip([&a[..300], &a[300..]]) {
+        assert_eq!(recording.channels.len(), 1, "the time is no channel");
+        let found: Vec<f64> = recording.channels[0].samples.iter().map(|sample| f64::from(*sample)).collect();
+        assert!(found.iter().zip(half).all(|(x, y)| (x - y).abs() < 1e-6));
+    }
+}
+
+#[test]
+fn what_contradicts_repeats_or_scales_is_said() {
+    let a = rounded(&tone(600, 0.05), 6);
+    let notes = |bytes: &[u8], name: &str| read(name, bytes).notes.join("; ");
+    let table = |head: &str, time: &dyn Fn(usize) -> f64| {
+        [head.as_bytes(), &lines((0..600).map(|i| format!("{:.9},{:.6}", time(i), a[i])))].concat()
+    };
+    let text = table("fs: 25600 Hz\ntime (s),acc\n", &|i| i as f64 / 51_200.0);
+    assert!(notes(&text, "a.csv").contains("51200 Hz, and fs [Hz] says 25600 Hz"), "{}", notes(&text, "a.csv"));
+    let twice = table("time (s),acc\n", &|i| if i < 300 { i as f64 } else { i as f64 - 1.0 } / 25_600.0);
+    assert!(notes(&twice, "a.csv").contains("1 rows have the time"), "{}", notes(&twice, "a.csv"));
+    let steady = lines((0..600).map(|i| format!("{:.9},{:.6},23.5", i as f64 / 25_600.0, a[i])));
+    assert!(notes(&[b"time,acc,temp\n".as_slice(), &steady].concat(), "a.csv").contains("temp is 23.5 in every row"));
+    let factor = files::stored_zip(&[
+        ("acc.npy", npy("<f8", false, "(600,)", &a)),
+        ("fs.npy", npy("<f8", false, "()", &[12_800.0])),
+        ("scale.npy", npy("<f8", false, "()", &[0.001])),
+    ]);
+    assert!(notes(&factor, "a.npz").contains("scale = 0.001, which is not applied"));
+    let offset: Vec<f64> = a.iter().map(|x| x * 1e-3 + 1e6).collect();
+    let imported = at_rate("a.npy", &npy("<f8", false, "(600,)", &offset), 8000.0);
+    assert!(imported.notes.join("").contains("too few digits"), "{:?}", imported.notes);
+}
+
+/// What was left out is why there is no signal.
+#[test]
+fn a_refusal_names_what_was_left_out() {
+    let options = Options { rate_hz: Some(8000.0), ..Options::default() };
+    let cube = npy("<f8", false, "(2, 3, 100)", &tone(600, 0.1));
+    assert!(refusal("a.npy", &cube, &options).contains("3 dimensions"));
+    let complex = npy("<c16", false, "(1,)", &[]);
+    assert_eq!(
+        refusal("a.npy", &complex, &options),
+        "is a NumPy file with values of type '<c16' (complex numbers): save its numbers as arrays of their own"
+    );
+}
+
+#[test]
+fn records_and_dates_of_numpy_are_series() {
+    let a = tone(600, 0.1);
+    let rows: Vec<u8> = a.iter().enumerate().flat_map(|(i, x)| [(i as f64 / 8000.0).to_le_bytes(), x.to_le_bytes()].concat()).collect();
+    let with_body = |descr: &str, body: &[u8]| {
+        let head = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (600,), }}\n");
+        [b"\x93NUMPY\x01\x00".as_slice(), &(head.len() as u16).to_le_bytes(), head.as_bytes(), body].concat()
+    };
+    let imported = read("a.npy", &with_body("[('t', '<f8'), ('acc', '<f8')]", &rows));
+    assert_holds(&imported, 8000.0, &[&a]);
+    let refused = refusal("a.npy", &with_body("[('t', '<f8'), ('acc', '<f8', (2,))]", &rows), &Options::default());
+    assert!(refused.contains("records"), "{refused}");
+    let dates: Vec<u8> = (0..600_i64).flat_map(|i| (1_764_500_000_000_000 + i * 125).to_le_bytes()).collect();
+    let archive = files::stored_zip(&[
+        ("time.npy", with_body("'<M8[us]'", &dates)),
+        ("acc.npy", npy("<f8", false, "(600,)", &a)),
+    ]);
+    assert_holds(&read("a.npz", &archive), 8000.0, &[&a]);
+}

@@ -9,6 +9,9 @@ use crate::{ImportError, Options, Rate, Series, TimeUnit, round};
 /// A share by which what is given and what the file says may differ without a word.
 const SAME: f64 = 1e-3;
 
+/// A share of rows without a time above which a column is none of time.
+const MAX_UNTIMED: f64 = 0.5;
+
 /// Times, or numbers of samples, that series of one place and length share.
 #[derive(Debug)]
 pub(super) struct Clock {
@@ -88,9 +91,17 @@ impl Candidate<'_> {
         if !is_named && !self.is_first {
             return Ok(None);
         }
-        let shape = examine(&trimmed(values));
+        // Rows without a time are gaps: what is left must be even, but for them.
+        let timed: Vec<usize> = (0..values.len()).filter(|&row| values[row].is_finite()).collect();
+        if ((values.len() - timed.len()) as f64) > MAX_UNTIMED * values.len() as f64 && !self.is_asked {
+            return Ok(None);
+        }
+        let shape = examine(&timed.iter().map(|&row| values[row]).collect::<Vec<f64>>());
         let axis = match shape {
-            Shape::Even(axis) => axis,
+            Shape::Even(axis) => {
+                let breaks = axis.breaks.iter().map(|&place| timed[place]).collect();
+                Axis { breaks, ..axis }
+            }
             Shape::Uneven { .. } if self.options.rate_hz.is_some() && is_named => {
                 return Ok(Some(self.clock(None, Vec::new())));
             }
@@ -108,7 +119,7 @@ impl Candidate<'_> {
         };
         if axis.repeats > 0 {
             notes.push(format!(
-                "{} rows have the time in \"{name}\" of the row before, and are taken as samples: remove them if they are copies",
+                "{} rows have the time in \"{name}\" of the row before: cut there; remove them if they are copies",
                 axis.repeats
             ));
         }
@@ -254,14 +265,6 @@ impl Candidate<'_> {
     }
 }
 
-/// Without rows at the beginning and end that have no time.
-fn trimmed(values: &[f64]) -> Vec<f64> {
-    let is_number = |value: &f64| value.is_finite();
-    let first = values.iter().position(is_number).unwrap_or(values.len());
-    let last = values.iter().rposition(is_number).map_or(first, |last| last + 1);
-    values[first..last].to_vec()
-}
-
 /// Where series of this place and length are interrupted.
 pub(super) fn breaks(clocks: &[Clock], group: &str, len: usize) -> Vec<usize> {
     clocks
@@ -286,6 +289,14 @@ pub(super) fn rate(
         None => setting(series, scalars),
     };
     let Some(hz) = options.rate_hz else {
+        if let (Ok(Some(rate)), Ok(Some(stated))) = (&in_file, setting(series, scalars))
+            && (rate.hz / stated.hz - 1.0).abs() > SAME
+        {
+            notes.push(format!(
+                "{} says {} Hz, and {} says {} Hz: the former is taken, unless --rate says otherwise",
+                rate.from, rate.hz, stated.from, stated.hz
+            ));
+        }
         return in_file?.ok_or_else(|| {
             let open: Vec<&str> = notes.iter().map(String::as_str).filter(|note| note.contains("rate")).collect();
             let open = if open.is_empty() { String::new() } else { format!("; {}", open.join("; ")) };

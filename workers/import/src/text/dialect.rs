@@ -10,13 +10,15 @@ const LOOKED_AT: usize = 400;
 const MAX_COLUMNS: usize = 100_000;
 
 /// Separator, decimal mark, number of columns, and where the rows begin.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Dialect {
     separator: Separator,
     marks: Marks,
     /// Whether cells may be words, such as a state or a label.
     takes_words: bool,
     pub columns: usize,
+    /// Columns that hardly a row fills: scopes write their settings there, beside the first rows.
+    free: Vec<usize>,
     /// The first line of numbers.
     pub first_row: usize,
 }
@@ -84,8 +86,10 @@ impl Dialect {
             marks: best.marks,
             takes_words,
             columns: best.columns,
+            free: Vec::new(),
             first_row: 0,
         };
+        dialect.free = dialect.free_columns(&looked_at);
         let mut row = Vec::new();
         // The first of two rows that follow on one another: a line of settings may happen to be as many numbers.
         let is_row: Vec<bool> = lines
@@ -102,6 +106,32 @@ impl Dialect {
             return Err(ImportError::Table { detail });
         }
         Ok(dialect)
+    }
+
+    fn free_columns(&self, lines: &[&str]) -> Vec<usize> {
+        const MOST_FILLED: f64 = 0.1;
+        let mut filled = vec![0; self.columns];
+        let mut rows = 0;
+        let mut row = Vec::new();
+        for line in lines {
+            if self.row(line, &mut row, &mut Stamps::default()) {
+                rows += 1;
+                for (count, value) in filled.iter_mut().zip(&row) {
+                    *count += usize::from(!value.is_nan());
+                }
+            }
+        }
+        (0..self.columns).filter(|&column| (filled[column] as f64) <= MOST_FILLED * f64::from(rows)).collect()
+    }
+
+    /// What a row has in the columns that are no part of the table, as a line of its own.
+    pub(super) fn beside(&self, line: &str) -> Option<String> {
+        if self.free.is_empty() {
+            return None;
+        }
+        let cells = self.cells(line);
+        let beside: Vec<&str> = self.free.iter().filter_map(|&column| cells.get(column)).map(String::as_str).collect();
+        beside.iter().any(|cell| !cell.is_empty()).then(|| beside.join("\t"))
     }
 
     /// For messages: `columns separated by semicolons, decimal commas, `.
@@ -123,6 +153,10 @@ impl Dialect {
     pub(super) fn row(&self, line: &str, row: &mut Vec<f64>, stamps: &mut Stamps) -> bool {
         row.clear();
         for cell in self.cells(line) {
+            if self.free.contains(&row.len()) {
+                row.push(f64::NAN);
+                continue;
+            }
             match number(&cell, self.marks, row.len(), stamps) {
                 Some(value) => row.push(value),
                 None if self.takes_words && is_word(&cell) => row.push(f64::NAN),

@@ -32,8 +32,13 @@ impl Head {
             let has_comma = dialect.has_decimal_comma();
             let own = setting(bare, has_comma);
             let is_setting = own.is_some();
-            head.scalars.extend(own);
             let mut cells = dialect.cells(bare);
+            // One for each channel, of which one may differ.
+            if let Some((name, value)) = &own {
+                let others = cells.iter().skip(2).filter_map(|cell| cell_value(cell, has_comma)).filter(|other| other != value);
+                head.scalars.extend(others.map(|other| (name.clone(), other)));
+            }
+            head.scalars.extend(own);
             // `t0 = -0.1, tInc = 1e-6` between names, and values below their names.
             head.scalars.extend(cells.iter().skip(1).filter(|cell| cell.contains('=')).filter_map(|cell| setting(cell, has_comma)));
             for (name, cell) in above.iter().zip(&cells) {
@@ -83,7 +88,7 @@ impl Head {
 }
 
 /// `Sampling rate: 25,6 kHz`, `fs = 25600`, `Delta_X<tab>0.000039`: a setting that this crate has a use for.
-fn setting(line: &str, has_decimal_comma: bool) -> Option<(String, f64)> {
+pub(super) fn setting(line: &str, has_decimal_comma: bool) -> Option<(String, f64)> {
     let at = line.find([':', '=', '\t', ';', ','])?;
     let (name, rest) = (line[..at].trim().trim_matches('"'), line[at + 1..].trim().trim_matches('"'));
     let end = rest.find(|letter: char| !(letter.is_ascii_digit() || "+-.,eE".contains(letter))).unwrap_or(rest.len());
@@ -100,6 +105,10 @@ fn setting(line: &str, has_decimal_comma: bool) -> Option<(String, f64)> {
     let unit = if is_known { unit } else { "" };
     let name = if unit.is_empty() { name.to_owned() } else { format!("{name} [{unit}]") };
     (rate_of(&name, value).is_some() || is_rpm(&name)).then_some((name, value))
+}
+
+fn cell_value(cell: &str, has_decimal_comma: bool) -> Option<f64> {
+    cell.parse().ok().or_else(|| if has_decimal_comma { cell.replace(',', ".").parse().ok() } else { None })
 }
 
 /// `25,6` is 25.6; `25,600` is not told from 25600 here, and taken as the latter, as a rate is hardly below a kilohertz.
