@@ -634,3 +634,13 @@ fn records_and_dates_of_numpy_are_series() {
     ]);
     assert_holds(&read("a.npz", &archive), 8000.0, &[&a]);
 }
+
+/// LabVIEW's head has as many cells as its rows, which leave the first of them free.
+#[test]
+fn a_head_beside_a_free_column_is_no_row() {
+    let (a, b) = (rounded(&tone(600, 0.05), 6), rounded(&tone(600, 0.03), 6));
+    let head = "Channels\t2\t\t\nSamples\t600\t600\t\nX0\t0.0\t0.0\t\nDelta_X\t3.906250E-5\t3.906250E-5\t\n***End_of_Header***\t\t\t\n\
+                X_Value\tA\tB\tComment\n";
+    let text = [head.as_bytes(), &lines((0..600).map(|i| format!("\t{:.6}\t{:.6}", a[i], b[i])))].concat();
+    assert_holds(&read("a.lvm", &text), 25_600.0, &[&a, &b]);
+}

@@ -89,7 +89,6 @@ impl Dialect {
             free: Vec::new(),
             first_row: 0,
         };
-        dialect.free = dialect.free_columns(&looked_at);
         let mut row = Vec::new();
         // The first of two rows that follow on one another: a line of settings may happen to be as many numbers.
         let is_row: Vec<bool> = lines
@@ -99,6 +98,11 @@ impl Dialect {
             .collect();
         let two = is_row.windows(2).position(|pair| pair == [true, true]);
         dialect.first_row = two.or_else(|| is_row.iter().position(|is_row| *is_row)).unwrap_or(0);
+        dialect.free = dialect.free_columns(&looked_at);
+        // Rows above that have settings beside them.
+        while dialect.first_row > 0 && dialect.row(lines[dialect.first_row - 1], &mut row, &mut Stamps::default()) {
+            dialect.first_row -= 1;
+        }
         if two.is_none() && is_row.len() >= LOOKED_AT {
             let detail = format!(
                 "is text whose first {LOOKED_AT} lines hold no two rows of numbers that follow on one another: remove what is above the table"
