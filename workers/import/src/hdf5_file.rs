@@ -25,7 +25,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
     let format = if is_matlab { "MATLAB v7.3" } else { "HDF5" };
     let mut source = Source::new(format);
     let options = OpenOptions::default().with_max_read_bytes(MAX_BYTES).with_max_chunk_bytes(MAX_BYTES);
-    let damaged = |error: Error| match error.to_string() {
+    let damaged = |error: Error| {
+        match error.to_string() {
         // What the reader does not know is no damage.
         text if text.contains("unsupported layout class 3") => ImportError::Unsupported {
             format,
@@ -37,6 +38,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
             detail: format!("what this reader does not know ({text}): write it anew with `h5repack`, or save its arrays as NumPy .npz"),
         },
         detail => ImportError::Damaged { format, detail },
+    }
     };
     let file = Hdf5File::from_vec_with_options(bytes.to_vec(), options).map_err(damaged)?;
     let root = file.root_group().map_err(damaged)?;
@@ -110,7 +112,11 @@ impl Walk<'_> {
         for name in datasets {
             match group.dataset(&name) {
                 Ok(dataset) => opened.1.push(dataset),
-                Err(error) => self.source.notes.push(format!("{} cannot be read ({}): left out", join(path, &name), words(&error))),
+                Err(error) => self.source.notes.push(format!(
+                    "{} cannot be read ({}): left out",
+                    join(path, &name),
+                    words(&error)
+                )),
             }
         }
         Ok(opened)

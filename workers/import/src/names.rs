@@ -77,8 +77,21 @@ pub(crate) fn natural_order(one: &str, other: &str) -> std::cmp::Ordering {
 pub(crate) fn is_scale(name: &str) -> bool {
     let plain = plain(last_part(&split_unit(name).0));
     let known = [
-        "scale", "scalefactor", "scaling", "scalingfactor", "gain", "sensitivity", "offset", "addoffset", "calibration",
-        "calibrationfactor", "calfactor", "factor", "lsb", "voltsperbit", "vperbit",
+        "scale",
+        "scalefactor",
+        "scaling",
+        "scalingfactor",
+        "gain",
+        "sensitivity",
+        "offset",
+        "addoffset",
+        "calibration",
+        "calibrationfactor",
+        "calfactor",
+        "factor",
+        "lsb",
+        "voltsperbit",
+        "vperbit",
     ];
     known.contains(&plain.as_str())
 }

@@ -65,7 +65,11 @@ fn add(source: &mut Source, name: &str, bytes: &[u8]) -> Result<(), ImportError>
     let kind = if time.is_some() { Some((Number::I64, descr.starts_with("'>"))) } else { number(descr) };
     let (number, is_big_endian) = kind.ok_or_else(|| ImportError::Unsupported {
         format: FORMAT,
-        detail: format!("values of type {} ({}): save its numbers as arrays of their own", type_name(descr), type_words(descr)),
+        detail: format!(
+            "values of type {} ({}): save its numbers as arrays of their own",
+            type_name(descr),
+            type_words(descr)
+        ),
     })?;
     let count = sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
     let size =
@@ -96,13 +100,18 @@ fn records(
 ) -> Result<(), ImportError> {
     let not_read = || ImportError::Unsupported {
         format: FORMAT,
-        detail: format!("records in which fields are no plain numbers ({}): save its fields as arrays of their own", type_name(descr)),
+        detail: format!(
+            "records in which fields are no plain numbers ({}): save its fields as arrays of their own",
+            type_name(descr)
+        ),
     };
     let list = descr.split(']').next().unwrap_or_default().trim_start_matches('[');
     let mut fields = Vec::new();
     for part in list.split('(').skip(1) {
         let mut quoted = part.split('\'').skip(1).step_by(2);
-        let (Some(field), Some(kind), None) = (quoted.next(), quoted.next(), quoted.next()) else { return Err(not_read()) };
+        let (Some(field), Some(kind), None) = (quoted.next(), quoted.next(), quoted.next()) else {
+            return Err(not_read());
+        };
         let (number, is_big_endian) = number(&format!("'{kind}'")).ok_or_else(not_read)?;
         fields.push((field.to_owned(), number, is_big_endian));
     }

@@ -92,7 +92,9 @@ impl Column {
             Field::TimeMillis(value) => self.time(i64::from(*value), 1e-3),
             Field::TimeMicros(value) => self.time(*value, 1e-6),
             Field::Decimal(value) => decimal(value.data(), value.scale()),
-            Field::ListInternal(_) => return self.leave_out("lists in its cells (write their values as rows of a column)"),
+            Field::ListInternal(_) => {
+                return self.leave_out("lists in its cells (write their values as rows of a column)");
+            }
             Field::Group(_) | Field::MapInternal(_) => {
                 return self.leave_out("structs in its cells (write each of their fields as a column)");
             }

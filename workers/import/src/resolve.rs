@@ -281,7 +281,10 @@ fn remark(series: &Series, samples: &[f32], scale: f64) -> Option<String> {
     let mean = series.values.iter().sum::<f64>() / count;
     let spread = (series.values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt() * scale.abs();
     if series.values.windows(2).all(|pair| pair[0] == pair[1]) && series.values.len() > 1 {
-        return Some(format!("{} is {} in every row: no signal? --variable takes others", series.name, series.values[0]));
+        return Some(format!(
+            "{} is {} in every row: no signal? --variable takes others",
+            series.name, series.values[0]
+        ));
     }
     let errors = series.values.iter().zip(samples).map(|(value, sample)| (value * scale - f64::from(*sample)).powi(2));
     let rounding = (errors.sum::<f64>() / count).sqrt();

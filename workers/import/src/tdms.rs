@@ -131,9 +131,15 @@ fn collect(objects: Objects, source: &mut Source) -> Result<(), ImportError> {
         };
         let other = [text("wf_xname"), text("wf_xunit_string")].into_iter().flatten();
         let is_time = |word: &String| TimeUnit::parse(word).is_some() || word.to_lowercase().contains("time");
-        if let Some(over) = other.clone().find(|word| !is_time(word) && ["hz", "rpm", "deg"].contains(&word.to_lowercase().as_str())).or_else(|| {
-            other.clone().find(|word| ["freq", "order", "angle", "speed"].iter().any(|start| word.to_lowercase().contains(start)))
-        }) {
+        if let Some(over) = other
+            .clone()
+            .find(|word| !is_time(word) && ["hz", "rpm", "deg"].contains(&word.to_lowercase().as_str()))
+            .or_else(|| {
+                other.clone().find(|word| {
+                    ["freq", "order", "angle", "speed"].iter().any(|start| word.to_lowercase().contains(start))
+                })
+            })
+        {
             source.notes.push(format!("{group}/{name} is over {over}, no signal over time: left out"));
             continue;
         }

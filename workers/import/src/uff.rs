@@ -147,10 +147,15 @@ fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(
             spaced.get(4).copied().unwrap_or_default().to_owned()
         };
         // Steps are in seconds, whatever the label says, unless that is no rate of a recorder and the label's is.
-        let label = axis_unit(record(8)).and_then(|label| TimeUnit::parse(&label)).filter(|unit| *unit != TimeUnit::Seconds);
+        let label =
+            axis_unit(record(8)).and_then(|label| TimeUnit::parse(&label)).filter(|unit| *unit != TimeUnit::Seconds);
         let rate = match label {
-            Some(unit) if step * unit.seconds() >= SHORTEST_STEP_S => rate(step * unit.seconds(), &step_text)
-                .map(|rate| Rate { from: rate.from.trim_end_matches(" s").to_owned() + " in the unit of its axis", ..rate }),
+            Some(unit) if step * unit.seconds() >= SHORTEST_STEP_S => {
+                rate(step * unit.seconds(), &step_text).map(|rate| Rate {
+                    from: rate.from.trim_end_matches(" s").to_owned() + " in the unit of its axis",
+                    ..rate
+                })
+            }
             _ => rate(step, &step_text),
         };
         if rate.is_none() {

@@ -428,7 +428,8 @@ fn a_time_in_days_hours_or_minutes_is_not_taken_as_seconds() {
 #[test]
 fn a_rate_that_few_digits_leave_open_is_said_to_be() {
     // Milliseconds at 25.7 kHz: 25,600 is the usual rate nearby, and not the true one.
-    let text = lines((0..6000).map(|i: i32| format!("{},{}.5", 1_764_500_000_000_i64 + i64::from(i) * 10 / 257, i % 7)));
+    let text =
+        lines((0..6000).map(|i: i32| format!("{},{}.5", 1_764_500_000_000_i64 + i64::from(i) * 10 / 257, i % 7)));
     let imported = read("a.csv", &[b"timestamp,a\n".as_slice(), &text].concat());
     let from = &imported.recordings[0].rate.from;
     assert!(from.contains("open") && from.contains("--rate"), "{from}");
@@ -466,7 +467,8 @@ fn thousands_are_no_decimals_in_any_language() {
     let quoted = lines((0..600).map(|i| format!("{},\"{}\"", time(i, "."), group(a[i], ",", ".", 3))));
     assert_holds(&read("a.csv", &[b"t [s],p [Pa]\n".as_slice(), &quoted].concat()), 8000.0, &[&a]);
     // Nothing tells which: a person must say.
-    let open = lines((0..600).map(|i| format!("{};{}", group(whole[i], ",", "", 0), group(whole[i] + 1.0, ",", "", 0))));
+    let open =
+        lines((0..600).map(|i| format!("{};{}", group(whole[i], ",", "", 0), group(whole[i] + 1.0, ",", "", 0))));
     let refused = refusal("a.csv", &open, &Options { rate_hz: Some(8000.0), ..Options::default() });
     assert!(refused.contains("--decimal comma or --decimal point"), "{refused}");
     let options = Options { rate_hz: Some(8000.0), decimal_comma: Some(false), ..Options::default() };
@@ -514,7 +516,9 @@ fn a_clock_goes_on_past_midnight_and_counts_minutes() {
     let text = lines((0..600).map(|i| format!("03:{:07.4},{:.6}", 1.0 + i as f64 * 1e-4, a[i])));
     assert_holds(&read("a.csv", &[b"Time,acc\n".as_slice(), &text].concat()), 10_000.0, &[&a]);
     let comma = |text: String| text.replace('.', ",");
-    let text = lines((0..600).map(|i| format!("30.11.2026 {};{}", comma(format!("12:00:{:07.4}", i as f64 * 1e-4)), comma(format!("{:.6}", a[i])))));
+    let text = lines((0..600).map(|i| {
+        format!("30.11.2026 {};{}", comma(format!("12:00:{:07.4}", i as f64 * 1e-4)), comma(format!("{:.6}", a[i])))
+    }));
     assert_holds(&read("a.csv", &[b"Zeit;acc\n".as_slice(), &text].concat()), 10_000.0, &[&a]);
 }
 
@@ -541,7 +545,11 @@ fn a_universal_file_that_was_cut_ends_with_a_whole_number() {
         let imported = read("a.uff", &whole[..cut]);
         let found = &imported.recordings[0].channels[0].samples;
         for (index, sample) in found.iter().enumerate() {
-            assert!((f64::from(*sample) - a[index]).abs() < 1e-6, "cut at {cut}: {index} is {sample}, not {}", a[index]);
+            assert!(
+                (f64::from(*sample) - a[index]).abs() < 1e-6,
+                "cut at {cut}: {index} is {sample}, not {}",
+                a[index]
+            );
         }
     }
 }
@@ -550,7 +558,14 @@ fn a_universal_file_that_was_cut_ends_with_a_whole_number() {
 #[test]
 fn settings_beside_the_rows_cost_no_sample() {
     let a = rounded(&tone(600, 0.05), 6);
-    let beside = ["Record Length,6.0e+02", "Sample Interval,3.906250e-05", "Trigger Point,0.0", "", "Source,CH1", "Vertical Units,V"];
+    let beside = [
+        "Record Length,6.0e+02",
+        "Sample Interval,3.906250e-05",
+        "Trigger Point,0.0",
+        "",
+        "Source,CH1",
+        "Vertical Units,V",
+    ];
     let row = |index: usize| {
         let settings = beside.get(index).filter(|text| !text.is_empty()).unwrap_or(&",");
         format!("{settings},{:.12},{:.6},", index as f64 / 25_600.0 - 0.1, a[index])
@@ -618,7 +633,8 @@ fn a_refusal_names_what_was_left_out() {
 #[test]
 fn records_and_dates_of_numpy_are_series() {
     let a = tone(600, 0.1);
-    let rows: Vec<u8> = a.iter().enumerate().flat_map(|(i, x)| [(i as f64 / 8000.0).to_le_bytes(), x.to_le_bytes()].concat()).collect();
+    let rows: Vec<u8> =
+        a.iter().enumerate().flat_map(|(i, x)| [(i as f64 / 8000.0).to_le_bytes(), x.to_le_bytes()].concat()).collect();
     let with_body = |descr: &str, body: &[u8]| {
         let head = format!("{{'descr': {descr}, 'fortran_order': False, 'shape': (600,), }}\n");
         [b"\x93NUMPY\x01\x00".as_slice(), &(head.len() as u16).to_le_bytes(), head.as_bytes(), body].concat()

@@ -2,7 +2,8 @@
 
 use crate::axis::{Axis, Shape, examine};
 use crate::names::{
-    StatedRate, is_count, is_date, is_index, is_time, last_part, parent, printable, rate_of, split_unit, time_unit_suffix,
+    StatedRate, is_count, is_date, is_index, is_time, last_part, parent, printable, rate_of, split_unit,
+    time_unit_suffix,
 };
 use crate::{ImportError, Options, Rate, Series, TimeUnit, round};
 

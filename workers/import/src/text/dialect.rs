@@ -100,7 +100,10 @@ impl Dialect {
         dialect.first_row = two.or_else(|| is_row.iter().position(|is_row| *is_row)).unwrap_or(0);
         dialect.free = dialect.free_columns(&looked_at);
         // Rows above that have settings beside them.
-        while dialect.first_row > 0 && dialect.row(lines[dialect.first_row - 1], &mut row, &mut Stamps::default()) {
+        while dialect.first_row > 0
+            && dialect.row(lines[dialect.first_row - 1], &mut row, &mut Stamps::default())
+            && row.iter().any(|value| !value.is_nan())
+        {
             dialect.first_row -= 1;
         }
         if two.is_none() && is_row.len() >= LOOKED_AT {
@@ -186,7 +189,8 @@ impl Dialect {
 fn cells(line: &str, separator: Separator) -> Vec<String> {
     let line = line.trim_end_matches(['\r', '\n', '\x1a']);
     let Separator::One(mark) = separator else {
-        let mut cells: Vec<String> = line.split_ascii_whitespace().map(|cell| cell.trim_matches('"').to_owned()).collect();
+        let mut cells: Vec<String> =
+            line.split_ascii_whitespace().map(|cell| cell.trim_matches('"').to_owned()).collect();
         // A date and a time of day are one cell.
         if let [date, time, ..] = cells.as_slice()
             && time.contains(':')

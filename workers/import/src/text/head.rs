@@ -35,12 +35,15 @@ impl Head {
             let mut cells = dialect.cells(bare);
             // One for each channel, of which one may differ.
             if let Some((name, value)) = &own {
-                let others = cells.iter().skip(2).filter_map(|cell| cell_value(cell, has_comma)).filter(|other| other != value);
+                let others =
+                    cells.iter().skip(2).filter_map(|cell| cell_value(cell, has_comma)).filter(|other| other != value);
                 head.scalars.extend(others.map(|other| (name.clone(), other)));
             }
             head.scalars.extend(own);
             // `t0 = -0.1, tInc = 1e-6` between names, and values below their names.
-            head.scalars.extend(cells.iter().skip(1).filter(|cell| cell.contains('=')).filter_map(|cell| setting(cell, has_comma)));
+            head.scalars.extend(
+                cells.iter().skip(1).filter(|cell| cell.contains('=')).filter_map(|cell| setting(cell, has_comma)),
+            );
             for (name, cell) in above.iter().zip(&cells) {
                 let name = name.trim_end_matches(':');
                 if let Ok(value) = cell.parse::<f64>()
@@ -96,12 +99,12 @@ pub(super) fn setting(line: &str, has_decimal_comma: bool) -> Option<(String, f6
     let text = text.trim_end_matches(['e', 'E', ',', '.']);
     // Beside decimal commas 51.200 is 51,200.
     let ungrouped = if has_decimal_comma { groups(text, '.') } else { None };
-    let value: f64 =
-        ungrouped.or_else(|| text.parse().ok()).or_else(|| decimal_comma(text)?.parse().ok())?;
+    let value: f64 = ungrouped.or_else(|| text.parse().ok()).or_else(|| decimal_comma(text)?.parse().ok())?;
     let unit = unit.trim_matches(|letter: char| !letter.is_alphabetic() && letter != '/');
     let unit = unit.split([' ', ';', ',', '\t', ']', ')', '"', '/']).next().unwrap_or_default();
     // `Delta_X<tab>0.1<tab>0.1`: the second channel's is no unit.
-    let is_known = TimeUnit::parse(unit).is_some() || ["hz", "khz", "mhz", "rpm"].contains(&unit.to_lowercase().as_str());
+    let is_known =
+        TimeUnit::parse(unit).is_some() || ["hz", "khz", "mhz", "rpm"].contains(&unit.to_lowercase().as_str());
     let unit = if is_known { unit } else { "" };
     let name = if unit.is_empty() { name.to_owned() } else { format!("{name} [{unit}]") };
     (rate_of(&name, value).is_some() || is_rpm(&name)).then_some((name, value))

@@ -58,7 +58,22 @@ impl Marks {
 
 /// Texts that stand for no number, or for one beyond what the instrument reaches.
 const NO_NUMBERS: [&str; 17] = [
-    "nan", "null", "na", "n/a", "none", "-", "--", "---", "inf", "-inf", "+inf", "#n/v", "#n/a", "#nv", "overflow", "\u{221e}",
+    "nan",
+    "null",
+    "na",
+    "n/a",
+    "none",
+    "-",
+    "--",
+    "---",
+    "inf",
+    "-inf",
+    "+inf",
+    "#n/v",
+    "#n/a",
+    "#nv",
+    "overflow",
+    "\u{221e}",
     "-\u{221e}",
 ];
 
