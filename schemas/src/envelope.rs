@@ -178,7 +178,7 @@ impl Envelope {
             return Err(SchemaError::InvalidHeader {
                 name: "ce_subject",
                 value: subject.to_owned(),
-                reason: format!("it differs from the record key {machine:?}, which decides the partition"),
+                reason: format!("it differs from the record key {machine}, which decides the partition"),
             });
         }
         let record_time =

@@ -21,9 +21,6 @@
 {{- if not ($root.Capabilities.APIVersions.Has "keda.sh/v1alpha1") }}
 {{- fail (printf "%s.autoscaling.kind is keda, but the cluster has no keda.sh/v1alpha1. Install KEDA first, or set hpa or none. (helm template: add --api-versions keda.sh/v1alpha1.)" $component) }}
 {{- end }}
-{{- if le (int $scaling.lagThreshold) $partitions }}
-{{- fail (printf "%s.autoscaling.lagThreshold is %d, but must be above topics.partitions, %d: the marker that ends a transaction leaves every partition a lag of one for good, which would keep workers busy that have nothing to do." $component (int $scaling.lagThreshold) $partitions) }}
-{{- end }}
 {{- if include "auscult.usesToken" $root }}
 {{- fail (printf "%s.autoscaling.kind is keda, which cannot sign in with a projected service account token (kafka.security.sasl.mechanism: oauthbearer). Set hpa or none." $component) }}
 {{- end }}

@@ -39,7 +39,7 @@ export const pipeline = assemble(
             title: 'Lag',
             height: 9,
             panels: [
-                [12, chart('Lag by topic', [{ expr: `sum by (topic) (auscult_consumer_lag_records{${OF_JOB}})`, legend: '{{topic}}' }], { about: 'Records not yet consumed. One a partition may be the marker of a transaction, which is never read.' })],
+                [12, chart('Lag by topic', [{ expr: `sum by (topic) (auscult_consumer_lag_records{${OF_JOB}})`, legend: '{{topic}}' }], { about: 'Records not yet consumed.' })],
                 [12, chart('Lag of the ten furthest partitions', [{ expr: `topk(10, max by (topic, partition) (auscult_consumer_lag_records{${OF_JOB}}))`, legend: '{{topic}} {{partition}}' }], { about: 'One alone: its worker, or a key that most records have.' })],
             ],
         },

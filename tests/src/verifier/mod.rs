@@ -11,6 +11,7 @@
 //! ```
 
 mod alike;
+mod answered;
 mod judge;
 mod read;
 mod replay;
@@ -20,8 +21,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use auscult_schemas::topics::{AUDIT, DEAD_LETTERS, SCORES};
 
+use answered::Answered;
 pub use read::{Offsets, TopicRecord, Topics};
 pub use replay::Replay;
 pub use verdict::{Finding, Verdict};
@@ -37,9 +38,6 @@ pub struct Verifier {
     knows_earlier_builds: bool,
 }
 
-/// How long the last results may take when there are as many results as records: a worker that was killed comes back into its group.
-const LAST_RESULTS: Duration = Duration::from_secs(30);
-
 impl Verifier {
     /// `models` are those that may have judged; `max_chunk_bytes` is the workers' bound.
     #[must_use]
@@ -53,7 +51,8 @@ impl Verifier {
         Self { knows_earlier_builds: true, ..self }
     }
 
-    /// Waits until there are as many scores, audit records and dead letters as there were records sent, and until none of them is missing, or a while more.
+    /// Waits until as many records have a result of their own as were sent: a score, a dead letter, or the audit record of what was asked for. What a record
+    /// brings besides (a threshold that ends has an audit record, too) is not counted.
     ///
     /// # Errors
     /// When there are not within `limit`, or `meanwhile` fails.
@@ -65,28 +64,19 @@ impl Verifier {
         meanwhile: impl Fn() -> Result<()>,
     ) -> Result<()> {
         let begun = Instant::now();
+        let mut answered = Answered::since(since);
         loop {
             meanwhile()?;
-            let mut results = 0;
-            for topic in [SCORES, AUDIT, DEAD_LETTERS] {
-                results += self.kcat.count_since(topic, since)?;
-            }
-            if results >= expected {
-                break;
+            answered.read_on(&self.kcat)?;
+            if answered.count() >= expected {
+                return Ok(());
             }
             if begun.elapsed() > limit {
-                bail!("{results} of {expected} results {limit:?} after the last record was sent");
+                let found = answered.count();
+                bail!("{found} of {expected} records have a result {limit:?} after the last was sent");
             }
             std::thread::sleep(Duration::from_millis(500));
         }
-        // A record may bring more than one result (a threshold that ends has an audit record of its own), so that their number may be reached
-        // before the last record has its own. What is still missing after that is lost.
-        let counted = Instant::now();
-        while !self.verify(since)?.lost.is_empty() && counted.elapsed() < LAST_RESULTS {
-            meanwhile()?;
-            std::thread::sleep(Duration::from_millis(500));
-        }
-        Ok(())
     }
 
     /// Reads everything that was written since and judges it.

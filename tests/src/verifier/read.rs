@@ -42,6 +42,23 @@ impl Offsets {
         Ok(Self(ends))
     }
 
+    /// The committed records of a topic from here on.
+    pub(super) fn records_since(&self, kcat: &Kcat, topic: &str) -> Result<Vec<TopicRecord>> {
+        let count = *kcat.partitions()?.get(topic).with_context(|| format!("there is no topic {topic}"))?;
+        let mut records = Vec::new();
+        for partition in 0..count {
+            let raw = kcat.consume_raw(topic, partition, self.of(topic, partition), FORMAT)?;
+            records.extend(parse(topic, &raw).with_context(|| format!("reading {topic}/{partition}"))?);
+        }
+        Ok(records)
+    }
+
+    /// Moves behind this record.
+    pub(super) fn pass(&mut self, record: &TopicRecord) {
+        let RecordCoordinates { topic, partition, offset } = &record.coordinates;
+        self.0.insert((topic.clone(), *partition), offset + 1);
+    }
+
     /// Where a partition begins; one that has been added since begins at its first record.
     #[must_use]
     pub fn of(&self, topic: &str, partition: i32) -> i64 {

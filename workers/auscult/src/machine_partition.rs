@@ -76,7 +76,7 @@ impl Home {
 #[must_use]
 pub fn unknown(machine: &MachineId, known: usize, similar: &[String]) -> String {
     let machine = printable(machine.as_str());
-    let similar = if similar.is_empty() { String::new() } else { format!("; did you mean {}?", similar.join(" or ")) };
+    let similar = if similar.is_empty() { String::new() } else { format!(" (did you mean {}?)", similar.join(" or ")) };
     format!(
         "{machine} was never heard: {SCORER_STATE} has no state of it ({known} machines have one), nor is one of the newest chunks in {CHUNKS} its{similar}"
     )

@@ -20,6 +20,8 @@ pub(crate) struct Axis {
     pub uncertainty: f64,
     /// Where another piece begins.
     pub breaks: Vec<usize>,
+    /// Values equal to the one before, where the digits would tell them apart.
+    pub repeats: usize,
 }
 
 /// What numbers are, as a time axis.
@@ -57,7 +59,10 @@ pub(crate) fn examine(values: &[f64]) -> Shape {
     let spread =
         if median > 0.0 { at(0.95) - at(0.05) } else { sorted.iter().copied().find(|&step| step > 0.0).unwrap_or(0.0) };
     let longest_step = 1.5 * median + spread * 1.01;
-    let is_break = |step: f64| step > longest_step || step < -spread * 1.01;
+    // Where few digits make many steps zero, a zero says nothing; else a row is there twice.
+    let shows_repeats = at(0.05) > 0.5 * median;
+    let repeats = steps.iter().filter(|&&step| shows_repeats && step == 0.0).count();
+    let is_break = |step: f64| step > longest_step || step < -spread * 1.01 || (shows_repeats && step == 0.0);
     let breaks: Vec<usize> = (1..values.len()).filter(|&index| is_break(steps[index - 1])).collect();
     if breaks.len() as f64 > MAX_BREAKS * steps.len() as f64 {
         return uneven;
@@ -74,7 +79,7 @@ pub(crate) fn examine(values: &[f64]) -> Shape {
     }
     let span = slope * (piece.len() - 1) as f64;
     let last_bit = 2.0 * f64::EPSILON * piece[0].abs().max(piece[piece.len() - 1].abs());
-    Shape::Even(Axis { step: slope, uncertainty: 2.0 * (straying + last_bit) / span, breaks })
+    Shape::Even(Axis { step: slope, uncertainty: 2.0 * (straying + last_bit) / span, breaks, repeats })
 }
 
 /// Ranges between breaks.

@@ -71,12 +71,13 @@ fn hdf5(bytes: &[u8]) -> Result<Source, ImportError> {
 
 /// What files that are not read are, by their first bytes.
 fn other(bytes: &[u8]) -> Option<&'static str> {
-    let known: [(&[u8], &str); 16] = [
+    let known: [(&[u8], &str); 17] = [
         (b"# Created by Octave", "is Octave's text format: save it with `save -v7 name.mat`, and import that"),
         (b"\xd0\xcf\x11\xe0", "is an old Excel workbook: save the sheet as CSV, and import that"),
         (b"OggS", "is Ogg (Vorbis or Opus): convert it with `ffmpeg -i FILE FILE.wav`"),
         (b"ID3", "is MP3: convert it with `ffmpeg -i FILE FILE.wav`"),
         (b".snd", "is an AU file: convert it with `sox FILE FILE.wav`"),
+        (b"riff\x2e\x91\xcf\x11", "is Sony Wave64: convert it with `ffmpeg -i FILE FILE.wav`"),
         (b"FORM", "is AIFF: convert it with `sox FILE FILE.wav`"),
         (b"caff", "is CAF: convert it with `ffmpeg -i FILE FILE.wav`"),
         (b"CDF\x01", "is NetCDF 3: convert it with `nccopy -k nc4`, and import that as HDF5"),

@@ -6,8 +6,11 @@ use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
 use hdf5_reader::{Attribute, ByteOrder, Dataset, Datatype, Hdf5File, OpenOptions};
 
+use std::collections::HashMap;
+
 use crate::cursor::Number;
 use crate::mat::{Order, add_array};
+use crate::names::{natural_order, text_setting};
 use crate::{ImportError, Source};
 
 /// Groups in groups, at most: a file's links may go in circles.
@@ -22,10 +25,24 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
     let format = if is_matlab { "MATLAB v7.3" } else { "HDF5" };
     let mut source = Source::new(format);
     let options = OpenOptions::default().with_max_read_bytes(MAX_BYTES).with_max_chunk_bytes(MAX_BYTES);
-    let damaged = |error: Error| ImportError::Damaged { format, detail: error.to_string() };
+    let damaged = |error: Error| {
+        match error.to_string() {
+        // What the reader does not know is no damage.
+        text if text.contains("unsupported layout class 3") => ImportError::Unsupported {
+            format,
+            detail: "a virtual data set, which points to others: import the files that hold the values, or copy them into one (`h5repack`)"
+                .to_owned(),
+        },
+        text if text.contains("unsupported") => ImportError::Unsupported {
+            format,
+            detail: format!("what this reader does not know ({text}): write it anew with `h5repack`, or save its arrays as NumPy .npz"),
+        },
+        detail => ImportError::Damaged { format, detail },
+    }
+    };
     let file = Hdf5File::from_vec_with_options(bytes.to_vec(), options).map_err(damaged)?;
     let root = file.root_group().map_err(damaged)?;
-    let mut walk = Walk { source: &mut source, is_matlab, datasets: 0 };
+    let mut walk = Walk { source: &mut source, is_matlab, datasets: 0, addresses: HashMap::new() };
     walk.group(&root, "", 0).map_err(damaged)?;
     Ok(source)
 }
@@ -34,20 +51,41 @@ struct Walk<'a> {
     source: &'a mut Source,
     is_matlab: bool,
     datasets: usize,
+    /// Names of the data sets that were read, by where they lie: a link gives one a second name.
+    addresses: HashMap<u64, String>,
+}
+
+/// What the reader says, in words for people.
+fn words(error: &Error) -> String {
+    match error {
+        Error::UnsupportedLayoutClass(3) => "a virtual data set: copy its values into one of its own".to_owned(),
+        other => other.to_string(),
+    }
 }
 
 impl Walk<'_> {
     fn group(&mut self, group: &Group, path: &str, depth: usize) -> Result<(), Error> {
         self.settings(&group.attributes()?, path);
-        let (groups, datasets) = group.members()?;
+        let (mut groups, mut datasets) = match group.members() {
+            Ok(members) => members,
+            // One that cannot be opened, such as a virtual data set, hides no other.
+            Err(_) => self.one_by_one(group, path)?,
+        };
+        groups.sort_by(|a, b| natural_order(a.name(), b.name()));
+        datasets.sort_by(|a, b| natural_order(a.name(), b.name()));
         for dataset in datasets {
             self.datasets += 1;
             if self.datasets > MAX_DATASETS {
                 return Ok(());
             }
             let name = join(path, dataset.name());
+            if let Some(known) = self.addresses.get(&dataset.address()) {
+                self.source.notes.push(format!("{name} is a link to {known}: left out"));
+                continue;
+            }
+            self.addresses.insert(dataset.address(), name.clone());
             if let Err(error) = self.dataset(&dataset, &name) {
-                self.source.notes.push(format!("{name} cannot be read ({error}): left out"));
+                self.source.notes.push(format!("{name} cannot be read ({}): left out", words(&error)));
             }
         }
         for inner in groups {
@@ -65,6 +103,25 @@ impl Walk<'_> {
         Ok(())
     }
 
+    fn one_by_one(&mut self, group: &Group, path: &str) -> Result<(Vec<Group>, Vec<Dataset>), Error> {
+        let (groups, datasets) = group.member_names()?;
+        let mut opened = (Vec::new(), Vec::new());
+        for name in groups {
+            opened.0.push(group.group(&name)?);
+        }
+        for name in datasets {
+            match group.dataset(&name) {
+                Ok(dataset) => opened.1.push(dataset),
+                Err(error) => self.source.notes.push(format!(
+                    "{} cannot be read ({}): left out",
+                    join(path, &name),
+                    words(&error)
+                )),
+            }
+        }
+        Ok(opened)
+    }
+
     fn dataset(&mut self, dataset: &Dataset, name: &str) -> Result<(), Error> {
         let attributes = dataset.attributes();
         let text = |wanted: &[&str]| {
@@ -77,7 +134,18 @@ impl Walk<'_> {
         };
         let class = text(&["matlab_class"]).unwrap_or_default();
         let is_empty = attributes.iter().any(|attribute| attribute.name == "MATLAB_empty");
-        if ["char", "string", "cell", "function_handle"].contains(&class.trim()) || is_empty {
+        if is_empty || ["char", "string"].contains(&class.trim()) {
+            return Ok(());
+        }
+        let elements = dataset.num_elements().unwrap_or(0);
+        if let Some(what) = match (class.trim(), dataset.dtype()) {
+            ("logical", _) if elements > 1 => Some("logical"),
+            ("cell", _) => Some("a cell (save what is in it as variables of their own)"),
+            ("function_handle", _) => Some("a function"),
+            (_, Datatype::Enum { .. }) if elements > 1 => Some("truth values or named values"),
+            _ => None,
+        } {
+            self.source.notes.push(format!("{name} is {what}: left out"));
             return Ok(());
         }
         let (number, order) = match dataset.dtype() {
@@ -90,7 +158,7 @@ impl Walk<'_> {
             _ => (None, ByteOrder::LittleEndian),
         };
         let Some(number) = number else {
-            self.source.notes.push(format!("{name} has values that are no plain numbers: left out"));
+            self.source.notes.push(format!("{name} has values that are no plain numbers (records, texts, lists or complex ones; save their parts as data sets of their own): left out"));
             return Ok(());
         };
         let mut sizes: Vec<usize> =
@@ -115,10 +183,14 @@ impl Walk<'_> {
     /// Attributes that are single numbers.
     fn settings(&mut self, attributes: &[Attribute], path: &str) {
         for attribute in attributes {
-            if let Ok(value) = attribute.read_as_f64()
-                && !attribute.name.starts_with("MATLAB")
-            {
-                self.source.scalars.push((join(path, &attribute.name), value));
+            if attribute.name.starts_with("MATLAB") {
+                continue;
+            }
+            let name = join(path, &attribute.name);
+            if let Ok(value) = attribute.read_as_f64() {
+                self.source.scalars.push((name, value));
+            } else if let Some(setting) = attribute.read_string().ok().and_then(|text| text_setting(&name, &text)) {
+                self.source.scalars.push(setting);
             }
         }
     }

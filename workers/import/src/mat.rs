@@ -66,7 +66,9 @@ fn element<'a>(cursor: &mut Cursor<'a>) -> Result<Element<'a>, ImportError> {
         let body = body.get(..len).ok_or_else(|| cursor.damaged(format!("a small element of {len} bytes")))?;
         return Ok(Element { kind, body });
     }
-    let len = cursor.u32()? as usize;
+    // libsndfile says eight bytes too many of its last matrix; what is missing shows inside.
+    let stated = cursor.u32()? as usize;
+    let len = if kind == MATRIX { stated.min(cursor.remaining()) } else { stated };
     let body = cursor.take(len)?;
     if kind != COMPRESSED {
         let pad = (8 - len % 8) % 8;
@@ -185,7 +187,12 @@ impl Reader {
                 }
             }
             2 if depth < MAX_DEPTH => self.structure(&mut cursor, &name, &sizes, is_big_endian, depth)?,
-            4 => {}
+            4 => {
+                let letters = numbers(&element(&mut cursor)?, is_big_endian).unwrap_or_default();
+                let text: String =
+                    letters.iter().filter_map(|letter| char::from_u32(*letter as u32)).take(200).collect();
+                self.source.scalars.extend(crate::names::text_setting(&name, &text));
+            }
             _ => self.source.notes.push(format!("{name} is {}: left out", class_name(class))),
         }
         Ok(())
@@ -268,9 +275,11 @@ pub(crate) fn add_array(source: &mut Source, name: &str, sizes: &[usize], values
             };
             for series in 0..count {
                 let numbers = (0..len).map(|index| at(series, index)).collect();
-                source
-                    .series
-                    .push(Series { group: group_of(name), ..Series::new(format!("{name}[{}]", series + 1), numbers) });
+                source.series.push(Series {
+                    group: group_of(name),
+                    is_row: !is_by_column,
+                    ..Series::new(format!("{name}[{}]", series + 1), numbers)
+                });
             }
         }
         _ if values.is_empty() => {}

@@ -40,6 +40,62 @@ fn is_unit(text: &str) -> bool {
     KNOWN.contains(&text.to_lowercase().as_str())
 }
 
+/// `fs` whose text is `25600 Hz`: the number under `fs [Hz]`.
+pub(crate) fn text_setting(name: &str, text: &str) -> Option<(String, f64)> {
+    let text = text.trim();
+    let end = text.find(|letter: char| !(letter.is_ascii_digit() || "+-.eE".contains(letter))).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let value: f64 = number.trim_end_matches(['e', 'E']).parse().ok()?;
+    let unit = unit.trim();
+    let name = if unit.is_empty() || unit.contains(['.', '/']) { name.to_owned() } else { format!("{name} [{unit}]") };
+    rate_of(&name, value).is_some().then_some((name, value))
+}
+
+/// By the numbers in names: `ch9` before `ch10`.
+#[cfg(feature = "hdf5")]
+pub(crate) fn natural_order(one: &str, other: &str) -> std::cmp::Ordering {
+    let padded = |name: &str| {
+        let mut out = String::new();
+        let mut digits = String::new();
+        for letter in name.chars().chain(std::iter::once('\0')) {
+            if letter.is_ascii_digit() {
+                digits.push(letter);
+                continue;
+            }
+            if !digits.is_empty() {
+                out.push_str(&format!("{:0>20}", digits.trim_start_matches('0')));
+                digits.clear();
+            }
+            out.push(letter);
+        }
+        out
+    };
+    padded(one).cmp(&padded(other)).then_with(|| one.cmp(other))
+}
+
+/// Whether a setting of this name says what a value is to be multiplied by, or what is to be added.
+pub(crate) fn is_scale(name: &str) -> bool {
+    let plain = plain(last_part(&split_unit(name).0));
+    let known = [
+        "scale",
+        "scalefactor",
+        "scaling",
+        "scalingfactor",
+        "gain",
+        "sensitivity",
+        "offset",
+        "addoffset",
+        "calibration",
+        "calibrationfactor",
+        "calfactor",
+        "factor",
+        "lsb",
+        "voltsperbit",
+        "vperbit",
+    ];
+    known.contains(&plain.as_str())
+}
+
 /// Whether a column of this name, if it rises, is time.
 pub(crate) fn is_time(name: &str) -> bool {
     let (name, _) = split_unit(name);
@@ -79,6 +135,18 @@ pub(crate) fn is_index(name: &str) -> bool {
         "id",
     ];
     plain.is_empty() || known.contains(&plain.as_str()) || plain.starts_with("unnamed")
+}
+
+/// Whether a column of this name is a date, and not a time since the beginning.
+pub(crate) fn is_date(name: &str) -> bool {
+    let plain = plain(last_part(&split_unit(name).0));
+    ["date", "datum", "excel"].iter().any(|word| plain.contains(word)) || plain == "serial"
+}
+
+/// Whether this stands where a unit does and says only that something is counted.
+pub(crate) fn is_count(unit: &str) -> bool {
+    ["sample", "samples", "pts", "point", "points", "no", "nr", "sequence", "index", "count", "counts"]
+        .contains(&unit.trim().to_lowercase().as_str())
 }
 
 /// The unit in a name such as `time_ms`.
@@ -127,6 +195,12 @@ pub(crate) fn rate_of(name: &str, value: f64) -> Option<StatedRate> {
         "abtastzeit",
         "timestep",
         "timeincrement",
+        "increment",
+        "tinc",
+        "xinc",
+        "xincrement",
+        "abtastintervall",
+        "ts",
     ];
     for (suffix, factor) in [("khz", 1e3), ("mhz", 1e6), ("hz", 1.0), ("", 1.0)] {
         let Some(base) = plain.strip_suffix(suffix) else { continue };
@@ -138,6 +212,10 @@ pub(crate) fn rate_of(name: &str, value: f64) -> Option<StatedRate> {
             };
             return Some(StatedRate::Hertz(value * factor));
         }
+    }
+    // `ts` is as often the time of a file.
+    if plain == "ts" && value > 1.0 {
+        return None;
     }
     if steps.contains(&plain.as_str()) {
         return Some(StatedRate::Step(value * TimeUnit::parse(&unit).map_or(1.0, TimeUnit::seconds)));

@@ -58,17 +58,112 @@ fn add(source: &mut Source, name: &str, bytes: &[u8]) -> Result<(), ImportError>
         .filter(|size| !size.is_empty())
         .map(|size| size.parse().map_err(|_| damaged("a shape of numbers")))
         .collect::<Result<_, _>>()?;
-    let (number, is_big_endian) = number(descr).ok_or_else(|| ImportError::Unsupported {
+    if descr.starts_with('[') {
+        return records(source, name, descr, &sizes, &mut cursor);
+    }
+    let time = time_unit(descr);
+    let kind = if time.is_some() { Some((Number::I64, descr.starts_with("'>"))) } else { number(descr) };
+    let (number, is_big_endian) = kind.ok_or_else(|| ImportError::Unsupported {
         format: FORMAT,
-        detail: format!("values of type {} (of records, texts, objects or complex numbers): save its columns as arrays of their own", descr.escape_debug()),
+        detail: format!(
+            "values of type {} ({}): save its numbers as arrays of their own",
+            type_name(descr),
+            type_words(descr)
+        ),
     })?;
     let count = sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
     let size =
         count.and_then(|count| count.checked_mul(number.bytes())).ok_or_else(|| damaged("a shape that can be"))?;
     let body = cursor.take(size)?;
     let order = if is_fortran { Order::ColumnsFirst } else { Order::RowsFirst };
-    add_array(source, name, &sizes, number.values(body, is_big_endian), order);
+    let mut values = number.values(body, is_big_endian);
+    if let Some(unit) = time {
+        // Not a time.
+        let seconds = |value: f64| if value == i64::MIN as f64 { f64::NAN } else { value * unit };
+        values = values.into_iter().map(seconds).collect();
+    }
+    let before = source.series.len();
+    add_array(source, name, &sizes, values, order);
+    for series in &mut source.series[before..] {
+        series.is_seconds = time.is_some();
+    }
     Ok(())
+}
+
+/// A structured array: each field of numbers is a series.
+fn records(
+    source: &mut Source,
+    name: &str,
+    descr: &str,
+    sizes: &[usize],
+    cursor: &mut Cursor<'_>,
+) -> Result<(), ImportError> {
+    let not_read = || ImportError::Unsupported {
+        format: FORMAT,
+        detail: format!(
+            "records in which fields are no plain numbers ({}): save its fields as arrays of their own",
+            type_name(descr)
+        ),
+    };
+    let list = descr.split(']').next().unwrap_or_default().trim_start_matches('[');
+    let mut fields = Vec::new();
+    for part in list.split('(').skip(1) {
+        let mut quoted = part.split('\'').skip(1).step_by(2);
+        let (Some(field), Some(kind), None) = (quoted.next(), quoted.next(), quoted.next()) else {
+            return Err(not_read());
+        };
+        let (number, is_big_endian) = number(&format!("'{kind}'")).ok_or_else(not_read)?;
+        fields.push((field.to_owned(), number, is_big_endian));
+    }
+    // A field that is itself an array has its shape behind the type, in brackets of its own.
+    let is_plain = list.matches('(').count() == fields.len() && list.matches(')').count() == fields.len();
+    let width: usize = fields.iter().map(|(_, number, _)| number.bytes()).sum();
+    let count = sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
+    let size = count.and_then(|count| count.checked_mul(width)).filter(|_| is_plain && !fields.is_empty());
+    let body = cursor.take(size.ok_or_else(not_read)?)?;
+    let mut offset = 0;
+    for (field, number, is_big_endian) in fields {
+        let end = offset + number.bytes();
+        let values: Vec<f64> =
+            body.chunks_exact(width).map(|row| number.value(&row[offset..end], is_big_endian)).collect();
+        offset = end;
+        add_array(source, &format!("{name}.{field}"), &[values.len()], values, Order::RowsFirst);
+    }
+    Ok(())
+}
+
+/// Seconds in a unit of `datetime64` and `timedelta64`: `'<M8[us]'`.
+fn time_unit(descr: &str) -> Option<f64> {
+    let kind = descr.strip_prefix("'<").or_else(|| descr.strip_prefix("'>"))?;
+    let unit = kind.strip_prefix("M8[").or_else(|| kind.strip_prefix("m8["))?.split(']').next()?;
+    Some(match unit {
+        "s" => 1.0,
+        "ms" => 1e-3,
+        "us" => 1e-6,
+        "ns" => 1e-9,
+        _ => return None,
+    })
+}
+
+/// The type as NumPy writes it.
+fn type_name(descr: &str) -> String {
+    const SHOWN: usize = 60;
+    let close = if descr.starts_with('[') { ']' } else { '\'' };
+    let end = descr.char_indices().skip(1).find(|(_, letter)| *letter == close).map(|(at, _)| at + 1);
+    let name: String = descr[..end.unwrap_or(descr.len())].chars().take(SHOWN).collect();
+    name.escape_debug().to_string().replace("\\'", "'")
+}
+
+fn type_words(descr: &str) -> &'static str {
+    match descr.trim_start_matches(['\'', '<', '>', '|', '=']).chars().next() {
+        Some('c') => "complex numbers",
+        Some('O') => "objects",
+        Some('U' | 'S') => "texts",
+        Some('f') => "floats of extended precision",
+        Some('M' | 'm') => "times",
+        Some('b') => "truth values",
+        _ => "no numbers that are read",
+    }
 }
 
 /// What stands behind `'key':`.
@@ -90,7 +185,7 @@ fn number(descr: &str) -> Option<(Number, bool)> {
         "i2" => Number::I16,
         "i4" => Number::I32,
         "i8" => Number::I64,
-        "u1" | "b1" => Number::U8,
+        "u1" => Number::U8,
         "u2" => Number::U16,
         "u4" => Number::U32,
         "u8" => Number::U64,

@@ -24,6 +24,12 @@ pub struct Options {
 /// Unit of a time axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeUnit {
+    /// Days, as spreadsheets and MATLAB's `datenum` count them.
+    Days,
+    /// Hours.
+    Hours,
+    /// Minutes.
+    Minutes,
     /// Seconds.
     Seconds,
     /// Milliseconds.
@@ -39,6 +45,9 @@ impl TimeUnit {
     #[must_use]
     pub fn seconds(self) -> f64 {
         match self {
+            Self::Days => 86_400.0,
+            Self::Hours => 3600.0,
+            Self::Minutes => 60.0,
             Self::Seconds => 1.0,
             Self::Milliseconds => 1e-3,
             Self::Microseconds => 1e-6,
@@ -50,6 +59,9 @@ impl TimeUnit {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text.trim().to_lowercase().as_str() {
+            "d" | "day" | "days" | "tage" => Some(Self::Days),
+            "h" | "hr" | "hrs" | "hour" | "hours" | "std" | "stunden" => Some(Self::Hours),
+            "min" | "mins" | "minute" | "minutes" | "minuten" => Some(Self::Minutes),
             "s" | "sec" | "secs" | "second" | "seconds" | "sek" | "sekunden" => Some(Self::Seconds),
             "ms" | "msec" | "millisecond" | "milliseconds" => Some(Self::Milliseconds),
             "us" | "µs" | "μs" | "usec" | "microsecond" | "microseconds" => Some(Self::Microseconds),

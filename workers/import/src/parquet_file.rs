@@ -22,9 +22,15 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
     let names: Vec<String> = metadata.schema().get_fields().iter().map(|field| field.name().to_owned()).collect();
     let mut columns: Vec<Column> = names.iter().map(|_| Column::default()).collect();
     for row in reader.get_row_iter(None).map_err(damaged)? {
-        let row = row.map_err(|error| ImportError::Damaged {
-            format: FORMAT,
-            detail: format!("{error}; compression other than Snappy and zstd is not read: write it so"),
+        let row = row.map_err(|error| match error.to_string() {
+            text if text.contains("Disabled feature") => ImportError::Unsupported {
+                format: FORMAT,
+                detail: format!(
+                    "columns compressed by {}: write it with Snappy (pandas: compression=\"snappy\"), zstd or none",
+                    codec(&text)
+                ),
+            },
+            detail => ImportError::Damaged { format: FORMAT, detail },
         })?;
         for (column, (_, field)) in columns.iter_mut().zip(row.get_column_iter()) {
             column.take(field);
@@ -39,8 +45,8 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
             (true, true) => "time".to_owned(),
             (false, _) => name,
         };
-        if column.is_other {
-            source.notes.push(format!("{name} has values that are no numbers: left out"));
+        if let Some(what) = column.other {
+            source.notes.push(format!("{name} has {what}: left out"));
             continue;
         }
         let (name, unit) = crate::names::split_unit(&name);
@@ -53,7 +59,16 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
 struct Column {
     values: Vec<f64>,
     is_time: bool,
-    is_other: bool,
+    /// What its values are, where they are no numbers.
+    other: Option<&'static str>,
+}
+
+/// What the reader's words say was not built in: `flate2` is gzip.
+fn codec(text: &str) -> &'static str {
+    [("flate2", "gzip"), ("brotli", "Brotli"), ("lz4", "LZ4")]
+        .into_iter()
+        .find(|(word, _)| text.contains(word))
+        .map_or("a codec that is not read", |(_, name)| name)
 }
 
 impl Column {
@@ -74,16 +89,33 @@ impl Column {
             Field::Double(value) => *value,
             Field::TimestampMillis(value) => self.time(*value, 1e-3),
             Field::TimestampMicros(value) => self.time(*value, 1e-6),
-            _ => {
-                self.is_other = true;
-                return;
+            Field::TimeMillis(value) => self.time(i64::from(*value), 1e-3),
+            Field::TimeMicros(value) => self.time(*value, 1e-6),
+            Field::Decimal(value) => decimal(value.data(), value.scale()),
+            Field::ListInternal(_) => {
+                return self.leave_out("lists in its cells (write their values as rows of a column)");
             }
+            Field::Group(_) | Field::MapInternal(_) => {
+                return self.leave_out("structs in its cells (write each of their fields as a column)");
+            }
+            _ => return self.leave_out("values that are no numbers"),
         };
         self.values.push(value);
+    }
+
+    fn leave_out(&mut self, what: &'static str) {
+        self.other = Some(what);
     }
 
     fn time(&mut self, value: i64, unit: f64) -> f64 {
         self.is_time = true;
         value as f64 * unit
     }
+}
+
+/// A whole number of any size, big-endian, with `scale` digits behind the point.
+fn decimal(bytes: &[u8], scale: i32) -> f64 {
+    let is_negative = bytes.first().is_some_and(|first| first & 0x80 != 0);
+    let whole = bytes.iter().fold(if is_negative { -1_i128 } else { 0 }, |whole, byte| whole << 8 | i128::from(*byte));
+    format!("{whole}e{}", -scale).parse().unwrap_or(f64::NAN)
 }

@@ -5,12 +5,15 @@ mod gaps;
 
 use std::collections::BTreeMap;
 
-use crate::names::{for_file, is_rpm, last_part, parent, printable};
+use crate::names::{for_file, is_rpm, is_scale, last_part, parent, printable};
 use crate::{Channel, ImportError, Imported, Options, Rate, Recording, Series, Snapshots, Source};
 use clock::Clock;
 
 /// Series shorter than this share of the longest are settings and windows, not signals, unless asked for.
 const SHORTEST_SHARE: f64 = 0.01;
+
+/// Fewest values of a signal that nobody asked for by name.
+const SHORTEST: usize = 8;
 
 pub(crate) fn resolve(source: Source, options: &Options) -> Result<Imported, ImportError> {
     check(options)?;
@@ -21,12 +24,15 @@ pub(crate) fn resolve(source: Source, options: &Options) -> Result<Imported, Imp
     let time = options.time.as_deref().map(|name| find(&series, name)).transpose()?;
     let wanted = options.variables.iter().map(|name| find(&series, name)).collect::<Result<Vec<_>, _>>()?;
     let clocks = Clock::find(&mut series, time, &wanted, options, &mut notes)?;
-    let shortest = if options.snapshots.is_some() { 1 } else { 2 };
+    let shortest = if options.snapshots.is_some() { 1 } else { SHORTEST };
     let signals = signals(&series, &clocks, &wanted, shortest, &mut notes);
     if signals.is_empty() {
-        return Err(no_signal(&series, &scalars));
+        return Err(no_signal(&series, &scalars, &notes));
     }
     let rpm = rpm(&scalars, &mut notes);
+    if options.scale.is_none() {
+        notes.extend(unused_scales(&scalars));
+    }
 
     let mut groups: Vec<Group> = Vec::new();
     for &index in &signals {
@@ -47,6 +53,7 @@ pub(crate) fn resolve(source: Source, options: &Options) -> Result<Imported, Imp
         let mut members: Vec<Series> = group.members.iter().map(|&index| std::mem::take(&mut series[index])).collect();
         if let Some(snapshots) = options.snapshots {
             members = vec![joined(members, snapshots, &mut notes)];
+            notes.retain(|note| !note.contains("are taken as channels"));
             breaks.clear();
         }
         let pieces = gaps::cut(members, breaks, group.rate.hz, &mut notes)?;
@@ -58,7 +65,7 @@ pub(crate) fn resolve(source: Source, options: &Options) -> Result<Imported, Imp
                 (true, true) => piece,
                 (false, true) => format!("{name}_{piece}"),
             };
-            let channels = channels.into_iter().map(|one| channel(one, options)).collect();
+            let channels = channels.into_iter().map(|one| channel(one, options, &mut notes)).collect();
             recordings.push(Recording { name, rate: group.rate.clone(), rpm, channels });
         }
     }
@@ -149,8 +156,10 @@ fn signals(
     kept
 }
 
-fn no_signal(series: &[Series], scalars: &[(String, f64)]) -> ImportError {
-    let mut parts = Vec::new();
+fn no_signal(series: &[Series], scalars: &[(String, f64)], notes: &[String]) -> ImportError {
+    const NOTES: usize = 8;
+    // What was left out is why there is none.
+    let mut parts: Vec<String> = notes.iter().filter(|note| note.contains("left out")).take(NOTES).cloned().collect();
     if series.len() > 1 && series.iter().all(|one| one.values.len() == 1) {
         parts.push(format!(
             "it has one row of {} columns: say --snapshots rows if that row is one signal",
@@ -171,6 +180,21 @@ fn no_signal(series: &[Series], scalars: &[(String, f64)]) -> ImportError {
         parts.push("there are no numbers in it".to_owned());
     }
     ImportError::NoSignal { detail: parts.join("; ") }
+}
+
+/// Factors that stand in the file and that no format says how to use.
+fn unused_scales(scalars: &[(String, f64)]) -> Vec<String> {
+    const MOST: usize = 8;
+    let is_one = |name: &str, value: f64| is_scale(name) && value.is_finite() && value != 0.0 && value != 1.0;
+    scalars
+        .iter()
+        .filter(|(name, value)| is_one(name, *value))
+        .take(MOST)
+        .map(|(name, value)| {
+            let name = printable(name);
+            format!("the file states {name} = {value}, which is not applied: if its values are raw, multiply them with --scale")
+        })
+        .collect()
 }
 
 /// The speed that the file states, where it states one only.
@@ -214,6 +238,12 @@ fn group_names(groups: &[Group], series: &[Series]) -> Vec<String> {
 
 /// One channel of pieces that follow on one another.
 fn joined(members: Vec<Series>, snapshots: Snapshots, notes: &mut Vec<String>) -> Series {
+    // Of a wide array each series is a row: what follows on one another is the other way round.
+    let snapshots = match (snapshots, members.first().is_some_and(|one| one.is_row)) {
+        (Snapshots::Rows, true) => Snapshots::Columns,
+        (Snapshots::Columns, true) => Snapshots::Rows,
+        (as_said, false) => as_said,
+    };
     let columns = members.len();
     let rows = members.first().map_or(0, |one| one.values.len());
     let values = match snapshots {
@@ -236,8 +266,34 @@ fn parent_or_self(name: &str) -> String {
     if bare.is_empty() { parent(name).to_owned() } else { bare.to_owned() }
 }
 
-fn channel(series: Series, options: &Options) -> Channel {
+fn channel(series: Series, options: &Options, notes: &mut Vec<String>) -> Channel {
     let scale = options.scale.unwrap_or(1.0);
-    let samples = series.values.iter().map(|value| (value * scale) as f32).collect();
+    let samples: Vec<f32> = series.values.iter().map(|value| (value * scale) as f32).collect();
+    notes.extend(remark(&series, &samples, scale));
     Channel { name: series.name, unit: options.unit.clone().or(series.unit), samples }
+}
+
+/// What is to be known of a channel's values: that they stand still, or that 32-bit floats keep too few digits of them.
+fn remark(series: &Series, samples: &[f32], scale: f64) -> Option<String> {
+    /// Share of a signal's spread that rounding may take without a word: −80 dB.
+    const MOST_ROUNDING: f64 = 1e-4;
+    let count = series.values.len() as f64;
+    let mean = series.values.iter().sum::<f64>() / count;
+    let spread = (series.values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count).sqrt() * scale.abs();
+    if series.values.windows(2).all(|pair| pair[0] == pair[1]) && series.values.len() > 1 {
+        return Some(format!(
+            "{} is {} in every row: no signal? --variable takes others",
+            series.name, series.values[0]
+        ));
+    }
+    let errors = series.values.iter().zip(samples).map(|(value, sample)| (value * scale - f64::from(*sample)).powi(2));
+    let rounding = (errors.sum::<f64>() / count).sqrt();
+    (rounding > MOST_ROUNDING * spread).then(|| {
+        format!(
+            "{} varies by {spread:.3e} around {:.9e}, of which the 32-bit floats of WAV keep too few digits (rounding {rounding:.1e}): take the \
+             constant part off first",
+            series.name,
+            mean * scale
+        )
+    })
 }

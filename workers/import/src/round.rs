@@ -65,7 +65,7 @@ const USUAL: [f64; 60] = [
 ];
 
 /// A share by which a rate may be unknown and yet be rounded to any short number.
-const WELL_KNOWN: f64 = 2e-4;
+pub(crate) const WELL_KNOWN: f64 = 2e-4;
 /// A share within which a usual rate is taken where it is the only one.
 const ROUGHLY_KNOWN: f64 = 2e-2;
 
@@ -97,6 +97,11 @@ pub(crate) fn meant(hz: f64, uncertainty: f64) -> Option<f64> {
     }
 }
 
+/// Whether recorders are set to this rate.
+pub(crate) fn is_usual(hz: f64) -> bool {
+    USUAL.into_iter().any(|usual| (usual / hz - 1.0).abs() < 1e-4)
+}
+
 /// The rate of a stated step, s, which may be rounded to as many digits as it shows.
 pub(crate) fn of_step(step_s: f64) -> Option<f64> {
     meant(1.0 / step_s, digits_uncertainty(step_s))
@@ -115,7 +120,7 @@ pub(crate) fn digits_uncertainty(value: f64) -> f64 {
 }
 
 /// The number of at most `digits` digits that lies within a share of `uncertainty` of `value`, of as few digits as possible.
-fn shortest(value: f64, uncertainty: f64, digits: usize) -> Option<f64> {
+pub(crate) fn shortest(value: f64, uncertainty: f64, digits: usize) -> Option<f64> {
     (0..digits).find_map(|decimals| {
         let short: f64 = format!("{value:.decimals$e}").parse().ok()?;
         ((short - value).abs() <= value * uncertainty).then_some(short)

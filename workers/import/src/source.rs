@@ -30,6 +30,8 @@ pub struct Series {
     pub rate: Option<Rate>,
     /// Whether the reader knows that these are seconds of time.
     pub is_seconds: bool,
+    /// Whether this is a row of an array that is wider than it is long, and not a column.
+    pub is_row: bool,
 }
 
 impl Source {

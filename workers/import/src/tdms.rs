@@ -11,7 +11,7 @@ mod metadata;
 mod scale;
 
 use crate::cursor::{Cursor, Number};
-use crate::{ImportError, Rate, Series, Source, round};
+use crate::{ImportError, Rate, Series, Source, TimeUnit, round};
 use metadata::{Layout, Objects, Value};
 
 const FORMAT: &str = "TDMS";
@@ -79,6 +79,7 @@ fn collect(objects: Objects, source: &mut Source) -> Result<(), ImportError> {
     let Objects { all, .. } = objects;
     let properties = |path: &str| all.iter().find(|object| object.path == path).map(|object| &object.properties);
     let root = properties("/");
+    let mut starts: Vec<(String, f64)> = Vec::new();
     for object in &all {
         let names = metadata::names(&object.path);
         let [group, name] = names.as_slice() else { continue };
@@ -95,10 +96,25 @@ fn collect(objects: Objects, source: &mut Source) -> Result<(), ImportError> {
             .into_iter()
             .flatten()
             .find_map(|properties| scale::Scales::of(properties).transpose());
+        if object.changed.iter().any(|key| key == "wf_increment") {
+            return Err(ImportError::Unsupported {
+                format: FORMAT,
+                detail: format!(
+                    "{group}/{name}, whose wf_increment changes within the file: split it where the rate changes, and import the parts"
+                ),
+            });
+        }
         let values = match scaled.transpose().map_err(|detail| ImportError::Unsupported {
             format: FORMAT,
             detail: format!("{group}/{name} scaled by {detail}: export it with its scaled values"),
         })? {
+            Some(scales) if !scales.words().is_empty() => {
+                source.notes.push(format!("{group}/{name} is scaled as the file says: {}", scales.words()));
+                scales.apply(&object.scalers).map_err(|detail| ImportError::Damaged {
+                    format: FORMAT,
+                    detail: format!("{group}/{name} has {detail}"),
+                })?
+            }
             Some(scales) => scales.apply(&object.scalers).map_err(|detail| ImportError::Damaged {
                 format: FORMAT,
                 detail: format!("{group}/{name} has {detail}"),
@@ -113,6 +129,38 @@ fn collect(objects: Objects, source: &mut Source) -> Result<(), ImportError> {
             Some(Value::Number(number)) => Some(*number),
             _ => None,
         };
+        let other = [text("wf_xname"), text("wf_xunit_string")].into_iter().flatten();
+        let is_time = |word: &String| TimeUnit::parse(word).is_some() || word.to_lowercase().contains("time");
+        if let Some(over) = other
+            .clone()
+            .find(|word| !is_time(word) && ["hz", "rpm", "deg"].contains(&word.to_lowercase().as_str()))
+            .or_else(|| {
+                other.clone().find(|word| {
+                    ["freq", "order", "angle", "speed"].iter().any(|start| word.to_lowercase().contains(start))
+                })
+            })
+        {
+            source.notes.push(format!("{group}/{name} is over {over}, no signal over time: left out"));
+            continue;
+        }
+        if let Some(Value::Time(start)) = object.properties.get("wf_start_time") {
+            let first = starts.iter().find(|(known, _)| known == group);
+            match first {
+                None => starts.push((group.clone(), *start)),
+                Some((_, first)) if (first - start).abs() > 1e-3 => source.notes.push(format!(
+                    "{group}/{name} starts {:.3} s {} than the first channel of {group}: as channels of one recording they do not fit together; \
+                     take each by itself with --per-channel",
+                    (start - first).abs(),
+                    if start > first { "later" } else { "earlier" }
+                )),
+                Some(_) => {}
+            }
+        }
+        if object.changed.iter().any(|key| key == "wf_start_time") {
+            source.notes.push(format!(
+                "{group}/{name} was started several times, and its parts are joined: --chunk-secs cuts pieces, and jumps may lie in them"
+            ));
+        }
         let mut rate = None;
         match number("wf_increment") {
             Some(step) if step == NO_STEP => source.notes.push(format!(
@@ -136,6 +184,7 @@ fn collect(objects: Objects, source: &mut Source) -> Result<(), ImportError> {
             unit,
             rate,
             is_seconds: object.is_time,
+            is_row: false,
         });
     }
     even_out(source);

@@ -9,6 +9,7 @@
 
 mod dialect;
 mod head;
+mod numbers;
 mod stamp;
 
 use std::borrow::Cow;
@@ -44,6 +45,9 @@ pub(crate) fn read(bytes: &[u8], options: &Options) -> Result<Source, ImportErro
         }
         match dialect.row(line, &mut row, &mut stamps) {
             true => {
+                if let Some(beside) = dialect.beside(line) {
+                    source.scalars.extend(head::setting(&beside, dialect.has_decimal_comma()));
+                }
                 for (column, value) in columns.iter_mut().zip(&row) {
                     column.push(*value);
                 }
@@ -82,6 +86,15 @@ pub(crate) fn read(bytes: &[u8], options: &Options) -> Result<Source, ImportErro
     source.series = series(columns, &head.names, &head.units);
     stamped(&mut source, stamps.has);
     day_clock(&mut source);
+    // Columns that no row fills: LabVIEW's for a time that is not written, and what a scope leaves free.
+    let Source { series, notes, .. } = &mut source;
+    series.retain(|one| {
+        let is_filled = one.values.iter().any(|value| !value.is_nan());
+        if !is_filled && !one.name.starts_with("column ") {
+            notes.push(format!("{} has numbers in 0 of {rows} rows: left out", one.name));
+        }
+        is_filled
+    });
     Ok(source)
 }
 
@@ -112,7 +125,28 @@ fn stamped(source: &mut Source, has: [bool; 2]) {
         [first, _] => {
             if let Some(series) = source.series.get_mut(usize::from(!first)).filter(|_| has.contains(&true)) {
                 series.is_seconds = true;
+                past_midnight(&mut series.values);
             }
+        }
+    }
+}
+
+/// Times of day go on counting past midnight.
+fn past_midnight(seconds: &mut [f64]) {
+    const DAY: f64 = 86_400.0;
+    if seconds.iter().any(|second| *second > DAY) {
+        return;
+    }
+    let mut days = 0.0;
+    let mut last = f64::NAN;
+    for second in seconds {
+        let now = *second + days;
+        if now + DAY / 2.0 < last {
+            days += DAY;
+        }
+        *second += days;
+        if !second.is_nan() {
+            last = *second;
         }
     }
 }

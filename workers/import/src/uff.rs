@@ -12,13 +12,15 @@
 //! Formats", data set 58.
 
 use crate::cursor::Number;
-use crate::{ImportError, Rate, Series, Source, round};
+use crate::{ImportError, Rate, Series, Source, TimeUnit, round};
 
 const FORMAT: &str = "UFF58";
 const HEAD_LINES: usize = 11;
 const KIND_UNKNOWN: i64 = 0;
 const KIND_TIME_RESPONSE: i64 = 1;
 const QUANTITY_TIME: i64 = 17;
+/// Of a megahertz.
+const SHORTEST_STEP_S: f64 = 1e-6;
 
 /// Whether the first line is the mark and the second begins with the number of a data set.
 pub(crate) fn is_uff(bytes: &[u8]) -> bool {
@@ -90,7 +92,12 @@ fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(
         other => return Err(damaged(format!("{name} has values of type {other}"))),
     };
     let abscissa = whole(record(8), 0, 10);
-    let is_time = kind == KIND_TIME_RESPONSE || (kind == KIND_UNKNOWN && abscissa == QUANTITY_TIME);
+    // A time response over speed or frequency is none.
+    let is_time = match kind {
+        KIND_TIME_RESPONSE => [QUANTITY_TIME, 0, 1].contains(&abscissa),
+        KIND_UNKNOWN => abscissa == QUANTITY_TIME,
+        _ => false,
+    };
     let values = if is_binary {
         let head = text(head);
         check_floats(&head)?;
@@ -120,21 +127,37 @@ fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(
     };
     lines.skip_to_mark();
     if !is_time || is_complex {
-        let what = if is_complex { "complex values" } else { kind_name(kind) };
-        let detail =
-            format!("{name}, which is {what} and no signal over time: export the time response (function type 1)");
-        return Err(ImportError::Unsupported { format: FORMAT, detail });
+        let what = match (is_complex, kind) {
+            (true, _) => "complex values",
+            (false, KIND_TIME_RESPONSE) => "values over another quantity than time",
+            (false, _) => kind_name(kind),
+        };
+        source.notes.push(format!(
+            "{name} is {what} and no signal over time (export the time response, function type 1): left out"
+        ));
+        return Ok(());
     }
     let unit = axis_unit(record(9));
     if is_even {
         let mut values = values;
-        cut_or_tell(&mut values, count, &name, source);
+        cut_or_tell(&mut values, count, is_binary, &name, source);
         let step_text = if is_fixed {
             field(record(7), 43, 13).to_owned()
         } else {
             spaced.get(4).copied().unwrap_or_default().to_owned()
         };
-        let rate = rate(step, &step_text);
+        // Steps are in seconds, whatever the label says, unless that is no rate of a recorder and the label's is.
+        let label =
+            axis_unit(record(8)).and_then(|label| TimeUnit::parse(&label)).filter(|unit| *unit != TimeUnit::Seconds);
+        let rate = match label {
+            Some(unit) if step * unit.seconds() >= SHORTEST_STEP_S => {
+                rate(step * unit.seconds(), &step_text).map(|rate| Rate {
+                    from: rate.from.trim_end_matches(" s").to_owned() + " in the unit of its axis",
+                    ..rate
+                })
+            }
+            _ => rate(step, &step_text),
+        };
         if rate.is_none() {
             source
                 .notes
@@ -144,7 +167,7 @@ fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(
     } else {
         let (mut times, mut samples): (Vec<f64>, Vec<f64>) =
             values.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip();
-        cut_or_tell(&mut times, count, &name, source);
+        cut_or_tell(&mut times, count, is_binary, &name, source);
         samples.truncate(times.len());
         // Each has a time of its own, so a group of its own.
         let group = name.clone();
@@ -159,8 +182,12 @@ fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(
 }
 
 /// Text has padding behind the last value, or fewer values than it says.
-fn cut_or_tell(values: &mut Vec<f64>, count: usize, name: &str, source: &mut Source) {
+fn cut_or_tell(values: &mut Vec<f64>, count: usize, is_binary: bool, name: &str, source: &mut Source) {
     if values.len() < count {
+        // The last of a text that was cut may lack digits.
+        if !is_binary {
+            values.pop();
+        }
         source.notes.push(format!("{name} says {count} values and has {}", values.len()));
     }
     values.truncate(count);

@@ -7,7 +7,7 @@ use crate::Recording;
 pub enum WavError {
     /// More channels than Auscult takes.
     #[error(
-        "has {channels} channels, more than the {most} of one recording: take some with --variable, or write each by itself with --per-channel"
+        "has {channels} channels, more than the {most} of one recording: take some with --variable, write each by itself with --per-channel, or join them with --snapshots if they follow on one another"
     )]
     TooManyChannels {
         /// In the recording.

@@ -2,47 +2,9 @@
 
 mod files;
 
-use auscult_import::{ImportError, Imported, Options, Snapshots, TimeUnit, read_bytes};
+use auscult_import::{ImportError, Options, Snapshots, TimeUnit, read_bytes};
+use files::reading::{assert_holds, at_rate, lines, read, refusal, rounded};
 use files::{Tdms, mat_matrix, mat_v5, npy, tone, uff58};
-
-fn read(name: &str, bytes: &[u8]) -> Imported {
-    read_bytes(name, bytes, &Options::default()).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
-fn at_rate(name: &str, bytes: &[u8], rate_hz: f64) -> Imported {
-    let options = Options { rate_hz: Some(rate_hz), ..Options::default() };
-    read_bytes(name, bytes, &options).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
-fn refusal(name: &str, bytes: &[u8], options: &Options) -> String {
-    read_bytes(name, bytes, options).expect_err("must be refused").to_string()
-}
-
-/// One recording of these channels, to 1e-6.
-fn assert_holds(imported: &Imported, rate_hz: f64, channels: &[&[f64]]) {
-    assert_eq!(imported.recordings.len(), 1, "{:?}", imported.notes);
-    let recording = &imported.recordings[0];
-    assert_eq!(recording.rate.hz, rate_hz, "{}", recording.rate.from);
-    assert_eq!(recording.channels.len(), channels.len());
-    for (channel, expected) in recording.channels.iter().zip(channels) {
-        assert_eq!(channel.samples.len(), expected.len(), "{}: {:?}", channel.name, imported.notes);
-        for (found, expected) in channel.samples.iter().zip(*expected) {
-            assert!(
-                (f64::from(*found) - expected).abs() <= 1e-6 * expected.abs().max(1.0),
-                "{}: {found} {expected}",
-                channel.name
-            );
-        }
-    }
-}
-
-fn rounded(values: &[f64], digits: i32) -> Vec<f64> {
-    values.iter().map(|value| (value * 10_f64.powi(digits)).round() / 10_f64.powi(digits)).collect()
-}
-
-fn lines(rows: impl Iterator<Item = String>) -> Vec<u8> {
-    rows.map(|row| row + "\n").collect::<String>().into_bytes()
-}
 
 #[test]
 fn columns_without_time_ask_for_the_rate() {
@@ -354,7 +316,7 @@ fn numpy_arrays_are_channels_or_snapshots() {
     let pairs: Vec<f64> = a.iter().zip(&b).flat_map(|(x, y)| [*x, *y]).collect();
     assert_holds(&at_rate("a.npy", &npy(">f4", false, "(1000, 2)", &pairs), 8000.0), 8000.0, &[&a, &b]);
     assert_holds(&at_rate("a.npy", &npy("<f8", true, "(2, 1000)", &pairs), 8000.0), 8000.0, &[&a, &b]);
-    let options = Options { rate_hz: Some(8000.0), snapshots: Some(Snapshots::Columns), ..Options::default() };
+    let options = Options { rate_hz: Some(8000.0), snapshots: Some(Snapshots::Rows), ..Options::default() };
     let joined = read_bytes("a.npy", &by_row, &options).unwrap();
     assert_holds(&joined, 8000.0, &[&[a.clone(), b.clone()].concat()]);
     let archive = files::stored_zip(&[

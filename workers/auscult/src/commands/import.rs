@@ -91,6 +91,9 @@ struct ReadingArgs {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum TimeUnitName {
+    D,
+    H,
+    Min,
     S,
     Ms,
     Us,
@@ -338,6 +341,9 @@ impl ReadingArgs {
             variables: self.variable.clone(),
             time: self.time.clone(),
             time_unit: self.time_unit.map(|unit| match unit {
+                TimeUnitName::D => TimeUnit::Days,
+                TimeUnitName::H => TimeUnit::Hours,
+                TimeUnitName::Min => TimeUnit::Minutes,
                 TimeUnitName::S => TimeUnit::Seconds,
                 TimeUnitName::Ms => TimeUnit::Milliseconds,
                 TimeUnitName::Us => TimeUnit::Microseconds,

@@ -47,16 +47,16 @@ pub enum ControlError {
     #[error("`by` is empty: say who asks, for the audit record")]
     Nobody,
     /// There is no alarm.
-    #[error("the machine is {0:?}, there is no alarm to acknowledge")]
+    #[error("the machine is {}, there is no alarm to acknowledge", .0.as_str())]
     NoAlarm(MachineState),
     /// No alarm has been acknowledged.
-    #[error("the machine is {0:?}, no acknowledged alarm stands")]
+    #[error("the machine is {}, no acknowledged alarm stands", .0.as_str())]
     NotAcknowledged(MachineState),
     /// Nobody works on the machine.
-    #[error("the machine is {0:?}, not in maintenance")]
+    #[error("the machine is {}, not in maintenance", .0.as_str())]
     NoMaintenance(MachineState),
     /// Nobody has said that it is at rest.
-    #[error("nobody has said that the machine is at rest; it is {0:?}")]
+    #[error("nobody has said that the machine is at rest; it is {}", .0.as_str())]
     NotIdle(MachineState),
     /// It would end before it begins.
     #[error("`until` {until} is not after the message's own time {time}")]

@@ -1,11 +1,17 @@
 //! Which series are time axes, and which rate a series has: by an option, by the format, by its axis, by a setting.
 
 use crate::axis::{Axis, Shape, examine};
-use crate::names::{StatedRate, is_index, is_time, parent, printable, rate_of, split_unit, time_unit_suffix};
+use crate::names::{
+    StatedRate, is_count, is_date, is_index, is_time, last_part, parent, printable, rate_of, split_unit,
+    time_unit_suffix,
+};
 use crate::{ImportError, Options, Rate, Series, TimeUnit, round};
 
 /// A share by which what is given and what the file says may differ without a word.
 const SAME: f64 = 1e-3;
+
+/// A share of rows without a time above which a column is none of time.
+const MAX_UNTIMED: f64 = 0.5;
 
 /// Times, or numbers of samples, that series of one place and length share.
 #[derive(Debug)]
@@ -37,7 +43,7 @@ impl Clock {
             let is_first =
                 series[..index].iter().all(|other| other.group != one.group || other.values.len() != one.values.len());
             let candidate = Candidate { series: one, is_asked: asked == Some(index), is_first, options };
-            let Some(mut clock) = candidate.examine()? else { continue };
+            let Some(mut clock) = candidate.examine(notes)? else { continue };
             clock.members.push(index);
             let same = |other: &&mut Self| other.group == clock.group && other.len == clock.len;
             match clocks.iter_mut().find(same) {
@@ -79,16 +85,24 @@ struct Candidate<'a> {
 
 impl Candidate<'_> {
     /// The clock that this series is, if it is one.
-    fn examine(&self) -> Result<Option<Clock>, ImportError> {
+    fn examine(&self, notes: &mut Vec<String>) -> Result<Option<Clock>, ImportError> {
         let Series { name, values, is_seconds, .. } = self.series;
         let is_named = self.is_asked || *is_seconds || is_time(name);
         // A first column that rises evenly is no vibration, whatever its name.
         if !is_named && !self.is_first {
             return Ok(None);
         }
-        let shape = examine(&trimmed(values));
+        // Rows without a time are gaps: what is left must be even, but for them.
+        let timed: Vec<usize> = (0..values.len()).filter(|&row| values[row].is_finite()).collect();
+        if ((values.len() - timed.len()) as f64) > MAX_UNTIMED * values.len() as f64 && !self.is_asked {
+            return Ok(None);
+        }
+        let shape = examine(&timed.iter().map(|&row| values[row]).collect::<Vec<f64>>());
         let axis = match shape {
-            Shape::Even(axis) => axis,
+            Shape::Even(axis) => {
+                let breaks = axis.breaks.iter().map(|&place| timed[place]).collect();
+                Axis { breaks, ..axis }
+            }
             Shape::Uneven { .. } if self.options.rate_hz.is_some() && is_named => {
                 return Ok(Some(self.clock(None, Vec::new())));
             }
@@ -104,7 +118,25 @@ impl Candidate<'_> {
             }
             Shape::Uneven { .. } | Shape::NoAxis => return Ok(None),
         };
+        if axis.repeats > 0 {
+            notes.push(format!(
+                "{} rows have the time in \"{name}\" of the row before: cut there; remove them if they are copies",
+                axis.repeats
+            ));
+        }
         let stated_unit = self.stated_unit();
+        if stated_unit.is_none()
+            && let Some(unit) = self.other_unit()
+        {
+            if self.options.rate_hz.is_some() {
+                return Ok(Some(self.clock(None, axis.breaks)));
+            }
+            let detail = format!(
+                "\"{name}\" rises evenly and is in {unit}, which is no unit of time: say which with --time-unit if it is time after all, \
+                 take it as a signal with --variable, or give the rate with --rate HZ"
+            );
+            return Err(ImportError::Time { detail });
+        }
         let is_whole = (axis.step - 1.0).abs() < 1e-9;
         if is_whole && stated_unit.is_none() && !(self.is_asked || (is_time(name) && !is_index(name))) {
             return Ok(Some(self.clock(None, axis.breaks)));
@@ -130,6 +162,24 @@ impl Candidate<'_> {
         is_seconds.then_some(TimeUnit::Seconds).or(self.options.time_unit).or(stated)
     }
 
+    /// The unit that is stated and is none of time: of an angle, of a frequency.
+    fn other_unit(&self) -> Option<String> {
+        const SMALLEST_DATE: f64 = 1e8;
+        let Series { name, unit, values, .. } = self.series;
+        // `Timestamp (UTC)` is a date in seconds or parts of them.
+        if values.iter().copied().find(|value| value.is_finite()).is_some_and(|first| first >= SMALLEST_DATE) {
+            return None;
+        }
+        let (_, in_name) = split_unit(name);
+        let last = last_part(name).to_lowercase();
+        let by_name = ["freq", "hz", "rpm", "angle", "deg"].into_iter().find(|word| last.contains(word));
+        unit.clone()
+            .or(in_name)
+            .filter(|unit| unit.chars().any(char::is_alphabetic) || unit.contains(['%', '°']))
+            .filter(|unit| !is_count(unit))
+            .or_else(|| by_name.filter(|_| !is_time(name)).map(ToOwned::to_owned))
+    }
+
     fn rate(&self, axis: &Axis) -> Result<Rate, ImportError> {
         let Series { name, values, .. } = self.series;
         let unit = match self.stated_unit() {
@@ -152,7 +202,18 @@ impl Candidate<'_> {
             );
             return Err(ImportError::Time { detail });
         }
-        Ok(Rate { hz, from: format!("the time in \"{name}\"") })
+        let mut from = format!("the time in \"{name}\"");
+        if unit == TimeUnit::Days {
+            from.push_str(" in days");
+        }
+        // Few digits leave more than one rate open, of which one is usual: that is no certainty.
+        if axis.uncertainty > round::WELL_KNOWN && round::shortest(1.0 / step_s, 1e-9, 4).is_none() {
+            let (low, high) = (1.0 / step_s / (1.0 + axis.uncertainty), 1.0 / step_s * (1.0 + axis.uncertainty));
+            from.push_str(&format!(
+                " (its digits leave {low:.0} to {high:.0} Hz open, {hz} is the one usual rate there; --rate says another)"
+            ));
+        }
+        Ok(Rate { hz, from })
     }
 
     /// Seconds, where milliseconds would mean more than a megahertz; dates by their size.
@@ -163,6 +224,19 @@ impl Candidate<'_> {
             1e14..1e17 => return Ok(TimeUnit::Microseconds),
             1e17..1e20 => return Ok(TimeUnit::Nanoseconds),
             _ => {}
+        }
+        if self.may_be_days(step, first) {
+            if is_date(&self.series.name) {
+                return Ok(TimeUnit::Days);
+            }
+            let detail = format!(
+                "\"{}\" begins with {first} and may be in days, as Excel and MATLAB count them, or in seconds: in days that is {:.4} Hz, in \
+                 seconds {:.1} Hz; say which with --time-unit d or s, or give the rate with --rate HZ",
+                self.series.name,
+                1.0 / step / TimeUnit::Days.seconds(),
+                1.0 / step
+            );
+            return Err(ImportError::Time { detail });
         }
         // A shade more, since steps of a kilohertz are not exact.
         if (1e-7..1.0001e-3).contains(&step) {
@@ -179,12 +253,17 @@ impl Candidate<'_> {
     }
 }
 
-/// Without rows at the beginning and end that have no time.
-fn trimmed(values: &[f64]) -> Vec<f64> {
-    let is_number = |value: &f64| value.is_finite();
-    let first = values.iter().position(is_number).unwrap_or(values.len());
-    let last = values.iter().rposition(is_number).map_or(first, |last| last + 1);
-    values[first..last].to_vec()
+impl Candidate<'_> {
+    /// Whether a time that begins so may count days: Excel's of 1981 to 2064, MATLAB's `datenum` of the same. Seconds of a day are as large,
+    /// but then the rate is a usual one, or in days less than one in two seconds.
+    fn may_be_days(&self, step: f64, first: f64) -> bool {
+        const SLOWEST_HZ: f64 = 0.5;
+        let is_as_large = (30_000.0..60_000.0).contains(&first) || (725_000.0..755_000.0).contains(&first);
+        let in_seconds = 1.0 / step;
+        is_as_large
+            && (is_date(&self.series.name)
+                || (in_seconds / TimeUnit::Days.seconds() >= SLOWEST_HZ && !round::is_usual(in_seconds)))
+    }
 }
 
 /// Where series of this place and length are interrupted.
@@ -211,6 +290,14 @@ pub(super) fn rate(
         None => setting(series, scalars),
     };
     let Some(hz) = options.rate_hz else {
+        if let (Ok(Some(rate)), Ok(Some(stated))) = (&in_file, setting(series, scalars))
+            && (rate.hz / stated.hz - 1.0).abs() > SAME
+        {
+            notes.push(format!(
+                "{} says {} Hz, and {} says {} Hz: the former is taken, unless --rate says otherwise",
+                rate.from, rate.hz, stated.from, stated.hz
+            ));
+        }
         return in_file?.ok_or_else(|| {
             let open: Vec<&str> = notes.iter().map(String::as_str).filter(|note| note.contains("rate")).collect();
             let open = if open.is_empty() { String::new() } else { format!("; {}", open.join("; ")) };

@@ -93,5 +93,6 @@ fn part(series: &Series, range: Range<usize>) -> Series {
         unit: series.unit.clone(),
         rate: series.rate.clone(),
         is_seconds: series.is_seconds,
+        is_row: series.is_row,
     }
 }

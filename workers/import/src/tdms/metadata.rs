@@ -27,6 +27,8 @@ pub(super) struct Object {
     /// Values by the scaler that they came from; only DAQmx has others than 0.
     pub scalers: Vec<(u32, Vec<f64>)>,
     pub is_time: bool,
+    /// Properties of a waveform that a later segment states otherwise, behind values that the earlier ones are of.
+    pub changed: Vec<String>,
     /// What its values are, where they are no numbers.
     pub left_out: Option<&'static str>,
 }
@@ -40,6 +42,8 @@ pub(super) struct Properties {
 pub(super) enum Value {
     Text(String),
     Number(f64),
+    /// Seconds since 1970.
+    Time(f64),
     Other,
 }
 
@@ -115,6 +119,11 @@ impl Objects {
             for _ in 0..properties {
                 let key = text(cursor)?;
                 let value = value(cursor)?;
+                let has_values = object.scalers.iter().any(|(_, values)| !values.is_empty());
+                let is_other = object.properties.get(&key).is_some_and(|known| *known != value);
+                if has_values && is_other && key.starts_with("wf_") && !object.changed.contains(&key) {
+                    object.changed.push(key.clone());
+                }
                 object.properties.set(key, value);
             }
         }
@@ -209,7 +218,11 @@ fn value(cursor: &mut Cursor<'_>) -> Result<Value, ImportError> {
     match kind {
         TEXT => Ok(Value::Text(text(cursor)?)),
         0 => Ok(Value::Other),
-        TIME | 0x0010_000d | 0x0b | 0x1b => cursor.take(16).map(|_| Value::Other),
+        TIME => {
+            let is_big_endian = cursor.is_big_endian();
+            Ok(Value::Time(seconds(cursor.take(16)?, is_big_endian)))
+        }
+        0x0010_000d | 0x0b | 0x1b => cursor.take(16).map(|_| Value::Other),
         0x0008_000c => cursor.take(8).map(|_| Value::Other),
         other => Err(cursor.damaged(format!("a property of type {other:#x}"))),
     }

@@ -115,6 +115,19 @@ impl Scales {
         Ok(Some(Self { scales }))
     }
 
+    /// What is done to raw values, for people: `Linear (x 0.01 + 0.5)`.
+    pub(super) fn words(&self) -> String {
+        let words = |scale: &Scale| match scale {
+            Scale::Scaler(_) | Scale::Same(_) => None,
+            Scale::Linear { slope, intercept, .. } => Some(format!("Linear (x {slope} + {intercept})")),
+            Scale::Polynomial { coefficients, .. } => Some(format!("Polynomial ({} coefficients)", coefficients.len())),
+            Scale::Table { points, .. } => Some(format!("Table ({} points)", points.len())),
+            Scale::Add(..) => Some("Add".to_owned()),
+            Scale::Subtract(..) => Some("Subtract".to_owned()),
+        };
+        self.scales.iter().filter_map(words).collect::<Vec<_>>().join(", ")
+    }
+
     /// The physical values of raw ones, by scaler.
     pub(super) fn apply(&self, raw: &[(u32, Vec<f64>)]) -> Result<Vec<f64>, String> {
         let len = raw.iter().map(|(_, values)| values.len()).min().unwrap_or(0);

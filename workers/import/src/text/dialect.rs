@@ -1,5 +1,6 @@
 //! How a text's rows are written: what separates cells, and which mark decimals have.
 
+use super::numbers::{Marks, groups, number};
 use super::stamp::Stamps;
 use crate::ImportError;
 
@@ -9,13 +10,15 @@ const LOOKED_AT: usize = 400;
 const MAX_COLUMNS: usize = 100_000;
 
 /// Separator, decimal mark, number of columns, and where the rows begin.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Dialect {
     separator: Separator,
-    has_decimal_comma: bool,
+    marks: Marks,
     /// Whether cells may be words, such as a state or a label.
     takes_words: bool,
     pub columns: usize,
+    /// Columns that hardly a row fills: scopes write their settings there, beside the first rows.
+    free: Vec<usize>,
     /// The first line of numbers.
     pub first_row: usize,
 }
@@ -44,7 +47,7 @@ impl Separator {
 #[derive(Debug, Clone, Copy)]
 struct Trial {
     separator: Separator,
-    has_decimal_comma: bool,
+    marks: Marks,
     columns: usize,
     rows: usize,
 }
@@ -80,9 +83,10 @@ impl Dialect {
         }
         let mut dialect = Self {
             separator: best.separator,
-            has_decimal_comma: best.has_decimal_comma,
+            marks: best.marks,
             takes_words,
             columns: best.columns,
+            free: Vec::new(),
             first_row: 0,
         };
         let mut row = Vec::new();
@@ -94,6 +98,14 @@ impl Dialect {
             .collect();
         let two = is_row.windows(2).position(|pair| pair == [true, true]);
         dialect.first_row = two.or_else(|| is_row.iter().position(|is_row| *is_row)).unwrap_or(0);
+        dialect.free = dialect.free_columns(&looked_at);
+        // Rows above that have settings beside them.
+        while dialect.first_row > 0
+            && dialect.row(lines[dialect.first_row - 1], &mut row, &mut Stamps::default())
+            && row.iter().any(|value| !value.is_nan())
+        {
+            dialect.first_row -= 1;
+        }
         if two.is_none() && is_row.len() >= LOOKED_AT {
             let detail = format!(
                 "is text whose first {LOOKED_AT} lines hold no two rows of numbers that follow on one another: remove what is above the table"
@@ -103,6 +115,32 @@ impl Dialect {
         Ok(dialect)
     }
 
+    fn free_columns(&self, lines: &[&str]) -> Vec<usize> {
+        const MOST_FILLED: f64 = 0.1;
+        let mut filled = vec![0; self.columns];
+        let mut rows = 0;
+        let mut row = Vec::new();
+        for line in lines {
+            if self.row(line, &mut row, &mut Stamps::default()) {
+                rows += 1;
+                for (count, value) in filled.iter_mut().zip(&row) {
+                    *count += usize::from(!value.is_nan());
+                }
+            }
+        }
+        (0..self.columns).filter(|&column| (filled[column] as f64) <= MOST_FILLED * f64::from(rows)).collect()
+    }
+
+    /// What a row has in the columns that are no part of the table, as a line of its own.
+    pub(super) fn beside(&self, line: &str) -> Option<String> {
+        if self.free.is_empty() {
+            return None;
+        }
+        let cells = self.cells(line);
+        let beside: Vec<&str> = self.free.iter().filter_map(|&column| cells.get(column)).map(String::as_str).collect();
+        beside.iter().any(|cell| !cell.is_empty()).then(|| beside.join("\t"))
+    }
+
     /// For messages: `columns separated by semicolons, decimal commas, `.
     pub(super) fn words(&self) -> String {
         let columns = if self.columns == 1 {
@@ -110,15 +148,23 @@ impl Dialect {
         } else {
             format!("{} columns separated by {}, ", self.columns, self.separator.word())
         };
-        let decimals = if self.has_decimal_comma { "decimal commas, " } else { "" };
-        format!("{columns}{decimals}")
+        format!("{columns}{}", self.marks.words())
+    }
+
+    /// Whether decimals stand behind commas.
+    pub(super) fn has_decimal_comma(&self) -> bool {
+        self.marks.has_decimal_comma()
     }
 
     /// Reads a row; whether the line is one. A cell without a number is NaN.
     pub(super) fn row(&self, line: &str, row: &mut Vec<f64>, stamps: &mut Stamps) -> bool {
         row.clear();
         for cell in self.cells(line) {
-            match number(&cell, self.has_decimal_comma, row.len(), stamps) {
+            if self.free.contains(&row.len()) {
+                row.push(f64::NAN);
+                continue;
+            }
+            match number(&cell, self.marks, row.len(), stamps) {
                 Some(value) => row.push(value),
                 None if self.takes_words && is_word(&cell) => row.push(f64::NAN),
                 None => return false,
@@ -143,7 +189,8 @@ impl Dialect {
 fn cells(line: &str, separator: Separator) -> Vec<String> {
     let line = line.trim_end_matches(['\r', '\n', '\x1a']);
     let Separator::One(mark) = separator else {
-        let mut cells: Vec<String> = line.split_whitespace().map(|cell| cell.trim_matches('"').to_owned()).collect();
+        let mut cells: Vec<String> =
+            line.split_ascii_whitespace().map(|cell| cell.trim_matches('"').to_owned()).collect();
         // A date and a time of day are one cell.
         if let [date, time, ..] = cells.as_slice()
             && time.contains(':')
@@ -173,42 +220,6 @@ fn cells(line: &str, separator: Separator) -> Vec<String> {
     out.into_iter().map(|cell| cell.trim().to_owned()).collect()
 }
 
-/// A cell's number; NaN for none (empty, NaN, NULL …); `None` for other words.
-fn number(cell: &str, has_decimal_comma: bool, column: usize, stamps: &mut Stamps) -> Option<f64> {
-    let cell = cell.trim();
-    if cell.is_empty()
-        || ["nan", "null", "na", "n/a", "none", "-", "inf", "-inf", "+inf", "#n/v", "#n/a", "overflow"]
-            .contains(&cell.to_lowercase().as_str())
-    {
-        return Some(f64::NAN);
-    }
-    let plain = |text: &str| {
-        text.parse::<f64>()
-            .ok()
-            .filter(|value| value.is_finite())
-            .filter(|_| text.bytes().any(|byte| byte.is_ascii_digit()))
-    };
-    let value = if has_decimal_comma {
-        if cell.contains('.') && cell.contains(',') {
-            return None;
-        }
-        plain(&cell.replace(',', "."))
-    } else {
-        plain(cell)
-    };
-    if value.is_some() {
-        return value;
-    }
-    // Fortran's double precision.
-    if cell.contains(['d', 'D'])
-        && let Some(value) = plain(&cell.replace(['d', 'D'], "e"))
-    {
-        return Some(value);
-    }
-    // A date and time of day can stand before the numbers.
-    stamps.read(cell, column)
-}
-
 /// A state or a label, and not two cells of another separator.
 fn is_word(cell: &str) -> bool {
     cell.starts_with(char::is_alphabetic) && !cell.contains([';', ',', '\t', '|'])
@@ -218,17 +229,18 @@ impl Trial {
     /// Every way of reading that makes rows.
     fn all(lines: &[&str], decimal_comma: Option<bool>, takes_words: bool) -> Vec<Self> {
         let mut trials = Vec::new();
-        for has_decimal_comma in [false, true] {
-            if decimal_comma.is_some_and(|asked| asked != has_decimal_comma) {
+        // Groups of thousands are tried last, and taken only where they make more rows.
+        for marks in Marks::ALL {
+            if decimal_comma.is_some_and(|asked| asked != marks.has_decimal_comma()) {
                 continue;
             }
             for separator in Separator::ALL {
-                // Decimal commas between commas need quotes.
+                // Commas in numbers between commas need quotes.
                 let is_quoted = lines.iter().any(|line| line.contains('"'));
-                if has_decimal_comma && separator == Separator::One(',') && !is_quoted {
+                if marks.has_comma() && separator == Separator::One(',') && !is_quoted {
                     continue;
                 }
-                trials.extend(Self::of(lines, separator, has_decimal_comma, takes_words));
+                trials.extend(Self::of(lines, separator, marks, takes_words));
             }
         }
         trials
@@ -247,28 +259,28 @@ impl Trial {
     }
 
     /// The most frequent number of columns, and how many lines have it.
-    fn of(lines: &[&str], separator: Separator, has_decimal_comma: bool, takes_words: bool) -> Option<Self> {
+    fn of(lines: &[&str], separator: Separator, marks: Marks, takes_words: bool) -> Option<Self> {
         let mut counts: Vec<(usize, usize)> = Vec::new();
         for line in lines {
-            let Some(columns) = columns(line, separator, has_decimal_comma, takes_words) else { continue };
+            let Some(columns) = columns(line, separator, marks, takes_words) else { continue };
             match counts.iter_mut().find(|(known, _)| *known == columns) {
                 Some((_, count)) => *count += 1,
                 None => counts.push((columns, 1)),
             }
         }
         let (columns, rows) = counts.into_iter().max_by_key(|&(columns, rows)| (rows, columns))?;
-        Some(Self { separator, has_decimal_comma, columns, rows })
+        Some(Self { separator, marks, columns, rows })
     }
 }
 
 /// How many cells a line has, if they are numbers or empty and one is a number.
-fn columns(line: &str, separator: Separator, has_decimal_comma: bool, takes_words: bool) -> Option<usize> {
+fn columns(line: &str, separator: Separator, marks: Marks, takes_words: bool) -> Option<usize> {
     let cells = cells(line, separator);
     let mut stamps = Stamps::default();
     let mut count = 0;
     let mut numbers = 0;
     for cell in &cells {
-        let value = match number(cell, has_decimal_comma, count, &mut stamps) {
+        let value = match number(cell, marks, count, &mut stamps) {
             Some(value) => value,
             None if takes_words && is_word(cell) => f64::NAN,
             None => return None,
@@ -292,7 +304,10 @@ fn sample<'a>(lines: &[&'a str]) -> Vec<&'a str> {
 
 /// `0,012` in each line is one number, or two. A zero in front of other digits tells the former; else a person must say.
 fn ambiguity(best: &Trial, trials: &[Trial], lines: &[&str]) -> Ambiguity {
-    if best.has_decimal_comma || best.separator != Separator::One(',') || best.columns < 2 {
+    if let Some(detail) = thousands_or_decimals(best, lines) {
+        return Ambiguity::Asks(detail);
+    }
+    if best.marks.has_decimal_comma() || best.separator != Separator::One(',') || best.columns < 2 {
         return Ambiguity::None;
     }
     let is_whole = |cell: &String| {
@@ -303,7 +318,8 @@ fn ambiguity(best: &Trial, trials: &[Trial], lines: &[&str]) -> Ambiguity {
     let mut has_zero_in_front = false;
     for line in lines {
         let cells = cells(line, Separator::One(','));
-        if cells.len() != best.columns {
+        // A line above the table says nothing.
+        if columns(line, Separator::One(','), best.marks, false) != Some(best.columns) {
             continue;
         }
         if !cells.iter().all(is_whole) {
@@ -314,7 +330,7 @@ fn ambiguity(best: &Trial, trials: &[Trial], lines: &[&str]) -> Ambiguity {
     }
     let rival = trials
         .iter()
-        .find(|trial| trial.has_decimal_comma && trial.rows == best.rows && trial.columns * 2 == best.columns);
+        .find(|trial| trial.marks.has_decimal_comma() && trial.rows == best.rows && trial.columns * 2 == best.columns);
     match (rival, has_zero_in_front) {
         (Some(rival), true) => Ambiguity::Other(*rival),
         (Some(_), false) => Ambiguity::Asks(
@@ -329,6 +345,28 @@ fn ambiguity(best: &Trial, trials: &[Trial], lines: &[&str]) -> Ambiguity {
         ),
         (None, false) => Ambiguity::None,
     }
+}
+
+/// `1,234` is 1.234 or 1234. Where every cell with a comma could be either, a person must say.
+fn thousands_or_decimals(best: &Trial, lines: &[&str]) -> Option<String> {
+    if best.marks != Marks::Comma {
+        return None;
+    }
+    let mut example = None;
+    for line in lines {
+        if columns(line, best.separator, best.marks, true) != Some(best.columns) {
+            continue;
+        }
+        for cell in cells(line, best.separator).into_iter().filter(|cell| cell.contains(',')) {
+            groups(&cell, ',')?;
+            example.get_or_insert(cell);
+        }
+    }
+    let example = example?;
+    Some(format!(
+        "is text in which {example} may be with a decimal comma or with a comma between thousands: say which with --decimal comma or \
+         --decimal point"
+    ))
 }
 
 enum Ambiguity {

@@ -1,6 +1,8 @@
 //! What stands above the numbers: names and units of the columns, and settings such as the rate.
 
 use super::dialect::Dialect;
+use super::numbers::groups;
+use crate::TimeUnit;
 use crate::names::{are_units, is_rpm, rate_of, split_unit};
 
 /// Lines above the numbers that may be names and units.
@@ -21,15 +23,41 @@ impl Head {
         // Names stand in the last lines above the numbers; what is farther up are settings.
         let filled = lines.iter().filter(|line| !line.trim().is_empty()).count();
         let mut place = 0;
+        let mut above: Vec<String> = Vec::new();
         for line in lines {
             place += usize::from(!line.trim().is_empty());
             let is_near = place + NAME_LINES > filled;
             let line = line.trim_end_matches('\r');
-            let bare = line.trim_start_matches(['#', '%', '/']);
-            head.scalars.extend(setting(bare.trim()));
+            let bare = line.trim_start_matches(['#', '%', '/']).trim();
+            let has_comma = dialect.has_decimal_comma();
+            let own = setting(bare, has_comma);
+            let is_setting = own.is_some();
             let mut cells = dialect.cells(bare);
+            // One for each channel, of which one may differ.
+            if let Some((name, value)) = &own {
+                let others =
+                    cells.iter().skip(2).filter_map(|cell| cell_value(cell, has_comma)).filter(|other| other != value);
+                head.scalars.extend(others.map(|other| (name.clone(), other)));
+            }
+            head.scalars.extend(own);
+            // `t0 = -0.1, tInc = 1e-6` between names, and values below their names.
+            head.scalars.extend(
+                cells.iter().skip(1).filter(|cell| cell.contains('=')).filter_map(|cell| setting(cell, has_comma)),
+            );
+            for (name, cell) in above.iter().zip(&cells) {
+                let name = name.trim_end_matches(':');
+                if let Ok(value) = cell.parse::<f64>()
+                    && rate_of(name, value).is_some()
+                {
+                    head.scalars.push((name.to_owned(), value));
+                }
+            }
+            above.clone_from(&cells);
             if cells.len() == dialect.columns + 1 && cells.last().is_some_and(String::is_empty) {
                 cells.pop();
+            }
+            if is_setting {
+                continue;
             }
             // LabVIEW has a column of comments that no row fills.
             if is_near && cells.len() == dialect.columns + 1 && cells.last().is_some_and(|last| last == "Comment") {
@@ -63,21 +91,27 @@ impl Head {
 }
 
 /// `Sampling rate: 25,6 kHz`, `fs = 25600`, `Delta_X<tab>0.000039`: a setting that this crate has a use for.
-fn setting(line: &str) -> Option<(String, f64)> {
+pub(super) fn setting(line: &str, has_decimal_comma: bool) -> Option<(String, f64)> {
     let at = line.find([':', '=', '\t', ';', ','])?;
     let (name, rest) = (line[..at].trim().trim_matches('"'), line[at + 1..].trim().trim_matches('"'));
     let end = rest.find(|letter: char| !(letter.is_ascii_digit() || "+-.,eE".contains(letter))).unwrap_or(rest.len());
     let (text, unit) = rest.split_at(end);
     let text = text.trim_end_matches(['e', 'E', ',', '.']);
-    let value: f64 = text.parse().ok().or_else(|| decimal_comma(text)?.parse().ok())?;
-    let unit = unit
-        .trim()
-        .trim_start_matches(['[', '('])
-        .split([' ', ';', ',', '\t', ']', ')', '"', '/'])
-        .next()
-        .unwrap_or_default();
+    // Beside decimal commas 51.200 is 51,200.
+    let ungrouped = if has_decimal_comma { groups(text, '.') } else { None };
+    let value: f64 = ungrouped.or_else(|| text.parse().ok()).or_else(|| decimal_comma(text)?.parse().ok())?;
+    let unit = unit.trim_matches(|letter: char| !letter.is_alphabetic() && letter != '/');
+    let unit = unit.split([' ', ';', ',', '\t', ']', ')', '"', '/']).next().unwrap_or_default();
+    // `Delta_X<tab>0.1<tab>0.1`: the second channel's is no unit.
+    let is_known =
+        TimeUnit::parse(unit).is_some() || ["hz", "khz", "mhz", "rpm"].contains(&unit.to_lowercase().as_str());
+    let unit = if is_known { unit } else { "" };
     let name = if unit.is_empty() { name.to_owned() } else { format!("{name} [{unit}]") };
     (rate_of(&name, value).is_some() || is_rpm(&name)).then_some((name, value))
+}
+
+fn cell_value(cell: &str, has_decimal_comma: bool) -> Option<f64> {
+    cell.parse().ok().or_else(|| if has_decimal_comma { cell.replace(',', ".").parse().ok() } else { None })
 }
 
 /// `25,6` is 25.6; `25,600` is not told from 25600 here, and taken as the latter, as a rate is hardly below a kilohertz.
@@ -93,7 +127,7 @@ mod tests {
 
     #[test]
     fn settings_state_rates() {
-        let hz = |line: &str| setting(line).and_then(|(name, value)| rate_of(&name, value));
+        let hz = |line: &str| setting(line, false).and_then(|(name, value)| rate_of(&name, value));
         use crate::names::StatedRate::{Hertz, Step};
         assert_eq!(hz("Sampling rate: 25600 Hz"), Some(Hertz(25_600.0)));
         assert_eq!(hz("Sample Rate,51200"), Some(Hertz(51_200.0)));

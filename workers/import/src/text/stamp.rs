@@ -43,6 +43,13 @@ fn time_of_day(text: &str) -> Option<f64> {
     let text = text.split(['+', ' ']).next()?;
     let text = text.rsplit_once('-').map_or(text, |(time, _)| time);
     let mut parts = text.split(':');
+    // `12:34.5` is minutes and seconds.
+    if let (Some(first), Some(second), None) = (text.split(':').next(), text.split(':').nth(1), text.split(':').nth(2))
+        && second.contains(['.', ','])
+    {
+        let (minutes, second): (u32, f64) = (first.parse().ok()?, second.replace(',', ".").parse().ok()?);
+        return (second < 61.0).then_some(f64::from(minutes) * 60.0 + second);
+    }
     let hour: u32 = parts.next()?.parse().ok()?;
     let minute: u32 = parts.next()?.parse().ok()?;
     let second: f64 = match parts.next() {

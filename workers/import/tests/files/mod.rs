@@ -1,4 +1,7 @@
 //! Files of each format, written byte by byte.
+#![allow(dead_code, reason = "each test takes what it needs")]
+
+pub mod reading;
 
 use std::io::Write;
 
