@@ -10,7 +10,7 @@ use auscult_detection::{
 };
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{
-    Alert, Control, DeadLetterCode, Envelope, FeatureSpecHash, Features, JsonMessage, MachineId, ModelRef, Score,
+    Alert, Control, DeadLetterCode, Envelope, FeatureSpecHash, Features, FullScale, JsonMessage, MachineId, ModelRef, Score,
     ScorerState, StageTimings,
 };
 use bytes::Bytes;
@@ -71,7 +71,9 @@ impl Replay {
             return Err(DeadLetterCode::TooLarge);
         }
         let envelope = envelope(chunk, Envelope::CHUNK)?;
-        let extraction = self.extractor.extract(&envelope.content_type, value).map_err(|error| error.code())?;
+        let full_scale = FullScale::of_headers(&chunk.headers).map_err(|_| DeadLetterCode::InvalidEnvelope)?;
+        let extraction = self.extractor.extract_with(&envelope.content_type, value, &full_scale);
+        let extraction = extraction.map_err(|error| error.code())?;
         Ok((envelope, extraction))
     }
 
@@ -162,6 +164,7 @@ impl Replay {
             sensor_faults_since: observation.sensor_faults_since,
             notes: observation.notes.clone(),
             quantity: model.manifest().quantity(),
+            levels: metadata.levels.clone(),
             model: model.model_ref().clone(),
             feature_spec: metadata.feature_spec,
             timings: StageTimings::default(),

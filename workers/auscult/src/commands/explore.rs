@@ -16,10 +16,10 @@ use rayon::prelude::*;
 use super::arguments::{ChannelArgs, DataArgs, SpecArgs, data_dir_help};
 use crate::dataset::{Dataset, MachineClips};
 use crate::report::exploration::group::{Group, GroupKind, Machine};
-use crate::report::exploration::recording::{Levels, Recording, RecordingPicture, band_levels};
+use crate::report::exploration::recording::{Levels, Measured, Recording, RecordingPicture, band_levels};
 use crate::report::exploration::{ExplorationPage, warnings};
 use crate::training_findings::TrainingFindings;
-use crate::{clips, interrupt, model_file, progress};
+use crate::{clips, full_scales, interrupt, model_file, progress};
 
 /// Look at recordings before anything is learned from them
 ///
@@ -62,9 +62,11 @@ Examples:
 /// When the folder holds no recordings or none that can be read, or the page cannot be written.
 pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
     model_file::check_writable(&args.out)?;
-    let spec = args.spec.spec(FeatureSpec::default())?;
+    let mut spec = args.spec.spec(FeatureSpec::default())?;
     let dataset = args.data.discover()?;
     dataset.tell_remarks();
+    let normal: Vec<PathBuf> = dataset.machines.iter().flat_map(|machine| machine.train_normal.clone()).collect();
+    let full_scale = full_scales::by_recordings(&mut spec, &normal)?;
     let interrupted = interrupt::listen("stopping")?;
     let chosen = args.channels.chosen();
     let mut machines = explore(&dataset, &spec, chosen.as_deref(), args.clips, interrupted)?;
@@ -81,6 +83,9 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
 
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}: {}", args.data.data.display(), dataset.layout())?;
+    for line in &full_scale {
+        writeln!(out, "{line}")?;
+    }
     for machine in &machines {
         let normal = machine.count(|kind| !kind.is_abnormal());
         let abnormal = machine.count(GroupKind::is_abnormal);
@@ -212,6 +217,11 @@ fn measure(
             number += 1;
             is_chosen(number - 1, chosen)
         });
+        let mut number = 0;
+        clip.full_scale.retain(|_| {
+            number += 1;
+            is_chosen(number - 1, chosen)
+        });
         let features = extractor.extract_clip(&clip)?;
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
@@ -221,6 +231,7 @@ fn measure(
             channels: clip.channels.len(),
             duration_s: clip.duration_s(),
             levels: Levels::of(&clip),
+            measured: Measured::of(&clip, extractor.spec()),
             band_levels_db: band_levels(&features),
             picture: file.is_shown.then(|| RecordingPicture::of(&clip, &features)),
             quality: features.quality,

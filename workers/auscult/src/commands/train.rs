@@ -21,7 +21,7 @@ use super::arguments::{CadenceArgs, ChannelArgs, DataArgs, SpecArgs, data_dir_he
 use crate::dataset::{Dataset, MachineClips};
 use crate::signal_findings::signal_findings;
 use crate::training_findings::TrainingFindings;
-use crate::{clips, interrupt, model_file, progress};
+use crate::{clips, full_scales, interrupt, model_file, progress};
 
 /// Learn a machine's normal sound from recordings, and write the model
 ///
@@ -146,9 +146,10 @@ struct Job {
 
 fn train_one(out: &mut impl Write, args: &TrainArgs, job: &Job, interrupted: &AtomicBool) -> anyhow::Result<()> {
     let Job { file, dataset, is_one_of_several } = job;
-    let options = args.options(file)?;
+    let mut options = args.options(file)?;
     model_file::check_writable(file)?;
     let paths = dataset.training_clips()?;
+    full_scales::by_recordings(&mut options.spec, &paths)?.iter().for_each(|line| eprintln!("{line}"));
     let started = Instant::now();
     let options = TrainingOptions { at_rest: args.at_rest(&options.spec, interrupted)?, ..options };
     let read = clips::read_clips(&paths, &options.spec, "normal recordings", interrupted)?;
@@ -376,6 +377,9 @@ fn write_summary(
         "learned from     {} clips, {:.0} s of sound, {} vectors",
         training.clips, training.seconds, training.vectors
     )?;
+    if let Some(full_scale) = &feature_spec.full_scale {
+        writeln!(out, "full scale       a sample value of 1.0 is {full_scale}; workers need it in their `features`, too")?;
+    }
     writeln!(
         out,
         "features         {} mel bands up to {:.0} Hz, {} frames of {:.0} ms a vector",

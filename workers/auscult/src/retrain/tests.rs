@@ -27,6 +27,7 @@ fn chunk(machine: &str, minutes: i64, faults: Vec<SensorFault>) -> (Envelope, Fe
             source_rate_hz: 16_000,
             quality: Vec::new(),
             sensor_faults: faults,
+            levels: None,
             timings: StageTimings::default(),
         },
         channels: 1,
