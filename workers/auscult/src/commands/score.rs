@@ -9,7 +9,8 @@ use auscult_detection::notes::{self, Noted};
 use auscult_detection::{FalseAlarms, Judgement, Model, Recorded, findings, words};
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{
-    DeviatingBand, MachineState, ModelRef, Note, NoteKind, QualityFlag, Quantity, SensorFault, TimeCourse,
+    DeviatingBand, MachineState, MeasuredLevels, ModelRef, Note, NoteKind, QualityFlag, Quantity, SensorFault,
+    TimeCourse,
 };
 use clap::Args;
 use serde::Serialize;
