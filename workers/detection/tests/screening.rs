@@ -143,3 +143,44 @@ fn pieces_of_one_recording_are_held_out_together_and_count_as_one() {
     assert_eq!((pieces.clips, singles.clips >= 58), (10, true));
     assert!(pieces.rate_high > 1.5 * singles.rate_high, "{} and {}", pieces.rate_high, singles.rate_high);
 }
+
+/// A channel near the machine and one across the hall, 20 dB lower, whose level the hall decides.
+fn of_two(seed: u64, near_fault_db: f32, far_fault_db: f32) -> TrainingClip {
+    let near = clip(seed, near_fault_db, 4).channels.remove(0);
+    let mut rng = StdRng::seed_from_u64(seed + 50_000);
+    let hall: f32 = rng.random_range(-6.0..6.0);
+    let far = clip(seed + 20_000, far_fault_db, 4).channels.remove(0).mapv(|level| level - 20.0 + hall);
+    TrainingClip { name: format!("{seed:04}.wav"), channels: vec![near, far], ..TrainingClip::default() }
+}
+
+#[test]
+fn a_fault_that_one_of_two_unlike_channels_hears_is_found_and_a_clean_set_loses_nothing() {
+    let normal = |count: u64| (0..count).map(|seed| of_two(seed, 0.0, 0.0));
+    let options = options(DetectorKind::Fused);
+    let clean = set(normal(100).collect(), &options);
+    assert!(foreign(&clean).is_empty(), "{:?}", clean.left_out);
+    let faulty = (1_000..1_005).map(|seed| of_two(seed, 4.0, 0.0));
+    let found = set(normal(95).chain(faulty).collect(), &options);
+    let named = foreign(&found);
+    assert!((1_000..1_005).all(|seed| named.contains(&format!("{seed}.wav").as_str())), "{named:?}");
+    assert!(named.len() <= 7, "{named:?}");
+}
+
+/// Its gain was set anew in a third of the clips, each time otherwise.
+#[test]
+fn a_channel_that_tells_nothing_makes_no_clip_foreign_and_the_other_is_still_asked() {
+    let options = options(DetectorKind::Fused);
+    let clips = (0..100).map(|seed| {
+        let mut clip = of_two(seed, if seed % 20 == 7 { 4.0 } else { 0.0 }, 0.0);
+        let gain = if seed % 3 == 0 { 25.0 + (seed % 11) as f32 * 3.0 } else { 0.0 };
+        let turned = |((_, mel), level): ((usize, usize), &f32)| level + gain * if (mel + seed as usize) % 5 < 2 { 1.0 } else { 0.2 };
+        let shape = clip.channels[1].dim();
+        let turned: Vec<f32> = clip.channels[1].indexed_iter().map(turned).collect();
+        clip.channels[1] = Array2::from_shape_vec(shape, turned).unwrap();
+        clip
+    });
+    let found = set(clips.collect(), &options);
+    let named = foreign(&found);
+    assert!(["0007.wav", "0027.wav", "0047.wav", "0067.wav", "0087.wav"].iter().all(|fault| named.contains(fault)), "{named:?}");
+    assert!(named.len() <= 9, "{named:?}");
+}
