@@ -236,16 +236,29 @@ impl FromStr for FullScale {
 pub struct MeasuredLevels {
     /// Unit of all of them.
     pub unit: Unit,
-    /// Root mean square of each channel's samples about zero, or about their mean where the spec takes it off, in the order of channels.
+    /// Which channels they are of, counted from 0 and ascending; absent: of all, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<usize>,
+    /// Root mean square of each channel's samples about zero, or about their mean where the spec takes it off.
     #[serde(serialize_with = "crate::finite::only")]
     pub rms: Vec<f64>,
 }
 
 impl MeasuredLevels {
+    /// Those of the chosen channels alone; `None` chooses all.
+    #[must_use]
+    pub fn choosing(self, chosen: Option<&[usize]>) -> Self {
+        let Some(chosen) = chosen else { return self };
+        let known = chosen.iter().filter_map(|channel| Some((*channel, *self.rms.get(*channel)?)));
+        let (channels, rms) = known.unzip();
+        Self { unit: self.unit, channels, rms }
+    }
+
     /// Root mean square over some channels together, in `unit`; `None` of none of them.
     #[must_use]
     pub fn rms_of(&self, is_used: impl Fn(usize) -> bool) -> Option<f64> {
-        let used = self.rms.iter().enumerate().filter(|(channel, _)| is_used(*channel)).map(|(_, rms)| rms * rms);
+        let is_used = |place: usize| is_used(self.channels.get(place).copied().unwrap_or(place));
+        let used = self.rms.iter().enumerate().filter(|(place, _)| is_used(*place)).map(|(_, rms)| rms * rms);
         let squares: Vec<f64> = used.collect();
         (!squares.is_empty()).then(|| (squares.iter().sum::<f64>() / squares.len() as f64).sqrt())
     }

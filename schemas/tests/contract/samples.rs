@@ -216,7 +216,7 @@ pub fn score() -> Score {
         sensor_faults_since: Some("2026-03-14T05:00:04.25Z".parse().unwrap()),
         notes: vec![note()],
         quantity: Some(Quantity::Vibration),
-        levels: Some(MeasuredLevels { unit: Unit::new("m/s²"), rms: vec![4.25, 4.0, 50.0] }),
+        levels: Some(MeasuredLevels { unit: Unit::new("m/s²"), channels: vec![0, 2, 3], rms: vec![4.25, 4.0, 50.0] }),
         model: model(),
         feature_spec: FeatureSpec::default().hash(),
         timings: timings(),

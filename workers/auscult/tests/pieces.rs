@@ -88,10 +88,10 @@ fn what_was_cut_from_long_recordings_is_found() {
 #[test]
 fn chunks_of_a_simulated_machine_are_recordings_of_their_own() {
     for kind in [MachineKind::Fan, MachineKind::Pump, MachineKind::Valve] {
-        let machine = Machine::new(kind, 7);
+        let machine = Machine::new(kind, "m", 7);
         let clip = |index: u64| {
-            let sound = machine.chunk(index, Condition::Healthy);
-            (format!("{index:03}.wav"), trace_of(&[decode("audio/wav", &sound).unwrap().channels.remove(0)]))
+            let wav = wav_bytes(&machine.chunk(index, Condition::default()), SAMPLE_RATE_HZ);
+            (format!("{index:03}.wav"), trace_of(&decode("audio/wav", &wav).unwrap().channels))
         };
         let clips: Vec<(String, Trace)> = (0..40).map(clip).collect();
         let pieces = found(&clips);

@@ -190,7 +190,7 @@ impl ChunkExtractor {
     /// Levels of the spec's full scale in its unit.
     fn measured(&self, rms: Vec<f64>) -> Option<MeasuredLevels> {
         let FullScale { value, unit } = self.spec().full_scale.as_ref()?;
-        Some(MeasuredLevels { unit: unit.clone(), rms: rms.into_iter().map(|rms| rms * value).collect() })
+        Some(MeasuredLevels { unit: unit.clone(), channels: Vec::new(), rms: rms.into_iter().map(|rms| rms * value).collect() })
     }
 }
 
