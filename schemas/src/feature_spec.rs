@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::SchemaError;
+use crate::{FullScale, SchemaError};
 
 /// The recipe of a log-mel spectrogram. Two machines that hold the same spec compute the same numbers.
 ///
@@ -55,6 +55,10 @@ pub struct FeatureSpec {
     /// the hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<Quantity>,
+    /// What a sample value of 1.0 is: chunks that say another full scale of the same quantity are scaled to this one, so that it is part of the
+    /// hash. Absent: samples are taken as they come, and levels have no unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_scale: Option<FullScale>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -131,6 +135,7 @@ impl Default for FeatureSpec {
             frames: 5,
             remove_mean: false,
             quantity: None,
+            full_scale: None,
         }
     }
 }
@@ -217,6 +222,10 @@ impl FeatureSpec {
             (self.amin > 0.0 && self.amin.is_finite(), "amin: must be positive"),
             (self.top_db.is_none_or(|depth| depth > 0.0 && depth.is_finite()), "top_db: must be positive"),
             ((1..=64).contains(&self.frames), "frames: must be within 1..=64"),
+            (
+                self.full_scale.as_ref().is_none_or(FullScale::is_valid),
+                "full_scale: must be a positive value and a unit of 1 to 32 characters",
+            ),
         ];
         let faults: Vec<&str> = checks.iter().filter(|(holds, _)| !holds).map(|(_, fault)| *fault).collect();
         if faults.is_empty() { Ok(()) } else { Err(SchemaError::InvalidFeatureSpec(faults.join("; "))) }

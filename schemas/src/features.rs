@@ -42,6 +42,9 @@ pub struct FeaturesMetadata {
     /// The channels whose sensor is at fault, ascending; absent where none is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sensor_faults: Vec<crate::SensorFault>,
+    /// Each channel's level in physical units; absent where the feature spec has no full scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<crate::MeasuredLevels>,
     /// Seconds spent so far: decoding, resampling, log-mel.
     pub timings: crate::StageTimings,
 }

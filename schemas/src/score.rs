@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChunkId, FeatureSpecHash, MachineId, MachineState, ModelRef, Note, Quantity, RecordCoordinates};
+use crate::{ChunkId, FeatureSpecHash, MachineId, MeasuredLevels, MachineState, ModelRef, Note, Quantity, RecordCoordinates};
 
 /// How one chunk of sound compares with the machine's normal sound.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +74,9 @@ pub struct Score {
     /// What the sensors measure; absent: sound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<Quantity>,
+    /// Each channel's level in physical units; absent where the feature spec has no full scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<MeasuredLevels>,
     /// The model that judged.
     pub model: ModelRef,
     /// The feature spec of the model, and of the features it judged.

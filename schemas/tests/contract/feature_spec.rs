@@ -1,6 +1,6 @@
 //! The feature spec's hash is the thing that training and serving agree on: it must not move by accident.
 
-use auscult_schemas::{FeatureSpec, FeatureSpecHash, MelNorm, MelScale, Quantity, Reference, SchemaError, Window};
+use auscult_schemas::{FeatureSpec, FeatureSpecHash, FullScale, MelNorm, MelScale, Quantity, Reference, SchemaError, Window};
 use serde_json::{Value, json};
 
 /// Every model and every features message in the world carries this. If this test fails, either the change was not
@@ -46,9 +46,10 @@ fn every_field_that_changes_a_number_is_part_of_the_hash() {
         frames,
         remove_mean,
         quantity: None,
+        full_scale: None,
     } = default.clone()
     else {
-        panic!("the default names no quantity")
+        panic!("the default names no quantity and no full scale")
     };
     let changed = [
         FeatureSpec { version: version + 1, ..default.clone() },
@@ -65,6 +66,8 @@ fn every_field_that_changes_a_number_is_part_of_the_hash() {
         FeatureSpec { top_db: Some(80.0), ..default.clone() },
         FeatureSpec { frames: frames + 1, ..default.clone() },
         FeatureSpec { remove_mean: !remove_mean, ..default.clone() },
+        FeatureSpec { full_scale: Some(FullScale::one("g")), ..default.clone() },
+        FeatureSpec { full_scale: Some(FullScale::one("m/s²")), ..default.clone() },
     ];
     let mut hashes: Vec<String> = changed.iter().map(|spec| spec.hash().to_string()).collect();
     hashes.push(default.hash().to_string());
@@ -80,6 +83,16 @@ fn the_quantity_changes_no_number_and_no_hash() {
     let read: FeatureSpec = serde_json::from_str(&vibration.canonical_json()).unwrap();
     assert_eq!(read.quantity(), Quantity::Vibration);
     assert_eq!(FeatureSpec::default().quantity(), Quantity::Sound);
+}
+
+#[test]
+fn a_unit_has_one_spelling_whoever_writes_the_spec() {
+    let read = |unit: &str| -> FeatureSpec {
+        serde_json::from_value(json!({ "full_scale": { "value": 50, "unit": unit } })).unwrap()
+    };
+    assert_eq!(read("m/s2").hash(), read("m/s²").hash());
+    assert_ne!(read("m/s2").hash(), read("g").hash());
+    assert!(serde_json::from_value::<FeatureSpec>(json!({ "full_scale": { "value": 50 } })).is_err());
 }
 
 #[test]
@@ -129,6 +142,7 @@ fn every_fault_of_a_spec_is_named_at_once() {
         amin: f32::NAN,
         top_db: Some(f32::INFINITY),
         frames: 0,
+        full_scale: Some(FullScale { value: 0.0, ..FullScale::one("g") }),
         ..FeatureSpec::default()
     };
     let Err(SchemaError::InvalidFeatureSpec(faults)) = spec.validate() else { panic!("the spec is accepted") };
@@ -144,6 +158,7 @@ fn every_fault_of_a_spec_is_named_at_once() {
         "amin",
         "top_db",
         "frames",
+        "full_scale",
     ] {
         assert!(faults.contains(&format!("{field}: ")), "{field} is not named in: {faults}");
     }

@@ -34,6 +34,9 @@ struct EventHeaders {
     /// The machine; the same as the record's key.
     #[schemars(extend("minLength" = 1, "maxLength" = 128))]
     ce_subject: Option<String>,
+    /// Of a chunk: what a sample value of 1.0 is, a value and a unit such as `50 m/s2`; of several channels that differ one for each, with commas
+    /// between them. It is scaled to the feature spec's full scale.
+    ce_fullscale: Option<String>,
     /// Media type of the value.
     #[serde(rename = "content-type")]
     content_type: Option<String>,

@@ -5,9 +5,9 @@ use auscult_schemas::{
     Control, ControlAction, DeadLetter, DeadLetterCode, DeviatingBand, DeviationMemory, Drift, DriftChange, DriftChart,
     DriftEpisode, DriftMemory, Envelope, EnvironmentChange, FeatureSpec, Features, FeaturesMetadata, Headers,
     JsonMessage, Judging, Label, LevelMemory, MachineId, MachineState, ModelAssignment, ModelId, ModelRef, Note,
-    NoteKind, QualityFlag, QualityRate, Quantity, RecordCoordinates, Relearning, Score, ScorerState, SensorFault,
+    MeasuredLevels, NoteKind, QualityFlag, QualityRate, Quantity, RecordCoordinates, Relearning, Score, ScorerState, SensorFault,
     SensorMemory, SetupMemory, SetupNote, StageTimings, Standing, ThresholdAdjustment, ThresholdEdit, TimeCourse,
-    Verdict, topics,
+    Unit, Verdict, topics,
 };
 use bytes::Bytes;
 
@@ -160,6 +160,7 @@ pub fn features_metadata() -> FeaturesMetadata {
         source_rate_hz: 48_000,
         quality: vec![QualityFlag::Resampled],
         sensor_faults: Vec::new(),
+        levels: None,
         timings: StageTimings { resample_s: Some(0.0019), forward_s: None, decide_s: None, ..timings() },
     }
 }
@@ -215,6 +216,7 @@ pub fn score() -> Score {
         sensor_faults_since: Some("2026-03-14T05:00:04.25Z".parse().unwrap()),
         notes: vec![note()],
         quantity: Some(Quantity::Vibration),
+        levels: Some(MeasuredLevels { unit: Unit::new("m/s²"), channels: vec![0, 2, 3], rms: vec![4.25, 4.0, 50.0] }),
         model: model(),
         feature_spec: FeatureSpec::default().hash(),
         timings: timings(),

@@ -205,6 +205,7 @@ fn every_number_field_is_guarded_against_null() {
         "previous_seconds",
         "recent_scores",
         "resample_s",
+        "rms",
         "score",
         "score_ks",
         "score_ks_p_value",

@@ -75,6 +75,7 @@ impl Poison {
                     source_rate_hz: 16_000,
                     quality: Vec::new(),
                     sensor_faults: Vec::new(),
+                    levels: None,
                     timings: StageTimings::default(),
                 };
                 let values = vec![-40.0_f32; frames * spec.n_mels];

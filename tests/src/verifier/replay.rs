@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use auscult_detection::{
-    Applied, Asked, ClipView, Heard, Judgement, Model, ModelPackage, Observation, Recorded, Roster, WatchPolicy,
+    Applied, Asked, HealthyClip, Heard, Judgement, Model, ModelPackage, Observation, Recorded, Roster, WatchPolicy,
     Watched, apply_control, watch_chunk, words,
 };
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{
-    Alert, Control, DeadLetterCode, Envelope, FeatureSpecHash, Features, JsonMessage, MachineId, ModelRef, Score,
+    Alert, Control, DeadLetterCode, Envelope, FeatureSpecHash, Features, FullScale, JsonMessage, MachineId, ModelRef, Score,
     ScorerState, StageTimings,
 };
 use bytes::Bytes;
@@ -71,7 +71,9 @@ impl Replay {
             return Err(DeadLetterCode::TooLarge);
         }
         let envelope = envelope(chunk, Envelope::CHUNK)?;
-        let extraction = self.extractor.extract(&envelope.content_type, value).map_err(|error| error.code())?;
+        let full_scale = FullScale::of_headers(&chunk.headers).map_err(|_| DeadLetterCode::InvalidEnvelope)?;
+        let extraction = self.extractor.extract_with(&envelope.content_type, value, &full_scale);
+        let extraction = extraction.map_err(|error| error.code())?;
         Ok((envelope, extraction))
     }
 
@@ -114,6 +116,14 @@ impl Replay {
     ) -> Result<Judged, DeadLetterCode> {
         let model = model_of(&self.models, under);
         let metadata = &features.metadata;
+        let chosen = model.manifest().channels.as_deref();
+        // A model that listens to some channels judges no chunk that lacks one, and is told of no fault of another.
+        if chosen.is_some_and(|chosen| chosen.iter().any(|channel| *channel >= features.channels)) {
+            return Err(DeadLetterCode::InvalidFeatures);
+        }
+        let mut metadata = metadata.clone();
+        metadata.sensor_faults.retain(|fault| chosen.is_none_or(|chosen| chosen.contains(&fault.channel)));
+        let metadata = &metadata;
         let judgement = judge_what_is_heard(model, features)?;
 
         let id = Score::deterministic_id(&envelope.machine, &metadata.chunk, model.model_ref());
@@ -162,6 +172,7 @@ impl Replay {
             sensor_faults_since: observation.sensor_faults_since,
             notes: observation.notes.clone(),
             quantity: model.manifest().quantity(),
+            levels: metadata.levels.clone().map(|levels| levels.choosing(chosen)),
             model: model.model_ref().clone(),
             feature_spec: metadata.feature_spec,
             timings: StageTimings::default(),
@@ -241,19 +252,22 @@ fn model_of<'a>(models: &'a [Model], named: Option<&ModelRef>) -> &'a Model {
 /// found out.
 fn judge_what_is_heard(model: &Model, features: &Features) -> Result<Option<Judgement>, DeadLetterCode> {
     let Features { channels, frames, mels, metadata, .. } = features;
-    let mut heard = Vec::new();
+    let chosen = model.manifest().channels.as_deref();
+    let (mut heard, mut numbers) = (Vec::new(), Vec::new());
     for channel in 0..*channels {
-        if metadata.sensor_faults.iter().any(|fault| fault.channel == channel) {
+        let is_faulty = metadata.sensor_faults.iter().any(|fault| fault.channel == channel);
+        if is_faulty || chosen.is_some_and(|chosen| !chosen.contains(&channel)) {
             continue;
         }
         heard.extend_from_slice(features.channel(channel));
+        numbers.push(channel);
     }
     if heard.is_empty() {
         return Ok(None);
     }
-    let channels = heard.len() / (frames * mels);
-    let view = ClipView { channels, frames: *frames, mels: *mels, values: &heard };
-    let mut judgements = model.judge(&[view]).map_err(|_| DeadLetterCode::InvalidFeatures)?;
+    // By their numbers: unlike channels have a normal each.
+    let clip = HealthyClip { channels: numbers, frames: *frames, mels: *mels, values: heard.into() };
+    let mut judgements = model.judge_heard(&[clip]).map_err(|_| DeadLetterCode::InvalidFeatures)?;
     judgements.pop().map(Some).ok_or(DeadLetterCode::Internal)
 }
 

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
+use auscult_detection::pieces::Trace;
 use auscult_detection::{ClipView, HealthyClip, Recorded, TrainingClip, check_chosen, is_chosen, words};
-use auscult_features::{ChunkExtractor, Extraction, content_type_of};
+use auscult_features::{ChunkExtractor, Extraction, content_type_of, decode};
 use auscult_schemas::{FeatureSpec, Quantity, topics::MAX_MESSAGE_BYTES};
 use rayon::prelude::*;
 
@@ -22,6 +23,8 @@ pub struct Clip {
     pub features: Extraction,
     /// What its sensors measure; `None`: sound.
     pub quantity: Option<Quantity>,
+    /// What tells the recording that it is a piece of; only of training clips.
+    pub trace: Option<Box<Trace>>,
     /// Its channels that are listened to, counted from 0 and ascending; `None`: all.
     pub chosen: Option<Vec<usize>>,
 }
@@ -123,7 +126,25 @@ pub fn recordings_in(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 /// Naming the file and the remedy: it cannot be read, is larger than a chunk may be, or is no sound that can be decoded.
 pub fn read_clip(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Clip> {
     let features = read_features(path, extractor).with_context(|| path.display().to_string())?;
-    Ok(Clip { path: path.to_owned(), features, quantity: extractor.spec().quantity, chosen: None })
+    Ok(Clip { path: path.to_owned(), features, quantity: extractor.spec().quantity, trace: None, chosen: None })
+}
+
+/// Reads a training clip, with what tells the recording that it is a piece of.
+fn read_training_clip(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Clip> {
+    let read = || -> anyhow::Result<Clip> {
+        let sound = decode(declared_type(path), &read_bytes(path)?)?;
+        let features = extractor.extract_clip(&sound)?;
+        let quantity = extractor.spec().quantity;
+        Ok(Clip { path: path.to_owned(), features, quantity, trace: Some(Box::new(trace_of(&sound.channels))), chosen: None })
+    };
+    read().with_context(|| path.display().to_string())
+}
+
+/// Of the first channel that moves.
+#[must_use]
+pub fn trace_of(channels: &[Vec<f32>]) -> Trace {
+    let moves = |samples: &&Vec<f32>| samples.windows(2).any(|pair| pair[0].to_bits() != pair[1].to_bits());
+    Trace::of(channels.iter().find(moves).or(channels.first()).map_or(&[][..], Vec::as_slice))
 }
 
 fn read_features(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Extraction> {
@@ -166,6 +187,29 @@ pub fn read_clips(
     what: &str,
     interrupted: &AtomicBool,
 ) -> anyhow::Result<Vec<anyhow::Result<Clip>>> {
+    read_all(paths, spec, what, interrupted, read_clip)
+}
+
+/// The same of clips to train on.
+///
+/// # Errors
+/// As [`read_clips`].
+pub fn read_training_clips(
+    paths: &[PathBuf],
+    spec: &FeatureSpec,
+    what: &str,
+    interrupted: &AtomicBool,
+) -> anyhow::Result<Vec<anyhow::Result<Clip>>> {
+    read_all(paths, spec, what, interrupted, read_training_clip)
+}
+
+fn read_all(
+    paths: &[PathBuf],
+    spec: &FeatureSpec,
+    what: &str,
+    interrupted: &AtomicBool,
+    read: impl Fn(&Path, &mut ChunkExtractor) -> anyhow::Result<Clip> + Sync,
+) -> anyhow::Result<Vec<anyhow::Result<Clip>>> {
     ChunkExtractor::new(spec.clone())?;
     let bar = progress::bar(paths.len() as u64, what);
     let new_extractor = || ChunkExtractor::new(spec.clone()).expect("the same spec has been accepted above");
@@ -175,7 +219,7 @@ pub fn read_clips(
             if interrupted.load(Ordering::Relaxed) {
                 return None;
             }
-            let clip = read_clip(path, extractor);
+            let clip = read(path, extractor);
             bar.inc(1);
             Some(clip)
         })
@@ -267,7 +311,7 @@ mod tests {
     #[test]
     fn a_microphone_at_fault_teaches_nothing_and_a_clip_of_such_is_refused() {
         let sound =
-            |features: Extraction| Clip { path: PathBuf::from("fan.wav"), features, quantity: None, chosen: None };
+            |features: Extraction| Clip { path: PathBuf::from("fan.wav"), features, quantity: None, trace: None, chosen: None };
         let mut noise = 1_u32;
         let mut next = || {
             noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -34,6 +34,7 @@ pub mod dataset;
 pub mod dead_letters;
 pub mod demo;
 pub mod doctor;
+pub mod full_scales;
 pub mod fused;
 pub mod interrupt;
 pub mod lives;

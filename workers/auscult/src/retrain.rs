@@ -1,10 +1,12 @@
 //! What machines have sent lately, gathered to learn them anew: a bounded, even sample of each machine's chunks, and which machines had better not be
 //! learnt.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use auscult_detection::{ClipView, HealthyClip, Recorded, TrainingClip, natural_order};
-use auscult_schemas::{Alert, AlertKind, Envelope, FeatureSpecHash, Features, MachineId, MachineState};
+use auscult_detection::{ClipView, HealthyClip, Recorded, TrainingClip, check_chosen, natural_order};
+use auscult_schemas::{
+    Alert, AlertKind, Envelope, FeatureSpecHash, Features, MachineId, MachineState, RecordCoordinates, Score,
+};
 use jiff::Timestamp;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -24,6 +26,10 @@ pub struct Wanted {
     pub clips: usize,
     /// Decides which.
     pub seed: u64,
+    /// The channels that are learned, counted from 0 and ascending; `None`: all.
+    pub channels: Option<Vec<usize>>,
+    /// Chunks that say nothing of how the machine sounds when it runs: those of [`not_running`].
+    pub left_out: HashSet<RecordCoordinates>,
 }
 
 /// What one machine has sent.
@@ -33,6 +39,10 @@ pub struct Sent {
     pub heard: u64,
     /// Chunks in that time in which none did.
     pub unheard: u64,
+    /// Chunks in that time of the machine at rest, or that arrived otherwise than learned.
+    pub at_rest: u64,
+    /// Chunks in that time that lack a chosen channel.
+    pub lacking: u64,
     /// An even sample of those that were heard, each as likely as any other, in the order of their ids.
     pub clips: Vec<TrainingClip>,
     rng: SmallRng,
@@ -68,9 +78,25 @@ impl Gathered {
             return;
         }
         let seed = seed_of(self.wanted.seed, &envelope.machine);
-        let new = || Sent { heard: 0, unheard: 0, clips: Vec::new(), rng: SmallRng::seed_from_u64(seed) };
+        let new = || Sent {
+            heard: 0,
+            unheard: 0,
+            at_rest: 0,
+            lacking: 0,
+            clips: Vec::new(),
+            rng: SmallRng::seed_from_u64(seed),
+        };
         let sent = self.machines.entry(envelope.machine.clone()).or_insert_with(new);
-        let Some(clip) = training_clip(envelope, features) else {
+        if self.wanted.left_out.contains(&features.metadata.chunk) {
+            sent.at_rest += 1;
+            return;
+        }
+        let chosen = self.wanted.channels.as_deref();
+        if check_chosen(features.channels, chosen).is_err() {
+            sent.lacking += 1;
+            return;
+        }
+        let Some(clip) = training_clip(envelope, features, chosen) else {
             sent.unheard += 1;
             return;
         };
@@ -89,7 +115,7 @@ impl Gathered {
     /// How many chunks there were.
     #[must_use]
     pub fn chunks(&self) -> u64 {
-        self.machines.values().map(|sent| sent.heard + sent.unheard).sum()
+        self.machines.values().map(|sent| sent.heard + sent.unheard + sent.at_rest + sent.lacking).sum()
     }
 
     /// The machines, in the order of their ids.
@@ -107,9 +133,9 @@ fn seed_of(seed: u64, machine: &MachineId) -> u64 {
     machine.as_str().bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, step)
 }
 
-fn training_clip(envelope: &Envelope, features: &Features) -> Option<TrainingClip> {
+fn training_clip(envelope: &Envelope, features: &Features, chosen: Option<&[usize]>) -> Option<TrainingClip> {
     let Features { channels, frames, mels, ref values, ref metadata } = *features;
-    let healthy = HealthyClip::of(&ClipView { channels, frames, mels, values }, None, &metadata.sensor_faults)?;
+    let healthy = HealthyClip::of(&ClipView { channels, frames, mels, values }, chosen, &metadata.sensor_faults)?;
     Some(TrainingClip {
         name: envelope.id.0.clone(),
         channels: healthy.spectrograms(),
@@ -119,6 +145,13 @@ fn training_clip(envelope: &Envelope, features: &Features) -> Option<TrainingCli
         quality: metadata.quality.clone(),
         ..TrainingClip::default()
     })
+}
+
+/// Whether a score says that its chunk is not how the machine sounds when it runs: it was at rest, or arrived otherwise than learned. Another rate or
+/// length is no change of the machine that a model should learn by itself.
+#[must_use]
+pub fn not_running(score: &Score) -> bool {
+    matches!(score.state, MachineState::Idle | MachineState::SetupFault)
 }
 
 /// Machines that were in alarm at any moment of that time, acknowledged or not: what they sounded like then is not to be learnt as normal. `alerts` in

@@ -1,12 +1,13 @@
 //! What is wrong with training clips: one list, which `auscult train` follows and `auscult explore` says beforehand in the same words.
 //!
 //! ```text
-//!  recordings ─► not readable, sensor at fault ─► rates ─► lengths ─► copies, clips that do not belong, other ways of running ─► a set to train on
+//!  recordings ─► not readable, sensor at fault ─► rates ─► lengths ─► pieces of one recording ─► copies, clips that do not belong, other ways of running ─► a set to train on
 //!                 └──────────────── lines, and a reason to refuse ────────────────┘
 //! ```
 
 use std::collections::BTreeMap;
 
+use auscult_detection::pieces::{Trace, pieces};
 use auscult_detection::{DetectionError, TrainingClip, TrainingOptions, TrainingSet, words};
 use auscult_schemas::{FeatureSpec, QualityFlag};
 
@@ -35,6 +36,7 @@ struct Readable {
     clip: TrainingClip,
     rate_hz: u32,
     duration_s: f64,
+    trace: Option<Box<Trace>>,
 }
 
 impl TrainingFindings {
@@ -56,7 +58,7 @@ impl TrainingFindings {
                         findings.lines.push(format!("left out: {}: {faults}", clip.path.display()));
                     }
                     let (rate_hz, duration_s) = (clip.features.source_rate_hz, clip.features.duration_s);
-                    readable.push(Readable { clip: training, rate_hz, duration_s });
+                    readable.push(Readable { clip: training, rate_hz, duration_s, trace: clip.trace });
                 }
                 Err(error) => findings.lines.push(format!("skipped: {error:#}")),
             }
@@ -70,6 +72,7 @@ impl TrainingFindings {
         }
         findings.rates(&mut readable, spec);
         findings.lengths(&readable);
+        findings.pieces(&mut readable);
         findings.clips = readable.into_iter().map(|readable| readable.clip).collect();
         findings
     }
@@ -94,14 +97,18 @@ impl TrainingFindings {
                 set.len()
             ));
         }
-        if set.recordings() < set.len() {
-            self.lines.push(format!(
-                "{} clips are pieces of {} recordings: pieces are held out together and count as one",
-                set.len(),
-                set.recordings()
-            ));
-        }
         Ok(set)
+    }
+
+    /// The clips as they are, where they are trained on otherwise.
+    ///
+    /// # Errors
+    /// With the reason to refuse them.
+    pub fn into_clips(self) -> anyhow::Result<Vec<TrainingClip>> {
+        match self.refusal {
+            Some(refusal) => Err(anyhow::anyhow!("{refusal}")),
+            None => Ok(self.clips),
+        }
     }
 
     fn screened(&mut self, options: &TrainingOptions) -> Result<TrainingSet, DetectionError> {
@@ -149,6 +156,33 @@ impl TrainingFindings {
             named(&low)
         ));
         readable.retain(|readable| !is_low(readable));
+    }
+
+    /// Which clips are pieces of one recording. The training then holds them out together.
+    fn pieces(&mut self, readable: &mut [Readable]) {
+        let known: Vec<(&str, Option<&Trace>)> =
+            readable.iter().map(|readable| (readable.clip.name.as_str(), readable.trace.as_deref())).collect();
+        let pieces = pieces(&known);
+        let recordings = pieces.recordings();
+        if recordings == readable.len() {
+            return;
+        }
+        let together = if recordings == 1 {
+            "nothing can be held out of one recording: the threshold holds for it alone; record on other days, too"
+        } else {
+            "pieces are held out together and count as one"
+        };
+        self.lines.push(format!(
+            "{} clips are pieces of {recordings} recording{} ({}): {together}",
+            readable.len(),
+            if recordings == 1 { "" } else { "s" },
+            pieces.in_words()
+        ));
+        let first_names: Vec<String> =
+            pieces.recording_of.iter().map(|first| readable[*first].clip.name.clone()).collect();
+        for (readable, first) in readable.iter_mut().zip(first_names) {
+            readable.clip.recording = Some(first);
+        }
     }
 
     fn lengths(&mut self, readable: &[Readable]) {
@@ -199,7 +233,7 @@ mod tests {
             .collect();
         let features =
             ChunkExtractor::new(FeatureSpec::default())?.extract("audio/wav", &wav_bytes(&samples, rate_hz))?;
-        Ok(Clip { path: PathBuf::from(name), features, quantity: None, chosen: None })
+        Ok(Clip { path: PathBuf::from(name), features, quantity: None, trace: None, chosen: None })
     }
 
     fn found(low: u32, short: u32) -> TrainingFindings {

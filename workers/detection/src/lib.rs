@@ -63,6 +63,7 @@ mod model;
 mod natural_order;
 pub mod notes;
 mod package;
+pub mod pieces;
 mod pooled;
 pub mod roster;
 mod sensors;

@@ -4,8 +4,8 @@
 //! says the same wherever it is read. Times are UTC, with the date where it is not the day of the message itself.
 
 use auscult_schemas::{
-    Alert, AlertKind, DeviatingBand, MachineState, Note, NoteKind, QualityFlag, Quantity, Score, SensorFault,
-    SetupNote, TimeCourse,
+    Alert, AlertKind, DeviatingBand, MachineState, MeasuredLevels, Note, NoteKind, QualityFlag, Quantity, Score, SensorFault,
+    SetupNote, TimeCourse, three_digits,
 };
 use jiff::Timestamp;
 use jiff::tz::Offset;
@@ -138,6 +138,13 @@ fn flag_words(flag: QualityFlag) -> &'static str {
     }
 }
 
+/// `RMS 4.21 m/s²`: the level of the channels whose sensors are well, together; `None` where none is.
+#[must_use]
+pub fn level(levels: &MeasuredLevels, faults: &[SensorFault]) -> Option<String> {
+    let rms = levels.rms_of(|channel| !faults.iter().any(|fault| fault.channel == channel))?;
+    Some(format!("RMS {} {}", three_digits(rms), levels.unit))
+}
+
 /// The explanation of a score; `None` where there is nothing to explain.
 #[must_use]
 pub fn score(score: &Score) -> Option<String> {
@@ -165,6 +172,7 @@ pub fn score(score: &Score) -> Option<String> {
     }
     if score.anomalous {
         parts.push(deviation(&score.bands, score.time_course.as_ref(), Some(score.time)));
+        parts.extend(score.levels.as_ref().and_then(|levels| level(levels, &score.sensor_faults)));
     }
     if !faults.is_empty() {
         parts.push(format!("left out: {faults}"));

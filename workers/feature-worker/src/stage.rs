@@ -7,7 +7,7 @@ use auscult_features::{ChunkExtractor, FeatureError};
 use auscult_runtime::processor::{Rejection, envelope_of, opened};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
-use auscult_schemas::{Envelope, FeatureSpec, FeatureSpecHash, Features, FeaturesMetadata, StageTimings};
+use auscult_schemas::{DeadLetterCode, Envelope, FeatureSpec, FeatureSpecHash, Features, FeaturesMetadata, FullScale, StageTimings};
 use rayon::prelude::*;
 
 /// What a record came to.
@@ -84,8 +84,10 @@ impl FeatureStage {
         // An extractor that panicked is whole again with its next chunk: every buffer is filled before it is read.
         let mut extractor = self.extractors[thread].lock().unwrap_or_else(PoisonError::into_inner);
         let sound = record.value.as_deref().unwrap_or_default();
+        let full_scale = FullScale::of_headers(&record.headers)
+            .map_err(|error| Rejection { code: DeadLetterCode::InvalidEnvelope, detail: error.to_string() })?;
         let extraction = extractor
-            .extract(&envelope.content_type, sound)
+            .extract_with(&envelope.content_type, sound, &full_scale)
             .map_err(|error| Rejection { code: error.code(), detail: error.to_string() })?;
         let metadata = FeaturesMetadata {
             feature_spec: self.spec_hash,
@@ -94,6 +96,7 @@ impl FeatureStage {
             source_rate_hz: extraction.source_rate_hz,
             quality: extraction.quality,
             sensor_faults: extraction.sensor_faults,
+            levels: extraction.levels,
             timings: extraction.timings,
         };
         let features = Features {

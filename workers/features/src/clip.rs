@@ -1,5 +1,7 @@
 //! A decoded recording, and the bounds of what one may be.
 
+use auscult_schemas::FullScale;
+
 use crate::FeatureError;
 
 /// Most channels that a clip may have.
@@ -23,6 +25,8 @@ pub struct Clip {
     pub step: Option<f32>,
     /// A part of the recording was lost before it came here: its end is missing, or a damaged part was left out.
     pub incomplete: bool,
+    /// What a sample value of 1.0 is, of each channel, where the recording or its header says it; empty where not.
+    pub full_scale: Vec<FullScale>,
 }
 
 impl Clip {

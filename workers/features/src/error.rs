@@ -1,6 +1,6 @@
 //! Everything that can be wrong with a chunk of sound.
 
-use auscult_schemas::{DeadLetterCode, SchemaError};
+use auscult_schemas::{DeadLetterCode, SchemaError, Unit};
 
 /// Why a chunk cannot become features. Every message ends with what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +77,29 @@ pub enum FeatureError {
         format: &'static str,
         /// The rate, Hz.
         rate_hz: u32,
+    },
+    /// The chunk says a full scale for another number of channels than it has.
+    #[error(
+        "the full scale is said of {said} channels and the recording has {channels}: say one for all, such as `ce_fullscale: 50 m/s2`, or one for each"
+    )]
+    FullScales {
+        /// Full scales that are said.
+        said: usize,
+        /// Channels.
+        channels: usize,
+    },
+    /// The chunk's unit is of another quantity than the feature spec's.
+    #[error(
+        "channel {channel} is in {unit} and the feature spec in {expected}, another quantity: send the sensor that the model was trained on, or \
+         train a model with recordings in {unit}; channels of different quantities go as recordings of their own (`auscult import --per-channel`)"
+    )]
+    OtherQuantity {
+        /// Channel, from 0.
+        channel: usize,
+        /// Its unit.
+        unit: Unit,
+        /// The spec's unit.
+        expected: Unit,
     },
     /// Bytes of a format that is not read, recognised by how they begin.
     #[error("the value is {name}; this is not read: {remedy}")]
@@ -166,6 +189,7 @@ impl FeatureError {
             Self::UnsupportedFormat { .. } | Self::Channels { .. } | Self::Rate { .. } | Self::ByteOrder => {
                 DeadLetterCode::UnsupportedFormat
             }
+            Self::FullScales { .. } | Self::OtherQuantity { .. } => DeadLetterCode::UnsupportedFormat,
             Self::ForeignFormat { is_sound: true, .. } => DeadLetterCode::UnsupportedFormat,
             Self::ForeignFormat { is_sound: false, .. } => DeadLetterCode::NotAudio,
             Self::SeveralRecordings { .. } => DeadLetterCode::UnsupportedFormat,

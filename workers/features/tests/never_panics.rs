@@ -202,6 +202,7 @@ fn features_seeds() -> Vec<Vec<u8>> {
         source_rate_hz: 16_000,
         quality: Vec::new(),
         sensor_faults: Vec::new(),
+        levels: None,
         timings: StageTimings::default(),
     };
     [[1, 5, 3], [2, 1, 1]]

@@ -398,6 +398,7 @@ impl ScoringStage {
             sensor_faults_since: observation.sensor_faults_since,
             notes: observation.notes,
             quantity: model.manifest.quantity(),
+            levels: metadata.levels.clone().map(|levels| levels.choosing(model.manifest.channels.as_deref())),
             model: model.model.clone(),
             feature_spec: metadata.feature_spec,
             timings: metadata.timings,

@@ -117,6 +117,7 @@ pub(super) fn work(topics: &mut Topics) {
                     source_rate_hz: 16_000,
                     quality: extraction.quality,
                     sensor_faults: extraction.sensor_faults,
+                    levels: extraction.levels,
                     timings: StageTimings::default(),
                 };
                 let features = Features {

@@ -1,12 +1,13 @@
 //! Arguments that several commands share.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use anyhow::{Context, bail};
 use auscult_detection::{
     AlertPolicy, Cadence, Calibration, DeviceChoice, FalseAlarms, Manifest, OpenedDevice, is_chosen, open_device,
 };
-use auscult_schemas::{FeatureSpec, Quantity, Reference};
+use auscult_schemas::{FeatureSpec, FullScale, Quantity, Reference};
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
@@ -47,6 +48,10 @@ pub(super) struct SpecArgs {
     /// Take each channel's mean off: of a sensor whose bias tells nothing, as an accelerometer's before its high-pass
     #[arg(long)]
     remove_mean: bool,
+    /// What a sample value of 1.0 is, such as "50 m/s2": recordings and chunks of another full scale are scaled to it [default: what recordings of
+    /// `auscult import` say]
+    #[arg(long, value_name = "VALUE UNIT", value_parser = FullScale::from_str)]
+    full_scale: Option<FullScale>,
     /// What 0 dB means [default: fixed]
     #[arg(long, value_name = "WHAT")]
     reference: Option<ReferenceArg>,
@@ -124,6 +129,9 @@ impl SpecArgs {
             spec.hop_length = hop;
         }
         spec.remove_mean |= self.remove_mean;
+        if let Some(full_scale) = &self.full_scale {
+            spec.full_scale = Some(full_scale.clone());
+        }
         match self.reference {
             Some(ReferenceArg::Fixed) => spec.reference = Reference::Fixed,
             Some(ReferenceArg::Max) => spec.reference = Reference::Max,

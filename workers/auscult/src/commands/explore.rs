@@ -16,10 +16,10 @@ use rayon::prelude::*;
 use super::arguments::{ChannelArgs, DataArgs, SpecArgs, data_dir_help};
 use crate::dataset::{Dataset, MachineClips};
 use crate::report::exploration::group::{Group, GroupKind, Machine};
-use crate::report::exploration::recording::{Levels, Recording, RecordingPicture, band_levels};
+use crate::report::exploration::recording::{Levels, Measured, Recording, RecordingPicture, band_levels};
 use crate::report::exploration::{ExplorationPage, warnings};
 use crate::training_findings::TrainingFindings;
-use crate::{clips, interrupt, model_file, progress};
+use crate::{clips, full_scales, interrupt, model_file, progress};
 
 /// Look at recordings before anything is learned from them
 ///
@@ -62,15 +62,14 @@ Examples:
 /// When the folder holds no recordings or none that can be read, or the page cannot be written.
 pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
     model_file::check_writable(&args.out)?;
-    let spec = args.spec.spec(FeatureSpec::default())?;
+    let mut spec = args.spec.spec(FeatureSpec::default())?;
     let dataset = args.data.discover()?;
     dataset.tell_remarks();
+    let normal: Vec<PathBuf> = dataset.machines.iter().flat_map(|machine| machine.train_normal.clone()).collect();
+    let full_scale = full_scales::by_recordings(&mut spec, &normal)?;
     let interrupted = interrupt::listen("stopping")?;
     let chosen = args.channels.chosen();
-    let mut machines = explore(&dataset, &spec, chosen.as_deref(), args.clips, interrupted)?;
-    for (machine, of) in machines.iter_mut().zip(&dataset.machines) {
-        machine.training = training_lines(&of.train_normal, &spec, chosen.as_deref(), interrupted)?;
-    }
+    let machines = explore(&dataset, &spec, chosen.as_deref(), args.clips, interrupted)?;
     let page = ExplorationPage {
         data: &args.data.data,
         layout: &dataset.layout().to_string(),
@@ -81,6 +80,9 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
 
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}: {}", args.data.data.display(), dataset.layout())?;
+    for line in &full_scale {
+        writeln!(out, "{line}")?;
+    }
     for machine in &machines {
         let normal = machine.count(|kind| !kind.is_abnormal());
         let abnormal = machine.count(GroupKind::is_abnormal);
@@ -94,16 +96,10 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
 }
 
 /// What `auscult train` would say of these clips, in its words.
-fn training_lines(
-    paths: &[PathBuf],
-    spec: &FeatureSpec,
-    chosen: Option<&[usize]>,
-    interrupted: &AtomicBool,
-) -> anyhow::Result<Vec<String>> {
-    if paths.is_empty() {
-        return Ok(Vec::new());
+fn training_lines(read: Vec<anyhow::Result<clips::Clip>>, spec: &FeatureSpec) -> Vec<String> {
+    if read.is_empty() {
+        return Vec::new();
     }
-    let read = clips::choosing(clips::read_clips(paths, spec, "normal recordings", interrupted)?, chosen);
     let mut findings = TrainingFindings::of(read, spec);
     let options = TrainingOptions { spec: spec.clone(), ..TrainingOptions::of(DetectorKind::Fused) };
     if findings.refusal.is_none()
@@ -112,7 +108,13 @@ fn training_lines(
         findings.refusal = Some(error.to_string());
     }
     let refusal = findings.refusal.iter().map(|refusal| format!("refused: {refusal}"));
-    Ok(refusal.chain(findings.lines.iter().cloned()).collect())
+    refusal.chain(findings.lines.iter().cloned()).collect()
+}
+
+/// A file that was read: what the page shows of it, and, to train on, what training takes of it.
+struct Looked {
+    recording: Recording,
+    clip: Option<clips::Clip>,
 }
 
 /// A file to read, and where it belongs.
@@ -138,7 +140,7 @@ fn explore(
     let mut machines = Vec::new();
     for machine in &dataset.machines {
         let listed = list(machine, shown);
-        let read: Vec<anyhow::Result<Recording>> = listed
+        let read: Vec<anyhow::Result<Looked>> = listed
             .par_iter()
             .map_init(new_extractor, |extractor, file| {
                 if interrupted.load(Ordering::Relaxed) {
@@ -153,7 +155,23 @@ fn explore(
             bar.finish_and_clear();
             bail!("interrupted while reading recordings; nothing was written");
         }
-        machines.push(Machine { id: machine.id.clone(), groups: grouped(listed, read), training: Vec::new() });
+        let (mut recordings, mut train) = (Vec::with_capacity(read.len()), Vec::new());
+        for (looked, file) in read.into_iter().zip(&listed) {
+            let training = file.kind == GroupKind::TrainNormal;
+            match looked {
+                Ok(Looked { recording, clip }) => {
+                    train.extend(clip.map(Ok));
+                    recordings.push(Ok(recording));
+                }
+                Err(error) => {
+                    // One that cannot be read counts where training refuses too many; the page names it by itself.
+                    train.extend(training.then(|| Err(anyhow::anyhow!("{error:#}"))));
+                    recordings.push(Err(error));
+                }
+            }
+        }
+        let training = training_lines(train, spec);
+        machines.push(Machine { id: machine.id.clone(), groups: grouped(listed, recordings), training });
     }
     bar.finish_and_clear();
 
@@ -201,31 +219,49 @@ fn measure(
     root: &Path,
     chosen: Option<&[usize]>,
     extractor: &mut ChunkExtractor,
-) -> anyhow::Result<Recording> {
+) -> anyhow::Result<Looked> {
     let name = file.path.strip_prefix(root).unwrap_or(&file.path).display().to_string();
-    let mut read = || -> anyhow::Result<Recording> {
+    let mut read = || -> anyhow::Result<Looked> {
         let bytes = clips::read_bytes(&file.path)?;
         let mut clip = decode(clips::declared_type(&file.path), &bytes)?;
         check_chosen(clip.channels.len(), chosen).map_err(anyhow::Error::msg)?;
+        // Training names a channel by its number in the recording.
+        let is_training = file.kind == GroupKind::TrainNormal;
+        let whole = (is_training && chosen.is_some()).then(|| extractor.extract_clip(&clip)).transpose()?;
         let mut number = 0;
         clip.channels.retain(|_| {
+            number += 1;
+            is_chosen(number - 1, chosen)
+        });
+        let mut number = 0;
+        clip.full_scale.retain(|_| {
             number += 1;
             is_chosen(number - 1, chosen)
         });
         let features = extractor.extract_clip(&clip)?;
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
-        Ok(Recording {
+        let recording = Recording {
             name: name.clone(),
             sample_rate_hz: clip.sample_rate_hz,
             channels: clip.channels.len(),
             duration_s: clip.duration_s(),
             levels: Levels::of(&clip),
+            measured: Measured::of(&clip, extractor.spec()),
             band_levels_db: band_levels(&features),
             picture: file.is_shown.then(|| RecordingPicture::of(&clip, &features)),
-            quality: features.quality,
+            quality: features.quality.clone(),
             file_hash: hasher.finish(),
-        })
+        };
+        let training = is_training.then(|| clips::Clip {
+            path: file.path.clone(),
+            trace: Some(Box::new(clips::trace_of(&clip.channels))),
+            quantity: extractor.spec().quantity,
+            chosen: None,
+            features: whole.unwrap_or(features),
+        });
+        let clip = training.map(|clip| clip.choosing(chosen)).transpose()?;
+        Ok(Looked { recording, clip })
     };
     read().with_context(|| name.clone())
 }

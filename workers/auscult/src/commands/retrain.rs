@@ -1,6 +1,6 @@
 //! `auscult retrain`: models anew, from what the machines have sent.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,22 +10,25 @@ use anyhow::{Context, bail, ensure};
 use auscult_detection::{DetectorKind, TrainingOptions};
 use auscult_runtime::config::KafkaConfig;
 use auscult_runtime::kafka::{ReadFrom, TopicReader};
-use auscult_schemas::topics::{ALERTS, FEATURES};
-use auscult_schemas::{Alert, Envelope, FeatureSpec, Features, MachineId, ModelId, printable};
+use auscult_schemas::topics::{ALERTS, FEATURES, SCORES};
+use auscult_schemas::{
+    Alert, Envelope, FeatureSpec, Features, JsonMessage, MachineId, ModelId, RecordCoordinates, Score, printable,
+};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::arguments::{SpecArgs, moment};
+use super::arguments::{ChannelArgs, SpecArgs, moment};
 use super::train::{detectors, train_with_progress};
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use crate::retrain::{Gathered, Sent, Wanted, alarmed};
+use crate::retrain::{Gathered, Sent, Wanted, alarmed, not_running};
 use crate::{interrupt, model_file, progress};
 
 /// Learn machines anew from what they have sent: a model each, from the features on audio.features
 ///
 /// For surroundings that have changed, or a machine that has been overhauled: thresholds follow such a change by themselves, but a model that has
 /// heard the new sound hears faults in it better. Nothing needs to be recorded: the features of the time asked for are read as far as audio.features
-/// keeps them. Machines that were in alarm in that time are left out, and so are chunks that no sensor heard. A scoring worker takes the models over
+/// keeps them. Machines that were in alarm in that time are left out, and so are chunks that no sensor heard, of a machine at rest (idle), and that
+/// arrived otherwise than learned (setup_fault), as audio.scores has them. A scoring worker takes the models over
 /// from its folder while it runs.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -61,6 +64,8 @@ pub struct RetrainArgs {
     #[arg(long, value_name = "SHARE", default_value_t = TrainingOptions::default().false_alarm_rate)]
     false_alarm_rate: f64,
     #[command(flatten)]
+    channels: ChannelArgs,
+    #[command(flatten)]
     config: ConfigArgs,
     #[command(flatten)]
     spec: SpecArgs,
@@ -70,7 +75,8 @@ const EXAMPLES: &str = "\
 Examples:
   auscult retrain --since 24h --out models/ --brokers localhost:9092
   auscult retrain --since 2026-01-09T12:00Z --until 2026-01-10T12:00Z --machines works/hall-1/ --out models/
-  auscult retrain --since 12h --machines works/hall-1/fan-07 --even-alarmed --out models/";
+  auscult retrain --since 12h --machines works/hall-1/fan-07 --even-alarmed --out models/
+  auscult retrain --since 24h --channels 0,1 --out models/ --brokers localhost:9092    # not the microphone across the hall";
 
 /// Longest that the alerts may take to read.
 const READING_ALERTS: Duration = Duration::from_secs(120);
@@ -97,6 +103,8 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
         spec: spec.hash(),
         clips: args.clips as usize,
         seed: args.seed,
+        channels: args.channels.chosen(),
+        left_out: read_not_running(&config.kafka, args.since, until, interrupted)?,
     };
     let gathered = gather(&config.kafka, wanted, interrupted)?;
     let (chunks, others) = (gathered.chunks(), gathered.of_another_spec);
@@ -140,9 +148,16 @@ impl RetrainArgs {
         if alarmed.contains(machine) {
             return Some("it was in alarm in that time (--even-alarmed learns it all the same)".to_owned());
         }
-        let Sent { heard, unheard, .. } = sent;
+        let Sent { heard, unheard, at_rest, lacking, .. } = sent;
         (*heard < u64::from(self.min_clips)).then(|| {
-            format!("{heard} chunks, {unheard} more that no sensor heard; {} are needed (--min-clips)", self.min_clips)
+            let others = [
+                (unheard, "that no sensor heard"),
+                (at_rest, "at rest or otherwise than learned"),
+                (lacking, "that lack a chosen channel"),
+            ];
+            let others: String =
+                others.iter().filter(|(count, _)| **count > 0).map(|(count, what)| format!(", {count} more {what}")).collect();
+            format!("{heard} chunks{others}; {} are needed (--min-clips)", self.min_clips)
         })
     }
 
@@ -160,6 +175,7 @@ impl RetrainArgs {
             model_id: ModelId(stem),
             seed: self.seed,
             false_alarm_rate: self.false_alarm_rate,
+            channels: self.channels.chosen(),
             ..TrainingOptions::of(self.detector)
         };
         let package = train_with_progress(&sent.clips, &options, interrupted)
@@ -182,6 +198,35 @@ fn read_alarmed(kafka: &KafkaConfig, since: Timestamp, until: Timestamp) -> anyh
         }
     }
     Ok(alarmed(alerts.iter(), since, until))
+}
+
+/// The chunks of that time that were judged to be of a machine at rest, or to arrive otherwise than learned.
+fn read_not_running(
+    kafka: &KafkaConfig,
+    since: Timestamp,
+    until: Timestamp,
+    interrupted: &AtomicBool,
+) -> anyhow::Result<HashSet<RecordCoordinates>> {
+    let mut reader = TopicReader::open(kafka, &[SCORES], ReadFrom::Beginning)?;
+    let mut found = HashSet::new();
+    let bar = progress::count("scores read");
+    while !interrupted.load(Ordering::Relaxed) {
+        let Some(record) = reader.next(Duration::from_millis(200))? else {
+            if reader.is_at_end() {
+                bar.finish_and_clear();
+                return Ok(found);
+            }
+            continue;
+        };
+        bar.inc(1);
+        if let Ok(score) = Score::decode(record.value.as_deref().unwrap_or_default())
+            && (since..until).contains(&score.time)
+            && not_running(&score)
+        {
+            found.insert(score.chunk);
+        }
+    }
+    bail!("interrupted while reading; nothing was written")
 }
 
 /// Reads all features that are kept: a record's own time says when it was written, not when the sound was recorded.

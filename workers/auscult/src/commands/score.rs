@@ -9,7 +9,8 @@ use auscult_detection::notes::{self, Noted};
 use auscult_detection::{FalseAlarms, Judgement, Model, Recorded, findings, words};
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{
-    DeviatingBand, MachineState, ModelRef, Note, NoteKind, QualityFlag, Quantity, SensorFault, TimeCourse,
+    DeviatingBand, MachineState, MeasuredLevels, ModelRef, Note, NoteKind, QualityFlag, Quantity, SensorFault,
+    TimeCourse,
 };
 use clap::Args;
 use serde::Serialize;
@@ -110,6 +111,8 @@ struct Scored {
     quality: Vec<QualityFlag>,
     sensor_faults: Vec<SensorFault>,
     quantity: Option<Quantity>,
+    /// In physical units, where those are known.
+    levels: Option<MeasuredLevels>,
 }
 
 fn judge(
@@ -123,10 +126,10 @@ fn judge(
         Some(healthy) => model.judge_heard(&[healthy])?.pop(),
         None => None,
     };
-    let Extraction { quality, sensor_faults, source_rate_hz, duration_s, .. } = clip.features;
+    let Extraction { quality, sensor_faults, levels, source_rate_hz, duration_s, .. } = clip.features;
     let recorded = Recorded { source_rate_hz, duration_s };
     let noted = notes::of_chunk(model.manifest(), judgement.as_ref(), Some(recorded), &quality);
-    Ok(Scored { judgement, noted, quality, sensor_faults, quantity: clip.quantity })
+    Ok(Scored { judgement, noted, quality, sensor_faults, quantity: clip.quantity, levels: levels.map(|levels| levels.choosing(chosen)) })
 }
 
 impl Scored {
@@ -135,6 +138,15 @@ impl Scored {
             (Some(state), _) => state.as_str(),
             (None, Some(judgement)) if judgement.anomalous => "anomalous",
             _ => "normal",
+        }
+    }
+
+    /// What deviates, and the level. When the file was recorded nobody knows, so that it has no since.
+    fn explanation(&self, judgement: &Judgement) -> String {
+        let deviation = words::deviation(&judgement.bands, judgement.time_course.as_ref(), None);
+        match self.levels.as_ref().and_then(|levels| words::level(levels, &self.sensor_faults)) {
+            Some(level) => format!("{deviation}; {level}"),
+            None => deviation,
         }
     }
 
@@ -166,6 +178,8 @@ enum Line<'a> {
         time_course: Option<&'a TimeCourse>,
         #[serde(skip_serializing_if = "Option::is_none")]
         explanation: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        levels: Option<&'a MeasuredLevels>,
         quality: &'a [QualityFlag],
         sensor_faults: &'a [SensorFault],
         #[serde(skip_serializing_if = "<[Note]>::is_empty")]
@@ -211,7 +225,8 @@ impl<'a> Line<'a> {
                 channel_scores: &judgement.channel_scores,
                 bands: &judgement.bands,
                 time_course: judgement.time_course.as_ref(),
-                explanation: judgement.anomalous.then(|| explanation(judgement)),
+                explanation: judgement.anomalous.then(|| scored.explanation(judgement)),
+                levels: scored.levels.as_ref(),
                 quality,
                 sensor_faults,
                 notes: &noted.notes,
@@ -232,11 +247,6 @@ impl<'a> Line<'a> {
     }
 }
 
-/// What deviates. When the file was recorded nobody knows, so that it has no since.
-fn explanation(judgement: &Judgement) -> String {
-    words::deviation(&judgement.bands, judgement.time_course.as_ref(), None)
-}
-
 fn write_verdict(out: &mut impl Write, path: &Path, scored: &Scored) -> std::io::Result<()> {
     let verdict = scored.verdict();
     match &scored.judgement {
@@ -252,7 +262,7 @@ fn write_verdict(out: &mut impl Write, path: &Path, scored: &Scored) -> std::io:
             )?;
             // Which bands deviate explains an anomaly; of a normal clip it says nothing.
             if judgement.anomalous {
-                write!(out, "\n           {}", explanation(judgement))?;
+                write!(out, "\n           {}", scored.explanation(judgement))?;
             }
             writeln!(out)?;
         }
@@ -305,7 +315,7 @@ mod tests {
 
     fn scored(notes: Vec<Note>, unjudged: Option<MachineState>) -> Scored {
         let noted = Noted { notes, unjudged };
-        Scored { judgement: None, noted, quality: Vec::new(), sensor_faults: Vec::new(), quantity: None }
+        Scored { judgement: None, noted, quality: Vec::new(), sensor_faults: Vec::new(), quantity: None, levels: None }
     }
 
     #[test]

@@ -9,9 +9,9 @@ use std::time::Instant;
 use anyhow::{Context, anyhow, bail};
 use auscult_detection::{
     DetectionError, DetectorKind, FalseAlarms, HoldOut, LeftOut, Manifest, ModelPackage, Phase, TrainingClip,
-    TrainingEvent, TrainingOptions, train, words,
+    TrainingEvent, TrainingOptions, train,
 };
-use auscult_schemas::{FeatureSpec, ModelId, ModelRef, QualityFlag};
+use auscult_schemas::{FeatureSpec, ModelId, ModelRef};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use indicatif::ProgressBar;
@@ -19,9 +19,8 @@ use serde::Serialize;
 
 use super::arguments::{CadenceArgs, ChannelArgs, DataArgs, SpecArgs, data_dir_help};
 use crate::dataset::{Dataset, MachineClips};
-use crate::signal_findings::signal_findings;
 use crate::training_findings::TrainingFindings;
-use crate::{clips, interrupt, model_file, progress};
+use crate::{clips, full_scales, interrupt, model_file, progress};
 
 /// Learn a machine's normal sound from recordings, and write the model
 ///
@@ -146,12 +145,13 @@ struct Job {
 
 fn train_one(out: &mut impl Write, args: &TrainArgs, job: &Job, interrupted: &AtomicBool) -> anyhow::Result<()> {
     let Job { file, dataset, is_one_of_several } = job;
-    let options = args.options(file)?;
+    let mut options = args.options(file)?;
     model_file::check_writable(file)?;
     let paths = dataset.training_clips()?;
+    full_scales::by_recordings(&mut options.spec, &paths)?.iter().for_each(|line| eprintln!("{line}"));
     let started = Instant::now();
     let options = TrainingOptions { at_rest: args.at_rest(&options.spec, interrupted)?, ..options };
-    let read = clips::read_clips(&paths, &options.spec, "normal recordings", interrupted)?;
+    let read = clips::read_training_clips(&paths, &options.spec, "normal recordings", interrupted)?;
     let read = clips::choosing(read, options.channels.as_deref());
     let mut findings = TrainingFindings::of(read, &options.spec);
     let set = match &findings.refusal {
@@ -292,35 +292,18 @@ impl TrainArgs {
     }
 }
 
-/// Reads the clips and leaves out what teaches nothing: clips that cannot be read, and microphones at fault.
+/// Reads the clips and leaves out what teaches nothing, by the list that `train` itself follows: clips that cannot be read, microphones at fault, rates
+/// that are too low. What is found is said on standard error.
 pub(super) fn training_clips(
     paths: &[PathBuf],
     spec: &FeatureSpec,
     chosen: Option<&[usize]>,
     interrupted: &AtomicBool,
 ) -> anyhow::Result<Vec<TrainingClip>> {
-    let read = clips::choosing(clips::read_clips(paths, spec, "normal recordings", interrupted)?, chosen);
-    // The same lines as `explore` has of the same folder.
-    let names: Vec<String> = read.iter().flatten().map(|clip| clip.path.display().to_string()).collect();
-    let flags = read.iter().flatten().map(|clip| clip.features.quality.as_slice());
-    let recordings: Vec<(&str, &[QualityFlag])> = names.iter().map(String::as_str).zip(flags).collect();
-    for finding in signal_findings(&recordings) {
-        eprintln!("{finding}");
-    }
-    let mut heard = Vec::with_capacity(read.len());
-    for clip in read {
-        if let Ok(clip) = &clip
-            && clip.healthy().is_some_and(|healthy| healthy.channels.len() < clip.listened())
-        {
-            eprintln!(
-                "left out: {}: {}",
-                clip.path.display(),
-                words::sensor_faults(&clip.features.sensor_faults, clip.quantity)
-            );
-        }
-        heard.push(clip.and_then(|clip| clip.to_training()));
-    }
-    clips::keep_good(heard)
+    let read = clips::choosing(clips::read_training_clips(paths, spec, "normal recordings", interrupted)?, chosen);
+    let findings = TrainingFindings::of(read, spec);
+    findings.signals.iter().chain(&findings.lines).for_each(|line| eprintln!("{line}"));
+    findings.into_clips()
 }
 
 /// Trains, shows every epoch, and stops with the best so far when interrupted.
@@ -376,6 +359,9 @@ fn write_summary(
         "learned from     {} clips, {:.0} s of sound, {} vectors",
         training.clips, training.seconds, training.vectors
     )?;
+    if let Some(full_scale) = &feature_spec.full_scale {
+        writeln!(out, "full scale       a sample value of 1.0 is {full_scale}; workers need it in their `features`, too")?;
+    }
     writeln!(
         out,
         "features         {} mel bands up to {:.0} Hz, {} frames of {:.0} ms a vector",

@@ -247,6 +247,7 @@ pub(super) mod samples {
             sensor_faults_since: None,
             notes: Vec::new(),
             quantity: None,
+            levels: None,
             model: ModelRef { id: ModelId("m".to_owned()), version: "0123456789abcdef".to_owned() },
             feature_spec: FeatureSpec::default().hash(),
             timings: StageTimings::default(),

@@ -143,7 +143,7 @@ pub fn play(
         .iter()
         .map(|(index, features)| {
             let path = PathBuf::from(format!("{machine}/{index}"));
-            clips::Clip { path, features: features.clone(), quantity: None, chosen: None }.to_training()
+            clips::Clip { path, features: features.clone(), quantity: None, trace: None, chosen: None }.to_training()
         })
         .collect::<anyhow::Result<_>>()?;
     let training = TrainingOptions { model_id: ModelId(machine.clone()), ..options.training.clone() };
@@ -202,7 +202,7 @@ impl Listener {
         features: &Extraction,
         watch: &WatchPolicy,
     ) -> anyhow::Result<(ScorerState, Option<Point>)> {
-        let clip = clips::Clip { path: PathBuf::new(), features: features.clone(), quantity: None, chosen: None };
+        let clip = clips::Clip { path: PathBuf::new(), features: features.clone(), quantity: None, trace: None, chosen: None };
         let judgement: Option<Judgement> = match clip.healthy() {
             Some(healthy) => self.model.judge_heard(&[healthy])?.pop(),
             None => None,

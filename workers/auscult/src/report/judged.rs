@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use auscult_detection::{Evaluation, evaluate};
+use auscult_schemas::Quantity;
 
 use crate::dataset::Domain;
 
@@ -19,9 +20,11 @@ pub struct JudgedClip {
     pub is_abnormal: bool,
     /// The fault's name, where the folder tells.
     pub fault: Option<String>,
+    /// What its sensors measure; `None`: sound.
+    pub quantity: Option<Quantity>,
     /// The score, dB².
     pub score: f64,
-    /// Each microphone's score, dB²; `None` of those that were left out because they are at fault.
+    /// Each channel's score, dB²; `None` of those that were left out because they are at fault.
     pub channel_scores: Vec<Option<f64>>,
 }
 

@@ -27,6 +27,7 @@ fn chunk(machine: &str, minutes: i64, faults: Vec<SensorFault>) -> (Envelope, Fe
             source_rate_hz: 16_000,
             quality: Vec::new(),
             sensor_faults: faults,
+            levels: None,
             timings: StageTimings::default(),
         },
         channels: 1,
@@ -45,6 +46,8 @@ fn wanted(clips: usize) -> Wanted {
         spec: FeatureSpec::default().hash(),
         clips,
         seed: 0,
+        channels: None,
+        left_out: HashSet::new(),
     }
 }
 
@@ -127,4 +130,23 @@ fn a_machine_that_was_in_alarm_at_any_moment_of_the_time_is_named() {
     let named = alarmed(alerts.iter(), at(100), at(1_100));
     let named: Vec<&str> = named.iter().map(MachineId::as_str).collect();
     assert_eq!(named, ["begun-within", "over-within", "silent-meanwhile", "stands-throughout"]);
+}
+
+#[test]
+fn chunks_of_a_machine_at_rest_and_chunks_without_a_chosen_channel_teach_nothing() {
+    let chunks = || (100..200).map(|minutes| chunk("works/hall-1/fan-01", minutes, Vec::new()));
+    let at_rest = (100..140).map(|offset| RecordCoordinates { topic: "audio.chunks".to_owned(), partition: 0, offset });
+    let rested = Wanted { left_out: at_rest.collect(), ..wanted(200) };
+    let sent = gathered(rested, chunks()).into_machines().into_values().next().unwrap();
+    assert_eq!((sent.heard, sent.at_rest, sent.lacking), (60, 40, 0));
+    assert!(sent.clips.iter().all(|clip| clip.name.as_str() >= "works/hall-1/fan-01/00140"));
+
+    let second = Wanted { channels: Some(vec![1]), ..wanted(200) };
+    let sent = gathered(second, chunks()).into_machines().into_values().next().unwrap();
+    assert_eq!((sent.heard, sent.lacking), (0, 100));
+
+    let two = chunks().map(|(envelope, features)| (envelope, Features { channels: 2, frames: 1, ..features }));
+    let second = Wanted { channels: Some(vec![1]), ..wanted(200) };
+    let sent = gathered(second, two).into_machines().into_values().next().unwrap();
+    assert_eq!((sent.heard, sent.clips[0].numbers.as_slice(), sent.clips[0].channels.len()), (100, &[1][..], 1));
 }

@@ -1,7 +1,7 @@
 //! Whether one recording goes on where another ended.
 
 /// Samples from which the next is predicted.
-const ORDER: usize = 32;
+pub(crate) const ORDER: usize = 32;
 /// Samples behind the joint that are predicted: most of what they are predicted from lies before it.
 const BEHIND: usize = 8;
 /// Samples before the joint that the prediction is learned from.
@@ -46,7 +46,7 @@ fn joint_error(before: &[f32], after: &[f32]) -> Option<f64> {
 }
 
 /// Weights of the samples before, the latest first: Levinson and Durbin's recursion. None of what is finite and not silent has none.
-fn predictor_of(values: &[f64]) -> Option<Vec<f64>> {
+pub(crate) fn predictor_of(values: &[f64]) -> Option<Vec<f64>> {
     let correlation = |lag: usize| values.iter().zip(&values[lag..]).map(|(one, other)| one * other).sum::<f64>();
     let correlations: Vec<f64> = (0..=ORDER).map(correlation).collect();
     // A trace of white noise keeps a pure tone from having no remainder at all.

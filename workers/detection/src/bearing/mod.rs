@@ -27,7 +27,7 @@
 //! | `examine` | all of it, for one recording |
 
 mod comb;
-mod consecutive;
+pub(crate) mod consecutive;
 mod envelope;
 mod examine;
 mod finding;

@@ -90,6 +90,27 @@ pub(super) fn own_normals(
     Ok(Some(OwnNormals { normals, weights, calibration }))
 }
 
+/// One channel of those that are unlike, by itself.
+pub(super) struct ChannelClips {
+    /// Its clips' places among all, ascending.
+    pub places: Vec<usize>,
+    /// With this channel alone.
+    pub clips: Vec<TrainingClip>,
+}
+
+/// The channels of which each is to be taken by itself; `None` where they are alike, or the clips are too few to tell.
+pub(super) fn unlike_channels(clips: &[TrainingClip], mels: usize) -> Option<Vec<ChannelClips>> {
+    if clips.iter().all(|clip| clip.channels.len() == 1 && clip.number_of(0) == 0) {
+        return None;
+    }
+    let channels = by_channel(clips, mels);
+    let is_enough = channels.len() >= 2 && channels.iter().all(|channel| channel.places.len() >= LEAST_CLIPS);
+    if !is_enough || !are_unlike(&channels) {
+        return None;
+    }
+    Some(channels.into_iter().map(|OfChannel { places, clips, .. }| ChannelClips { places, clips }).collect())
+}
+
 fn by_channel(clips: &[TrainingClip], mels: usize) -> Vec<OfChannel> {
     let numbers: BTreeSet<usize> =
         clips.iter().flat_map(|clip| (0..clip.channels.len()).map(|place| clip.number_of(place))).collect();

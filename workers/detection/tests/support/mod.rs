@@ -29,8 +29,6 @@ pub fn options() -> TrainingOptions {
         batch_size: 64,
         hidden: vec![12, 4, 12],
         hold_out: HoldOut::Folds(3),
-        // Which clips belong is tested in screening.rs.
-        keep_all: true,
         created_at: "2026-01-02T03:04:05Z".parse::<Timestamp>().unwrap(),
         ..TrainingOptions::default()
     }

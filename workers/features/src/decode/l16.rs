@@ -19,7 +19,7 @@ pub(super) fn decode(bytes: &[u8], rate_hz: u32, channels: usize) -> Result<Clip
         samples::read(bytes, channels, |sample| f32::from(i16::from_be_bytes(sample)) / 32_768.0);
     // Nothing says how long it should be; a block that is not whole says that bytes are missing.
     let incomplete = is_mended || !bytes.len().is_multiple_of(block);
-    Ok(Clip { sample_rate_hz: rate_hz, channels, step: Some(1.0 / 32_768.0), incomplete })
+    Ok(Clip { sample_rate_hz: rate_hz, channels, step: Some(1.0 / 32_768.0), incomplete, ..Clip::default() })
 }
 
 /// Samples from which on the order of their bytes can be told.

@@ -8,6 +8,8 @@ mod splice;
 mod tags;
 mod wav;
 
+use auscult_schemas::FullScale;
+
 use crate::content_type::Declared;
 use crate::{Clip, FeatureError};
 
@@ -44,6 +46,13 @@ pub fn decode(content_type: &str, bytes: &[u8]) -> Result<Clip, FeatureError> {
         (Declared::L16 { .. }, found) => Err(not_audio("bare samples (audio/L16)", found, bytes)),
         (Declared::Unknown, found) => Err(not_audio("WAV or FLAC (no content type was given)", found, bytes)),
     }
+}
+
+/// What a WAV file says of the full scale of each of its channels (`docs/import.md`); empty where it says nothing. The samples may be missing: format and
+/// comments are enough.
+#[must_use]
+pub fn full_scales(head: &[u8]) -> Vec<FullScale> {
+    wav::full_scales(behind_tags(head))
 }
 
 /// A recording without the ID3v2 tags that taggers put in front of it; all of `bytes` if none is behind them.

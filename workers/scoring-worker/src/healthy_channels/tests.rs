@@ -87,6 +87,7 @@ impl Bench {
                 source_rate_hz: recorded.source_rate_hz,
                 quality: if faulty.is_empty() { Vec::new() } else { vec![QualityFlag::Silent] },
                 sensor_faults: faulty.iter().map(fault).collect(),
+                levels: None,
                 timings: StageTimings::default(),
             },
             channels,

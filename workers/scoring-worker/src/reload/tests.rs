@@ -152,6 +152,7 @@ impl Bench {
                 source_rate_hz: 16_000,
                 quality: Vec::new(),
                 sensor_faults: Vec::new(),
+                levels: None,
                 timings: StageTimings::default(),
             },
             channels: 1,

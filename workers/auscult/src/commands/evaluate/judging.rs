@@ -161,6 +161,7 @@ fn judge_machine(
                 domain,
                 is_abnormal,
                 fault,
+                quantity: clip.quantity,
                 score: judgement.score / unit,
                 channel_scores,
             });

@@ -108,7 +108,10 @@ impl Manifest {
 pub(super) fn comment(source: &Path, recording: &Recording, reading: &ReadingArgs) -> String {
     let mut units: Vec<&str> =
         recording.channels.iter().map(|channel| channel.unit.as_deref().unwrap_or("unknown")).collect();
-    units.dedup();
+    // One where all are alike; else one for each, by which the other commands know each channel's.
+    if units.iter().all(|unit| *unit == units[0]) {
+        units.truncate(1);
+    }
     let names: Vec<&str> = recording.channels.iter().map(|channel| channel.name.as_str()).collect();
     let source = source.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let scale = reading.scale.map_or_else(String::new, |scale| format!("; times {scale}"));

@@ -1,6 +1,6 @@
 //! The same figures for each kind of fault, each machine and each microphone.
 
-use auscult_detection::{Evaluation, Means, evaluate};
+use auscult_detection::{Evaluation, Means, evaluate, words};
 
 use super::{Figures, percent, soft};
 use crate::report::html::{Html, element};
@@ -64,6 +64,8 @@ fn machine_row(machine: &str, one: &Evaluation) -> Row {
 
 fn by_channel(figures: &Figures<'_>) -> Html {
     let channels = figures.clips.iter().map(|clip| clip.channel_scores.len()).max().unwrap_or(0);
+    let quantity = figures.clips.first().and_then(|clip| clip.quantity);
+    let sensor = words::sensor(quantity);
     let rows = (0..channels).map(|channel| -> Row {
         let scores = |is_abnormal: bool| -> Vec<f64> {
             let of_class = figures.clips.iter().filter(|clip: &&JudgedClip| clip.is_abnormal == is_abnormal);
@@ -72,7 +74,7 @@ fn by_channel(figures: &Figures<'_>) -> Html {
         let (normal, abnormal) = (scores(false), scores(true));
         let one = evaluate(&normal, &abnormal, figures.threshold);
         vec![
-            format!("microphone {channel}"),
+            format!("{sensor} {channel}"),
             (normal.len() + abnormal.len()).to_string(),
             median_or_dash(normal),
             median_or_dash(abnormal),
@@ -84,7 +86,7 @@ fn by_channel(figures: &Figures<'_>) -> Html {
     Html::all([
         element("h2").text("By channel").into(),
         table(&head, rows),
-        soft("Each microphone's own score. A clip is decided on the score of all its microphones together."),
+        soft(&format!("Each {sensor}'s own score. A clip is decided on the score of all its {sensor}s together.")),
     ])
 }
 

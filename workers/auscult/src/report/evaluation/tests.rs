@@ -9,6 +9,7 @@ fn clip(machine: &str, fault: Option<&str>, file: &str, score: f64) -> JudgedCli
         domain: None,
         is_abnormal: fault.is_some(),
         fault: fault.map(str::to_owned),
+        quantity: None,
         score,
         channel_scores: vec![Some(score), Some(score + 0.5)],
     }

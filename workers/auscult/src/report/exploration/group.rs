@@ -106,8 +106,14 @@ impl Spread {
     /// `-23.1 (-30.0 to -20.4)`, or one figure where all are the same.
     #[must_use]
     pub fn in_words(self, decimals: usize) -> String {
+        self.in_words_by(|figure| decimal(figure, decimals))
+    }
+
+    /// The same with figures as `words` writes them.
+    #[must_use]
+    pub fn in_words_by(self, words: impl Fn(f64) -> String) -> String {
         let Self { low, median, high } = self;
-        let (low, median, high) = (decimal(low, decimals), decimal(median, decimals), decimal(high, decimals));
+        let (low, median, high) = (words(low), words(median), words(high));
         if low == high { median } else { format!("{median} ({low} to {high})") }
     }
 }

@@ -18,10 +18,10 @@ pub use warnings::warnings;
 use std::path::Path;
 
 use auscult_detection::explain::band_edges;
-use auscult_schemas::{FeatureSpec, QualityFlag};
+use auscult_schemas::{FeatureSpec, QualityFlag, three_digits};
 
 use self::group::{Group, GroupKind, Machine, Spread, tally};
-use self::recording::Recording;
+use self::recording::{Levels, Measured, Recording};
 use super::html::{Html, element, page};
 use super::table::{Row, description_list, table};
 
@@ -69,7 +69,16 @@ impl ExplorationPage<'_> {
                     1e3 * spec.hop_length as f64 / rate
                 ),
             ),
-            ("levels", "dB of full scale ±1.0; a sine of full scale has an RMS of -3.0 dBFS".to_owned()),
+            (
+                "levels",
+                match &spec.full_scale {
+                    Some(full_scale) => format!(
+                        "RMS and peak in {}; spectra in dB re {full_scale}, which is a sample value of 1.0",
+                        full_scale.unit
+                    ),
+                    None => "dB of full scale ±1.0; a sine of full scale has an RMS of -3.0 dBFS".to_owned(),
+                },
+            ),
         ])
     }
 
@@ -80,9 +89,9 @@ impl ExplorationPage<'_> {
             element("h2").text(&machine.id).into(),
             warning_list(&warnings(machine)),
             counts_table(machine),
-            levels_table(machine),
-            pictures::section(machine, &centres),
-            spectrum::section(machine, &edges),
+            levels_table(machine, self.spec),
+            pictures::section(machine, &centres, self.spec),
+            spectrum::section(machine, &edges, self.spec),
         ])
     }
 }
@@ -124,29 +133,50 @@ fn counts_table(machine: &Machine) -> Html {
     table(&["recordings", "clips", "length, s", "minutes", "sample rate", "channels"], rows)
 }
 
-fn levels_table(machine: &Machine) -> Html {
+/// `dB`, or `dB re 1 m/s²` where the full scale is known.
+fn decibel(spec: &FeatureSpec) -> String {
+    spec.full_scale.as_ref().map_or_else(|| "dB".to_owned(), |full_scale| format!("dB re {full_scale}"))
+}
+
+fn levels_table(machine: &Machine, spec: &FeatureSpec) -> Html {
     let rows = machine.groups.iter().map(|group| -> Row {
         let of = || group.recordings.iter();
         let flagged = |flag| of().filter(|recording| recording.quality.contains(&flag)).count().to_string();
         let clipped = of().map(|recording| recording.levels.clipped_share).sum::<f64>() / of().count().max(1) as f64;
         vec![
             group.kind.name().to_owned(),
-            spread_or_dash(of().map(|recording| recording.levels.rms_dbfs), 1),
-            spread_or_dash(of().map(|recording| recording.levels.peak_dbfs), 1),
+            level(of(), spec, |measured| measured.rms, |levels| levels.rms_dbfs),
+            level(of(), spec, |measured| measured.peak, |levels| levels.peak_dbfs),
             format!("{:.4} %", 100.0 * clipped),
             flagged(QualityFlag::Clipped),
             flagged(QualityFlag::Silent),
         ]
     });
+    let unit = spec.full_scale.as_ref().map_or("dBFS", |full_scale| full_scale.unit.as_str());
+    let (rms, peak) = (format!("RMS, {unit}"), format!("peak, {unit}"));
     let head = [
         "levels: median (lowest to highest)",
-        "RMS, dBFS",
-        "peak, dBFS",
+        rms.as_str(),
+        peak.as_str(),
         "samples clipped",
         "clips clipped",
         "clips silent",
     ];
     table(&head, rows)
+}
+
+/// A level of some recordings: in the unit of the full scale where that is known, else in dB of it.
+fn level<'a>(
+    recordings: impl Iterator<Item = &'a Recording>,
+    spec: &FeatureSpec,
+    measured: impl Fn(&Measured) -> f64,
+    in_db: impl Fn(&Levels) -> f64,
+) -> String {
+    if spec.full_scale.is_none() {
+        return spread_or_dash(recordings.map(|recording| in_db(&recording.levels)), 1);
+    }
+    let spread = Spread::of(recordings.filter_map(|recording| recording.measured.as_ref().map(&measured)));
+    spread.map_or_else(|| "–".to_owned(), |spread| spread.in_words_by(three_digits))
 }
 
 fn spread_or_dash(figures: impl Iterator<Item = f64>, decimals: usize) -> String {

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use auscult_detection::words;
+use auscult_schemas::{FeatureSpec, three_digits};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::group::{Machine, decimal};
-use super::recording::{Recording, RecordingPicture};
+use super::recording::{Measured, Recording, RecordingPicture};
 use crate::picture::{draw_cells, row_of, ticks};
 use crate::report::html::{Element, Html, element};
 
@@ -28,7 +30,7 @@ const MOST_COLUMNS: usize = 320;
 const MARKS_HZ: [f64; 5] = [250.0, 1_000.0, 4_000.0, 8_000.0, 16_000.0];
 
 /// A column for the normal recordings and one for each kind of fault.
-pub(super) fn section(machine: &Machine, band_centres_hz: &[f64]) -> Html {
+pub(super) fn section(machine: &Machine, band_centres_hz: &[f64], spec: &FeatureSpec) -> Html {
     let shown = || machine.recordings().filter_map(|recording| recording.picture.as_ref());
     let range = Range::of(shown());
     let mut columns: Vec<(&str, Vec<Element>)> = Vec::new();
@@ -49,11 +51,16 @@ pub(super) fn section(machine: &Machine, band_centres_hz: &[f64]) -> Html {
     let columns =
         columns.into_iter().map(|(name, figures)| element("div").child(element("h4").text(name)).children(figures));
     let channels = machine.recordings().map(|recording| recording.channels).max().unwrap_or(0);
-    let which = if channels > 1 { " Of several microphones the first is shown." } else { "" };
+    let which = match words::sensor(spec.quantity) {
+        sensor if channels > 1 => format!(" Of several {sensor}s the first is shown."),
+        _ => String::new(),
+    };
     let note = format!(
-        "Waveform (each to its own peak) above log-mel spectrogram. All spectrograms of this machine share their colours: black is {:.0} dB \
-         or less, light yellow {:.0} dB.{which}",
-        range.low_db, range.high_db
+        "Waveform (each to its own peak) above log-mel spectrogram. All spectrograms of this machine share their colours: black is {:.0} \
+         {decibel} or less, light yellow {:.0} {decibel}.{which}",
+        range.low_db,
+        range.high_db,
+        decibel = super::decibel(spec)
     );
     Html::all([
         element("h3").text("Recordings side by side").into(),
@@ -100,12 +107,15 @@ fn clip_figure(
         .children(frequency_axis(band_centres_hz));
     let file = Path::new(&recording.name).file_name().unwrap_or_default().to_string_lossy();
     let name = element("div").class("name").with("title", &recording.name).text(file);
-    let figures = format!(
-        "{:.2} s, RMS {}, peak {} dBFS",
-        recording.duration_s,
-        decimal(recording.levels.rms_dbfs, 1),
-        decimal(recording.levels.peak_dbfs, 1)
-    );
+    let levels = match &recording.measured {
+        Some(Measured { rms, peak, unit }) => format!("RMS {}, peak {} {unit}", three_digits(*rms), three_digits(*peak)),
+        None => format!(
+            "RMS {}, peak {} dBFS",
+            decimal(recording.levels.rms_dbfs, 1),
+            decimal(recording.levels.peak_dbfs, 1)
+        ),
+    };
+    let figures = format!("{:.2} s, {levels}", recording.duration_s);
     element("figure").child(svg).child(element("figcaption").child(name).text(figures))
 }
 

@@ -1,7 +1,7 @@
 //! One recording, measured: its format, its levels, its mean spectrum, and what is needed to draw it.
 
 use auscult_features::{Clip, Extraction};
-use auscult_schemas::QualityFlag;
+use auscult_schemas::{FeatureSpec, QualityFlag, Unit};
 use ndarray::Array2;
 
 /// What an exploration keeps of a recording.
@@ -17,6 +17,8 @@ pub struct Recording {
     pub duration_s: f64,
     /// Levels over all channels.
     pub levels: Levels,
+    /// The same in physical units, where those are known.
+    pub measured: Option<Measured>,
     /// What is odd about it.
     pub quality: Vec<QualityFlag>,
     /// Mean level of each mel band over frames and channels, dB, `[mels]`.
@@ -37,6 +39,39 @@ pub struct Levels {
     pub peak_dbfs: f64,
     /// Share of samples at 99.9 % of full scale or above; 0 of float, which has no full scale.
     pub clipped_share: f64,
+}
+
+/// Levels of a recording in physical units.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Measured {
+    /// Root mean square over all samples of all channels.
+    pub rms: f64,
+    /// Largest magnitude.
+    pub peak: f64,
+    /// Unit of both: that of the spec's full scale.
+    pub unit: Unit,
+}
+
+impl Measured {
+    /// `None` where the spec has no full scale, or the recording is of another quantity.
+    #[must_use]
+    pub fn of(clip: &Clip, spec: &FeatureSpec) -> Option<Self> {
+        let full_scale = spec.full_scale.as_ref()?;
+        let (mut squares, mut peak, mut count) = (0.0_f64, 0.0_f64, 0_usize);
+        for (channel, samples) in clip.channels.iter().enumerate() {
+            let factor = match clip.full_scale.get(channel) {
+                Some(said) => said.relative_to(full_scale)?,
+                None => 1.0,
+            };
+            for sample in samples {
+                let value = f64::from(*sample) * factor * full_scale.value;
+                squares += value * value;
+                peak = peak.max(value.abs());
+                count += 1;
+            }
+        }
+        Some(Self { rms: (squares / count.max(1) as f64).sqrt(), peak, unit: full_scale.unit.clone() })
+    }
 }
 
 /// The first channel of a recording to be drawn.

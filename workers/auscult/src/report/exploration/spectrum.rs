@@ -1,7 +1,7 @@
 //! Mean log-mel spectra: what normal sound has in each band, what each fault has, and the difference in dB.
 
 use auscult_detection::explain::BandEdges;
-use auscult_schemas::QualityFlag;
+use auscult_schemas::{FeatureSpec, QualityFlag};
 
 use super::group::{GroupKind, Machine};
 use super::recording::Recording;
@@ -30,7 +30,7 @@ struct Spectrum<'a> {
     levels_db: Vec<f64>,
 }
 
-pub(super) fn section(machine: &Machine, edges: &[BandEdges]) -> Html {
+pub(super) fn section(machine: &Machine, edges: &[BandEdges], spec: &FeatureSpec) -> Html {
     let normal: Vec<&Recording> = sounding(machine, |kind| !kind.is_abnormal());
     let heading = element("h3").text("Mean log-mel spectrum").into();
     let Some(normal_mean) = mean(&normal) else {
@@ -49,7 +49,7 @@ pub(super) fn section(machine: &Machine, edges: &[BandEdges]) -> Html {
         .collect();
 
     let spread = spread(&normal);
-    let mut plots = vec![levels_figure(edges, &normal_mean, &spread, &faults)];
+    let mut plots = vec![levels_figure(edges, &normal_mean, &spread, &faults, spec)];
     if !faults.is_empty() {
         plots.push(difference_figure(edges, &normal_mean, &spread, &faults));
     }
@@ -63,13 +63,19 @@ pub(super) fn section(machine: &Machine, edges: &[BandEdges]) -> Html {
     Html::all(parts)
 }
 
-fn levels_figure(edges: &[BandEdges], normal: &[f64], spread: &[(f64, f64)], faults: &[Spectrum<'_>]) -> Html {
+fn levels_figure(
+    edges: &[BandEdges],
+    normal: &[f64],
+    spread: &[(f64, f64)],
+    faults: &[Spectrum<'_>],
+    spec: &FeatureSpec,
+) -> Html {
     let all = faults.iter().flat_map(|fault| &fault.levels_db).chain(normal).copied();
     let (low, high) = ends(all.chain(spread.iter().flat_map(|(low, high)| [*low, *high])));
     let mut plot = Plot::new(
         "Mean level by mel band",
         frequency_axis(edges),
-        Axis::linear("mean level, dB", low - 1.0, high + 1.0),
+        Axis::linear(&format!("mean level, {}", super::decibel(spec)), low - 1.0, high + 1.0),
     )
     .band("spread", &banded(spread))
     .line("normal", by_band(normal));

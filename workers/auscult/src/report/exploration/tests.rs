@@ -10,6 +10,7 @@ fn recording(name: &str, level_db: f32) -> Recording {
         channels: 1,
         duration_s: 2.0,
         levels: Levels { rms_dbfs: f64::from(level_db), peak_dbfs: -1.0, clipped_share: 0.0 },
+        measured: None,
         quality: Vec::new(),
         band_levels_db: vec![level_db; 64],
         file_hash: name.bytes().fold(0, |hash, byte| 256 * hash + u64::from(byte)),

@@ -85,7 +85,7 @@ fn formats(machine: &Machine, found: &mut Vec<String>) {
     let channels: BTreeSet<usize> = machine.recordings().map(|recording| recording.channels).collect();
     if channels.len() > 1 {
         let channels = tally(machine.recordings().map(|recording| recording.channels), |channels| channels.to_string());
-        found.push(format!("mixed numbers of channels: {channels}. Scores of one microphone and of several differ"));
+        found.push(format!("mixed numbers of channels: {channels}. Scores of one channel and of several differ"));
     }
 }
 

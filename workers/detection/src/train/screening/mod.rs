@@ -19,11 +19,14 @@
 mod modes;
 mod statistics;
 
+use std::collections::BTreeSet;
+
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
 use self::modes::modes;
 use self::statistics::{chance_above, discoveries, robust_deviations};
+use super::unlike::{ChannelClips, unlike_channels};
 use super::{MIN_CLIPS, TrainingClip, TrainingOptions, split};
 use crate::DetectionError;
 use crate::fused::{ClipVectors, Mahalanobis, clip_vectors};
@@ -38,6 +41,9 @@ const FALSE_SUSPICION: f64 = 0.05;
 const FALSE_DISCOVERIES: f64 = 0.1;
 /// Where more clips than that do not belong, it is the folder that is wrong, and nothing is left out.
 const MOST_FOREIGN: f64 = 0.25;
+/// A clip belongs whose every part is within so many dB of the median clip's, however little the others differ: of a machine that is steady to a tenth
+/// of a decibel, or of numbers, some clip is always many deviations away.
+const NO_DIFFERENCE_DB: f64 = 1.0;
 /// Folds that are held out in turn: stretches of the clips' order, and dealt out.
 const FOLDS: usize = 5;
 /// Rounds of choosing the core, and of growing it.
@@ -87,6 +93,62 @@ pub fn screen(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Scree
     if count <= MIN_CLIPS + 1 {
         return Ok(Screening::none(count));
     }
+    match unlike_channels(clips, options.spec.n_mels) {
+        Some(channels) => screen_each(count, &channels, options),
+        None => screen_together(clips, options, 1),
+    }
+}
+
+/// Each of unlike channels by itself, as they are judged: what one alone hears is found, and one that tells nothing makes no clip foreign.
+fn screen_each(
+    count: usize,
+    channels: &[ChannelClips],
+    options: &TrainingOptions,
+) -> Result<Screening, DetectionError> {
+    let mut whole = Screening::none(count);
+    let mut modes: Vec<BTreeSet<usize>> = Vec::new();
+    let mut too_many = Vec::new();
+    for ChannelClips { places, clips } in channels {
+        // So many channels, so many chances to find a clip foreign that is not.
+        let alone = screen_together(clips, options, channels.len())?;
+        too_many.extend(alone.too_many);
+        // It is the channel that is bad, not the clips.
+        if alone.too_many.is_some() {
+            continue;
+        }
+        for (at, place) in places.iter().enumerate() {
+            whole.is_foreign[*place] |= alone.is_foreign[at];
+            if alone.chances[at] < whole.chances[*place] {
+                (whole.chances[*place], whole.deviations[*place]) = (alone.chances[at], alone.deviations[at]);
+            }
+        }
+        for mode in alone.modes {
+            let mode: BTreeSet<usize> = mode.into_iter().map(|at| places[at]).collect();
+            match modes.iter_mut().find(|known| !known.is_disjoint(&mode)) {
+                Some(known) => known.extend(mode),
+                None => modes.push(mode),
+            }
+        }
+    }
+    // What one channel hears as another way of running, another may call foreign.
+    modes.iter().flatten().for_each(|place| whole.is_foreign[*place] = false);
+    whole.modes = modes.into_iter().map(|mode| mode.into_iter().collect()).collect();
+    whole.too_many = (too_many.len() == channels.len()).then(|| too_many.into_iter().max()).flatten();
+    let found = whole.foreign().count();
+    if found as f64 > MOST_FOREIGN * count as f64 || count - found < MIN_CLIPS {
+        whole.too_many = Some(found);
+        whole.is_foreign = vec![false; count];
+    }
+    Ok(whole)
+}
+
+/// All channels with one normal. `tests` are as many as there are screenings of the same clips.
+fn screen_together(
+    clips: &[TrainingClip],
+    options: &TrainingOptions,
+    tests: usize,
+) -> Result<Screening, DetectionError> {
+    let count = clips.len();
     let step_s = options.spec.hop_length as f64 / f64::from(options.spec.sample_rate_hz);
     let views: Vec<Vec<_>> =
         clips.iter().map(|clip| clip.channels.iter().map(|channel| channel.view()).collect()).collect();
@@ -99,20 +161,38 @@ pub fn screen(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Scree
 
     let mut core = by_deal.core()?;
     let mut other_core = by_stretch.core()?;
-    let mut judged = self::judged(&by_deal.grown(&mut core, &[])?, &by_stretch.grown(&mut other_core, &[])?);
+    let mut judged = self::judged(&by_deal.grown(&mut core, &[])?, &by_stretch.grown(&mut other_core, &[])?, tests);
     let modes = modes(&vectors[0], &core, &judged.foreign)?;
     if !modes.is_empty() {
         let kept: Vec<usize> = modes.iter().flatten().copied().collect();
-        judged = self::judged(&by_deal.grown(&mut core, &kept)?, &by_stretch.grown(&mut other_core, &kept)?);
+        judged = self::judged(&by_deal.grown(&mut core, &kept)?, &by_stretch.grown(&mut other_core, &kept)?, tests);
         kept.iter().for_each(|clip| judged.foreign[*clip] = false);
     }
-    let Judged { deviations, chances, foreign } = judged;
+    let Judged { deviations, chances, mut foreign } = judged;
+    let differs = differing(&vectors);
+    foreign.iter_mut().zip(differs).for_each(|(foreign, differs)| *foreign &= differs);
     let found = foreign.iter().filter(|foreign| **foreign).count();
     if found as f64 > MOST_FOREIGN * count as f64 || count - found < MIN_CLIPS {
         let is_foreign = vec![false; count];
         return Ok(Screening { is_foreign, deviations, chances, modes, too_many: Some(found) });
     }
     Ok(Screening { is_foreign: foreign, deviations, chances, modes, too_many: None })
+}
+
+/// Whether any part of a clip, a band's level, its cycle or its swing, is far from the median clip's.
+fn differing(vectors: &[ClipVectors]) -> Vec<bool> {
+    let mut differs = vec![false; vectors[0].vectors.len()];
+    for ClipVectors { vectors, .. } in vectors {
+        for element in 0..vectors[0].ncols() {
+            let mut all: Vec<f64> = vectors.iter().flat_map(|clip| clip.column(element).to_vec()).collect();
+            all.sort_by(f64::total_cmp);
+            let median = all[all.len() / 2];
+            for (differs, clip) in differs.iter_mut().zip(vectors) {
+                *differs |= clip.column(element).iter().any(|value| (value - median).abs() > NO_DIFFERENCE_DB);
+            }
+        }
+    }
+    differs
 }
 
 struct Judged {
@@ -122,13 +202,13 @@ struct Judged {
 }
 
 /// What two ways of holding out say together: the smaller deviation counts.
-fn judged(one: &[f64], other: &[f64]) -> Judged {
+fn judged(one: &[f64], other: &[f64], tests: usize) -> Judged {
     let count = one.len();
     let foreign_to = |deviations: &[f64]| -> Vec<bool> {
         let chances: Vec<f64> = deviations.iter().map(|deviation| chance_above(*deviation, count)).collect();
         // Were all of them to belong, each discovery would be a false one: then this is the chance of any at all.
-        let is_suspect = discoveries(&chances, FALSE_SUSPICION).contains(&true);
-        if is_suspect { discoveries(&chances, FALSE_DISCOVERIES) } else { vec![false; count] }
+        let is_suspect = discoveries(&chances, FALSE_SUSPICION / tests as f64).contains(&true);
+        if is_suspect { discoveries(&chances, FALSE_DISCOVERIES / tests as f64) } else { vec![false; count] }
     };
     let foreign = foreign_to(one).iter().zip(foreign_to(other)).map(|(one, other)| *one && other).collect();
     let deviations: Vec<f64> = one.iter().zip(other).map(|(one, other)| one.min(*other)).collect();

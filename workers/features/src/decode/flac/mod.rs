@@ -40,7 +40,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Clip, FeatureError> {
         sample_rate_hz: info.rate_hz,
         channels: (0..info.channels).map(|_| Vec::with_capacity(total.unwrap_or(0) as usize)).collect(),
         step: Some((1.0 - info.bits as f32).exp2()),
-        incomplete: false,
+        ..Clip::default()
     };
     let mut numbering = None;
     let mut begins_in_the_middle = false;

@@ -12,6 +12,7 @@
 //!
 //! Sources: Microsoft, "Multiple channel audio data and WAVE files"; EBU Tech 3306 (RF64); ITU-R BS.2088 (BW64).
 
+mod comment;
 mod extent;
 mod format;
 
@@ -28,16 +29,21 @@ const HEADER_BYTES: u64 = 36;
 /// A 32-bit size that stands for the one in ds64.
 const IN_DS64: u32 = u32::MAX;
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Clip, FeatureError> {
-    let is_big_endian = bytes.starts_with(b"RIFX");
-    let Recording { format, data, incomplete } = Chunks::new(bytes, is_big_endian)?.read()?;
+pub(super) fn decode(whole: &[u8]) -> Result<Clip, FeatureError> {
+    let is_big_endian = whole.starts_with(b"RIFX");
+    let Recording { format, data, incomplete } = Chunks::new(whole, is_big_endian)?.read()?;
     let bytes = format.encoding.bytes();
     check_sample_count((data.len() / format.block() * format.channels) as u64)?;
     let data = if is_big_endian { reversed(data, bytes) } else { Cow::Borrowed(data) };
     let samples = samples_of(&data, format);
     let Samples { channels, is_mended } = samples;
     let step = format.encoding.step();
-    Ok(Clip { sample_rate_hz: format.rate_hz, channels, step, incomplete: incomplete || is_mended })
+    let full_scale = comment::full_scales(whole, is_big_endian, channels.len());
+    Ok(Clip { sample_rate_hz: format.rate_hz, channels, step, incomplete: incomplete || is_mended, full_scale })
+}
+
+pub(super) fn full_scales(head: &[u8]) -> Vec<auscult_schemas::FullScale> {
+    comment::of_head(head)
 }
 
 fn samples_of(data: &[u8], format: Format) -> Samples {
