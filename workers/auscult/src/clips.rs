@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, bail};
 use auscult_detection::pieces::Trace;
 use auscult_detection::{ClipView, HealthyClip, Recorded, TrainingClip, check_chosen, is_chosen, words};
-use auscult_features::{ChunkExtractor, Extraction, content_type_of, decode};
+use auscult_features::{ChunkExtractor, Extraction, FeatureError, content_type_of, content_type_of_bytes};
 use auscult_schemas::{FeatureSpec, Quantity, topics::MAX_MESSAGE_BYTES};
 use rayon::prelude::*;
 
@@ -132,10 +132,16 @@ pub fn read_clip(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<
 /// Reads a training clip, with what tells the recording that it is a piece of.
 fn read_training_clip(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Clip> {
     let read = || -> anyhow::Result<Clip> {
-        let sound = decode(declared_type(path), &read_bytes(path)?)?;
+        let sound = decode_file(path, &read_bytes(path)?)?;
         let features = extractor.extract_clip(&sound)?;
         let quantity = extractor.spec().quantity;
-        Ok(Clip { path: path.to_owned(), features, quantity, trace: Some(Box::new(trace_of(&sound.channels))), chosen: None })
+        Ok(Clip {
+            path: path.to_owned(),
+            features,
+            quantity,
+            trace: Some(Box::new(trace_of(&sound.channels))),
+            chosen: None,
+        })
     };
     read().with_context(|| path.display().to_string())
 }
@@ -149,7 +155,55 @@ pub fn trace_of(channels: &[Vec<f32>]) -> Trace {
 
 fn read_features(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Extraction> {
     let bytes = read_bytes(path)?;
-    Ok(extractor.extract(declared_type(path), &bytes)?)
+    check_name(path, &bytes)?;
+    extractor.extract(declared_type(path), &bytes).map_err(of_a_file)
+}
+
+/// Decodes a recording's file, of any length.
+///
+/// # Errors
+/// In a file's words, without the path.
+pub fn decode_file(path: &Path, bytes: &[u8]) -> anyhow::Result<auscult_features::Clip> {
+    check_name(path, bytes)?;
+    auscult_features::decode(declared_type(path), bytes).map_err(of_a_file)
+}
+
+/// Refuses FLAC that is named `.wav` and WAV that is named `.flac`: `auscult send` and others go by the name.
+fn check_name(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let declared = declared_type(path);
+    let Some(found) = content_type_of_bytes(bytes).filter(|found| !declared.is_empty() && *found != declared) else {
+        return Ok(());
+    };
+    let (what, ending) = if found == "audio/flac" { ("FLAC", "flac") } else { ("WAV", "wav") };
+    let right = path.with_extension(ending);
+    bail!("holds {what}, whatever its name says: rename it to {}", right.file_name().unwrap_or_default().display())
+}
+
+/// What is wrong with a value, in the words of a file.
+fn of_a_file(error: FeatureError) -> anyhow::Error {
+    match error {
+        FeatureError::Empty => anyhow::anyhow!("the file is empty: record it again"),
+        FeatureError::ForeignFormat { name, remedy, .. } => {
+            let remedy = remedy.replace("send ", "take ");
+            anyhow::anyhow!("the file is {name}; this is not read: {remedy}")
+        }
+        FeatureError::SeveralRecordings { format } => {
+            anyhow::anyhow!("the {format} file holds several recordings, one behind the other: cut it into a file each")
+        }
+        FeatureError::NotAudio { found, .. } => anyhow::anyhow!(
+            "no WAV or FLAC file, its bytes are {}",
+            found
+                .replace("send WAV, FLAC or L16", "record WAV or FLAC")
+                .replace("send it without them", "cut them off")
+        ),
+        FeatureError::Truncated { format, detail } => {
+            anyhow::anyhow!("the {format} file is cut short: {detail}; copy or record it again")
+        }
+        FeatureError::Damaged { format, detail } => {
+            anyhow::anyhow!("the {format} file is damaged: {detail}; copy it again from its source")
+        }
+        other => other.into(),
+    }
 }
 
 /// A recording's file, with no more bytes than one chunk may have.
@@ -296,7 +350,9 @@ mod tests {
         let cases = [
             (write("empty.wav", b""), "empty"),
             (write("cut.wav", &whole[..10_000]), "cut short"),
-            (write("letter.wav", b"Dear Sir or Madam, please find enclosed"), "the value is text"),
+            (write("letter.wav", b"Dear Sir or Madam, please find enclosed"), "the file is text"),
+            (write("flac.wav", b"fLaC\x80\0\0\x22"), "holds FLAC, whatever its name says: rename it to flac.flac"),
+            (write("wav.flac", &whole), "holds WAV, whatever its name says: rename it to wav.wav"),
             (write("huge.wav", &vec![0; MAX_MESSAGE_BYTES + 1]), "cut it into shorter recordings"),
             (folder.path().join("missing.wav"), "cannot be opened"),
             (folder.path().to_owned(), "is a folder"),
@@ -310,8 +366,13 @@ mod tests {
 
     #[test]
     fn a_microphone_at_fault_teaches_nothing_and_a_clip_of_such_is_refused() {
-        let sound =
-            |features: Extraction| Clip { path: PathBuf::from("fan.wav"), features, quantity: None, trace: None, chosen: None };
+        let sound = |features: Extraction| Clip {
+            path: PathBuf::from("fan.wav"),
+            features,
+            quantity: None,
+            trace: None,
+            chosen: None,
+        };
         let mut noise = 1_u32;
         let mut next = || {
             noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -19,7 +19,9 @@ pub fn signal_findings(recordings: &[(&str, &[QualityFlag])]) -> Vec<String> {
         let kind = if flag.is_sensor_fault() { "sensor fault, not learned from" } else { "note" };
         (!names.is_empty()).then(|| {
             // Some findings begin with the flag's own name.
-            let what = finding(flag).trim_start_matches(flag.as_str()).trim_start_matches(": ");
+            let begins_with_it = format!("{}: ", flag.as_str());
+            let what = finding(flag);
+            let what = what.strip_prefix(&begins_with_it).unwrap_or(what);
             format!("{}, {kind}: {}: {what} ({})", clips(names.len()), flag.as_str(), named(&names))
         })
     };
@@ -47,6 +49,8 @@ mod tests {
         let hum = [QualityFlag::Resampled, QualityFlag::MainsHum];
         let stuck = [QualityFlag::Stuck];
         let found = signal_findings(&[("a", &hum), ("b", &stuck), ("c", &hum), ("d", &hum), ("e", &hum), ("f", &[])]);
+        let short = signal_findings(&[("a", &[QualityFlag::Short])]);
+        assert!(short[0].starts_with("1 clip, note: short: shorter than "), "{short:?}");
         let [first, second] = found.as_slice() else { panic!("{found:?}") };
         assert!(
             first.starts_with("1 clip, sensor fault, not learned from: stuck: one value ") && first.ends_with("(b)"),

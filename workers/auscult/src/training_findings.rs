@@ -34,6 +34,8 @@ pub struct TrainingFindings {
 /// A clip that could be read.
 struct Readable {
     clip: TrainingClip,
+    /// Channels that are listened to, those at fault among them.
+    listened: usize,
     rate_hz: u32,
     duration_s: f64,
     trace: Option<Box<Trace>>,
@@ -58,7 +60,13 @@ impl TrainingFindings {
                         findings.lines.push(format!("left out: {}: {faults}", clip.path.display()));
                     }
                     let (rate_hz, duration_s) = (clip.features.source_rate_hz, clip.features.duration_s);
-                    readable.push(Readable { clip: training, rate_hz, duration_s, trace: clip.trace });
+                    readable.push(Readable {
+                        clip: training,
+                        listened: clip.listened(),
+                        rate_hz,
+                        duration_s,
+                        trace: clip.trace,
+                    });
                 }
                 Err(error) => findings.lines.push(format!("skipped: {error:#}")),
             }
@@ -73,6 +81,7 @@ impl TrainingFindings {
         findings.rates(&mut readable, spec);
         findings.lengths(&readable);
         findings.pieces(&mut readable);
+        findings.channels(&readable);
         findings.clips = readable.into_iter().map(|readable| readable.clip).collect();
         findings
     }
@@ -185,6 +194,24 @@ impl TrainingFindings {
         }
     }
 
+    fn channels(&mut self, readable: &[Readable]) {
+        let mut counts: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+        for readable in readable {
+            counts.entry(readable.listened).or_default().push(readable.clip.name.clone());
+        }
+        if counts.len() < 2 {
+            return;
+        }
+        let tally: Vec<String> =
+            counts.iter().map(|(channels, clips)| format!("{channels} in {}", clips.len())).collect();
+        let fewest = counts.into_values().min_by_key(Vec::len).unwrap_or_default();
+        self.lines.push(format!(
+            "mixed numbers of channels: {} clips; scores of one channel and of several differ: choose those that all have with --channels. The fewest are {}",
+            tally.join(", "),
+            named(&fewest)
+        ));
+    }
+
     fn lengths(&mut self, readable: &[Readable]) {
         let mut lengths: Vec<f64> = readable.iter().map(|readable| readable.duration_s).collect();
         lengths.sort_by(f64::total_cmp);
@@ -253,6 +280,22 @@ mod tests {
         let many = found(12, 0).refusal.unwrap();
         assert!(many.contains("12 at 8000 Hz, 8 at 16000 Hz") && many.contains("--sample-rate 8000"), "{many}");
         assert!(found(0, 0).lines.is_empty());
+    }
+
+    #[test]
+    fn clips_of_another_number_of_channels_are_named() {
+        let stereo = |mut clip: Clip| {
+            clip.features.values.extend(clip.features.values.clone());
+            clip.features.channels = 2;
+            clip
+        };
+        let read = (0..20).map(|index| {
+            let clip = clip(&format!("{index}.wav"), 16_000, 0.5, index);
+            if index < 3 { clip.map(stereo) } else { clip }
+        });
+        let lines = TrainingFindings::of(read.collect(), &FeatureSpec::default()).lines;
+        assert!(lines.len() == 1 && lines[0].contains("1 in 17, 2 in 3 clips"), "{lines:?}");
+        assert!(lines[0].contains("0.wav, 1.wav, 2.wav"), "{lines:?}");
     }
 
     #[test]

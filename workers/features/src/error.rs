@@ -60,7 +60,8 @@ pub enum FeatureError {
     },
     /// More channels than a chunk may have, or none.
     #[error(
-        "{format}: {channels} channels, 1 to 16 can be read: choose those of this machine, for example with `sox IN OUT.wav remix 1 2 3`"
+        "{format}: {channels} channels, 1 to 16 can be read: {}",
+        if *channels == 0 { "the header is damaged, record again" } else { "choose those of this machine, for example with `sox IN OUT.wav remix 1 2 3`" }
     )]
     Channels {
         /// `WAV`, `FLAC`, `L16` or `clip`.
@@ -70,7 +71,12 @@ pub enum FeatureError {
     },
     /// A sample rate outside the contract.
     #[error(
-        "{format}: a sample rate of {rate_hz} Hz, 100 Hz to 1 MHz can be read: correct the rate in the header, for example with `sox -r 16000 IN.wav OUT.wav`, or resample with `ffmpeg -i IN.wav -ar 96000 OUT.wav`"
+        "{format}: a sample rate of {rate_hz} Hz, 100 Hz to 1 MHz can be read: {}",
+        if *rate_hz > 1_000_000 && *rate_hz < 1 << 30 {
+            "resample with `ffmpeg -i IN.wav -ar 96000 OUT.wav`, or correct the rate in the header, for example with `sox -r 16000 IN.wav OUT.wav`"
+        } else {
+            "correct the rate in the header, for example with `sox -r 16000 IN.wav OUT.wav`"
+        }
     )]
     Rate {
         /// `WAV`, `FLAC`, `L16` or `clip`.
@@ -128,7 +134,9 @@ pub enum FeatureError {
     #[error("the recording holds no samples: check that the recorder ran before the chunk was sent")]
     NoSamples,
     /// A sample is NaN or infinite.
-    #[error("channel {channel} has a sample that is {value} at index {index}: check the recorder's float conversion")]
+    #[error(
+        "channel {channel} has a sample that is {value} at index {index}: check the recorder's float conversion, and whether bytes were lost or added on the way"
+    )]
     NonFinite {
         /// Channel, from 0.
         channel: usize,

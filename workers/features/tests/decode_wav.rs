@@ -327,3 +327,74 @@ fn a_codec_inside_wav_is_named() {
         assert!(error.to_string().contains(name) && error.to_string().contains("ffmpeg"), "{error}");
     }
 }
+
+#[test]
+fn what_a_finished_riff_holds_behind_its_sound_is_none_whatever_its_name() {
+    let samples = sound(SAMPLES);
+    let plain = |behind: &[u8], riff_size: u32| read(&with_sizes(riff_size, BYTES, &bytes_of(&samples), behind));
+    // A name that is no word, and a size that fits to the byte.
+    let odd = [b"x\0\x01z".as_slice(), &200_u32.to_le_bytes(), &[7; 200]].concat();
+    // A chunk that was cut off with the file, which its RIFF counts whole.
+    let cut = [b"ovwf".as_slice(), &5_000_u32.to_le_bytes(), &[7; 200]].concat();
+    let erased = [0xFF; 512];
+    for (behind, riff_size) in [(odd, BYTES + 36 + 208), (cut, BYTES + 36 + 5_008), (erased.to_vec(), BYTES + 36)] {
+        let clip = plain(&behind, riff_size);
+        assert_eq!((clip.channels, clip.incomplete), (vec![scaled(&samples)], false), "{}", behind.len());
+    }
+    let noise: Vec<u8> = (0..333_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let clip = plain(&noise, BYTES + 36);
+    assert_eq!((clip.channels, clip.incomplete), (vec![scaled(&samples)], true), "what it is cannot be told");
+}
+
+#[test]
+fn two_data_chunks_are_refused_and_not_half_read() {
+    let second = chunk(b"data", &bytes_of(&sound(SAMPLES)));
+    let wav = with_sizes(2 * BYTES + 44, BYTES, &bytes_of(&sound(SAMPLES)), &second);
+    let error = decode("audio/wav", &wav).unwrap_err().to_string();
+    assert!(error.contains("several recordings"), "{error}");
+}
+
+#[test]
+fn a_chunk_of_any_name_without_its_pad_byte_hides_nothing() {
+    let samples = sound(SAMPLES);
+    let unpadded = [b"abcd".as_slice(), &35_u32.to_le_bytes(), &[b'a'; 35]].concat();
+    let body =
+        [WavBytes::default().fmt(), unpadded, chunk(b"PEAK", &[1; 16]), chunk(b"data", &bytes_of(&samples))].concat();
+    assert_eq!(read(&header(body.len() as u32 + 4, &body)).channels, [scaled(&samples)]);
+}
+
+#[test]
+fn a_byte_lost_or_added_in_64_bit_float_or_a_writer_killed_in_it_costs_a_sample() {
+    let samples = scaled(&sound(SAMPLES));
+    let data: Vec<u8> = samples.iter().flat_map(|&sample| f64::from(sample).to_le_bytes()).collect();
+    let format = WavBytes { tag: 3, bits: 64, ..WavBytes::default() };
+    let whole = format.build(&data);
+    let start = whole.len() - data.len();
+    for cut in 1..8 {
+        let clip = read(&whole[..whole.len() - cut]);
+        assert_eq!(clip.channels[0], samples[..SAMPLES - 1], "{cut} bytes short");
+    }
+    for at in [start + 801, start + 9_004, start + 20_006] {
+        let lost = read(&[&whole[..at], &whole[at + 1..]].concat());
+        let right = lost.channels[0].iter().rev().zip(samples.iter().rev()).take_while(|(a, b)| a == b).count();
+        let lost_at = (at - start) / 8;
+        assert!(lost.channels[0][..lost_at - 1] == samples[..lost_at - 1], "{at}");
+        assert!(right + lost_at + 3 >= SAMPLES, "{at}: {right}");
+    }
+}
+
+#[test]
+fn a_byte_added_inside_24_bits_costs_a_sample() {
+    let noise = |index: usize| (index.wrapping_mul(2_654_435_761) >> 16 & 0xFF) as f64 - 128.0;
+    let wide: Vec<i32> =
+        (0..SAMPLES).map(|index| ((index as f64 * 0.05).sin() * 1e6 + 300.0 * noise(index)) as i32).collect();
+    let data: Vec<u8> = wide.iter().flat_map(|sample| sample.to_le_bytes()[..3].to_vec()).collect();
+    let whole = WavBytes { bits: 24, ..WavBytes::default() }.build(&data);
+    let start = whole.len() - data.len();
+    let clean = read(&whole).channels;
+    for at in [start + 1_001, start + 6_000, start + 8_002] {
+        let clip = read(&[&whole[..at], &[0x5A], &whole[at..]].concat());
+        let wrong = clip.channels[0].iter().zip(&clean[0]).filter(|(a, b)| a != b).count();
+        assert!(wrong <= 3 && clip.incomplete, "{at}: {wrong}");
+    }
+}

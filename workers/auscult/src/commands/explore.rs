@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail};
 use auscult_detection::{DetectorKind, TrainingOptions, check_chosen, is_chosen};
-use auscult_features::{ChunkExtractor, decode};
+use auscult_features::ChunkExtractor;
 use auscult_schemas::FeatureSpec;
 use clap::Args;
 use rayon::prelude::*;
@@ -223,7 +223,7 @@ fn measure(
     let name = file.path.strip_prefix(root).unwrap_or(&file.path).display().to_string();
     let mut read = || -> anyhow::Result<Looked> {
         let bytes = clips::read_bytes(&file.path)?;
-        let mut clip = decode(clips::declared_type(&file.path), &bytes)?;
+        let mut clip = clips::decode_file(&file.path, &bytes)?;
         check_chosen(clip.channels.len(), chosen).map_err(anyhow::Error::msg)?;
         // Training names a channel by its number in the recording.
         let is_training = file.kind == GroupKind::TrainNormal;

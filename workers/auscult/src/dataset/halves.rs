@@ -39,14 +39,14 @@ fn closest(
     others: &[Option<MachineClips>],
     is_half: fn(&MachineClips) -> bool,
 ) -> Option<usize> {
-    let mut best: Option<(usize, usize)> = None;
+    let mut best: Option<(usize, (usize, bool))> = None;
     let mut is_tie = false;
     for (index, other) in others.iter().enumerate() {
         let Some(other) = other else { continue };
         if !is_half(other) || name(other) != name(machine) || other.folder == machine.folder {
             continue;
         }
-        let shared = shared_components(&machine.folder, &other.folder);
+        let shared = (shared_components(&machine.folder, &other.folder), are_twins(&machine.folder, &other.folder));
         match best {
             Some((_, most)) if shared < most => {}
             Some((_, most)) if shared == most => is_tie = true,
@@ -67,6 +67,12 @@ fn is_train_half(machine: &MachineClips) -> bool {
 
 fn is_test_half(machine: &MachineClips) -> bool {
     machine.train_normal.is_empty() && machine.test_clips() > 0
+}
+
+/// Whether two paths differ in nothing but `train` and `test`: `dev_0dB_train/fan` and `dev_0dB_test/fan`.
+fn are_twins(a: &Path, b: &Path) -> bool {
+    let without_part = |path: &Path| path.to_string_lossy().replace("train", "").replace("test", "");
+    without_part(a) == without_part(b)
 }
 
 fn shared_components(a: &Path, b: &Path) -> usize {

@@ -19,7 +19,9 @@ pub enum PassedOverReason {
     OtherName,
     /// Its name begins with a dot, as the companions that macOS writes do (`._clip.wav`).
     Hidden,
-    /// Neither `.wav` nor `.flac`.
+    /// A recording in a format that is not read.
+    OtherFormat,
+    /// Neither `.wav` nor `.flac`, nor another recording.
     NotSound,
 }
 
@@ -30,6 +32,9 @@ impl fmt::Display for PassedOverReason {
             Self::Supplemental => "supplemental clips (clean sound or noise alone) are not used",
             Self::OtherName => "the same clips are used under their other names",
             Self::Hidden => "hidden: the name begins with a dot",
+            Self::OtherFormat => {
+                "recordings, but not WAV or FLAC: convert sound with `ffmpeg -i IN -c:a pcm_s16le OUT.wav`, measurements with `auscult import`"
+            }
             Self::NotSound => "not .wav or .flac",
         })
     }
@@ -50,7 +55,7 @@ impl PassedOver {
     /// Whether a person should look: sound that is not used, where it may have been meant to be.
     #[must_use]
     pub fn may_be_a_mistake(&self) -> bool {
-        self.reason == PassedOverReason::Unplaced
+        matches!(self.reason, PassedOverReason::Unplaced | PassedOverReason::OtherFormat)
     }
 }
 
@@ -86,11 +91,36 @@ fn reason_of(path: &Path) -> PassedOverReason {
     let has_such_a_name = ClipName::of(path).is_some_and(|name| name.label == Label::Supplemental);
     if file_name(path).starts_with('.') {
         PassedOverReason::Hidden
+    } else if is_other_recording(path) {
+        PassedOverReason::OtherFormat
     } else if !is_sound(path) {
         PassedOverReason::NotSound
     } else if is_in_supplemental || has_such_a_name {
         PassedOverReason::Supplemental
     } else {
         PassedOverReason::Unplaced
+    }
+}
+
+/// Endings of recordings that are not read. Texts are none: data sets have lists, notes and truths as CSV and text.
+const RECORDINGS: [&str; 32] = [
+    "mp3", "ogg", "oga", "opus", "m4a", "aac", "wma", "amr", "aif", "aiff", "aifc", "au", "snd", "caf", "w64", "rf64",
+    "bwf", "voc", "wv", "ape", "mka", "mkv", "mp4", "mov", "webm", "3gp", "tdms", "mat", "uff", "unv", "npy", "wave",
+];
+
+fn is_other_recording(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    RECORDINGS.contains(&ending.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_of_another_format_is_named_and_a_list_is_not() {
+        assert_eq!(reason_of(Path::new("train/normal/a.MP3")), PassedOverReason::OtherFormat);
+        assert_eq!(reason_of(Path::new("train/normal/readme.txt")), PassedOverReason::NotSound);
+        assert_eq!(reason_of(Path::new("train/normal/.a.mp3")), PassedOverReason::Hidden);
     }
 }

@@ -232,6 +232,25 @@ fn halves_of_two_years_are_joined_within_their_year() {
     }
 }
 
+#[test]
+fn halves_of_two_noise_levels_in_one_folder_are_joined_within_their_level() {
+    let clips = ["0dB", "6dB"].map(|level| {
+        [
+            format!("dev_{level}_train/fan/train/normal_id_00_00000000.wav"),
+            format!("dev_{level}_test/fan/test/normal_id_00_00000001.wav"),
+        ]
+    });
+    let clips: Vec<&str> = clips.iter().flatten().map(String::as_str).collect();
+    let root = tree(&clips);
+    let found = Dataset::discover(root.path()).unwrap();
+    assert_eq!(found.machines.len(), 2, "{:?}", found.machines);
+    for machine in &found.machines {
+        let level = if machine.id.contains("0dB") { "dev_0dB_test" } else { "dev_6dB_test" };
+        assert!(machine.test_normal.iter().all(|path| path.iter().any(|part| part == level)), "{machine:?}");
+        assert_eq!((machine.train_normal.len(), machine.test_normal.len()), (1, 1));
+    }
+}
+
 /// An evaluation set of 2023 with its truth two folders above.
 fn evaluation_set(more: &[&str]) -> TempDir {
     let clips = [

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, bail, ensure};
-use auscult_features::{ChunkExtractor, Clip, Extraction, decode};
+use auscult_features::{ChunkExtractor, Clip, Extraction};
 use auscult_import::{Options, is_importable};
 
 use super::LifeOptions;
-use crate::clips::declared_type;
+use crate::clips::{declared_type, decode_file};
 use crate::natural_order::sort_paths;
 
 /// A file with fewer snapshots than these is no life, but a snapshot of one.
@@ -73,7 +73,7 @@ pub(super) fn machine_of(path: &Path) -> String {
 fn read(path: &Path) -> anyhow::Result<Clip> {
     if !declared_type(path).is_empty() {
         let bytes = std::fs::read(path).context("cannot be read: check the path and its permissions")?;
-        return Ok(decode(declared_type(path), &bytes)?);
+        return decode_file(path, &bytes);
     }
     let imported = auscult_import::read(path, &Options::default())?;
     let [recording] = &imported.recordings[..] else {
@@ -158,5 +158,11 @@ impl Snapshots {
 fn cut(whole: &Clip, index: usize, samples: usize) -> Clip {
     let range = index * samples..(index + 1) * samples;
     let channels = whole.channels.iter().map(|channel| channel[range.clone()].to_vec()).collect();
-    Clip { sample_rate_hz: whole.sample_rate_hz, channels, step: whole.step, incomplete: whole.incomplete, full_scale: whole.full_scale.clone() }
+    Clip {
+        sample_rate_hz: whole.sample_rate_hz,
+        channels,
+        step: whole.step,
+        incomplete: whole.incomplete,
+        full_scale: whole.full_scale.clone(),
+    }
 }

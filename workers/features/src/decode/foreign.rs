@@ -58,6 +58,7 @@ const fn holds(at: usize, bytes: &'static [u8], name: &'static str, kind: Kind) 
 }
 
 const FFMPEG: Kind = Kind::Lossless("convert it with `ffmpeg -i IN -c:a flac OUT.flac`");
+const IRCAM: Kind = Kind::Lossless("convert it with `sox -t ircam IN OUT.wav`");
 const UNPACK: Kind = Kind::Packed("unpack it and send what is inside");
 /// The first that fits counts. The first packet of an Ogg stream follows a page header of 27 bytes and one segment.
 const SIGNATURES: &[Signature] = &[
@@ -67,7 +68,7 @@ const SIGNATURES: &[Signature] = &[
     holds(28, b"\x7FFLAC", "FLAC in Ogg", Kind::Flac),
     holds(28, b"fLaC", "FLAC in Ogg", Kind::Flac),
     starts(b"OggS", "Ogg", Kind::Lossy),
-    starts(b"riff\x2E\x91\xCF\x11", "Sony Wave64 (.w64)", Kind::Lossless("convert it with `sox IN.w64 OUT.wav`")),
+    starts(b"riff\x2E\x91\xCF\x11", "Sony Wave64 (.w64)", Kind::Lossless("convert it with `sox -t w64 IN OUT.wav`")),
     starts(b".snd", "Sun/NeXT AU (.au)", Kind::Lossless("convert it with `sox IN.au OUT.wav`")),
     starts(b"dns.", "Sun/NeXT AU with the low byte first", Kind::Lossless("convert it with `sox IN.au OUT.wav`")),
     starts(b"caff", "Apple CAF (.caf)", FFMPEG),
@@ -76,6 +77,18 @@ const SIGNATURES: &[Signature] = &[
     holds(8, b"8SVX", "8SVX", Kind::Lossless("convert it with `sox IN.8svx OUT.wav`")),
     starts(b"Creative Voice File", "Creative Voice (.voc)", Kind::Lossless("convert it with `sox IN.voc OUT.wav`")),
     starts(b"NIST_1A", "NIST SPHERE", Kind::Lossless("convert it with `sox IN.sph OUT.wav`")),
+    starts(b".SoX", "SoX's own format (.sox)", Kind::Lossless("convert it with `sox -t sox IN OUT.wav`")),
+    starts(b"XoS.", "SoX's own format (.sox)", Kind::Lossless("convert it with `sox -t sox IN OUT.wav`")),
+    starts(b"\x64\xA3\x01\x00", "IRCAM (.sf)", IRCAM),
+    starts(b"\x64\xA3\x02\x00", "IRCAM (.sf)", IRCAM),
+    starts(b"\x64\xA3\x03\x00", "IRCAM (.sf)", IRCAM),
+    starts(b"\x64\xA3\x04\x00", "IRCAM (.sf)", IRCAM),
+    holds(8, b"MAUD", "MAUD", Kind::Lossless("convert it with `sox -t maud IN OUT.wav`")),
+    starts(b"2BIT", "AVR", Kind::Lossless("convert it with `sox -t avr IN OUT.wav`")),
+    starts(b" paf", "Ensoniq PARIS (.paf)", Kind::Lossless("convert it with `sox -t paf IN OUT.wav`")),
+    starts(b"fap ", "Ensoniq PARIS (.fap)", Kind::Lossless("convert it with `sox -t fap IN OUT.wav`")),
+    starts(b"PVF1\n", "Portable Voice Format", Kind::Lossless("convert it with `sox -t pvf IN OUT.wav`")),
+    starts(b"nut/multimedia container", "NUT", FFMPEG),
     starts(b"wvpk", "WavPack", FFMPEG),
     starts(b"MAC ", "Monkey's Audio", FFMPEG),
     starts(b"TTA1", "True Audio", FFMPEG),
@@ -86,6 +99,13 @@ const SIGNATURES: &[Signature] = &[
     starts(b"ID3", "MP3 (or another format behind an ID3 tag)", Kind::Lossy),
     starts(b"\x30\x26\xB2\x75\x8E\x66\xCF\x11", "Windows Media (ASF)", Kind::Lossy),
     starts(b".ra\xFD", "RealAudio", Kind::Lossy),
+    starts(b".RMF", "RealMedia", Kind::Lossy),
+    starts(b"\x0B\x77", "AC-3", Kind::Lossy),
+    starts(b"\x7F\xFE\x80\x01", "DTS", Kind::Lossy),
+    starts(b"MMMD", "SMAF (.mmf)", Kind::Lossy),
+    starts(b"\x00\x00\x01\xBA", "an MPEG program stream", Kind::Film),
+    holds(4, b"\xF8\x72\x6F\xBA", "Dolby TrueHD", FFMPEG),
+    holds(4, b"\xF8\x72\x6F\xBB", "Meridian MLP", FFMPEG),
     holds(4, b"ftypM4A", "M4A (AAC or ALAC in MP4)", Kind::Lossy),
     holds(4, b"ftyp", "MP4", Kind::Film),
     holds(4, b"moov", "QuickTime", Kind::Film),
@@ -155,6 +175,18 @@ fn name_by_content(bytes: &[u8]) -> Option<(&'static str, Kind)> {
         [0xFF, second, third, ..] if second & 0xE6 == 0xE2 && third & 0xF0 != 0xF0 && third & 0x0C != 0x0C => {
             Some(("MP3", Kind::Lossy))
         }
+        [0xFF, second, third, ..] if second & 0xE6 == 0xE4 && third & 0xF0 != 0xF0 && third & 0x0C != 0x0C => {
+            Some(("MP2", Kind::Lossy))
+        }
+        // Packets of 188 bytes, each with its sync byte.
+        [b'G', ..] if [188, 376].iter().all(|&at| head.get(at) == Some(&b'G')) => {
+            Some(("an MPEG transport stream", Kind::Film))
+        }
+        // LATM's sync word, and again where its length says.
+        [0x56, second, third, ..] if second & 0xE0 == 0xE0 => {
+            let len = usize::from(second & 0x1F) << 8 | usize::from(*third);
+            (bytes.get(len + 3) == Some(&0x56)).then_some(("AAC (LATM)", Kind::Lossy))
+        }
         [0xFF, 0xF0 | 0xF1, ..] => Some(("AAC", Kind::Lossy)),
         _ => name_text(head),
     }
@@ -166,7 +198,7 @@ fn name_text(head: &[u8]) -> Option<(&'static str, Kind)> {
     if !is_text || std::str::from_utf8(text).is_err_and(|error| error.error_len().is_some()) {
         return None;
     }
-    let send = Kind::Text("send the recording itself; look at what the gateway got when it fetched it");
+    let send = Kind::Text("take the recording itself; look at what was written in its place");
     let text = text.trim_ascii_start();
     let is_number = |byte: &u8| byte.is_ascii_digit() || b" +-.,;\t\r\neE".contains(byte);
     match text {

@@ -65,16 +65,52 @@ fn not_audio(expected: &'static str, found: Magic, bytes: &[u8]) -> FeatureError
     let found = match found {
         Magic::Wav => "WAV: send it with the content type audio/wav".to_owned(),
         Magic::Flac => "FLAC: send it with the content type audio/flac".to_owned(),
-        Magic::Other => match foreign::name(bytes) {
-            Some(error) => return error,
-            None => {
-                let start = &bytes[..bytes.len().min(8)];
-                let start = start.escape_ascii();
-                format!("none of a format that is known (they start with \"{start}\"): send WAV, FLAC or L16")
+        Magic::Other => match (behind_what(bytes), foreign::name(bytes)) {
+            (Some((at, format)), _) => format!(
+                "{at} bytes that are no sound (\"{}\"), and a {format} recording behind them: send it without them",
+                start_of(bytes, at)
+            ),
+            (None, Some(error)) => return error,
+            (None, None) => {
+                let start = start_of(bytes, 8);
+                format!(
+                    "none of a format that is known (they start with \"{start}\"): send WAV, FLAC or L16; samples without a header get one with `sox -t raw -e signed -b 16 -r 16000 -c 1 IN OUT.wav`"
+                )
             }
         },
     };
     FeatureError::NotAudio { expected, found }
+}
+
+/// The content type that the first bytes of a value show: that of WAV or FLAC; `None` where they show neither.
+#[must_use]
+pub fn content_type_of_bytes(bytes: &[u8]) -> Option<&'static str> {
+    match Magic::of(behind_tags(bytes)) {
+        Magic::Wav if bytes.len() >= 12 => Some("audio/wav"),
+        Magic::Flac => Some("audio/flac"),
+        _ => None,
+    }
+}
+
+/// The beginning of a value as an error quotes it.
+fn start_of(bytes: &[u8], most: usize) -> std::slice::EscapeAscii<'_> {
+    bytes[..bytes.len().min(most).min(LONGEST_QUOTE)].escape_ascii()
+}
+
+const LONGEST_QUOTE: usize = 40;
+/// Longest head of a transfer (HTTP, multipart) in front of a recording.
+const LONGEST_HEAD: usize = 4_096;
+
+/// Where a recording begins behind text, such as the head of the transfer that brought it, a byte-order mark or an empty line.
+fn behind_what(bytes: &[u8]) -> Option<(usize, &'static str)> {
+    let head = &bytes[..bytes.len().min(LONGEST_HEAD)];
+    let is_text = |at: usize| std::str::from_utf8(&head[..at]).is_ok_and(|text| !text.contains('\0'));
+    let found = (1..head.len()).find_map(|at| match &bytes[at..] {
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'A', b'V', b'E', ..] => Some((at, "WAV")),
+        [b'f', b'L', b'a', b'C', 0 | 0x80, 0, 0, 34, ..] => Some((at, "FLAC")),
+        _ => None,
+    });
+    found.filter(|(at, _)| is_text(*at))
 }
 
 /// What the first bytes say.

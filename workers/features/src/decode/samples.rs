@@ -56,9 +56,10 @@ fn find_gap<const N: usize>(
             bytes[at..at + N].try_into().expect("N bytes were taken")
         };
         let (value, last) = (convert(sample(index)), convert(sample(index - 1)));
-        // Float of two samples' bytes has exponents of any size; no sensor has.
-        let is_absurd = |value: f32| value != 0.0 && !(1e-15..1e15).contains(&value.abs());
-        let step = if is_absurd(value) { f32::from(i8::MAX) } else { ((value - last).abs().min(1e15) + 1e-9).log2() };
+        // Float of two samples' bytes has exponents of any size; no sensor has. Most of 64 bits then become zero in 32.
+        let vanished = N == 8 && value == 0.0 && sample(index)[..N - 1].iter().any(|&byte| byte != 0);
+        let is_absurd = vanished || value != 0.0 && !(1e-15..1e15).contains(&value.abs());
+        let step = if is_absurd { f32::from(i8::MAX) } else { ((value - last).abs().min(1e15) + 1e-9).log2() };
         // 16-bit sound in a wider format has a lowest byte of zero, which a step cannot tell from quieter sound.
         let is_padded = N >= 3 && sample(index)[0] == 0;
         step - if is_padded { 16.0 } else { 0.0 }

@@ -1,22 +1,28 @@
-//! Whether a channel is dead: constant, or nothing but a few of its format's own steps.
+//! Whether a channel is dead: constant, or nothing but a few of its format's own steps. Few values that are each held are levels: of a
+//! relay, a tachometer, an inverter.
 
 /// Distinct values that a dead channel may have: two steps about its mean on either side, which is what dither makes of silence.
 const FEW: usize = 5;
 /// The coarsest step of a converter, of full scale: 12 bits. A format's own step may be coarser, but where it is finer, values
 /// farther apart than this are levels of a signal, as of a relay.
 const COARSEST_STEP: f32 = 1.0 / 2_048.0;
+/// Samples for which a level is held on average, at least. Dither leaves a value after one or two.
+const LEVEL_SAMPLES: f64 = 3.0;
 
 /// The distinct values of a channel, where they are few.
 pub(super) struct FewValues {
     /// Ascending.
     values: [f32; FEW],
     count: usize,
+    /// Mean number of samples for which a value is held, of the value that is held shortest and of all but the most frequent one.
+    shortest_run: f64,
+    rarer_run: f64,
 }
 
 impl FewValues {
     /// `None` where there are more than five. A living signal shows that within a few samples.
     pub fn of(samples: &[f32]) -> Option<Self> {
-        let mut found = Self { values: [0.0; FEW], count: 0 };
+        let mut found = Self { values: [0.0; FEW], count: 0, shortest_run: 0.0, rarer_run: 0.0 };
         let mut last = f32::NAN;
         for &sample in samples {
             if sample == last || found.values[..found.count].contains(&sample) {
@@ -31,11 +37,31 @@ impl FewValues {
             last = sample;
         }
         found.values[..found.count].sort_unstable_by(f32::total_cmp);
+        found.measure_runs(samples);
         Some(found)
     }
 
+    fn measure_runs(&mut self, samples: &[f32]) {
+        let (mut lengths, mut runs) = ([0_usize; FEW], [0_usize; FEW]);
+        for run in samples.chunk_by(|a, b| a == b) {
+            let value = self.values[..self.count].iter().position(|value| *value == run[0]).unwrap_or(0);
+            lengths[value] += run.len();
+            runs[value] += 1;
+        }
+        let means = || lengths.iter().zip(runs).filter(|(_, runs)| *runs > 0);
+        self.shortest_run = means().map(|(length, runs)| *length as f64 / runs as f64).fold(f64::INFINITY, f64::min);
+        let most = (0..self.count).max_by_key(|&value| lengths[value]).unwrap_or(0);
+        let rarer = |of: [usize; FEW]| of.iter().sum::<usize>() - of[most];
+        self.rarer_run = rarer(lengths) as f64 / rarer(runs).max(1) as f64;
+    }
+
+    /// Whether each value is held, and left again: levels that something switches between.
+    pub fn are_levels(&self) -> bool {
+        self.count > 1 && self.shortest_run >= LEVEL_SAMPLES
+    }
+
     /// Whether they are neighbouring steps. `step` is the format's own; float has none, so that there three values or more at equal
-    /// distances are taken for steps, whatever the unit.
+    /// distances between which the signal trembles are taken for steps, whatever the unit.
     pub fn is_dead(&self, step: Option<f32>) -> bool {
         let values = &self.values[..self.count];
         let (Some(&low), Some(&high)) = (values.first(), values.last()) else { return false };
@@ -50,7 +76,10 @@ impl FewValues {
         let largest = low.abs().max(high.abs());
         match step {
             Some(step) => gap <= COARSEST_STEP.max(1.5 * step),
-            None => self.count > 2 || gap <= COARSEST_STEP * largest.max(1.0),
+            None => {
+                let trembles = self.count > 2 && self.rarer_run < LEVEL_SAMPLES;
+                trembles || gap <= COARSEST_STEP * largest.max(1.0)
+            }
         }
     }
 }
@@ -86,5 +115,14 @@ mod tests {
         assert!(is_dead(&[0.0, 0.015, -0.015], None), "16 bits of 500 m/s²");
         assert!(is_dead(&[1_234.0, 1_234.1], None));
         assert!(!is_dead(&[0.0, 24.0], None) && !is_dead(&[-0.5, 0.5], Some(STEP_16)));
+    }
+
+    #[test]
+    fn three_levels_of_an_inverter_in_volts_are_not_dead() {
+        let held: Vec<f32> = (0..1_000).map(|index| [0.0, 310.0, 0.0, -310.0][index / 7 % 4]).collect();
+        let few = FewValues::of(&held).unwrap();
+        assert!(!few.is_dead(None) && few.are_levels());
+        let glitches: Vec<f32> = (0..1_000).map(|index| if index % 400 == 9 { 5.0 } else { 0.37 }).collect();
+        assert!(!FewValues::of(&glitches).unwrap().are_levels(), "glitches are no level");
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! A hold that the signal enters or leaves with a jump is a gap: samples are missing. A hold that it fades into and out of is a
 //! noise gate's silence, a signal that rests, or one that is too quiet for its steps. One value into which or out of which the signal
-//! goes without a jump again and again is a rest, too: a rectified current, or one that a thyristor switches.
+//! goes without a jump again and again is a rest, too: a rectified current, or one that a thyristor switches. A current or a pressure
+//! that is switched off rests at zero, whatever it jumped from. A signal that is nothing but holds, of many values, is a staircase: a
+//! slow transmitter's values, repeated until the next one.
 
-use auscult_schemas::QualityFlag;
+use auscult_schemas::{QualityFlag, Quantity};
 
 use super::levels::Levels;
 
@@ -20,6 +22,13 @@ const ZERO: f32 = 2.0 / 32_768.0;
 const GAPS: usize = 3;
 /// Share of a clip that gaps may hold together, however few: a fifth.
 const GAP_SHARE: f64 = 0.2;
+/// Shortest rest of an alternating current that is switched off, s: three periods of the mains. Lost packets are shorter. What has one
+/// sign may rest for any time.
+const SHORTEST_REST_S: f64 = 0.06;
+/// Share of a clip that holds must cover for a staircase, and how many of them, and of their values, there must be.
+const STAIRCASE_SHARE: f64 = 0.9;
+const STAIRS: usize = 8;
+const STAIR_VALUES: usize = 4;
 /// What counts as a jump: a quarter of the RMS about the mean, and more than four of the format's steps.
 const JUMP_OF_DEVIATION: f64 = 0.25;
 const JUMP_STEPS: f32 = 4.0;
@@ -28,13 +37,27 @@ const JUMP_STEPS: f32 = 4.0;
 const BY_A_JUMP: f64 = 1.0 / 3.0;
 
 /// What the holds of a channel deserve.
-pub(super) fn flags(samples: &[f32], rate_hz: u32, levels: &Levels, step: Option<f32>) -> Option<QualityFlag> {
+pub(super) fn flags(
+    samples: &[f32],
+    rate_hz: u32,
+    levels: &Levels,
+    step: Option<f32>,
+    quantity: Quantity,
+) -> Option<QualityFlag> {
     let shortest = ((SHORTEST_S * f64::from(rate_hz)) as usize).max(SHORTEST_SAMPLES);
-    let held = holds(samples, shortest);
+    let mut held = holds(samples, shortest);
     let all = samples.len() as f64;
     let is_stuck = held.iter().any(|hold| hold.value.abs() > ZERO && hold.samples() as f64 >= STUCK_SHARE * all);
     if is_stuck {
         return Some(QualityFlag::Stuck);
+    }
+    if is_staircase(&held, samples.len(), JUMP_STEPS * step.unwrap_or(0.0)) {
+        return Some(QualityFlag::WrongRate);
+    }
+    if matches!(quantity, Quantity::Current | Quantity::Pressure) {
+        let has_one_sign = levels.min >= 0.0 || levels.max <= 0.0;
+        let shortest_rest = if has_one_sign { 0 } else { (SHORTEST_REST_S * f64::from(rate_hz)) as usize };
+        held.retain(|hold| hold.value != 0.0 || hold.samples() < shortest_rest);
     }
     let jump = (JUMP_STEPS * step.unwrap_or(0.0)).max((JUMP_OF_DEVIATION * levels.deviation()) as f32);
     let gaps = Gaps::among(&held, samples, shortest / 4, jump);
@@ -45,6 +68,22 @@ pub(super) fn flags(samples: &[f32], rate_hz: u32, levels: &Levels, step: Option
     let silences = held.iter().filter(|hold| hold.value == 0.0);
     let (count, silent) = silences.fold((0, 0), |(count, sum), hold| (count + 1, sum + hold.samples()));
     is_much(count, silent).then_some(QualityFlag::Processed)
+}
+
+/// Whether the signal is made of holds, of many values. Most stairs are higher than the steps that a slow quiet signal rests on.
+fn is_staircase(held: &[Hold], samples: usize, least_height: f32) -> bool {
+    let covered: usize = held.iter().map(Hold::samples).sum();
+    if held.len() < STAIRS || (covered as f64) < STAIRCASE_SHARE * samples as f64 {
+        return false;
+    }
+    let high = held.windows(2).filter(|pair| (pair[1].value - pair[0].value).abs() > least_height).count();
+    if 2 * high < held.len() {
+        return false;
+    }
+    let mut values: Vec<f32> = held.iter().map(|hold| hold.value).collect();
+    values.sort_unstable_by(f32::total_cmp);
+    values.dedup();
+    values.len() >= STAIR_VALUES
 }
 
 struct Hold {
@@ -149,7 +188,11 @@ mod tests {
 
     /// As of 1 kHz, where 16 samples are a hold.
     fn judged(samples: &[f32]) -> Option<QualityFlag> {
-        flags(samples, 1_000, &Levels::measure(samples), Some(1.0 / 32_768.0))
+        judged_as(samples, Quantity::Sound)
+    }
+
+    fn judged_as(samples: &[f32], quantity: Quantity) -> Option<QualityFlag> {
+        flags(samples, 1_000, &Levels::measure(samples), Some(1.0 / 32_768.0), quantity)
     }
 
     fn in_steps(sample: f64) -> f32 {
@@ -192,5 +235,28 @@ mod tests {
             samples[begin..begin + 250].fill(last);
         }
         assert_eq!(judged(&samples), Some(QualityFlag::DroppedOut));
+    }
+
+    #[test]
+    fn a_current_or_pressure_that_is_switched_off_is_not_broken() {
+        let ripple = |index: usize| 0.01 * (index as f64 * 0.7).sin();
+        // Direct current, switched at any time; an alternating one, whose contactor opens and closes at any phase.
+        let direct: Vec<f32> =
+            (0..6_000).map(|at| if at % 70 < 31 { in_steps(0.5 + ripple(at)) } else { 0.0 }).collect();
+        let wave = |at: usize| in_steps(0.5 * (at as f64 * 0.316).sin() + ripple(at));
+        let alternating: Vec<f32> = (0..6_000).map(|at| if at % 617 < 300 { wave(at) } else { 0.0 }).collect();
+        for quantity in [Quantity::Current, Quantity::Pressure] {
+            assert_eq!(judged_as(&direct, quantity), None, "{quantity:?}");
+            assert_eq!(judged_as(&alternating, quantity), None, "{quantity:?}");
+        }
+        assert_eq!(judged_as(&direct, Quantity::Sound), Some(QualityFlag::DroppedOut));
+        let lost: Vec<f32> = (0..6_000).map(|at| if at % 200 < 180 { wave(at) } else { 0.0 }).collect();
+        assert_eq!(judged_as(&lost, Quantity::Current), Some(QualityFlag::DroppedOut), "packets of 20 ms");
+    }
+
+    #[test]
+    fn a_slow_transmitter_whose_values_are_repeated_is_told_and_judged() {
+        let stairs: Vec<f32> = (0..6_000).map(|at| in_steps(0.4 + 0.1 * ((at / 50) as f64 * 0.9).sin())).collect();
+        assert_eq!(judged_as(&stairs, Quantity::Pressure), Some(QualityFlag::WrongRate));
     }
 }

@@ -119,7 +119,11 @@ impl QualityChecker {
     fn channel_flags(&mut self, clip: &Clip, samples: &[f32], levels: &Levels) -> Vec<QualityFlag> {
         let few = FewValues::of(samples);
         let is_dead = few.as_ref().is_some_and(|few| few.is_dead(clip.step));
-        let held = holds::flags(samples, clip.sample_rate_hz, levels, clip.step);
+        let are_levels = !is_dead && few.as_ref().is_some_and(FewValues::are_levels);
+        // Levels are held by what switches between them.
+        let held = (!are_levels)
+            .then(|| holds::flags(samples, clip.sample_rate_hz, levels, clip.step, self.quantity))
+            .flatten();
         let mut flags = Vec::new();
         if is_dead {
             flags.push(QualityFlag::Silent);
@@ -131,7 +135,8 @@ impl QualityChecker {
         if !flags.is_empty() {
             return flags;
         }
-        flags.extend(held.filter(|_| self.quantity == Quantity::Sound));
+        let is_processed = |flag: &QualityFlag| *flag != QualityFlag::Processed || self.quantity == Quantity::Sound;
+        flags.extend(held.filter(is_processed));
         if self.is_offset(levels, clip.step) {
             flags.push(QualityFlag::DcOffset);
         }

@@ -80,7 +80,30 @@ fn quiet_pump(time: f64, shaft_hz: f64, strength: f64, white: f64) -> f64 {
     0.4 + (1e-4 + 1e-4 * strength) * unbalance(time, shaft_hz / 50.0) + 2e-6 * white
 }
 
-pub const PRESETS: [Preset; 9] = [
+/// Direct current that a contactor switches on and off, and no offset: exactly zero while it rests.
+fn switched(time: f64, shaft_hz: f64, strength: f64, white: f64) -> f64 {
+    let is_on = (shaft_hz / 10.0 * time) % 1.0 < 0.45;
+    if is_on { 0.3 + 0.001 * strength * unbalance(time, shaft_hz) + 1e-3 * white } else { 0.0 }
+}
+
+/// A heater whose controller passes the mains in bursts, at any phase.
+fn bursts(time: f64, shaft_hz: f64, strength: f64, white: f64) -> f64 {
+    let is_on = (shaft_hz / 20.0 * time) % 1.0 < 0.5;
+    if is_on { 0.3 * (TAU * 50.3 * time).sin() + 1e-4 * strength * white + 1e-4 * white } else { 0.0 }
+}
+
+/// Pulses of a tachometer.
+fn tachometer(time: f64, shaft_hz: f64, _: f64, _: f64) -> f64 {
+    if shaft_hz * time % 1.0 < 0.2 { 0.5 } else { 0.0 }
+}
+
+/// Three levels of an inverter that switches at 500 Hz.
+fn inverter(time: f64, shaft_hz: f64, strength: f64, _: f64) -> f64 {
+    let wanted = (0.7 + 0.01 * strength) * unbalance(time, shaft_hz);
+    if wanted.abs() > time * 500.0 % 1.0 { 0.3 * wanted.signum() } else { 0.0 }
+}
+
+pub const PRESETS: [Preset; 13] = [
     Preset { name: "sound: fan", rate_hz: 16_000, quantity: Quantity::Sound, seconds: 2.0, signal: fan },
     Preset {
         name: "vibration: bearing",
@@ -118,6 +141,16 @@ pub const PRESETS: [Preset; 9] = [
         seconds: 2.0,
         signal: thyristor,
     },
+    Preset { name: "current: switched", rate_hz: 10_000, quantity: Quantity::Current, seconds: 2.0, signal: switched },
+    Preset { name: "current: bursts", rate_hz: 10_000, quantity: Quantity::Current, seconds: 2.0, signal: bursts },
+    Preset {
+        name: "current: tachometer",
+        rate_hz: 10_000,
+        quantity: Quantity::Current,
+        seconds: 2.0,
+        signal: tachometer,
+    },
+    Preset { name: "current: inverter", rate_hz: 10_000, quantity: Quantity::Current, seconds: 2.0, signal: inverter },
     Preset { name: "pressure: pump", rate_hz: 1_000, quantity: Quantity::Pressure, seconds: 8.0, signal: pump },
     Preset {
         name: "pressure: quiet pump",

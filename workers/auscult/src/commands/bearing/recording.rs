@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use auscult_detection::bearing::{BearingError, BearingExam, BearingFinding, BearingOrders, follows_on};
-use auscult_features::{content_type_of, decode};
+use auscult_features::content_type_of;
 use auscult_import::{Options, is_importable};
 
+use crate::clips::decode_file;
 use crate::natural_order::{in_recorded_order, sort_paths};
 
 /// Samples a channel beyond which a recording is examined and another begins, so that a long folder does not fill the memory: 64 MiB.
@@ -84,7 +85,7 @@ impl Recording {
             return Self::import(path, options);
         }
         let bytes = std::fs::read(path).context("cannot be read: check that it is a file, and its permissions")?;
-        let clip = decode(content_type_of(&path.to_string_lossy()).unwrap_or_default(), &bytes)?;
+        let clip = decode_file(path, &bytes)?;
         let channels = clip.channels.into_iter().map(|samples| Channel { name: String::new(), samples }).collect();
         let rate_hz = options.rate_hz.unwrap_or(f64::from(clip.sample_rate_hz));
         Ok(vec![Self::of(path, rate_hz, None, channels)])

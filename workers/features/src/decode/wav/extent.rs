@@ -4,7 +4,8 @@
 //!
 //! | size | what follows it | taken |
 //! |---|---|---|
-//! | fits | nothing, a chunk, a tag, zeros, text | as many bytes as it says |
+//! | fits | nothing, a chunk, a tag, one byte again and again, text | as many bytes as it says |
+//! | fits | less than a tenth of it, and the RIFF ends with the data, too | as many bytes as it says; `incomplete` |
 //! | fits (0 too) | none of these | all: the size was a stand-in that was never mended |
 //! | more than there is | | all that there is; `incomplete`, unless the size is one that no recording has, or is another size of the file written in the wrong place |
 //! | more than twice what there is, but what a chunk can have | | refused: a judgement of the smaller part is none of the recording |
@@ -36,23 +37,48 @@ pub(super) struct Extent {
     pub(super) incomplete: bool,
 }
 
+/// What the header says of the data chunk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Promise {
+    /// The chunk's size.
+    pub(super) size: u64,
+    /// It is that of the whole value, which some writers put there.
+    pub(super) is_misplaced: bool,
+    /// Where the RIFF ends, counted from the first sample's byte.
+    pub(super) riff_end: u64,
+}
+
 /// Reads a chunk's size; RIFX is big-endian.
 pub(super) type ReadSize = fn([u8; 4]) -> u32;
 
-/// Finds the end of the samples in `bytes`, all that follows the data chunk's header. `size` is what the header says;
-/// it `is_misplaced` where it is that of the whole value, which some writers put there.
-pub(super) fn find(bytes: &[u8], size: u64, is_misplaced: bool, read_size: ReadSize) -> Result<Extent, FeatureError> {
+/// So few bytes behind the samples are those that a glitch on the way added within them, not something that a program wrote.
+const STRAY_BYTES: usize = 7;
+
+/// Finds the end of the samples in `bytes`, all that follows the data chunk's header.
+pub(super) fn find(bytes: &[u8], promise: Promise, read_size: ReadSize) -> Result<Extent, FeatureError> {
+    let Promise { size, is_misplaced, riff_end } = promise;
     if let Ok(len) = usize::try_from(size)
         && let Some(after) = bytes.get(len..)
     {
-        let padded = if size.is_multiple_of(2) { after } else { after.get(1..).unwrap_or_default() };
+        let is_odd = !size.is_multiple_of(2);
+        let padded = if is_odd { after.get(1..).unwrap_or_default() } else { after };
         if is_second_recording(after) || is_second_recording(padded) {
             return Err(FeatureError::SeveralRecordings { format: "WAV" });
         }
-        // Zeros that are longer than what is said to be sound are silence behind a size that was never mended.
-        let is_padding = after.len() <= len && after.iter().all(|&byte| byte == 0);
-        if is_padding || is_no_sound(after, read_size) || is_no_sound(padded, read_size) {
+        // One byte, longer than what is said to be sound, is silence behind a size that was never mended.
+        let is_padding = after.len() <= len && is_one_byte_repeated(after) || is_odd && padded.is_empty();
+        // Chunks that end just where the RIFF does are chunks, whatever their names, cut off or not.
+        let ends_with_riff = [after, padded].iter().any(|chunks| {
+            let start = (bytes.len() - chunks.len()) as u64;
+            riff_end > start && chain_end(chunks, read_size).is_some_and(|end| start + end == riff_end)
+        });
+        if is_padding || ends_with_riff || is_no_sound(after, read_size) || is_no_sound(padded, read_size) {
             return Ok(Extent { len, incomplete: false });
+        }
+        // A writer that had finished said the same twice. What others put behind it is less than a recorder's next block.
+        let is_finished = riff_end == size || is_odd && riff_end == size + 1;
+        if is_finished && after.len() > STRAY_BYTES && 10 * after.len() < len {
+            return Ok(Extent { len, incomplete: true });
         }
     }
     let is_start = |window: &[u8]| window.starts_with(b"RIFF") && window.ends_with(b"WAVE");
@@ -68,15 +94,41 @@ pub(super) fn find(bytes: &[u8], size: u64, is_misplaced: bool, read_size: ReadS
     Ok(Extent { len: whole.len(), incomplete: is_cut })
 }
 
+/// A RIFF of its own, or a data chunk more in this one.
 fn is_second_recording(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE".as_slice())
+    let is_riff = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WAVE".as_slice());
+    let is_data = bytes.starts_with(b"data") && is_chain(bytes, u32::from_le_bytes);
+    is_riff || is_data
+}
+
+/// As the erased cells of a card, or what fills a block of a disk.
+fn is_one_byte_repeated(bytes: &[u8]) -> bool {
+    bytes.windows(2).all(|pair| pair[0] == pair[1]) && bytes.first().is_none_or(|byte| matches!(byte, 0 | 0xFF))
+}
+
+/// Where a chain of chunks that begins with `bytes` would end, by its sizes; beyond `bytes` where its last chunk is cut off.
+fn chain_end(bytes: &[u8], read_size: ReadSize) -> Option<u64> {
+    let mut at = 0_u64;
+    for _ in 0..MOST_CHUNKS {
+        let header = usize::try_from(at).ok().and_then(|at| bytes.get(at..)?.get(..HEADER_BYTES))?;
+        let size = u64::from(read_size([header[4], header[5], header[6], header[7]]));
+        let end = at + HEADER_BYTES as u64 + size;
+        at = end + size % 2;
+        if at >= bytes.len() as u64 {
+            // The last pad byte may be missing, or not be counted.
+            return Some(if end >= bytes.len() as u64 { end } else { at });
+        }
+    }
+    None
 }
 
 /// Whether what follows a data chunk can be told from samples.
 fn is_no_sound(after: &[u8], read_size: ReadSize) -> bool {
     let is_chunk = after.first_chunk().is_some_and(|id| KNOWN.contains(&id)) || is_chain(after, read_size);
     // Printable from the first byte to the last, with line breaks: the end of a multipart form, a log line.
-    let is_text = after.iter().all(|byte| byte.is_ascii_graphic() || b" \t\r\n".contains(byte));
+    let is_blank = after.iter().all(|byte| b" \t\r\n".contains(byte));
+    let is_printable = after.iter().all(|byte| byte.is_ascii_graphic() || b" \t\r\n".contains(byte));
+    let is_text = is_blank || is_printable && after.len() > STRAY_BYTES;
     is_chunk || is_text || tags::is_tag(after)
 }
 

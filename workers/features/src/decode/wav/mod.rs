@@ -18,6 +18,7 @@ mod format;
 
 use std::borrow::Cow;
 
+use extent::Promise;
 use format::{Encoding, Format};
 
 use super::samples::{self, Samples};
@@ -159,7 +160,8 @@ impl<'a> Chunks<'a> {
         let riff_size = u64::from(self.riff_size);
         let is_misplaced =
             riff_size < size.saturating_add(HEADER_BYTES) && [riff_size, whole, whole - 8].contains(&size);
-        let extent = extent::find(rest, size, is_misplaced, read_size)?;
+        let riff_end = (riff_size + 8).saturating_sub(self.position as u64);
+        let extent = extent::find(rest, Promise { size, is_misplaced, riff_end }, read_size)?;
         Ok(Recording { format, data: &rest[..extent.len], incomplete: extent.incomplete })
     }
 
@@ -178,11 +180,23 @@ impl<'a> Chunks<'a> {
         Ok(if self.is_big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
     }
 
-    /// Steps over the pad byte of an odd chunk. Sloppy writers leave it out: then a chunk that is needed begins right here.
+    /// Steps over the pad byte of an odd chunk. Sloppy writers leave it out: then a chunk begins right here, and none behind it.
     fn skip_pad(&mut self) {
         let next = self.bytes.get(self.position..self.position + 4);
-        let is_unpadded = matches!(next, None | Some(b"fmt " | b"data" | b"fact" | b"LIST"));
+        let is_known = matches!(next, None | Some(b"fmt " | b"data" | b"fact" | b"LIST"));
+        let is_unpadded = is_known || self.is_chunk(self.position) && !self.is_chunk(self.position + 1);
         self.position += usize::from(!is_unpadded);
         self.position = self.position.min(self.bytes.len());
+    }
+
+    /// Whether a chunk with a printable name begins here, and ends before the value does.
+    fn is_chunk(&self, at: usize) -> bool {
+        let Some((&[a, b, c, d, s0, s1, s2, s3], body)) = self.bytes.get(at..).and_then(<[u8]>::split_first_chunk)
+        else {
+            return false;
+        };
+        let size = [s0, s1, s2, s3];
+        let size = if self.is_big_endian { u32::from_be_bytes(size) } else { u32::from_le_bytes(size) };
+        [a, b, c, d].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b' ') && size as usize <= body.len()
     }
 }
