@@ -25,6 +25,9 @@ const DECOY_RANGE: (f64, f64) = (0.6, 1.5);
 /// names more parts of simulated bearings without naming more balls as races.
 const BAND_EXPONENT: f64 = 3.0;
 
+/// So many lines of a comb are held against each other where it is asked whether each second to fourth is higher.
+const LINES_COMPARED: usize = 12;
+
 /// A damaged part has lines beyond the harmonics that are looked at; so many are taken away where it is asked what else there is.
 const LINES_OF_A_PART: usize = 12;
 
@@ -112,20 +115,21 @@ impl Search {
 pub(super) struct Lines {
     step_hz: f64,
     bands: Vec<(Band, Vec<f64>)>,
+    /// The same heights without limits, which lines are compared with one another by.
+    unlimited: Vec<Vec<f64>>,
 }
 
 impl Lines {
     /// `spectra` must have one step.
     pub fn of(spectra: &[(Band, EnvelopeSpectrum)]) -> Self {
         debug_assert!(spectra.windows(2).all(|pair| pair[0].1.step_hz == pair[1].1.step_hz));
-        let highest =
-            |window: &[f64]| window.iter().copied().fold(f64::NEG_INFINITY, f64::max).clamp(LINE_RANGE.0, LINE_RANGE.1);
-        let bands = spectra
-            .iter()
-            // The value at `index` is that of the three whose middle is `index + 1`.
-            .map(|(band, spectrum)| (*band, spectrum.log_heights.windows(3).map(highest).collect()))
-            .collect();
-        Self { step_hz: spectra.first().map_or(1.0, |(_, spectrum)| spectrum.step_hz), bands }
+        let highest = |window: &[f64]| window.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        // The value at `index` is that of the three whose middle is `index + 1`.
+        let unlimited: Vec<Vec<f64>> =
+            spectra.iter().map(|(_, spectrum)| spectrum.log_heights.windows(3).map(highest).collect()).collect();
+        let limited = |heights: &Vec<f64>| heights.iter().map(|height| height.clamp(LINE_RANGE.0, LINE_RANGE.1)).collect();
+        let bands = spectra.iter().zip(&unlimited).map(|((band, _), heights)| (*band, limited(heights))).collect();
+        Self { step_hz: spectra.first().map_or(1.0, |(_, spectrum)| spectrum.step_hz), bands, unlimited }
     }
 
     /// The comb of one part, beside its decoys, in a recording of few turns.
@@ -267,6 +271,27 @@ impl Lines {
             hz += self.step_hz / lines as f64;
         }
         found
+    }
+
+    /// By how much the lines at multiples of `hz` that are no multiple of `multiple` are higher than those that are, nepers, where these stand
+    /// out furthest.
+    pub fn between_multiples(&self, hz: f64, multiple: usize) -> f64 {
+        let of_band = |heights: &Vec<f64>| {
+            let lines = ((heights.len() as f64 * self.step_hz / hz) as usize).min(LINES_COMPARED);
+            let line = |harmonic: usize| {
+                let nearest = (harmonic as f64 * hz / self.step_hz).round().max(1.0) as usize;
+                heights.get(nearest - 1).copied().unwrap_or(LINE_RANGE.0).max(LINE_RANGE.0)
+            };
+            let mean = |is_counted: &dyn Fn(usize) -> bool| {
+                let counted = (1..=lines).filter(|harmonic| is_counted(*harmonic));
+                let (sum, count) = counted.fold((0.0, 0.0), |(sum, count), harmonic| (sum + line(harmonic), count + 1.0));
+                if count > 0.0 { sum / count } else { LINE_RANGE.0 }
+            };
+            let on = mean(&|harmonic| harmonic % multiple == 0);
+            (on, mean(&|harmonic| harmonic % multiple != 0) - on)
+        };
+        let bands = self.unlimited.iter().map(of_band);
+        bands.max_by(|one, other| one.0.total_cmp(&other.0)).map_or(0.0, |(_, difference)| difference)
     }
 
     /// Height of the comb of so many lines at multiples of `hz`.

@@ -208,16 +208,17 @@ impl BearingExam {
         finding.impulses = Some(impulses);
     }
 
-    /// The strongest comb that a recording shows, in few turns and at one width of bands: what hypotheses about the rate are compared by. None
-    /// where it cannot be examined.
-    pub(super) fn strongest_comb(&self, samples: &[f32], rate_hz: f64) -> Option<Comb> {
+    /// The strongest comb that a recording shows, in few turns and at one width of bands, and the lines it is made of: what hypotheses about the
+    /// rate are compared by. None where it cannot be examined.
+    pub(super) fn strongest_comb(&self, samples: &[f32], rate_hz: f64) -> Option<(Comb, Lines)> {
         self.check_turns(samples.len(), rate_hz).ok()?;
         let longest = (rate::TURNS * rate_hz / self.shaft_hz) as usize;
         let samples = &samples[..samples.len().min(longest)];
         let view = self.view(samples, rate_hz, 1.0, SEGMENT_TURNS).ok()?;
         let is_long = samples.len() as f64 / rate_hz * self.shaft_hz >= LONG_TURNS;
         let combs = view.combs(self, &view.unexplained, is_long);
-        combs.into_iter().max_by(|one, other| one.sigmas.total_cmp(&other.sigmas))
+        let strongest = combs.into_iter().max_by(|one, other| one.sigmas.total_cmp(&other.sigmas));
+        strongest.map(|comb| (comb, view.unexplained))
     }
 
     fn views(&self, samples: &[f32], rate_hz: f64) -> Result<Vec<View>, BearingError> {
