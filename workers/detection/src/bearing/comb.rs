@@ -30,6 +30,8 @@ const LINES_COMPARED: usize = 12;
 
 /// A damaged part has lines beyond the harmonics that are looked at; so many are taken away where it is asked what else there is.
 const LINES_OF_A_PART: usize = 12;
+/// The lines of a part may take up this share of the spectrum, so that enough of it is left to be compared with.
+const MOST_TAKEN_AWAY: f64 = 0.35;
 
 /// The lines of one defect.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -152,8 +154,7 @@ impl Lines {
         let teeth = Teeth::of(part, orders, search.shaft_hz);
         let (scale, height) = self.best(expected_hz, teeth, search);
         let strikes_hz = scale * expected_hz;
-        let turns: Vec<f64> = (-3..=3).map(|turns| f64::from(turns) * search.shaft_hz).collect();
-        let rest = self.without(strikes_hz, &turns, search.harmonics);
+        let rest = self.without_part(part, strikes_hz, orders, search);
         let noise = LongNoise { harmonics: search.harmonics, segments };
         let decoys_of = |counted: Teeth| Decoys::of(&rest.decoys(expected_hz, teeth, counted, search));
         let sigmas = match (part, teeth) {
@@ -211,15 +212,25 @@ impl Lines {
         }
     }
 
-    /// The same without the lines of a part's comb: its harmonics, and their sidebands up to two turns of the shaft and of what the part's
-    /// strikes come and go with.
+    /// The same without the lines of a part: its harmonics, and their sidebands, those of the shaft, of what the part's strikes come and go with,
+    /// and of the cage, as many as leave most of the spectrum as it is. A recording of many turns, whose lines are narrow, loses more of them.
     pub fn without_part(&self, part: BearingPart, strikes_hz: f64, orders: &BearingOrders, search: &Search) -> Self {
         let of_part = orders.modulation_of(part).unwrap_or(1.0);
-        let sides: Vec<f64> = [0.0, 1.0, 2.0, of_part, 2.0 * of_part]
-            .into_iter()
-            .flat_map(|order| [-order * search.shaft_hz, order * search.shaft_hz])
-            .collect();
-        self.without(strikes_hz, &sides, LINES_OF_A_PART)
+        // The cage turns as fast as the strikes say.
+        let slip = strikes_hz / (orders.strikes_of(part) * search.shaft_hz);
+        let cage = match part {
+            BearingPart::InnerRace => 1.0 - slip * (1.0 - orders.ftf),
+            BearingPart::OuterRace | BearingPart::Ball => slip * orders.ftf,
+        };
+        let always = [0.0, 1.0, 2.0, 3.0, of_part, 2.0 * of_part];
+        let where_narrow = [cage, 1.0 - cage, 1.0 + cage, 2.0 * cage, 2.0 - cage, 4.0, 2.0 * (1.0 - cage), 2.0 + cage, 5.0, 3.0 - cage, 3.0 + cage];
+        let width_hz = 2.0 * HALF_LOBE * PADDING as f64 * self.step_hz;
+        let most = (MOST_TAKEN_AWAY * strikes_hz / width_hz) as usize / 2;
+        let orders_of_sides = always.into_iter().chain(where_narrow).take(most.max(always.len()));
+        let sides: Vec<f64> = orders_of_sides.flat_map(|order| [-order * search.shaft_hz, order * search.shaft_hz]).collect();
+        let values = self.bands.iter().map(|(_, heights)| heights.len()).min().unwrap_or(0);
+        let harmonics = ((values as f64 * self.step_hz / strikes_hz) as usize + 1).max(LINES_OF_A_PART);
+        self.without(strikes_hz, &sides, harmonics)
     }
 
     /// The same without the lines at multiples of the strikes and so many Hz beside them: each is as high as the median there.
@@ -297,6 +308,26 @@ impl Lines {
     /// Height of the comb of so many lines at multiples of `hz`.
     pub fn comb_height(&self, hz: f64, lines: usize) -> f64 {
         self.height(hz, Teeth::Harmonics, lines)
+    }
+
+    /// The rate within `share` of `hz` at which the comb of so many lines is highest, and how high it is there.
+    pub fn highest_comb(&self, hz: f64, share: f64, lines: usize) -> (f64, f64) {
+        // From one try to the next the highest line moves by half a value of the spectrum.
+        let tries = (2.0 * share * hz * lines as f64 / self.step_hz).ceil() as i32;
+        let tried = (-tries..=tries).map(|attempt| {
+            let tried_hz = hz * (1.0 + share * f64::from(attempt) / f64::from(tries));
+            (tried_hz, self.height(tried_hz, Teeth::Harmonics, lines))
+        });
+        tried.max_by(|(_, one), (_, other)| one.total_cmp(other)).expect("the rate itself is always tried")
+    }
+
+    /// The share of the lines at the first multiples of `hz` that are visible, in the band that shows most of them.
+    pub fn visible_share(&self, hz: f64, lines: usize) -> f64 {
+        let of_band = |(_, heights): &(Band, Vec<f64>)| {
+            let is_visible = |line: &usize| self.mean_height(heights, *line as f64 * hz, Teeth::Harmonics, 1) >= VISIBLE_LINE;
+            (1..=lines).filter(is_visible).count()
+        };
+        self.bands.iter().map(of_band).max().unwrap_or(0) as f64 / lines as f64
     }
 
     /// The rate within `share` of `hz` at which all lines that the spectrum has room for are highest.

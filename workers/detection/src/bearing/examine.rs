@@ -3,7 +3,7 @@
 use super::comb::{Comb, Lines, Search};
 use super::envelope::{Band, EnvelopeAnalyser};
 use super::impulses::{CLEARER_THAN_PART, Found, Impulses, Named};
-use super::rate;
+use super::{rate, speed};
 use super::sensor::{SensorFault, live_part};
 use super::{BearingFinding, BearingOrders, BearingPart, shaft_lines};
 
@@ -148,6 +148,11 @@ impl BearingExam {
     /// # Errors
     /// [`BearingError`] naming what cannot be and what would do.
     pub fn examine(&self, samples: &[f32], rate_hz: f64) -> Result<BearingFinding, BearingError> {
+        self.examine_at(samples, rate_hz, false)
+    }
+
+    /// The same; where the speed was corrected by the shaft's lines, it is not corrected again.
+    fn examine_at(&self, samples: &[f32], rate_hz: f64, is_corrected: bool) -> Result<BearingFinding, BearingError> {
         if !samples.iter().all(|sample| sample.is_finite()) {
             return Err(BearingError::NonFinite);
         }
@@ -165,15 +170,49 @@ impl BearingExam {
         };
         let turns = live.len() as f64 / rate_hz * self.shaft_hz;
         let is_long = turns >= LONG_TURNS;
+        let finest = views.iter().min_by(|one, other| one.resolution_hz.total_cmp(&other.resolution_hz));
+        let found_hz = finest.filter(|_| is_long && !is_corrected).and_then(|view| speed::found(&view.lines, &view.search));
+        if let Some(shaft_hz) = found_hz {
+            let mut finding = Self { shaft_hz, ..*self }.examine_at(samples, rate_hz, true)?;
+            finding.shaft_found_hz = Some(shaft_hz);
+            finding.shaft_hz = self.shaft_hz;
+            return Ok(finding);
+        }
         let combs = strongest(views.iter().map(|view| view.combs(self, &view.unexplained, is_long)));
         let mut finding = BearingFinding::new(combs, views.len(), self.shaft_hz, turns);
         finding.harmonics = views[0].search.harmonics;
         finding.resolution_hz = views.iter().map(|view| view.resolution_hz).fold(f64::INFINITY, f64::min);
         finding.sensor_notes = notes;
+        if is_long {
+            self.explain_rivals(&views, &mut finding);
+        }
         self.hear_impulses(&views, is_long, &mut finding);
         let rate_check = rate::check(self, live, rate_hz, finding.clear_comb(), finding.impulses.as_ref());
         finding.take_rate(rate_check);
         Ok(finding)
+    }
+
+    /// Where two parts stand out, names the one whose lines are what the other is made of: without the lines of the damaged part the other part
+    /// shows nothing, and without those of the other the damaged one still does.
+    fn explain_rivals(&self, views: &[View], finding: &mut BearingFinding) {
+        let [first, second] = finding.candidates[..] else { return };
+        let comb_of = |part: BearingPart| *finding.combs.iter().find(|comb| comb.part == part).expect("each part has a comb");
+        let is_left_without = |part: BearingPart, other: BearingPart| {
+            let other = comb_of(other);
+            let rests = views.iter().map(|view| {
+                let rest = view.unexplained.without_part(other.part, other.strikes_hz, &self.orders, &view.search);
+                view.combs(self, &rest, true)
+            });
+            let combs = strongest(rests);
+            let sigmas = combs.iter().find(|comb| comb.part == part).map_or(0.0, |comb| comb.sigmas);
+            finding.is_clear(sigmas, views.len())
+        };
+        let named = match (is_left_without(first, second), is_left_without(second, first)) {
+            (true, false) => first,
+            (false, true) => second,
+            _ => return,
+        };
+        finding.name(named);
     }
 
     /// Looks for impulses at a rate of their own, and takes back what they explain.
@@ -183,7 +222,10 @@ impl BearingExam {
         let find = |view: &View| {
             let named = is_named.then(|| Named {
                 strikes_hz: leading.strikes_hz,
-                rest: view.lines.without_part(leading.part, leading.strikes_hz, &self.orders, &view.search),
+                rest: view
+                    .lines
+                    .without_part(leading.part, leading.strikes_hz, &self.orders, &view.search)
+                    .without_comb(self.shaft_hz),
             });
             Impulses::find(&view.lines, &view.search, &self.orders, named.as_ref())
         };
