@@ -28,6 +28,9 @@ const BAND_EXPONENT: f64 = 3.0;
 /// So many lines of a comb are held against each other where it is asked whether each second to fourth is higher.
 const LINES_COMPARED: usize = 12;
 
+/// The top of a line is where nothing beside it is so much higher, nepers: 1.7 dB.
+const NEAR_PEAK: f64 = 0.2;
+
 /// A damaged part has lines beyond the harmonics that are looked at; so many are taken away where it is asked what else there is.
 const LINES_OF_A_PART: usize = 12;
 /// The lines of a part may take up this share of the spectrum, so that enough of it is left to be compared with.
@@ -98,9 +101,25 @@ pub(super) struct Search {
     pub band_width_hz: f64,
     /// The slowest impulses whose lines are told apart, Hz.
     pub lowest_impulses_hz: f64,
+    /// Strikes this close to a multiple of the shaft's speed, Hz, are not told from it: its lines are looseness, unbalance or misalignment.
+    pub beside_shaft_hz: f64,
 }
 
 impl Search {
+    /// Whether strikes at this rate would be told from the shaft's lines by nothing.
+    fn is_shafts(&self, strikes_hz: f64) -> bool {
+        self.from_shaft_hz(strikes_hz) < self.beside_shaft_hz
+    }
+
+    /// Whether they would be, whatever the slip.
+    fn is_all_shafts(&self, strikes_hz: f64) -> bool {
+        self.is_shafts(strikes_hz) && self.from_shaft_hz(strikes_hz) + self.slip * strikes_hz < self.beside_shaft_hz
+    }
+
+    fn from_shaft_hz(&self, hz: f64) -> f64 {
+        (hz - self.shaft_hz * (hz / self.shaft_hz).round()).abs()
+    }
+
     /// The highest frequency at which a line is sought for strikes so many times a second, Hz.
     pub fn top_hz(&self, strikes_hz: f64) -> f64 {
         self.harmonics as f64 * strikes_hz * self.highest_decoy(strikes_hz) * (1.0 + self.slip) + self.shaft_hz
@@ -321,13 +340,19 @@ impl Lines {
         tried.max_by(|(_, one), (_, other)| one.total_cmp(other)).expect("the rate itself is always tried")
     }
 
-    /// The share of the lines at the first multiples of `hz` that are visible, in the band that shows most of them.
-    pub fn visible_share(&self, hz: f64, lines: usize) -> f64 {
-        let of_band = |(_, heights): &(Band, Vec<f64>)| {
-            let is_visible = |line: &usize| self.mean_height(heights, *line as f64 * hz, Teeth::Harmonics, 1) >= VISIBLE_LINE;
-            (1..=lines).filter(is_visible).count()
+    /// The share of the first multiples of `hz` at which a line has its peak, in the band that shows most of them.
+    pub fn share_of_peaks(&self, hz: f64, lines: usize) -> f64 {
+        let half_lobe = (HALF_LOBE * PADDING as f64) as usize;
+        let of_band = |heights: &Vec<f64>| {
+            let is_peak = |line: &usize| {
+                let nearest = (*line as f64 * hz / self.step_hz).round().max(1.0) as usize - 1;
+                let around = nearest.saturating_sub(half_lobe)..(nearest + half_lobe + 1).min(heights.len());
+                let highest = heights.get(around).unwrap_or(&[]).iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                heights.get(nearest).is_some_and(|height| *height >= VISIBLE_LINE && *height >= highest - NEAR_PEAK)
+            };
+            (1..=lines).filter(is_peak).count()
         };
-        self.bands.iter().map(of_band).max().unwrap_or(0) as f64 / lines as f64
+        self.unlimited.iter().map(of_band).max().unwrap_or(0) as f64 / lines as f64
     }
 
     /// The rate within `share` of `hz` at which all lines that the spectrum has room for are highest.
@@ -347,13 +372,15 @@ impl Lines {
         // From one try to the next the highest harmonic moves by one value of the spectrum.
         let highest_hz = search.harmonics as f64 * expected_hz;
         let tries = (search.slip * highest_hz / self.step_hz).ceil() as i32;
-        let best = (-tries..=tries)
-            .map(|attempt| {
-                let scale = if tries == 0 { 1.0 } else { 1.0 + search.slip * f64::from(attempt) / f64::from(tries) };
-                (scale, self.height(expected_hz * scale, teeth, search.harmonics))
-            })
-            .max_by(|(_, one), (_, other)| one.total_cmp(other));
-        best.expect("the expected place itself is always tried")
+        let scale = |attempt: i32| {
+            if tries == 0 { 1.0 } else { 1.0 + search.slip * f64::from(attempt) / f64::from(tries) }
+        };
+        let heights = (-tries..=tries)
+            .map(scale)
+            .filter(|scale| !search.is_shafts(expected_hz * scale))
+            .map(|scale| (scale, self.height(expected_hz * scale, teeth, search.harmonics)));
+        // Where all places are the shaft's, nothing is known of the part.
+        heights.max_by(|(_, one), (_, other)| one.total_cmp(other)).unwrap_or((1.0, LINE_RANGE.0))
     }
 
     /// Heights of `counted` where the same search, for `sought`, finds strikes that no defect of this part has.
@@ -362,6 +389,7 @@ impl Lines {
         (0..DECOYS)
             .map(|index| (lowest + (highest - lowest) * f64::from(index) / f64::from(DECOYS - 1)).exp())
             .filter(|ratio| (ratio - 1.0).abs() > 2.0 * search.slip.max(SMALLEST_GAP))
+            .filter(|ratio| !search.is_all_shafts(expected_hz * ratio))
             .map(|ratio| {
                 let (scale, height) = self.best(expected_hz * ratio, sought, search);
                 if counted == sought {

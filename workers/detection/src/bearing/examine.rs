@@ -195,7 +195,9 @@ impl BearingExam {
     /// Where two parts stand out, names the one whose lines are what the other is made of: without the lines of the damaged part the other part
     /// shows nothing, and without those of the other the damaged one still does.
     fn explain_rivals(&self, views: &[View], finding: &mut BearingFinding) {
-        let [first, second] = finding.candidates[..] else { return };
+        if finding.candidates.len() < 2 {
+            return;
+        }
         let comb_of = |part: BearingPart| *finding.combs.iter().find(|comb| comb.part == part).expect("each part has a comb");
         let is_left_without = |part: BearingPart, other: BearingPart| {
             let other = comb_of(other);
@@ -207,12 +209,14 @@ impl BearingExam {
             let sigmas = combs.iter().find(|comb| comb.part == part).map_or(0.0, |comb| comb.sigmas);
             finding.is_clear(sigmas, views.len())
         };
-        let named = match (is_left_without(first, second), is_left_without(second, first)) {
-            (true, false) => first,
-            (false, true) => second,
-            _ => return,
+        let candidates = &finding.candidates;
+        let is_left = |part: &BearingPart| {
+            candidates.iter().filter(|other| *other != part).all(|other| is_left_without(*part, *other))
         };
-        finding.name(named);
+        let left: Vec<BearingPart> = candidates.iter().copied().filter(is_left).collect();
+        if let [named] = left[..] {
+            finding.name(named);
+        }
     }
 
     /// Looks for impulses at a rate of their own, and takes back what they explain.
@@ -293,6 +297,7 @@ impl BearingExam {
             slip: self.slip,
             band_width_hz,
             lowest_impulses_hz: 1.5 * resolution_hz,
+            beside_shaft_hz: self.beside_shaft_hz(samples.len() as f64 / rate_hz * self.shaft_hz, resolution_hz),
         };
         let floor_hz = FLOOR_ORDERS * self.shaft_hz;
         let top_hz = search.top_hz(self.highest_strikes() * self.shaft_hz) + floor_hz;
@@ -307,6 +312,18 @@ impl BearingExam {
         let unexplained = Lines::of(&envelopes);
         let segments = samples.len() as f64 / segment as f64;
         Ok(View { lines, unexplained, search, resolution_hz, segments })
+    }
+
+    /// How close to a multiple of the shaft's speed a part's strikes are not told from it, Hz: half a main lobe. Where there are no longer segments
+    /// to be had, a part that lies that close by its geometry would be given up, so it is taken for what longer segments would tell.
+    fn beside_shaft_hz(&self, turns: f64, resolution_hz: f64) -> f64 {
+        if turns >= LONG_SEGMENTS_FROM_TURNS {
+            resolution_hz / 2.0
+        } else if turns >= LONG_TURNS {
+            2.0 / LONG_SEGMENT_TURNS * self.shaft_hz
+        } else {
+            0.0
+        }
     }
 
     fn highest_strikes(&self) -> f64 {

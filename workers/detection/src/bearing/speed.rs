@@ -6,8 +6,9 @@ use super::comb::{Lines, Search};
 const SPEED_ERROR: f64 = 0.02;
 /// Lines at so many multiples of the shaft's speed are looked at …
 const LINES: usize = 8;
-/// … this share of which must be visible in one band: a bearing's lines lie beside each third multiple at most.
-const VISIBLE_SHARE: f64 = 0.7;
+/// … and at this share of them a line must have its peak, in one band. The lines of an outer race that the shaft modulates lie beside many
+/// multiples, but not on them.
+const PEAKS: f64 = 0.7;
 /// The comb at the true speed is so many nepers higher than the one at the stated speed; else the stated speed stays.
 const CLEARER: f64 = 0.3;
 /// The stated speed is right to this share: what is closer needs no correction.
@@ -19,6 +20,6 @@ pub(super) fn found(lines: &Lines, search: &Search) -> Option<f64> {
     let stated = search.shaft_hz;
     let (best, height) = lines.highest_comb(stated, SPEED_ERROR, LINES);
     let (_, at_stated) = lines.highest_comb(stated, STATED_IS_RIGHT, LINES);
-    let is_clear = lines.visible_share(best, LINES) >= VISIBLE_SHARE && height >= at_stated + CLEARER;
+    let is_clear = lines.share_of_peaks(best, LINES) >= PEAKS && height >= at_stated + CLEARER;
     (is_clear && (best / stated - 1.0).abs() > STATED_IS_RIGHT).then_some(best)
 }
