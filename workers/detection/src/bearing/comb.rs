@@ -35,6 +35,8 @@ const NEAR_PEAK: f64 = 0.2;
 const LINES_OF_A_PART: usize = 12;
 /// The lines of a part may take up this share of the spectrum, so that enough of it is left to be compared with.
 const MOST_TAKEN_AWAY: f64 = 0.35;
+/// From more pairs of sidebands on, the lines are narrow enough that a part's are taken away with all that it modulates.
+const SIDES_WHERE_NARROW: usize = 8;
 
 /// The lines of one defect.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -148,7 +150,8 @@ impl Lines {
         // The value at `index` is that of the three whose middle is `index + 1`.
         let unlimited: Vec<Vec<f64>> =
             spectra.iter().map(|(_, spectrum)| spectrum.log_heights.windows(3).map(highest).collect()).collect();
-        let limited = |heights: &Vec<f64>| heights.iter().map(|height| height.clamp(LINE_RANGE.0, LINE_RANGE.1)).collect();
+        let limited =
+            |heights: &Vec<f64>| heights.iter().map(|height| height.clamp(LINE_RANGE.0, LINE_RANGE.1)).collect();
         let bands = spectra.iter().zip(&unlimited).map(|((band, _), heights)| (*band, limited(heights))).collect();
         Self { step_hz: spectra.first().map_or(1.0, |(_, spectrum)| spectrum.step_hz), bands, unlimited }
     }
@@ -173,7 +176,12 @@ impl Lines {
         let teeth = Teeth::of(part, orders, search.shaft_hz);
         let (scale, height) = self.best(expected_hz, teeth, search);
         let strikes_hz = scale * expected_hz;
-        let rest = self.without_part(part, strikes_hz, orders, search);
+        let rest = if self.narrow_sides(strikes_hz) > SIDES_WHERE_NARROW {
+            self.without_part(part, strikes_hz, orders, search)
+        } else {
+            let turns: Vec<f64> = (-3..=3).map(|turns| f64::from(turns) * search.shaft_hz).collect();
+            self.without(strikes_hz, &turns, search.harmonics)
+        };
         let noise = LongNoise { harmonics: search.harmonics, segments };
         let decoys_of = |counted: Teeth| Decoys::of(&rest.decoys(expected_hz, teeth, counted, search));
         let sigmas = match (part, teeth) {
@@ -241,15 +249,37 @@ impl Lines {
             BearingPart::InnerRace => 1.0 - slip * (1.0 - orders.ftf),
             BearingPart::OuterRace | BearingPart::Ball => slip * orders.ftf,
         };
-        let always = [0.0, 1.0, 2.0, 3.0, of_part, 2.0 * of_part];
-        let where_narrow = [cage, 1.0 - cage, 1.0 + cage, 2.0 * cage, 2.0 - cage, 4.0, 2.0 * (1.0 - cage), 2.0 + cage, 5.0, 3.0 - cage, 3.0 + cage];
-        let width_hz = 2.0 * HALF_LOBE * PADDING as f64 * self.step_hz;
-        let most = (MOST_TAKEN_AWAY * strikes_hz / width_hz) as usize / 2;
-        let orders_of_sides = always.into_iter().chain(where_narrow).take(most.max(always.len()));
-        let sides: Vec<f64> = orders_of_sides.flat_map(|order| [-order * search.shaft_hz, order * search.shaft_hz]).collect();
+        let always = [0.0, 1.0, 2.0, of_part, 2.0 * of_part];
+        let where_narrow = [
+            3.0,
+            cage,
+            1.0 - cage,
+            1.0 + cage,
+            2.0 * cage,
+            2.0 - cage,
+            4.0,
+            2.0 * (1.0 - cage),
+            2.0 + cage,
+            5.0,
+            3.0 - cage,
+            3.0 + cage,
+        ];
+        let most = self.narrow_sides(strikes_hz).max(always.len());
+        let orders_of_sides = always.into_iter().chain(where_narrow).take(most);
+        let sides: Vec<f64> =
+            orders_of_sides.flat_map(|order| [-order * search.shaft_hz, order * search.shaft_hz]).collect();
+        if most == always.len() {
+            return self.without(strikes_hz, &sides, LINES_OF_A_PART);
+        }
         let values = self.bands.iter().map(|(_, heights)| heights.len()).min().unwrap_or(0);
         let harmonics = ((values as f64 * self.step_hz / strikes_hz) as usize + 1).max(LINES_OF_A_PART);
         self.without(strikes_hz, &sides, harmonics)
+    }
+
+    /// How many pairs of sidebands of every line may be taken away.
+    fn narrow_sides(&self, strikes_hz: f64) -> usize {
+        let width_hz = 2.0 * HALF_LOBE * PADDING as f64 * self.step_hz;
+        (MOST_TAKEN_AWAY * strikes_hz / width_hz) as usize / 2
     }
 
     /// The same without the lines at multiples of the strikes and so many Hz beside them: each is as high as the median there.
@@ -314,7 +344,8 @@ impl Lines {
             };
             let mean = |is_counted: &dyn Fn(usize) -> bool| {
                 let counted = (1..=lines).filter(|harmonic| is_counted(*harmonic));
-                let (sum, count) = counted.fold((0.0, 0.0), |(sum, count), harmonic| (sum + line(harmonic), count + 1.0));
+                let (sum, count) =
+                    counted.fold((0.0, 0.0), |(sum, count), harmonic| (sum + line(harmonic), count + 1.0));
                 if count > 0.0 { sum / count } else { LINE_RANGE.0 }
             };
             let on = mean(&|harmonic| harmonic % multiple == 0);

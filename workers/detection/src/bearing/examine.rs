@@ -3,9 +3,9 @@
 use super::comb::{Comb, Lines, Search};
 use super::envelope::{Band, EnvelopeAnalyser};
 use super::impulses::{CLEARER_THAN_PART, Found, Impulses, Named};
-use super::{rate, speed};
 use super::sensor::{SensorFault, live_part};
 use super::{BearingFinding, BearingOrders, BearingPart, shaft_lines};
+use super::{rate, speed};
 
 /// Fewest turns of the shaft that a recording must hold: with fewer, the lines of the outer race and of the ball, one shaft
 /// frequency apart, are not two.
@@ -33,6 +33,9 @@ const PARTS: f64 = 8.0;
 const LOWEST_ORDER: f64 = 16.0;
 /// The floor is a median over so many shaft frequencies: wide enough that a comb with its sidebands is a minority in it.
 const FLOOR_ORDERS: f64 = 4.0;
+
+/// Lines so wide at most, as a share of the shaft's speed, are narrow.
+const NARROW_LINES: f64 = 0.05;
 
 /// Why a recording cannot be examined.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -171,7 +174,8 @@ impl BearingExam {
         let turns = live.len() as f64 / rate_hz * self.shaft_hz;
         let is_long = turns >= LONG_TURNS;
         let finest = views.iter().min_by(|one, other| one.resolution_hz.total_cmp(&other.resolution_hz));
-        let found_hz = finest.filter(|_| is_long && !is_corrected).and_then(|view| speed::found(&view.lines, &view.search));
+        let found_hz =
+            finest.filter(|_| is_long && !is_corrected).and_then(|view| speed::found(&view.lines, &view.search));
         if let Some(shaft_hz) = found_hz {
             let mut finding = Self { shaft_hz, ..*self }.examine_at(samples, rate_hz, true)?;
             finding.shaft_found_hz = Some(shaft_hz);
@@ -198,7 +202,8 @@ impl BearingExam {
         if finding.candidates.len() < 2 {
             return;
         }
-        let comb_of = |part: BearingPart| *finding.combs.iter().find(|comb| comb.part == part).expect("each part has a comb");
+        let comb_of =
+            |part: BearingPart| *finding.combs.iter().find(|comb| comb.part == part).expect("each part has a comb");
         let is_left_without = |part: BearingPart, other: BearingPart| {
             let other = comb_of(other);
             let rests = views.iter().map(|view| {
@@ -224,12 +229,12 @@ impl BearingExam {
         let leading = *finding.leading();
         let is_named = finding.defect.is_some() || !finding.candidates.is_empty();
         let find = |view: &View| {
-            let named = is_named.then(|| Named {
-                strikes_hz: leading.strikes_hz,
-                rest: view
-                    .lines
-                    .without_part(leading.part, leading.strikes_hz, &self.orders, &view.search)
-                    .without_comb(self.shaft_hz),
+            let named = is_named.then(|| {
+                let rest = view.lines.without_part(leading.part, leading.strikes_hz, &self.orders, &view.search);
+                // Where the shaft's lines are narrow, they can go with the part's, and enough is left.
+                let is_narrow = view.resolution_hz < NARROW_LINES * self.shaft_hz;
+                let rest = if is_narrow { rest.without_comb(self.shaft_hz) } else { rest };
+                Named { strikes_hz: leading.strikes_hz, rest }
             });
             Impulses::find(&view.lines, &view.search, &self.orders, named.as_ref())
         };
@@ -297,7 +302,7 @@ impl BearingExam {
             slip: self.slip,
             band_width_hz,
             lowest_impulses_hz: 1.5 * resolution_hz,
-            beside_shaft_hz: self.beside_shaft_hz(samples.len() as f64 / rate_hz * self.shaft_hz, resolution_hz),
+            beside_shaft_hz: Self::beside_shaft_hz(samples.len() as f64 / rate_hz * self.shaft_hz, resolution_hz),
         };
         let floor_hz = FLOOR_ORDERS * self.shaft_hz;
         let top_hz = search.top_hz(self.highest_strikes() * self.shaft_hz) + floor_hz;
@@ -314,16 +319,10 @@ impl BearingExam {
         Ok(View { lines, unexplained, search, resolution_hz, segments })
     }
 
-    /// How close to a multiple of the shaft's speed a part's strikes are not told from it, Hz: half a main lobe. Where there are no longer segments
-    /// to be had, a part that lies that close by its geometry would be given up, so it is taken for what longer segments would tell.
-    fn beside_shaft_hz(&self, turns: f64, resolution_hz: f64) -> f64 {
-        if turns >= LONG_SEGMENTS_FROM_TURNS {
-            resolution_hz / 2.0
-        } else if turns >= LONG_TURNS {
-            2.0 / LONG_SEGMENT_TURNS * self.shaft_hz
-        } else {
-            0.0
-        }
+    /// How close to a multiple of the shaft's speed a part's strikes are not told from it, Hz: half a main lobe. Shorter recordings would give up
+    /// parts that lie that close by their geometry, and rely on the shaft's lines being explained.
+    fn beside_shaft_hz(turns: f64, resolution_hz: f64) -> f64 {
+        if turns >= LONG_SEGMENTS_FROM_TURNS { resolution_hz / 2.0 } else { 0.0 }
     }
 
     fn highest_strikes(&self) -> f64 {

@@ -4,8 +4,8 @@ use rustfft::FftPlanner;
 use rustfft::num_complex::Complex;
 use serde::Serialize;
 
-use super::examine::LONG_TURNS;
 use super::comb::Lines;
+use super::examine::LONG_TURNS;
 use super::impulses::{ImpulseRate, Impulses};
 use super::{BearingExam, BearingPart, Comb, MIN_TURNS};
 
@@ -92,9 +92,8 @@ pub(super) fn doubt(
     };
     // The shaft's line where it is stated to be, and none where the other rate would have it, say that the rate is right.
     let is_stated_speed = shows_shaft(samples, rate_hz, exam.shaft_hz);
-    let is_refuted = |ratio: f64| {
-        is_stated_speed && shaft_line(samples, rate_hz, exam.shaft_hz / ratio) < HARDLY_VISIBLE
-    };
+    let is_refuted =
+        |ratio: f64| is_stated_speed && shaft_line(samples, rate_hz, exam.shaft_hz / ratio) < HARDLY_VISIBLE;
     // A race's comb at a part of the rate that is whole has lines between those of the comb here, as high as these; no race puts such lines
     // there. Lines of the cage and of shaft and race together, which also lie there, are lower. A ball strikes one race harder than the other.
     if let Some(named) = named.filter(|comb| comb.part != BearingPart::Ball) {

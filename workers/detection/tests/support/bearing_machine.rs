@@ -43,7 +43,7 @@ impl Machine {
             damage: None,
             shaft_modulation: 0.1,
             tones: 1.0,
-             clicks: None,
+            clicks: None,
             looseness: 0.0,
             outer_depth: None,
             seed,
@@ -79,7 +79,12 @@ impl Machine {
             let mut at = rng.random_range(0.0..1.0 / self.shaft_hz);
             while at < self.seconds {
                 let late = 0.002 * normal(&mut rng) / self.shaft_hz;
-                self.ring(&mut signal, &resonances, (at + late).max(0.0), self.looseness * (1.0 + 0.3 * normal(&mut rng)));
+                self.ring(
+                    &mut signal,
+                    &resonances,
+                    (at + late).max(0.0),
+                    self.looseness * (1.0 + 0.3 * normal(&mut rng)),
+                );
                 at += 1.0 / self.shaft_hz;
             }
         }
