@@ -25,8 +25,18 @@ const DECOY_RANGE: (f64, f64) = (0.6, 1.5);
 /// names more parts of simulated bearings without naming more balls as races.
 const BAND_EXPONENT: f64 = 3.0;
 
+/// So many lines of a comb are held against each other where it is asked whether each second to fourth is higher.
+const LINES_COMPARED: usize = 12;
+
+/// The top of a line is where nothing beside it is so much higher, nepers: 1.7 dB.
+const NEAR_PEAK: f64 = 0.2;
+
 /// A damaged part has lines beyond the harmonics that are looked at; so many are taken away where it is asked what else there is.
 const LINES_OF_A_PART: usize = 12;
+/// The lines of a part may take up this share of the spectrum, so that enough of it is left to be compared with.
+const MOST_TAKEN_AWAY: f64 = 0.35;
+/// From more pairs of sidebands on, the lines are narrow enough that a part's are taken away with all that it modulates.
+const SIDES_WHERE_NARROW: usize = 8;
 
 /// The lines of one defect.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -93,9 +103,25 @@ pub(super) struct Search {
     pub band_width_hz: f64,
     /// The slowest impulses whose lines are told apart, Hz.
     pub lowest_impulses_hz: f64,
+    /// Strikes this close to a multiple of the shaft's speed, Hz, are not told from it: its lines are looseness, unbalance or misalignment.
+    pub beside_shaft_hz: f64,
 }
 
 impl Search {
+    /// Whether strikes at this rate would be told from the shaft's lines by nothing.
+    fn is_shafts(&self, strikes_hz: f64) -> bool {
+        self.from_shaft_hz(strikes_hz) < self.beside_shaft_hz
+    }
+
+    /// Whether they would be, whatever the slip.
+    fn is_all_shafts(&self, strikes_hz: f64) -> bool {
+        self.is_shafts(strikes_hz) && self.from_shaft_hz(strikes_hz) + self.slip * strikes_hz < self.beside_shaft_hz
+    }
+
+    fn from_shaft_hz(&self, hz: f64) -> f64 {
+        (hz - self.shaft_hz * (hz / self.shaft_hz).round()).abs()
+    }
+
     /// The highest frequency at which a line is sought for strikes so many times a second, Hz.
     pub fn top_hz(&self, strikes_hz: f64) -> f64 {
         self.harmonics as f64 * strikes_hz * self.highest_decoy(strikes_hz) * (1.0 + self.slip) + self.shaft_hz
@@ -112,20 +138,22 @@ impl Search {
 pub(super) struct Lines {
     step_hz: f64,
     bands: Vec<(Band, Vec<f64>)>,
+    /// The same heights without limits, which lines are compared with one another by.
+    unlimited: Vec<Vec<f64>>,
 }
 
 impl Lines {
     /// `spectra` must have one step.
     pub fn of(spectra: &[(Band, EnvelopeSpectrum)]) -> Self {
         debug_assert!(spectra.windows(2).all(|pair| pair[0].1.step_hz == pair[1].1.step_hz));
-        let highest =
-            |window: &[f64]| window.iter().copied().fold(f64::NEG_INFINITY, f64::max).clamp(LINE_RANGE.0, LINE_RANGE.1);
-        let bands = spectra
-            .iter()
-            // The value at `index` is that of the three whose middle is `index + 1`.
-            .map(|(band, spectrum)| (*band, spectrum.log_heights.windows(3).map(highest).collect()))
-            .collect();
-        Self { step_hz: spectra.first().map_or(1.0, |(_, spectrum)| spectrum.step_hz), bands }
+        let highest = |window: &[f64]| window.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        // The value at `index` is that of the three whose middle is `index + 1`.
+        let unlimited: Vec<Vec<f64>> =
+            spectra.iter().map(|(_, spectrum)| spectrum.log_heights.windows(3).map(highest).collect()).collect();
+        let limited =
+            |heights: &Vec<f64>| heights.iter().map(|height| height.clamp(LINE_RANGE.0, LINE_RANGE.1)).collect();
+        let bands = spectra.iter().zip(&unlimited).map(|((band, _), heights)| (*band, limited(heights))).collect();
+        Self { step_hz: spectra.first().map_or(1.0, |(_, spectrum)| spectrum.step_hz), bands, unlimited }
     }
 
     /// The comb of one part, beside its decoys, in a recording of few turns.
@@ -148,8 +176,12 @@ impl Lines {
         let teeth = Teeth::of(part, orders, search.shaft_hz);
         let (scale, height) = self.best(expected_hz, teeth, search);
         let strikes_hz = scale * expected_hz;
-        let turns: Vec<f64> = (-3..=3).map(|turns| f64::from(turns) * search.shaft_hz).collect();
-        let rest = self.without(strikes_hz, &turns, search.harmonics);
+        let rest = if self.narrow_sides(strikes_hz) > SIDES_WHERE_NARROW {
+            self.without_part(part, strikes_hz, orders, search)
+        } else {
+            let turns: Vec<f64> = (-3..=3).map(|turns| f64::from(turns) * search.shaft_hz).collect();
+            self.without(strikes_hz, &turns, search.harmonics)
+        };
         let noise = LongNoise { harmonics: search.harmonics, segments };
         let decoys_of = |counted: Teeth| Decoys::of(&rest.decoys(expected_hz, teeth, counted, search));
         let sigmas = match (part, teeth) {
@@ -207,15 +239,47 @@ impl Lines {
         }
     }
 
-    /// The same without the lines of a part's comb: its harmonics, and their sidebands up to two turns of the shaft and of what the part's
-    /// strikes come and go with.
+    /// The same without the lines of a part: its harmonics, and their sidebands, those of the shaft, of what the part's strikes come and go with,
+    /// and of the cage, as many as leave most of the spectrum as it is. A recording of many turns, whose lines are narrow, loses more of them.
     pub fn without_part(&self, part: BearingPart, strikes_hz: f64, orders: &BearingOrders, search: &Search) -> Self {
         let of_part = orders.modulation_of(part).unwrap_or(1.0);
-        let sides: Vec<f64> = [0.0, 1.0, 2.0, of_part, 2.0 * of_part]
-            .into_iter()
-            .flat_map(|order| [-order * search.shaft_hz, order * search.shaft_hz])
-            .collect();
-        self.without(strikes_hz, &sides, LINES_OF_A_PART)
+        // The cage turns as fast as the strikes say.
+        let slip = strikes_hz / (orders.strikes_of(part) * search.shaft_hz);
+        let cage = match part {
+            BearingPart::InnerRace => 1.0 - slip * (1.0 - orders.ftf),
+            BearingPart::OuterRace | BearingPart::Ball => slip * orders.ftf,
+        };
+        let always = [0.0, 1.0, 2.0, of_part, 2.0 * of_part];
+        let where_narrow = [
+            3.0,
+            cage,
+            1.0 - cage,
+            1.0 + cage,
+            2.0 * cage,
+            2.0 - cage,
+            4.0,
+            2.0 * (1.0 - cage),
+            2.0 + cage,
+            5.0,
+            3.0 - cage,
+            3.0 + cage,
+        ];
+        let most = self.narrow_sides(strikes_hz).max(always.len());
+        let orders_of_sides = always.into_iter().chain(where_narrow).take(most);
+        let sides: Vec<f64> =
+            orders_of_sides.flat_map(|order| [-order * search.shaft_hz, order * search.shaft_hz]).collect();
+        if most == always.len() {
+            return self.without(strikes_hz, &sides, LINES_OF_A_PART);
+        }
+        let values = self.bands.iter().map(|(_, heights)| heights.len()).min().unwrap_or(0);
+        let harmonics = ((values as f64 * self.step_hz / strikes_hz) as usize + 1).max(LINES_OF_A_PART);
+        self.without(strikes_hz, &sides, harmonics)
+    }
+
+    /// How many pairs of sidebands of every line may be taken away.
+    fn narrow_sides(&self, strikes_hz: f64) -> usize {
+        let width_hz = 2.0 * HALF_LOBE * PADDING as f64 * self.step_hz;
+        (MOST_TAKEN_AWAY * strikes_hz / width_hz) as usize / 2
     }
 
     /// The same without the lines at multiples of the strikes and so many Hz beside them: each is as high as the median there.
@@ -269,9 +333,57 @@ impl Lines {
         found
     }
 
+    /// By how much the lines at multiples of `hz` that are no multiple of `multiple` are higher than those that are, nepers, where these stand
+    /// out furthest.
+    pub fn between_multiples(&self, hz: f64, multiple: usize) -> f64 {
+        let of_band = |heights: &Vec<f64>| {
+            let lines = ((heights.len() as f64 * self.step_hz / hz) as usize).min(LINES_COMPARED);
+            let line = |harmonic: usize| {
+                let nearest = (harmonic as f64 * hz / self.step_hz).round().max(1.0) as usize;
+                heights.get(nearest - 1).copied().unwrap_or(LINE_RANGE.0).max(LINE_RANGE.0)
+            };
+            let mean = |is_counted: &dyn Fn(usize) -> bool| {
+                let counted = (1..=lines).filter(|harmonic| is_counted(*harmonic));
+                let (sum, count) =
+                    counted.fold((0.0, 0.0), |(sum, count), harmonic| (sum + line(harmonic), count + 1.0));
+                if count > 0.0 { sum / count } else { LINE_RANGE.0 }
+            };
+            let on = mean(&|harmonic| harmonic % multiple == 0);
+            (on, mean(&|harmonic| harmonic % multiple != 0) - on)
+        };
+        let bands = self.unlimited.iter().map(of_band);
+        bands.max_by(|one, other| one.0.total_cmp(&other.0)).map_or(0.0, |(_, difference)| difference)
+    }
+
     /// Height of the comb of so many lines at multiples of `hz`.
     pub fn comb_height(&self, hz: f64, lines: usize) -> f64 {
         self.height(hz, Teeth::Harmonics, lines)
+    }
+
+    /// The rate within `share` of `hz` at which the comb of so many lines is highest, and how high it is there.
+    pub fn highest_comb(&self, hz: f64, share: f64, lines: usize) -> (f64, f64) {
+        // From one try to the next the highest line moves by half a value of the spectrum.
+        let tries = (2.0 * share * hz * lines as f64 / self.step_hz).ceil() as i32;
+        let tried = (-tries..=tries).map(|attempt| {
+            let tried_hz = hz * (1.0 + share * f64::from(attempt) / f64::from(tries));
+            (tried_hz, self.height(tried_hz, Teeth::Harmonics, lines))
+        });
+        tried.max_by(|(_, one), (_, other)| one.total_cmp(other)).expect("the rate itself is always tried")
+    }
+
+    /// The share of the first multiples of `hz` at which a line has its peak, in the band that shows most of them.
+    pub fn share_of_peaks(&self, hz: f64, lines: usize) -> f64 {
+        let half_lobe = (HALF_LOBE * PADDING as f64) as usize;
+        let of_band = |heights: &Vec<f64>| {
+            let is_peak = |line: &usize| {
+                let nearest = (*line as f64 * hz / self.step_hz).round().max(1.0) as usize - 1;
+                let around = nearest.saturating_sub(half_lobe)..(nearest + half_lobe + 1).min(heights.len());
+                let highest = heights.get(around).unwrap_or(&[]).iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                heights.get(nearest).is_some_and(|height| *height >= VISIBLE_LINE && *height >= highest - NEAR_PEAK)
+            };
+            (1..=lines).filter(is_peak).count()
+        };
+        self.unlimited.iter().map(of_band).max().unwrap_or(0) as f64 / lines as f64
     }
 
     /// The rate within `share` of `hz` at which all lines that the spectrum has room for are highest.
@@ -291,13 +403,15 @@ impl Lines {
         // From one try to the next the highest harmonic moves by one value of the spectrum.
         let highest_hz = search.harmonics as f64 * expected_hz;
         let tries = (search.slip * highest_hz / self.step_hz).ceil() as i32;
-        let best = (-tries..=tries)
-            .map(|attempt| {
-                let scale = if tries == 0 { 1.0 } else { 1.0 + search.slip * f64::from(attempt) / f64::from(tries) };
-                (scale, self.height(expected_hz * scale, teeth, search.harmonics))
-            })
-            .max_by(|(_, one), (_, other)| one.total_cmp(other));
-        best.expect("the expected place itself is always tried")
+        let scale = |attempt: i32| {
+            if tries == 0 { 1.0 } else { 1.0 + search.slip * f64::from(attempt) / f64::from(tries) }
+        };
+        let heights = (-tries..=tries)
+            .map(scale)
+            .filter(|scale| !search.is_shafts(expected_hz * scale))
+            .map(|scale| (scale, self.height(expected_hz * scale, teeth, search.harmonics)));
+        // Where all places are the shaft's, nothing is known of the part.
+        heights.max_by(|(_, one), (_, other)| one.total_cmp(other)).unwrap_or((1.0, LINE_RANGE.0))
     }
 
     /// Heights of `counted` where the same search, for `sought`, finds strikes that no defect of this part has.
@@ -306,6 +420,7 @@ impl Lines {
         (0..DECOYS)
             .map(|index| (lowest + (highest - lowest) * f64::from(index) / f64::from(DECOYS - 1)).exp())
             .filter(|ratio| (ratio - 1.0).abs() > 2.0 * search.slip.max(SMALLEST_GAP))
+            .filter(|ratio| !search.is_all_shafts(expected_hz * ratio))
             .map(|ratio| {
                 let (scale, height) = self.best(expected_hz * ratio, sought, search);
                 if counted == sought {

@@ -3,9 +3,9 @@
 use super::comb::{Comb, Lines, Search};
 use super::envelope::{Band, EnvelopeAnalyser};
 use super::impulses::{CLEARER_THAN_PART, Found, Impulses, Named};
-use super::rate;
 use super::sensor::{SensorFault, live_part};
 use super::{BearingFinding, BearingOrders, BearingPart, shaft_lines};
+use super::{rate, speed};
 
 /// Fewest turns of the shaft that a recording must hold: with fewer, the lines of the outer race and of the ball, one shaft
 /// frequency apart, are not two.
@@ -33,6 +33,9 @@ const PARTS: f64 = 8.0;
 const LOWEST_ORDER: f64 = 16.0;
 /// The floor is a median over so many shaft frequencies: wide enough that a comb with its sidebands is a minority in it.
 const FLOOR_ORDERS: f64 = 4.0;
+
+/// Lines so wide at most, as a share of the shaft's speed, are narrow.
+const NARROW_LINES: f64 = 0.05;
 
 /// Why a recording cannot be examined.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -148,6 +151,11 @@ impl BearingExam {
     /// # Errors
     /// [`BearingError`] naming what cannot be and what would do.
     pub fn examine(&self, samples: &[f32], rate_hz: f64) -> Result<BearingFinding, BearingError> {
+        self.examine_at(samples, rate_hz, false)
+    }
+
+    /// The same; where the speed was corrected by the shaft's lines, it is not corrected again.
+    fn examine_at(&self, samples: &[f32], rate_hz: f64, is_corrected: bool) -> Result<BearingFinding, BearingError> {
         if !samples.iter().all(|sample| sample.is_finite()) {
             return Err(BearingError::NonFinite);
         }
@@ -165,15 +173,55 @@ impl BearingExam {
         };
         let turns = live.len() as f64 / rate_hz * self.shaft_hz;
         let is_long = turns >= LONG_TURNS;
+        let finest = views.iter().min_by(|one, other| one.resolution_hz.total_cmp(&other.resolution_hz));
+        let found_hz =
+            finest.filter(|_| is_long && !is_corrected).and_then(|view| speed::found(&view.lines, &view.search));
+        if let Some(shaft_hz) = found_hz {
+            let mut finding = Self { shaft_hz, ..*self }.examine_at(samples, rate_hz, true)?;
+            finding.shaft_found_hz = Some(shaft_hz);
+            finding.shaft_hz = self.shaft_hz;
+            return Ok(finding);
+        }
         let combs = strongest(views.iter().map(|view| view.combs(self, &view.unexplained, is_long)));
         let mut finding = BearingFinding::new(combs, views.len(), self.shaft_hz, turns);
         finding.harmonics = views[0].search.harmonics;
         finding.resolution_hz = views.iter().map(|view| view.resolution_hz).fold(f64::INFINITY, f64::min);
         finding.sensor_notes = notes;
+        if is_long {
+            self.explain_rivals(&views, &mut finding);
+        }
         self.hear_impulses(&views, is_long, &mut finding);
         let rate_check = rate::check(self, live, rate_hz, finding.clear_comb(), finding.impulses.as_ref());
         finding.take_rate(rate_check);
         Ok(finding)
+    }
+
+    /// Where two parts stand out, names the one whose lines are what the other is made of: without the lines of the damaged part the other part
+    /// shows nothing, and without those of the other the damaged one still does.
+    fn explain_rivals(&self, views: &[View], finding: &mut BearingFinding) {
+        if finding.candidates.len() < 2 {
+            return;
+        }
+        let comb_of =
+            |part: BearingPart| *finding.combs.iter().find(|comb| comb.part == part).expect("each part has a comb");
+        let is_left_without = |part: BearingPart, other: BearingPart| {
+            let other = comb_of(other);
+            let rests = views.iter().map(|view| {
+                let rest = view.unexplained.without_part(other.part, other.strikes_hz, &self.orders, &view.search);
+                view.combs(self, &rest, true)
+            });
+            let combs = strongest(rests);
+            let sigmas = combs.iter().find(|comb| comb.part == part).map_or(0.0, |comb| comb.sigmas);
+            finding.is_clear(sigmas, views.len())
+        };
+        let candidates = &finding.candidates;
+        let is_left = |part: &BearingPart| {
+            candidates.iter().filter(|other| *other != part).all(|other| is_left_without(*part, *other))
+        };
+        let left: Vec<BearingPart> = candidates.iter().copied().filter(is_left).collect();
+        if let [named] = left[..] {
+            finding.name(named);
+        }
     }
 
     /// Looks for impulses at a rate of their own, and takes back what they explain.
@@ -181,9 +229,12 @@ impl BearingExam {
         let leading = *finding.leading();
         let is_named = finding.defect.is_some() || !finding.candidates.is_empty();
         let find = |view: &View| {
-            let named = is_named.then(|| Named {
-                strikes_hz: leading.strikes_hz,
-                rest: view.lines.without_part(leading.part, leading.strikes_hz, &self.orders, &view.search),
+            let named = is_named.then(|| {
+                let rest = view.lines.without_part(leading.part, leading.strikes_hz, &self.orders, &view.search);
+                // Where the shaft's lines are narrow, they can go with the part's, and enough is left.
+                let is_narrow = view.resolution_hz < NARROW_LINES * self.shaft_hz;
+                let rest = if is_narrow { rest.without_comb(self.shaft_hz) } else { rest };
+                Named { strikes_hz: leading.strikes_hz, rest }
             });
             Impulses::find(&view.lines, &view.search, &self.orders, named.as_ref())
         };
@@ -208,16 +259,17 @@ impl BearingExam {
         finding.impulses = Some(impulses);
     }
 
-    /// The strongest comb that a recording shows, in few turns and at one width of bands: what hypotheses about the rate are compared by. None
-    /// where it cannot be examined.
-    pub(super) fn strongest_comb(&self, samples: &[f32], rate_hz: f64) -> Option<Comb> {
+    /// The strongest comb that a recording shows, in few turns and at one width of bands, and the lines it is made of: what hypotheses about the
+    /// rate are compared by. None where it cannot be examined.
+    pub(super) fn strongest_comb(&self, samples: &[f32], rate_hz: f64) -> Option<(Comb, Lines)> {
         self.check_turns(samples.len(), rate_hz).ok()?;
         let longest = (rate::TURNS * rate_hz / self.shaft_hz) as usize;
         let samples = &samples[..samples.len().min(longest)];
         let view = self.view(samples, rate_hz, 1.0, SEGMENT_TURNS).ok()?;
         let is_long = samples.len() as f64 / rate_hz * self.shaft_hz >= LONG_TURNS;
         let combs = view.combs(self, &view.unexplained, is_long);
-        combs.into_iter().max_by(|one, other| one.sigmas.total_cmp(&other.sigmas))
+        let strongest = combs.into_iter().max_by(|one, other| one.sigmas.total_cmp(&other.sigmas));
+        strongest.map(|comb| (comb, view.unexplained))
     }
 
     fn views(&self, samples: &[f32], rate_hz: f64) -> Result<Vec<View>, BearingError> {
@@ -250,6 +302,7 @@ impl BearingExam {
             slip: self.slip,
             band_width_hz,
             lowest_impulses_hz: 1.5 * resolution_hz,
+            beside_shaft_hz: Self::beside_shaft_hz(samples.len() as f64 / rate_hz * self.shaft_hz, resolution_hz),
         };
         let floor_hz = FLOOR_ORDERS * self.shaft_hz;
         let top_hz = search.top_hz(self.highest_strikes() * self.shaft_hz) + floor_hz;
@@ -264,6 +317,12 @@ impl BearingExam {
         let unexplained = Lines::of(&envelopes);
         let segments = samples.len() as f64 / segment as f64;
         Ok(View { lines, unexplained, search, resolution_hz, segments })
+    }
+
+    /// How close to a multiple of the shaft's speed a part's strikes are not told from it, Hz: half a main lobe. Shorter recordings would give up
+    /// parts that lie that close by their geometry, and rely on the shaft's lines being explained.
+    fn beside_shaft_hz(turns: f64, resolution_hz: f64) -> f64 {
+        if turns >= LONG_SEGMENTS_FROM_TURNS { resolution_hz / 2.0 } else { 0.0 }
     }
 
     fn highest_strikes(&self) -> f64 {

@@ -44,6 +44,9 @@ pub struct BearingFinding {
     pub sensor_notes: Vec<SensorNote>,
     /// Speed of the shaft as stated, Hz.
     pub shaft_hz: f64,
+    /// Speed at which the shaft's lines stand, Hz, where that differs from the stated one: strikes are held against it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shaft_found_hz: Option<f64>,
     /// Harmonics of each comb.
     pub harmonics: usize,
     /// Two lines closer than this are one, Hz: four over the length of a segment, the main lobe of its Hann window.
@@ -59,7 +62,7 @@ impl BearingFinding {
         combs.sort_by(|one, other| other.sigmas.total_cmp(&one.sigmas));
         let tried = views * BearingPart::ALL.len();
         let chance_if_healthy = chance_of(combs[0].sigmas, tried);
-        let clear_chance = if turns >= LONG_TURNS { CLEAR_CHANCE_LONG } else { CLEAR_CHANCE };
+        let clear_chance = clear_chance(turns);
         let is_rival =
             |comb: &&Comb| chance_of(comb.sigmas, tried) <= clear_chance && comb.sigmas >= RIVAL * combs[0].sigmas;
         let clear: Vec<BearingPart> = combs.iter().filter(is_rival).map(|comb| comb.part).collect();
@@ -76,9 +79,26 @@ impl BearingFinding {
             rate: RateCheck::NotChecked,
             sensor_notes: Vec::new(),
             shaft_hz,
+            shaft_found_hz: None,
             harmonics: 0,
             resolution_hz: 0.0,
             turns,
+        }
+    }
+
+    /// Whether a comb that stands out so far, of so many views, is one that healthy bearings do not show.
+    pub(super) fn is_clear(&self, sigmas: f64, views: usize) -> bool {
+        chance_of(sigmas, views * BearingPart::ALL.len()) <= clear_chance(self.turns)
+    }
+
+    /// Names a part of the candidates, whose comb leads from then on.
+    pub(super) fn name(&mut self, part: BearingPart) {
+        self.combs.sort_by_key(|comb| comb.part != part);
+        self.candidates.clear();
+        if self.combs[0].has_lines_between() {
+            self.defect = Some(part);
+        } else {
+            self.candidates.push(part);
         }
     }
 
@@ -140,6 +160,13 @@ impl BearingFinding {
             ),
             RateCheck::Fits => {}
         }
+        if let Some(found_hz) = self.shaft_found_hz {
+            words.push(format!(
+                "the shaft's lines stand at {found_hz:.2} Hz, not at the stated {:.2} Hz ({:+.1} %): strikes are held against that",
+                self.shaft_hz,
+                100.0 * (found_hz / self.shaft_hz - 1.0)
+            ));
+        }
         words.extend(self.sensor_notes.iter().map(|note| note.in_words()));
         words.join("; ")
     }
@@ -188,6 +215,10 @@ impl BearingFinding {
             format!("one recording of {:.0}", 1.0 / self.chance_if_healthy)
         }
     }
+}
+
+fn clear_chance(turns: f64) -> f64 {
+    if turns >= LONG_TURNS { CLEAR_CHANCE_LONG } else { CLEAR_CHANCE }
 }
 
 /// Chance that the highest of so many normal variables is `sigmas` or more.

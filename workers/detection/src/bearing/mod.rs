@@ -18,6 +18,7 @@
 //! | `sensor` | whether there is a vibration at all |
 //! | `envelope` | the spectrum of a band's squared envelope, over its noise floor |
 //! | `shaft_lines` | what of that is the shaft's own |
+//! | `speed` | at which speed the shaft really turns |
 //! | `comb` | how far a defect's lines stand out of it |
 //! | `noise` | how far combs scatter where there is no defect |
 //! | `impulses` | impulses at a rate that is not the bearing's |
@@ -37,6 +38,7 @@ mod noise;
 mod rate;
 mod sensor;
 mod shaft_lines;
+mod speed;
 
 pub use comb::Comb;
 pub use consecutive::follows_on;

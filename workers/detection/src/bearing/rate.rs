@@ -4,6 +4,7 @@ use rustfft::FftPlanner;
 use rustfft::num_complex::Complex;
 use serde::Serialize;
 
+use super::comb::Lines;
 use super::examine::LONG_TURNS;
 use super::impulses::{ImpulseRate, Impulses};
 use super::{BearingExam, BearingPart, Comb, MIN_TURNS};
@@ -22,6 +23,8 @@ const CLEARER: f64 = 1.3;
 const SHOWS: f64 = 0.8;
 /// No other rate is looked at where this share of the lines is visible at the stated one: each second line of a comb is a comb, too.
 const SHOWS_HERE: f64 = 0.66;
+/// Lines between are as high as those of the comb, or this much lower: 4.3 dB in nepers.
+const AS_HIGH: f64 = -0.5;
 /// A comb at another rate explains foreign impulses away when it stands out so many times as far as they do.
 const CLEARER_THAN_IMPULSES: f64 = 1.5;
 /// The shaft's line is there when it is so high above the spectrum around it, nepers: 16 dB; noise comes to 9.
@@ -84,14 +87,23 @@ pub(super) fn doubt(
     let has_turns = |ratio: &f64| turns / ratio >= LONG_TURNS;
     let doubt_at = |ratio: f64| RateDoubt { seems_hz: rate_hz * ratio, shaft_stands_at_hz: exam.shaft_hz / ratio };
     let at_ratio = |ratio: f64| {
-        let comb = BearingExam { shaft_hz: exam.shaft_hz / ratio, ..*exam }.strongest_comb(samples, rate_hz);
-        comb.filter(|comb| shows(comb) >= SHOWS).map(|comb| (ratio, comb))
+        let other = BearingExam { shaft_hz: exam.shaft_hz / ratio, ..*exam }.strongest_comb(samples, rate_hz);
+        other.filter(|(comb, _)| shows(comb) >= SHOWS).map(|(comb, lines)| (ratio, comb, lines))
     };
-    // A race's comb at a part of the rate that is whole has lines between those of the comb here, which no race puts there. A ball that
-    // strikes one race harder than the other does.
+    // The shaft's line where it is stated to be, and none where the other rate would have it, say that the rate is right.
+    let is_stated_speed = shows_shaft(samples, rate_hz, exam.shaft_hz);
+    let is_refuted =
+        |ratio: f64| is_stated_speed && shaft_line(samples, rate_hz, exam.shaft_hz / ratio) < HARDLY_VISIBLE;
+    // A race's comb at a part of the rate that is whole has lines between those of the comb here, as high as these; no race puts such lines
+    // there. Lines of the cage and of shaft and race together, which also lie there, are lower. A ball strikes one race harder than the other.
     if let Some(named) = named.filter(|comb| comb.part != BearingPart::Ball) {
-        let mut finer = WHOLE_RATIOS.into_iter().filter(has_turns).filter_map(at_ratio);
-        if let Some((ratio, _)) = finer.find(|(_, comb)| comb.part == named.part && comb.has_lines_between()) {
+        let is_finer = |(ratio, comb, lines): &(f64, Comb, Lines)| {
+            comb.part == named.part
+                && comb.has_lines_between()
+                && lines.between_multiples(comb.strikes_hz, *ratio as usize) >= AS_HIGH
+        };
+        let finer = WHOLE_RATIOS.into_iter().filter(has_turns).filter(|ratio| !is_refuted(*ratio));
+        if let Some((ratio, ..)) = finer.filter_map(at_ratio).find(is_finer) {
             return Some(doubt_at(ratio));
         }
         if shows(named) >= SHOWS_HERE {
@@ -102,10 +114,20 @@ pub(super) fn doubt(
         return None;
     }
     let is_seen = shaft_line(samples, rate_hz, exam.shaft_hz);
+    let here = exam.strongest_comb(samples, rate_hz);
+    // A comb at twice the rate or more is each second line or so of one here that has lines between, too.
+    let is_of_comb_here = |ratio: f64, comb: &Comb| {
+        let multiple = (1.0 / ratio).round();
+        ratio < 1.0
+            && (ratio * multiple - 1.0).abs() < 1e-6
+            && here.as_ref().is_some_and(|(_, lines)| {
+                lines.between_multiples(comb.strikes_hz / multiple, multiple as usize) >= AS_HIGH
+            })
+    };
     // What is only each second or third line of a comb is none.
-    let here = exam.strongest_comb(samples, rate_hz).filter(Comb::has_lines_between);
-    let is_clear_here = here.is_some_and(|comb| shows(&comb) >= SHOWS_HERE);
-    let sigmas_here = here.iter().chain(named).map(|comb| comb.sigmas).fold(0.0, f64::max);
+    let comb_here = here.as_ref().map(|(comb, _)| *comb).filter(Comb::has_lines_between);
+    let is_clear_here = comb_here.is_some_and(|comb| shows(&comb) >= SHOWS_HERE);
+    let sigmas_here = comb_here.iter().chain(named).map(|comb| comb.sigmas).fold(0.0, f64::max);
     // Impulses that are nobody's at the stated rate must be somebody's at another, or be explained away by a far clearer comb there.
     let explains = |ratio: f64, sigmas: f64| match impulses {
         Some(impulses) if impulses.rate == ImpulseRate::Foreign => {
@@ -115,28 +137,31 @@ pub(super) fn doubt(
         Some(impulses) => impulses.rate.is_own(),
         None => true,
     };
-    let others = RATIOS.into_iter().filter(has_turns).filter_map(at_ratio).map(|(ratio, comb)| (ratio, comb.sigmas));
-    let others = others.filter(|(ratio, sigmas)| explains(*ratio, *sigmas));
-    if let Some((ratio, sigmas)) = others.max_by(|one, other| one.1.total_cmp(&other.1))
+    let others = RATIOS.into_iter().filter(has_turns).filter(|ratio| !is_refuted(*ratio)).filter_map(at_ratio);
+    let others = others.filter(|(ratio, comb, _)| explains(*ratio, comb.sigmas) && !is_of_comb_here(*ratio, comb));
+    if let Some((ratio, comb, _)) = others.max_by(|one, other| one.1.sigmas.total_cmp(&other.1.sigmas))
         && !is_clear_here
-        && sigmas >= CLEAR_SIGMAS
-        && sigmas >= CLEARER * sigmas_here
+        && comb.sigmas >= CLEAR_SIGMAS
+        && comb.sigmas >= CLEARER * sigmas_here
     {
         return Some(doubt_at(ratio));
     }
     if named.is_some() || is_seen >= HARDLY_VISIBLE {
         return None;
     }
-    let shows_shaft = |ratio: &f64| {
+    let shows_speed = |ratio: &f64| {
         let shaft_hz = exam.shaft_hz / ratio;
         let is_mains = MAINS_HZ.iter().any(|mains| (shaft_hz / mains - 1.0).abs() < SPEED_TOLERANCE);
-        !is_mains
-            && shaft_line(samples, rate_hz, shaft_hz) >= VISIBLE
-            && (shaft_line(samples, rate_hz, 2.0 * shaft_hz) >= VISIBLE
-                || shaft_line(samples, rate_hz, 3.0 * shaft_hz) >= VISIBLE)
+        !is_mains && shows_shaft(samples, rate_hz, shaft_hz)
     };
     let mut possible = RATIOS.into_iter().filter(has_turns).filter(|ratio| explains(*ratio, 0.0));
-    possible.find(shows_shaft).map(doubt_at)
+    possible.find(shows_speed).map(doubt_at)
+}
+
+/// Whether the shaft's line is visible, and one of its multiples.
+fn shows_shaft(samples: &[f32], rate_hz: f64, shaft_hz: f64) -> bool {
+    let line = |multiple: f64| shaft_line(samples, rate_hz, multiple * shaft_hz);
+    line(1.0) >= VISIBLE && (line(2.0) >= VISIBLE || line(3.0) >= VISIBLE)
 }
 
 /// The share of a comb's lines that are visible, if it stands out.

@@ -24,6 +24,10 @@ pub struct Machine {
     pub tones: f64,
     /// Impulses at a rate that is not the bearing's: Hz, and their height.
     pub clicks: Option<(f64, f64)>,
+    /// Height of impacts once a turn, each a little elsewhere: looseness, which puts lines at all multiples of the shaft's speed.
+    pub looseness: f64,
+    /// How much of an outer race's strikes comes and goes once a turn, where unbalance moves the load: 0 to 1; by chance up to 0.3 where absent.
+    pub outer_depth: Option<f64>,
     pub seed: u64,
 }
 
@@ -32,7 +36,18 @@ impl Machine {
     pub fn healthy(rate_hz: f64, turns: f64, seed: u64) -> Self {
         let shaft_hz = 1797.0 / 60.0;
         let seconds = turns / shaft_hz;
-        Self { rate_hz, shaft_hz, seconds, damage: None, shaft_modulation: 0.1, tones: 1.0, clicks: None, seed }
+        Self {
+            rate_hz,
+            shaft_hz,
+            seconds,
+            damage: None,
+            shaft_modulation: 0.1,
+            tones: 1.0,
+            clicks: None,
+            looseness: 0.0,
+            outer_depth: None,
+            seed,
+        }
     }
 
     pub fn damaged(self, orders: BearingOrders, part: BearingPart, height: f64) -> Self {
@@ -58,6 +73,19 @@ impl Machine {
             while at < self.seconds {
                 self.ring(&mut signal, &resonances, at, height);
                 at += 1.0 / hz;
+            }
+        }
+        if self.looseness > 0.0 {
+            let mut at = rng.random_range(0.0..1.0 / self.shaft_hz);
+            while at < self.seconds {
+                let late = 0.002 * normal(&mut rng) / self.shaft_hz;
+                self.ring(
+                    &mut signal,
+                    &resonances,
+                    (at + late).max(0.0),
+                    self.looseness * (1.0 + 0.3 * normal(&mut rng)),
+                );
+                at += 1.0 / self.shaft_hz;
             }
         }
         signal.iter().map(|value| (0.02 * value) as f32).collect()
@@ -122,7 +150,10 @@ impl Machine {
         let phase = rng.random_range(0.0..TAU);
         // How much of the strength comes and goes: an outer race's by unbalance alone.
         let (order, depth) = match part {
-            BearingPart::OuterRace => (1.0, rng.random_range(0.0..0.3)),
+            BearingPart::OuterRace => {
+                let depth = rng.random_range(0.0..0.3);
+                (1.0, self.outer_depth.unwrap_or(depth))
+            }
             BearingPart::InnerRace => (1.0, rng.random_range(0.6..1.0)),
             BearingPart::Ball => (orders.ftf, rng.random_range(0.5..1.0)),
         };

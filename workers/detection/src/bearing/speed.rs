@@ -1,0 +1,25 @@
+//! The shaft's true speed, from its own lines: what is stated is often the nominal one.
+
+use super::comb::{Lines, Search};
+
+/// The stated speed may be off by so much, as a share: an induction motor's slip between no load and full load, and a rounded plate.
+const SPEED_ERROR: f64 = 0.02;
+/// Lines at so many multiples of the shaft's speed are looked at …
+const LINES: usize = 8;
+/// … and at this share of them a line must have its peak, in one band. The lines of an outer race that the shaft modulates lie beside many
+/// multiples, but not on them.
+const PEAKS: f64 = 0.7;
+/// The comb at the true speed is so many nepers higher than the one at the stated speed; else the stated speed stays.
+const CLEARER: f64 = 0.3;
+/// The stated speed is right to this share: what is closer needs no correction.
+const STATED_IS_RIGHT: f64 = 0.001;
+
+/// The speed at which the shaft's lines stand, Hz, where it differs from the stated one, `search.shaft_hz`, and is clear. `lines` must hold the
+/// shaft's lines.
+pub(super) fn found(lines: &Lines, search: &Search) -> Option<f64> {
+    let stated = search.shaft_hz;
+    let (best, height) = lines.highest_comb(stated, SPEED_ERROR, LINES);
+    let (_, at_stated) = lines.highest_comb(stated, STATED_IS_RIGHT, LINES);
+    let is_clear = lines.share_of_peaks(best, LINES) >= PEAKS && height >= at_stated + CLEARER;
+    (is_clear && (best / stated - 1.0).abs() > STATED_IS_RIGHT).then_some(best)
+}
