@@ -290,8 +290,8 @@ fn a_last_column_that_is_filled_now_and_then_costs_no_sample() {
     };
     for last in [
         (&|index: usize| if index == 0 { "start" } else { "" }) as &dyn Fn(usize) -> &'static str,
-        &|index: usize| if index % 50 == 0 { "1" } else { "" },
-        &|index: usize| if index % 5 == 0 { "23.5" } else { "" },
+        &|index: usize| if index.is_multiple_of(50) { "1" } else { "" },
+        &|index: usize| if index.is_multiple_of(5) { "23.5" } else { "" },
     ] {
         let imported = read("a.csv", &table(last));
         assert_holds(&imported, 25_600.0, &[&a]);
