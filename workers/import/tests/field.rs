@@ -280,3 +280,32 @@ fn a_head_beside_a_free_column_is_no_row() {
     let text = [head.as_bytes(), &lines((0..600).map(|i| format!("\t{:.6}\t{:.6}", a[i], b[i])))].concat();
     assert_holds(&read("a.lvm", &text), 25_600.0, &[&a, &b]);
 }
+
+#[test]
+fn a_last_column_that_is_filled_now_and_then_costs_no_sample() {
+    let a = rounded(&tone(600, 0.05), 6);
+    let table = |last: &dyn Fn(usize) -> &'static str| {
+        let row = |index: usize| format!("{:.8},{:.6},{}", index as f64 / 25_600.0, a[index], last(index));
+        [b"t,a,note\n".as_slice(), &lines((0..600).map(row))].concat()
+    };
+    for last in [
+        (&|index: usize| if index == 0 { "start" } else { "" }) as &dyn Fn(usize) -> &'static str,
+        &|index: usize| if index.is_multiple_of(50) { "1" } else { "" },
+        &|index: usize| if index.is_multiple_of(5) { "23.5" } else { "" },
+    ] {
+        let imported = read("a.csv", &table(last));
+        assert_holds(&imported, 25_600.0, &[&a]);
+        assert_eq!(imported.recordings[0].channels[0].name, "a");
+    }
+}
+
+#[test]
+fn what_is_asked_for_can_be_answered_either_way() {
+    let a = [1.25, 1.5, 1.125, 1.75].repeat(100);
+    let text = lines(a.iter().map(|x| format!("{x:.3};{:.3}", x + 1.0).replace('.', ",")));
+    let options = |decimal_comma| Options { rate_hz: Some(8000.0), decimal_comma, ..Options::default() };
+    assert!(refusal("a.csv", &text, &options(None)).contains("--decimal comma or --decimal point"));
+    let first =
+        |decimal| read_bytes("a.csv", &text, &options(Some(decimal))).unwrap().recordings[0].channels[0].samples[0];
+    assert_eq!((first(true), first(false)), (1.25, 1250.0));
+}

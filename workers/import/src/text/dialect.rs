@@ -77,6 +77,8 @@ impl Dialect {
         };
         match ambiguity(&best, &trials, &looked_at) {
             Ambiguity::None => {}
+            // A person has said it.
+            Ambiguity::Asks(_) if decimal_comma.is_some() => {}
             _ if decimal_comma == Some(false) => {}
             Ambiguity::Other(other) => best = other,
             Ambiguity::Asks(detail) => return Err(ImportError::Table { detail }),
@@ -268,7 +270,16 @@ impl Trial {
                 None => counts.push((columns, 1)),
             }
         }
-        let (columns, rows) = counts.into_iter().max_by_key(|&(columns, rows)| (rows, columns))?;
+        let (cells_of_most, _) = *counts.iter().max_by_key(|&&(columns, rows)| (rows, columns))?;
+        // A separator at the end of each line makes no column, a name above it or a value now and then does.
+        let is_last_filled = |line: &&str| {
+            let cells = cells(line, separator);
+            cells.len() == cells_of_most && cells.last().is_some_and(|last| !last.is_empty())
+        };
+        let has_end = cells_of_most > 1 && !lines.iter().any(is_last_filled);
+        let columns = cells_of_most - usize::from(has_end);
+        let is_row = |count: usize| count == cells_of_most || (has_end && count == columns);
+        let rows = counts.iter().filter(|(count, _)| is_row(*count)).map(|(_, rows)| rows).sum();
         Some(Self { separator, marks, columns, rows })
     }
 }
@@ -287,9 +298,6 @@ fn columns(line: &str, separator: Separator, marks: Marks, takes_words: bool) ->
         };
         count += 1;
         numbers += usize::from(!value.is_nan());
-    }
-    if cells.last().is_some_and(String::is_empty) && count > 1 {
-        count -= 1;
     }
     (numbers > 0 && count <= MAX_COLUMNS).then_some(count)
 }
@@ -317,9 +325,10 @@ fn ambiguity(best: &Trial, trials: &[Trial], lines: &[&str]) -> Ambiguity {
     };
     let mut has_zero_in_front = false;
     for line in lines {
-        let cells = cells(line, Separator::One(','));
+        let mut cells = cells(line, Separator::One(','));
+        cells.retain(|cell| !cell.is_empty());
         // A line above the table says nothing.
-        if columns(line, Separator::One(','), best.marks, false) != Some(best.columns) {
+        if columns(line, Separator::One(','), best.marks, false).is_none() {
             continue;
         }
         if !cells.iter().all(is_whole) {
@@ -354,7 +363,7 @@ fn thousands_or_decimals(best: &Trial, lines: &[&str]) -> Option<String> {
     }
     let mut example = None;
     for line in lines {
-        if columns(line, best.separator, best.marks, true) != Some(best.columns) {
+        if columns(line, best.separator, best.marks, true).is_none() {
             continue;
         }
         for cell in cells(line, best.separator).into_iter().filter(|cell| cell.contains(',')) {
