@@ -131,7 +131,7 @@ pub fn read_clip(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<
 
 /// Reads a training clip, with what tells the recording that it is a piece of.
 fn read_training_clip(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Clip> {
-    let read = || -> anyhow::Result<Clip> {
+    let mut read = || -> anyhow::Result<Clip> {
         let sound = decode_file(path, &read_bytes(path)?)?;
         let features = extractor.extract_clip(&sound)?;
         let quantity = extractor.spec().quantity;

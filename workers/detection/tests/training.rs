@@ -209,7 +209,7 @@ fn sound_without_any_change_of_level_is_refused_in_words() {
         })
         .collect();
     for standardise in [true, false] {
-        let error = train(&silent, &TrainingOptions { standardise, keep_all: true, ..options() }, &mut on).unwrap_err();
+        let error = train(&silent, &TrainingOptions { standardise, ..options() }, &mut on).unwrap_err();
         assert!(error.to_string().contains("is the sensor connected?"), "{error}");
     }
 }

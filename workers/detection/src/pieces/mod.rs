@@ -22,8 +22,12 @@ use crate::natural_order;
 /// The sum of a run's evidence from which on its clips are taken for one recording, in natural logarithms: of clips that do not go on such a sum comes
 /// with a chance below one in ten thousand for each place where a run may begin.
 const RUN_EVIDENCE: f64 = 9.2;
-/// A run ends where its sum has fallen by so much: a joint that is none.
-const RUN_DROP: f64 = 6.0;
+/// A joint with less evidence is none, and ends a run.
+const NO_JOINT: f64 = -2.0;
+/// Clips whose names differ in a counter alone are a series, from so many on: where one ends, so does a recording.
+const SERIES: usize = 4;
+/// Share of a series that runs must hold for all of it to be of one recording: a burst at a joint hides it.
+const MOST_OF_SERIES: f64 = 0.5;
 
 /// What is kept of a clip's samples to tell where it belongs.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,9 +134,23 @@ fn going_on(clips: &[(&str, Option<&Trace>)]) -> Vec<Vec<usize>> {
         let (before, after) = (clips[pair[0]].1?, clips[pair[1]].1?);
         joint::evidence(before.end.as_ref()?, &after.start)
     };
-    // Where nothing can be told, nothing is: it neither joins nor parts.
-    let evidence: Vec<f64> = order.windows(2).map(|pair| evidence(pair).unwrap_or(f64::NEG_INFINITY)).collect();
-    runs(&evidence).into_iter().map(|run| order[run.start..=run.end].to_vec()).collect()
+    let mut series: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    order.iter().for_each(|clip| series.entry(names::series(clips[*clip].0)).or_default().push(*clip));
+    let is_end = |pair: &[usize]| {
+        let [one, other] = [pair[0], pair[1]].map(|clip| names::series(clips[clip].0));
+        one != other && series[&one].len() >= SERIES && series[&other].len() >= SERIES
+    };
+    let of_pair = |pair: &[usize]| evidence(pair).filter(|_| !is_end(pair)).unwrap_or(f64::NEG_INFINITY);
+    let found: Vec<f64> = order.windows(2).map(of_pair).collect();
+    let mut groups: Vec<Vec<usize>> = runs(&found).into_iter().map(|run| order[run.start..=run.end].to_vec()).collect();
+    // Of clips that all are of one series it tells nothing.
+    for all in series.values().filter(|all| all.len() >= SERIES && all.len() < clips.len()) {
+        let joined = groups.iter().flatten().filter(|clip| all.contains(clip)).count();
+        if joined as f64 >= MOST_OF_SERIES * all.len() as f64 {
+            groups.push(all.clone());
+        }
+    }
+    groups
 }
 
 /// Stretches of joints whose evidence adds up: the first and the last joint's place, the last exclusive.
@@ -142,11 +160,11 @@ fn runs(evidence: &[f64]) -> Vec<std::ops::Range<usize>> {
         let (mut sum, mut most, mut end) = (0.0, 0.0, at);
         for (place, found) in evidence.iter().enumerate().skip(at) {
             sum += found;
+            if *found < NO_JOINT || sum < 0.0 {
+                break;
+            }
             if sum > most {
                 (most, end) = (sum, place + 1);
-            }
-            if sum < most - RUN_DROP || sum < 0.0 {
-                break;
             }
         }
         if most >= RUN_EVIDENCE {

@@ -23,9 +23,23 @@ pub(super) fn recording(name: &str) -> Option<String> {
     (is_word && !recording.is_empty()).then(|| format!("{folder}/{recording}"))
 }
 
+/// The name without its counter and its ending, with its folder: `a/rec3` of `a/rec3_0007.wav`.
+pub(super) fn series(name: &str) -> String {
+    let (folder, file) = name.rsplit_once(['/', '\\']).unwrap_or(("", name));
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let counted = stem.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    format!("{folder}/{}", counted.trim_end_matches(['_', '-', ' ', '.']))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_series_is_what_a_counter_counts() {
+        assert_eq!(series("a/rec3_0007.wav"), "a/rec3");
+        assert_eq!(series("0007.wav"), "/");
+    }
 
     #[test]
     fn a_piece_is_one_by_a_word_before_its_number() {

@@ -41,9 +41,6 @@ const FALSE_SUSPICION: f64 = 0.05;
 const FALSE_DISCOVERIES: f64 = 0.1;
 /// Where more clips than that do not belong, it is the folder that is wrong, and nothing is left out.
 const MOST_FOREIGN: f64 = 0.25;
-/// A clip belongs whose every part is within so many dB of the median clip's, however little the others differ: of a machine that is steady to a tenth
-/// of a decibel, or of numbers, some clip is always many deviations away.
-const NO_DIFFERENCE_DB: f64 = 1.0;
 /// Folds that are held out in turn: stretches of the clips' order, and dealt out.
 const FOLDS: usize = 5;
 /// Rounds of choosing the core, and of growing it.
@@ -168,31 +165,13 @@ fn screen_together(
         judged = self::judged(&by_deal.grown(&mut core, &kept)?, &by_stretch.grown(&mut other_core, &kept)?, tests);
         kept.iter().for_each(|clip| judged.foreign[*clip] = false);
     }
-    let Judged { deviations, chances, mut foreign } = judged;
-    let differs = differing(&vectors);
-    foreign.iter_mut().zip(differs).for_each(|(foreign, differs)| *foreign &= differs);
+    let Judged { deviations, chances, foreign } = judged;
     let found = foreign.iter().filter(|foreign| **foreign).count();
     if found as f64 > MOST_FOREIGN * count as f64 || count - found < MIN_CLIPS {
         let is_foreign = vec![false; count];
         return Ok(Screening { is_foreign, deviations, chances, modes, too_many: Some(found) });
     }
     Ok(Screening { is_foreign: foreign, deviations, chances, modes, too_many: None })
-}
-
-/// Whether any part of a clip, a band's level, its cycle or its swing, is far from the median clip's.
-fn differing(vectors: &[ClipVectors]) -> Vec<bool> {
-    let mut differs = vec![false; vectors[0].vectors.len()];
-    for ClipVectors { vectors, .. } in vectors {
-        for element in 0..vectors[0].ncols() {
-            let mut all: Vec<f64> = vectors.iter().flat_map(|clip| clip.column(element).to_vec()).collect();
-            all.sort_by(f64::total_cmp);
-            let median = all[all.len() / 2];
-            for (differs, clip) in differs.iter_mut().zip(vectors) {
-                *differs |= clip.column(element).iter().any(|value| (value - median).abs() > NO_DIFFERENCE_DB);
-            }
-        }
-    }
-    differs
 }
 
 struct Judged {
