@@ -160,12 +160,14 @@ fn of_a_file(error: FeatureError) -> anyhow::Error {
             let remedy = remedy.replace("send ", "take ");
             anyhow::anyhow!("the file is {name}; this is not read: {remedy}")
         }
-        FeatureError::SeveralRecordings { format } => anyhow::anyhow!(
-            "the {format} file holds several recordings, one behind the other: cut it into a file each"
-        ),
+        FeatureError::SeveralRecordings { format } => {
+            anyhow::anyhow!("the {format} file holds several recordings, one behind the other: cut it into a file each")
+        }
         FeatureError::NotAudio { found, .. } => anyhow::anyhow!(
             "no WAV or FLAC file, its bytes are {}",
-            found.replace("send WAV, FLAC or L16", "record WAV or FLAC").replace("send it without them", "cut them off")
+            found
+                .replace("send WAV, FLAC or L16", "record WAV or FLAC")
+                .replace("send it without them", "cut them off")
         ),
         FeatureError::Truncated { format, detail } => {
             anyhow::anyhow!("the {format} file is cut short: {detail}; copy or record it again")

@@ -162,7 +162,8 @@ impl TrainingFindings {
         if counts.len() < 2 {
             return;
         }
-        let tally: Vec<String> = counts.iter().map(|(channels, clips)| format!("{channels} in {}", clips.len())).collect();
+        let tally: Vec<String> =
+            counts.iter().map(|(channels, clips)| format!("{channels} in {}", clips.len())).collect();
         let fewest = counts.into_values().min_by_key(Vec::len).unwrap_or_default();
         self.lines.push(format!(
             "mixed numbers of channels: {} clips; scores of one channel and of several differ: choose those that all have with --channels. The fewest are {}",

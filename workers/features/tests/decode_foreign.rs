@@ -41,10 +41,7 @@ fn formats_that_are_not_read_are_named_with_a_remedy() {
             let error = decode(content_type, &bytes).unwrap_err();
             let text = error.to_string();
             assert_eq!(error.code(), DeadLetterCode::UnsupportedFormat, "{name}: {text}");
-            assert!(
-                text.contains(name) && (text.contains("ffmpeg -i IN") || text.contains("sox ")),
-                "{name}: {text}"
-            );
+            assert!(text.contains(name) && (text.contains("ffmpeg -i IN") || text.contains("sox ")), "{name}: {text}");
         }
     }
 }

@@ -256,8 +256,7 @@ mod tests {
 
     #[test]
     fn a_slow_transmitter_whose_values_are_repeated_is_told_and_judged() {
-        let stairs: Vec<f32> =
-            (0..6_000).map(|at| in_steps(0.4 + 0.1 * ((at / 50) as f64 * 0.9).sin())).collect();
+        let stairs: Vec<f32> = (0..6_000).map(|at| in_steps(0.4 + 0.1 * ((at / 50) as f64 * 0.9).sin())).collect();
         assert_eq!(judged_as(&stairs, Quantity::Pressure), Some(QualityFlag::WrongRate));
     }
 }

@@ -141,13 +141,7 @@ pub const PRESETS: [Preset; 13] = [
         seconds: 2.0,
         signal: thyristor,
     },
-    Preset {
-        name: "current: switched",
-        rate_hz: 10_000,
-        quantity: Quantity::Current,
-        seconds: 2.0,
-        signal: switched,
-    },
+    Preset { name: "current: switched", rate_hz: 10_000, quantity: Quantity::Current, seconds: 2.0, signal: switched },
     Preset { name: "current: bursts", rate_hz: 10_000, quantity: Quantity::Current, seconds: 2.0, signal: bursts },
     Preset {
         name: "current: tachometer",

@@ -185,7 +185,8 @@ impl<'a> Chunks<'a> {
 
     /// Whether a chunk with a printable name begins here, and ends before the value does.
     fn is_chunk(&self, at: usize) -> bool {
-        let Some((&[a, b, c, d, s0, s1, s2, s3], body)) = self.bytes.get(at..).and_then(<[u8]>::split_first_chunk) else {
+        let Some((&[a, b, c, d, s0, s1, s2, s3], body)) = self.bytes.get(at..).and_then(<[u8]>::split_first_chunk)
+        else {
             return false;
         };
         let size = [s0, s1, s2, s3];
