@@ -23,8 +23,8 @@ pub fn finding(flag: QualityFlag) -> &'static str {
             "broken by gaps in which one value is held; check plugs, the recorder's buffers and the network"
         }
         QualityFlag::WrongRate => {
-            "nothing above a sharp edge below the top of the mel bands: recorded at a lower rate than it says; record at the full \
-             rate, or lower f_max_hz or the rate of the feature spec"
+            "nothing above a sharp edge below the top of the mel bands, or values that are repeated: recorded at a lower rate than it \
+             says; record at the full rate, or lower f_max_hz or the rate of the feature spec"
         }
         QualityFlag::MainsHum => {
             "hardly anything but 50 or 60 Hz and its multiples: check shield and ground, unless the machine itself hums or turns at \

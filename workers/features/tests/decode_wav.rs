@@ -337,7 +337,10 @@ fn what_a_finished_riff_holds_behind_its_sound_is_none_whatever_its_name() {
     // A chunk that was cut off with the file, which its RIFF counts whole.
     let cut = [b"ovwf".as_slice(), &5_000_u32.to_le_bytes(), &[7; 200]].concat();
     let erased = [0xFF; 512];
-    for (behind, riff_size) in [(odd, BYTES + 36 + 208), (cut, BYTES + 36 + 5_008), (erased.to_vec(), BYTES + 36)] {
+    let counted_as_cut = (cut.clone(), BYTES + 36 + 208);
+    for (behind, riff_size) in
+        [(odd, BYTES + 36 + 208), (cut, BYTES + 36 + 5_008), counted_as_cut, (erased.to_vec(), BYTES + 36)]
+    {
         let clip = plain(&behind, riff_size);
         assert_eq!((clip.channels, clip.incomplete), (vec![scaled(&samples)], false), "{}", behind.len());
     }
@@ -392,9 +395,24 @@ fn a_byte_added_inside_24_bits_costs_a_sample() {
     let whole = WavBytes { bits: 24, ..WavBytes::default() }.build(&data);
     let start = whole.len() - data.len();
     let clean = read(&whole).channels;
-    for at in [start + 1_001, start + 6_000, start + 8_002] {
-        let clip = read(&[&whole[..at], &[0x5A], &whole[at..]].concat());
-        let wrong = clip.channels[0].iter().zip(&clean[0]).filter(|(a, b)| a != b).count();
-        assert!(wrong <= 3 && clip.incomplete, "{at}: {wrong}");
+    // An odd number of bytes, whose pad byte the writer left out, too.
+    let odd = WavBytes { bits: 24, ..WavBytes::default() }.build(&data[..data.len() - 3]);
+    let odd = odd[..odd.len() - 1].to_vec();
+    for whole in [whole, odd] {
+        for at in [start + 1_001, start + 6_000, start + 8_002] {
+            let clip = read(&[&whole[..at], &[0x5A], &whole[at..]].concat());
+            let wrong = clip.channels[0].iter().zip(&clean[0]).filter(|(a, b)| a != b).count();
+            assert!(wrong <= 3 && clip.incomplete, "{at}: {wrong}");
+        }
     }
+}
+
+#[test]
+fn an_extensible_header_without_a_sub_format_is_pcm() {
+    let samples = sound(SAMPLES);
+    let mut fmt = WavBytes { tag: 0xFFFE, ..WavBytes::default() }.fmt();
+    fmt.splice(4..8, 40_u32.to_le_bytes());
+    fmt.extend([[22, 0, 16, 0].as_slice(), &[0; 20]].concat());
+    let body = [fmt, chunk(b"data", &bytes_of(&samples))].concat();
+    assert_eq!(read(&header(body.len() as u32 + 4, &body)).channels, [scaled(&samples)]);
 }

@@ -337,3 +337,29 @@ proptest! {
         prop_assert_eq!(flags(samples), []);
     }
 }
+
+#[test]
+fn a_relay_a_tachometer_and_an_inverter_are_judged_whatever_they_measure() {
+    type Signal = fn(f64) -> f32;
+    let signals: [(&str, Signal); 3] = [
+        ("relay, most of the time on", |time| if time % 0.7 < 0.5 { 24.0 } else { 0.0 }),
+        ("tachometer", |time| if time * 24.7 % 1.0 < 0.2 { 5.0 } else { 0.0 }),
+        ("inverter", |time| [0.0, 310.0, 0.0, -310.0][(time * 800.0) as usize % 4]),
+    ];
+    for (name, signal) in signals {
+        for quantity in [Quantity::Sound, Quantity::Vibration, Quantity::Current, Quantity::Pressure] {
+            let spec = FeatureSpec { quantity: Some(quantity), ..FeatureSpec::for_rate(RATE_HZ) };
+            let samples = (0..48_000).map(|index| signal(f64::from(index) / f64::from(RATE_HZ))).collect();
+            let quality = QualityChecker::new(&spec).check(&clip(vec![samples])).unwrap();
+            assert!(quality.sensor_faults.is_empty(), "{name}, {quantity:?}: {quality:?}");
+        }
+    }
+}
+
+#[test]
+fn samples_that_are_written_twice_are_of_another_rate() {
+    let half = machine(80_000, 5);
+    assert!(!flags(half.clone()).contains(&QualityFlag::WrongRate));
+    let twice: Vec<f32> = half.iter().flat_map(|sample| [*sample; 2]).collect();
+    assert!(flags(twice).contains(&QualityFlag::WrongRate));
+}

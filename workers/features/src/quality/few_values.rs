@@ -8,21 +8,24 @@ const FEW: usize = 5;
 const COARSEST_STEP: f32 = 1.0 / 2_048.0;
 /// Samples for which a level is held on average, at least. Dither leaves a value after one or two.
 const LEVEL_SAMPLES: f64 = 3.0;
+/// Share of the samples that a level has at least.
+const LEVEL_SHARE: f64 = 0.01;
 
 /// The distinct values of a channel, where they are few.
 pub(super) struct FewValues {
     /// Ascending.
     values: [f32; FEW],
     count: usize,
-    /// Mean number of samples for which a value is held, of the value that is held shortest and of all but the most frequent one.
-    shortest_run: f64,
+    /// Values that have a hundredth of the samples or more, and are held for three of them or longer on average.
+    levels: usize,
+    /// Mean number of samples for which a value is held, of all but the most frequent one.
     rarer_run: f64,
 }
 
 impl FewValues {
     /// `None` where there are more than five. A living signal shows that within a few samples.
     pub fn of(samples: &[f32]) -> Option<Self> {
-        let mut found = Self { values: [0.0; FEW], count: 0, shortest_run: 0.0, rarer_run: 0.0 };
+        let mut found = Self { values: [0.0; FEW], count: 0, levels: 0, rarer_run: 0.0 };
         let mut last = f32::NAN;
         for &sample in samples {
             if sample == last || found.values[..found.count].contains(&sample) {
@@ -48,16 +51,18 @@ impl FewValues {
             lengths[value] += run.len();
             runs[value] += 1;
         }
-        let means = || lengths.iter().zip(runs).filter(|(_, runs)| *runs > 0);
-        self.shortest_run = means().map(|(length, runs)| *length as f64 / runs as f64).fold(f64::INFINITY, f64::min);
+        let is_level = |(length, runs): &(&usize, usize)| {
+            **length as f64 >= LEVEL_SHARE * samples.len() as f64 && **length as f64 >= LEVEL_SAMPLES * *runs as f64
+        };
+        self.levels = lengths.iter().zip(runs).filter(is_level).count();
         let most = (0..self.count).max_by_key(|&value| lengths[value]).unwrap_or(0);
         let rarer = |of: [usize; FEW]| of.iter().sum::<usize>() - of[most];
         self.rarer_run = rarer(lengths) as f64 / rarer(runs).max(1) as f64;
     }
 
-    /// Whether each value is held, and left again: levels that something switches between.
+    /// Whether two values or more are held, and left again: levels that something switches between.
     pub fn are_levels(&self) -> bool {
-        self.count > 1 && self.shortest_run >= LEVEL_SAMPLES
+        self.levels > 1
     }
 
     /// Whether they are neighbouring steps. `step` is the format's own; float has none, so that there three values or more at equal
@@ -122,6 +127,9 @@ mod tests {
         let held: Vec<f32> = (0..1_000).map(|index| [0.0, 310.0, 0.0, -310.0][index / 7 % 4]).collect();
         let few = FewValues::of(&held).unwrap();
         assert!(!few.is_dead(None) && few.are_levels());
+        let square: Vec<f32> = (0..1_000).map(|index| (0.0314_f32 * index as f32).sin().signum() * 0.5).collect();
+        let with_a_crossing = [&[0.0], square.as_slice()].concat();
+        assert!(FewValues::of(&with_a_crossing).unwrap().are_levels());
         let glitches: Vec<f32> = (0..1_000).map(|index| if index % 400 == 9 { 5.0 } else { 0.37 }).collect();
         assert!(!FewValues::of(&glitches).unwrap().are_levels(), "glitches are no level");
     }

@@ -6,6 +6,7 @@
 //!         ├─► few_values  constant, or a few steps ──────────► silent
 //!         ├─► pile_up     one extreme value that recurs ─────► clipped
 //!         ├─► holds       runs of one value ─────────────────► stuck, dropped_out       processed
+//!         ├─► repeats     every sample twice or more ──────────►                          wrong_rate
 //!         ├─► spectrum    three short windows ───────────────►                          wrong_rate, mains_hum
 //!         ├─► joins       steps in a smooth signal ──────────►                          joins
 //!         └─► start       means of parts ────────────────────►                          start_transient
@@ -21,6 +22,7 @@ mod holds;
 mod joins;
 mod levels;
 mod pile_up;
+mod repeats;
 mod spectrum;
 mod start;
 
@@ -80,7 +82,8 @@ impl QualityChecker {
     /// Notes, looked for where there is no fault:
     ///
     /// - `DcOffset`: the mean is farther from zero than the RMS about it, and by 10 % of full scale at least; not of pressure;
-    /// - `WrongRate`: nothing above an edge at or below 0.6 of the top of the spec's bands, where the spectrum falls by 35 dB or more;
+    /// - `WrongRate`: nothing above an edge at or below 0.75 of the top of the spec's bands, where the spectrum falls by 35 dB or more;
+    ///   every sample repeated; or nothing but stairs of 10 ms or longer;
     /// - `MainsHum`: 50 or 60 Hz, to 0.2 %, and their harmonics hold 99 % of the energy or more; not of current and pressure;
     /// - `Processed`: zeros for 10 ms or longer into which the signal fades, three times or for a fifth of the clip; of sound alone;
     /// - `Joins`: three steps or more in a smooth signal, at most five a second;
@@ -139,6 +142,9 @@ impl QualityChecker {
         flags.extend(held.filter(is_processed));
         if self.is_offset(levels, clip.step) {
             flags.push(QualityFlag::DcOffset);
+        }
+        if few.is_none() && repeats::are_regular(samples) {
+            flags.push(QualityFlag::WrongRate);
         }
         flags.extend(self.spectrum.flags(samples, clip.sample_rate_hz, levels.mean as f32));
         if joins::has_joins(samples, clip.sample_rate_hz, levels) {

@@ -12,9 +12,9 @@ const WINDOW_S: f64 = 1.0;
 /// With fewer samples in a window there is no spectrum to speak of.
 const SHORTEST_WINDOW: usize = 256;
 
-/// Above this share of half the rate, or of the top of the spec's bands, an edge is a recorder's own filter, not a lower rate: 0.6. From
-/// 8 to 16 kHz, from 16 to 44.1 or 48 kHz and the like are all below.
-const HIGHEST_EDGE: f64 = 0.6;
+/// Above this share of half the rate, or of the top of the spec's bands, an edge is a recorder's own filter, not a lower rate: 0.75. From
+/// 8 to 16 kHz, from 11.025 to 16, from 32 to 44.1 or 48 kHz and the like are all below; filters of recorders end at 0.9.
+const HIGHEST_EDGE: f64 = 0.75;
 /// By how much the spectrum must fall at the edge, dB. Resampling filters fall by 60 and more; rooms, housings and microphones by
 /// 24 to 48 dB an octave, which is 5 to 9 dB over the tenth of the frequency that is compared here.
 const EDGE_DB: f64 = 35.0;

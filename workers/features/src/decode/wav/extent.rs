@@ -5,6 +5,7 @@
 //! | size | what follows it | taken |
 //! |---|---|---|
 //! | fits | nothing, a chunk, a tag, one byte again and again, text | as many bytes as it says |
+//! | fits | less than a tenth of it, which begins with a chunk's name and which the RIFF counts | as many bytes as it says |
 //! | fits | less than a tenth of it, and the RIFF ends with the data, too | as many bytes as it says; `incomplete` |
 //! | fits (0 too) | none of these | all: the size was a stand-in that was never mended |
 //! | more than there is | | all that there is; `incomplete`, unless the size is one that no recording has, or is another size of the file written in the wrong place |
@@ -52,7 +53,7 @@ pub(super) struct Promise {
 pub(super) type ReadSize = fn([u8; 4]) -> u32;
 
 /// So few bytes behind the samples are those that a glitch on the way added within them, not something that a program wrote.
-const STRAY_BYTES: usize = 7;
+const STRAY_BYTES: usize = 3;
 
 /// Finds the end of the samples in `bytes`, all that follows the data chunk's header.
 pub(super) fn find(bytes: &[u8], promise: Promise, read_size: ReadSize) -> Result<Extent, FeatureError> {
@@ -61,12 +62,13 @@ pub(super) fn find(bytes: &[u8], promise: Promise, read_size: ReadSize) -> Resul
         && let Some(after) = bytes.get(len..)
     {
         let is_odd = !size.is_multiple_of(2);
-        let padded = if is_odd { after.get(1..).unwrap_or_default() } else { after };
+        // One byte alone is the pad byte where it is zero, else one that was added on the way.
+        let padded = if is_odd && after.len() > 1 { &after[1..] } else { after };
         if is_second_recording(after) || is_second_recording(padded) {
             return Err(FeatureError::SeveralRecordings { format: "WAV" });
         }
         // One byte, longer than what is said to be sound, is silence behind a size that was never mended.
-        let is_padding = after.len() <= len && is_one_byte_repeated(after) || is_odd && padded.is_empty();
+        let is_padding = after.len() <= len && is_one_byte_repeated(after);
         // Chunks that end just where the RIFF does are chunks, whatever their names, cut off or not.
         let ends_with_riff = [after, padded].iter().any(|chunks| {
             let start = (bytes.len() - chunks.len()) as u64;
@@ -76,9 +78,12 @@ pub(super) fn find(bytes: &[u8], promise: Promise, read_size: ReadSize) -> Resul
             return Ok(Extent { len, incomplete: false });
         }
         // A writer that had finished said the same twice. What others put behind it is less than a recorder's next block.
-        let is_finished = riff_end == size || is_odd && riff_end == size + 1;
-        if is_finished && after.len() > STRAY_BYTES && 10 * after.len() < len {
-            return Ok(Extent { len, incomplete: true });
+        let ends_with_data = riff_end == size || is_odd && riff_end == size + 1;
+        let counts_a_chunk = riff_end == bytes.len() as u64
+            && [after, padded].iter().any(|chunk| chunk.first_chunk().is_some_and(is_id));
+        let is_little = after.len() > STRAY_BYTES && 10 * after.len() < len;
+        if is_little && (ends_with_data || counts_a_chunk) {
+            return Ok(Extent { len, incomplete: ends_with_data });
         }
     }
     let is_start = |window: &[u8]| window.starts_with(b"RIFF") && window.ends_with(b"WAVE");
@@ -141,17 +146,21 @@ fn trim_chunks(bytes: &[u8], read_size: ReadSize) -> &[u8] {
     }
 }
 
+/// Whether these can be a chunk's name.
+fn is_id(bytes: &[u8; 4]) -> bool {
+    let is_printable = bytes.iter().all(|&byte| byte.is_ascii_alphanumeric() || b" _-".contains(&byte));
+    is_printable && bytes.iter().filter(|byte| byte.is_ascii_alphabetic()).count() >= 2
+}
+
 /// Whether `bytes` are chunks, one or more, from the first byte to the last. The last one's pad byte may be missing.
 fn is_chain(mut bytes: &[u8], read_size: ReadSize) -> bool {
     for _ in 0..MOST_CHUNKS {
         let Some((&[a, b, c, d, s0, s1, s2, s3], body)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
             return false;
         };
-        let is_id = [a, b, c, d].iter().all(|&byte| byte.is_ascii_alphanumeric() || b" _-".contains(&byte));
-        let is_word = [a, b, c, d].iter().filter(|byte| byte.is_ascii_alphabetic()).count() >= 2;
         let size = read_size([s0, s1, s2, s3]) as usize;
         let padded = size.saturating_add(size % 2);
-        if !is_id || !is_word || size > body.len() {
+        if !is_id(&[a, b, c, d]) || size > body.len() {
             return false;
         }
         match body.get(padded..) {

@@ -96,6 +96,10 @@ impl Format {
 }
 
 fn encoding(tag: u16, bits: u32, valid_bits: u32, block: usize, channels: usize) -> Result<Encoding, FeatureError> {
+    if bits == 0 {
+        let detail = "its fmt chunk says 0 bits a sample".to_owned();
+        return Err(FeatureError::Damaged { format: "WAV", detail });
+    }
     let unsupported = |detail: String| Err(FeatureError::UnsupportedFormat { format: "WAV", detail });
     let smallest = bits.div_ceil(8) as usize;
     let stored = match block / channels {
@@ -146,6 +150,10 @@ fn extensible_tag(extension: &[u8]) -> Result<u16, FeatureError> {
         let detail = format!("its extensible fmt chunk has {} bytes of extension, 24 are needed", extension.len());
         return Err(FeatureError::Damaged { format: "WAV", detail });
     };
+    // Some writers leave the whole sub-format zero; all that do write PCM.
+    if [*tag0, *tag1] == [0, 0] && tail.iter().all(|&byte| byte == 0) {
+        return Ok(TAG_PCM);
+    }
     if tail != SUBFORMAT_TAIL && tail != AMBISONIC_TAIL {
         let detail = "an extensible sub-format that is neither PCM nor float".to_owned();
         return Err(FeatureError::UnsupportedFormat { format: "WAV", detail });
