@@ -228,7 +228,8 @@ impl Lines {
         let of_band = |(band, heights): &(Band, Vec<f64>)| {
             (*band, self.mean_height(heights, strikes_hz, teeth, search.harmonics))
         };
-        let of_bands = self.bands.iter().zip(&self.unlimited).map(|(band, unlimited)| (of_band(band), &band.1, unlimited));
+        let of_bands =
+            self.bands.iter().zip(&self.unlimited).map(|(band, unlimited)| (of_band(band), &band.1, unlimited));
         let furthest = of_bands.max_by(|((_, one), ..), ((_, other), ..)| one.total_cmp(other));
         let ((band, prominence), heights, unlimited) = furthest.expect("there is at least one band");
         let is_visible = |harmonic: &usize| {
@@ -386,9 +387,8 @@ impl Lines {
 
     /// The share of the first multiples of `hz` at which a line has its peak, in the band that shows most of them.
     pub fn share_of_peaks(&self, hz: f64, lines: usize) -> f64 {
-        let of_band = |heights: &Vec<f64>| {
-            (1..=lines).filter(|line| self.is_peak(heights, *line as f64 * hz, NEAR_PEAK)).count()
-        };
+        let of_band =
+            |heights: &Vec<f64>| (1..=lines).filter(|line| self.is_peak(heights, *line as f64 * hz, NEAR_PEAK)).count();
         self.unlimited.iter().map(of_band).max().unwrap_or(0) as f64 / lines as f64
     }
 
