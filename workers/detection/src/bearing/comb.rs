@@ -30,6 +30,8 @@ const LINES_COMPARED: usize = 12;
 
 /// The top of a line is where nothing beside it is so much higher, nepers: 1.7 dB.
 const NEAR_PEAK: f64 = 0.2;
+/// A line beside which something is so much higher, nepers, 7 dB, is its flank. Slip smears lines, whose tops are then rugged.
+const FAR_HIGHER: f64 = 0.8;
 
 /// A damaged part has lines beyond the harmonics that are looked at; so many are taken away where it is asked what else there is.
 const LINES_OF_A_PART: usize = 12;
@@ -65,12 +67,20 @@ pub struct Comb {
     /// The excess of the lines that are no multiple of the second, or of the third, whichever is lower, as a share of that of all lines.
     #[serde(skip)]
     pub share_between: f64,
+    /// Of the visible lines, how many have no far higher value within half a main lobe: the others are the flanks of other lines.
+    #[serde(skip)]
+    pub(super) lines_of_their_own: usize,
 }
 
 impl Comb {
     /// Whether the lines are the part's own, not each second or third line of a comb at twice or three times the rate.
     pub(super) fn has_lines_between(&self) -> bool {
         self.share_between >= LINES_BETWEEN
+    }
+
+    /// Whether most of its visible lines are lines, and not the flanks of others that lie beside them.
+    pub(super) fn is_of_its_own(&self) -> bool {
+        2 * self.lines_of_their_own >= self.visible_lines
     }
 }
 
@@ -218,9 +228,10 @@ impl Lines {
         let of_band = |(band, heights): &(Band, Vec<f64>)| {
             (*band, self.mean_height(heights, strikes_hz, teeth, search.harmonics))
         };
-        let of_bands = self.bands.iter().map(|band| (of_band(band), &band.1));
-        let furthest = of_bands.max_by(|((_, one), _), ((_, other), _)| one.total_cmp(other));
-        let ((band, prominence), heights) = furthest.expect("there is at least one band");
+        let of_bands =
+            self.bands.iter().zip(&self.unlimited).map(|(band, unlimited)| (of_band(band), &band.1, unlimited));
+        let furthest = of_bands.max_by(|((_, one), ..), ((_, other), ..)| one.total_cmp(other));
+        let ((band, prominence), heights, unlimited) = furthest.expect("there is at least one band");
         let is_visible = |harmonic: &usize| {
             self.mean_height(heights, *harmonic as f64 * strikes_hz, Teeth::Harmonics, 1) >= VISIBLE_LINE
         };
@@ -231,6 +242,9 @@ impl Lines {
             prominence_db: DB_PER_NEPER * prominence,
             lines: search.harmonics,
             visible_lines: (1..=search.harmonics).filter(is_visible).count(),
+            lines_of_their_own: (1..=search.harmonics)
+                .filter(|harmonic| self.is_peak(unlimited, *harmonic as f64 * strikes_hz, FAR_HIGHER))
+                .count(),
             band_low_hz: band.low_hz,
             band_high_hz: band.high_hz,
             excess_db: DB_PER_NEPER * excess,
@@ -373,17 +387,18 @@ impl Lines {
 
     /// The share of the first multiples of `hz` at which a line has its peak, in the band that shows most of them.
     pub fn share_of_peaks(&self, hz: f64, lines: usize) -> f64 {
-        let half_lobe = (HALF_LOBE * PADDING as f64) as usize;
-        let of_band = |heights: &Vec<f64>| {
-            let is_peak = |line: &usize| {
-                let nearest = (*line as f64 * hz / self.step_hz).round().max(1.0) as usize - 1;
-                let around = nearest.saturating_sub(half_lobe)..(nearest + half_lobe + 1).min(heights.len());
-                let highest = heights.get(around).unwrap_or(&[]).iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                heights.get(nearest).is_some_and(|height| *height >= VISIBLE_LINE && *height >= highest - NEAR_PEAK)
-            };
-            (1..=lines).filter(is_peak).count()
-        };
+        let of_band =
+            |heights: &Vec<f64>| (1..=lines).filter(|line| self.is_peak(heights, *line as f64 * hz, NEAR_PEAK)).count();
         self.unlimited.iter().map(of_band).max().unwrap_or(0) as f64 / lines as f64
+    }
+
+    /// Whether a line is visible there, beside which nothing within half a main lobe is higher by more than so many nepers.
+    fn is_peak(&self, heights: &[f64], hz: f64, higher: f64) -> bool {
+        let half_lobe = (HALF_LOBE * PADDING as f64) as usize;
+        let nearest = (hz / self.step_hz).round().max(1.0) as usize - 1;
+        let around = nearest.saturating_sub(half_lobe)..(nearest + half_lobe + 1).min(heights.len());
+        let highest = heights.get(around).unwrap_or(&[]).iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        heights.get(nearest).is_some_and(|height| *height >= VISIBLE_LINE && *height >= highest - higher)
     }
 
     /// The rate within `share` of `hz` at which all lines that the spectrum has room for are highest.

@@ -174,8 +174,10 @@ impl BearingExam {
         let turns = live.len() as f64 / rate_hz * self.shaft_hz;
         let is_long = turns >= LONG_TURNS;
         let finest = views.iter().min_by(|one, other| one.resolution_hz.total_cmp(&other.resolution_hz));
-        let found_hz =
-            finest.filter(|_| is_long && !is_corrected).and_then(|view| speed::found(&view.lines, &view.search));
+        let found_hz = finest.filter(|_| is_long && !is_corrected).and_then(|view| {
+            let by_lines = speed::found(&view.lines, &view.search);
+            by_lines.or_else(|| speed::by_tones(live, rate_hz, self.shaft_hz))
+        });
         if let Some(shaft_hz) = found_hz {
             let mut finding = Self { shaft_hz, ..*self }.examine_at(samples, rate_hz, true)?;
             finding.shaft_found_hz = Some(shaft_hz);

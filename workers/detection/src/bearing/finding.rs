@@ -67,6 +67,7 @@ impl BearingFinding {
             |comb: &&Comb| chance_of(comb.sigmas, tried) <= clear_chance && comb.sigmas >= RIVAL * combs[0].sigmas;
         let clear: Vec<BearingPart> = combs.iter().filter(is_rival).map(|comb| comb.part).collect();
         let (defect, candidates) = match clear[..] {
+            [_] if turns >= LONG_TURNS && !combs[0].is_of_its_own() => (None, Vec::new()),
             [part] if combs[0].has_lines_between() => (Some(part), Vec::new()),
             _ => (None, clear),
         };
@@ -95,6 +96,9 @@ impl BearingFinding {
     pub(super) fn name(&mut self, part: BearingPart) {
         self.combs.sort_by_key(|comb| comb.part != part);
         self.candidates.clear();
+        if !self.combs[0].is_of_its_own() {
+            return;
+        }
         if self.combs[0].has_lines_between() {
             self.defect = Some(part);
         } else {
@@ -246,6 +250,7 @@ mod tests {
             excess_db: 5.0,
             sigmas,
             share_between: 1.0,
+            lines_of_their_own: 6,
         }
     }
 

@@ -171,14 +171,26 @@ fn shows(comb: &Comb) -> f64 {
 
 /// Height of the line at the shaft's speed over the median of the spectrum about it, nepers; 0 where there are too few turns.
 fn shaft_line(samples: &[f32], rate_hz: f64, shaft_hz: f64) -> f64 {
-    let segment = samples.len().min((SEGMENT_TURNS * rate_hz / shaft_hz) as usize);
-    if (segment as f64) < MIN_TURNS * rate_hz / shaft_hz || shaft_hz >= rate_hz / 8.0 {
-        return 0.0;
+    line_near(samples, rate_hz, shaft_hz, SPEED_TOLERANCE, SEGMENT_TURNS).map_or(0.0, |(height, _)| height)
+}
+
+/// The highest line within a share of `hz`: its height over the median of the spectrum about it, nepers, and where it is, Hz. Of segments of so
+/// many periods; None where there are too few.
+pub(super) fn line_near(
+    samples: &[f32],
+    rate_hz: f64,
+    hz: f64,
+    tolerance: f64,
+    segment_periods: f64,
+) -> Option<(f64, f64)> {
+    let segment = samples.len().min((segment_periods * rate_hz / hz) as usize);
+    if (segment as f64) < MIN_TURNS * rate_hz / hz || hz >= rate_hz / 8.0 {
+        return None;
     }
     let forward = FftPlanner::new().plan_fft_forward(segment);
     let per_hz = segment as f64 / rate_hz;
-    // Two shaft frequencies to both sides, but for the continuous component.
-    let (first, last) = ((0.4 * shaft_hz * per_hz) as usize, (2.6 * shaft_hz * per_hz) as usize);
+    // Two of the frequency to both sides, but for the continuous component.
+    let (first, last) = ((0.4 * hz * per_hz) as usize, (2.6 * hz * per_hz) as usize);
     let mut power = vec![0.0; last + 1 - first];
     for part in samples.chunks_exact(segment).take(4) {
         let mean = part.iter().map(|&sample| f64::from(sample)).sum::<f64>() / segment as f64;
@@ -196,11 +208,18 @@ fn shaft_line(samples: &[f32], rate_hz: f64, shaft_hz: f64) -> f64 {
             *sum += value.norm_sqr();
         }
     }
-    let place = shaft_hz * per_hz;
-    let reach = (SPEED_TOLERANCE * place).max(1.0);
+    let place = hz * per_hz;
+    let reach = (tolerance * place).max(1.0);
     let (from, to) = ((place - reach).floor() as usize - first, (place + reach).ceil() as usize - first);
-    let line = power[from..=to.min(power.len() - 1)].iter().copied().fold(0.0, f64::max);
+    let highest = (from..=to.min(power.len() - 2)).max_by(|one, other| power[*one].total_cmp(&power[*other]))?;
+    // The top of a parabola through the logarithms of three values.
+    let logarithm = |index: usize| power[index].max(f64::MIN_POSITIVE).ln();
+    let (before, top, after) = (logarithm(highest.max(1) - 1), logarithm(highest), logarithm(highest + 1));
+    let bend = before - 2.0 * top + after;
+    let beside = if bend < 0.0 { (0.5 * (before - after) / bend).clamp(-0.5, 0.5) } else { 0.0 };
+    let line = power[highest];
     let middle = power.len() / 2;
     let (_, &mut median, _) = power.select_nth_unstable_by(middle, f64::total_cmp);
-    if median > 0.0 { 0.5 * (line / median).ln() } else { 0.0 }
+    let height = if median > 0.0 { 0.5 * (line / median).ln() } else { 0.0 };
+    Some((height, ((first + highest) as f64 + beside) / per_hz))
 }
