@@ -281,6 +281,18 @@ fn sixty_four_bit_sizes_are_read_finished_or_not() {
 }
 
 #[test]
+fn a_64_bit_size_that_is_a_little_too_large_is_a_loss() {
+    let samples = sound(SAMPLES);
+    let ds64 = [&[0; 8][..], &(u64::from(BYTES) + 200).to_le_bytes(), &[0; 12]].concat();
+    let data = [b"data".as_slice(), &u32::MAX.to_le_bytes(), &bytes_of(&samples)].concat();
+    let body = [chunk(b"ds64", &ds64), WavBytes::default().fmt(), data].concat();
+    let mut wav = header(u32::MAX, &body);
+    wav[..4].copy_from_slice(b"RF64");
+    let clip = read(&wav);
+    assert!(clip.channels == [scaled(&samples)] && clip.incomplete);
+}
+
+#[test]
 fn big_endian_rifx_is_read() {
     let samples = sound(SAMPLES);
     let fmt = [&[0, 1, 0, 1][..], &16_000_u32.to_be_bytes(), &32_000_u32.to_be_bytes(), &[0, 2, 0, 16]].concat();
