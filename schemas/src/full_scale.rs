@@ -59,7 +59,12 @@ impl Dimension {
 const UNITS: &[(&str, Dimension, f64, &[&str])] = {
     use Dimension::{Acceleration, Current, Displacement, Force, Pressure, Share, Velocity, Voltage};
     &[
-        ("m/s²", Acceleration, 1.0, &["m/s2", "m/s^2", "m/s**2", "m s-2", "m·s⁻²", "m/s/s", "m/sec2", "m/sec^2", "ms-2"]),
+        (
+            "m/s²",
+            Acceleration,
+            1.0,
+            &["m/s2", "m/s^2", "m/s**2", "m s-2", "m·s⁻²", "m/s/s", "m/sec2", "m/sec^2", "ms-2"],
+        ),
         ("mm/s²", Acceleration, 1e-3, &["mm/s2", "mm/s^2"]),
         ("cm/s²", Acceleration, 1e-2, &["cm/s2", "cm/s^2", "Gal"]),
         ("in/s²", Acceleration, 0.0254, &["in/s2", "in/s^2"]),

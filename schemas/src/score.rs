@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChunkId, FeatureSpecHash, MachineId, MeasuredLevels, MachineState, ModelRef, Note, Quantity, RecordCoordinates};
+use crate::{
+    ChunkId, FeatureSpecHash, MachineId, MachineState, MeasuredLevels, ModelRef, Note, Quantity, RecordCoordinates,
+};
 
 /// How one chunk of sound compares with the machine's normal sound.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -1,6 +1,8 @@
 //! The feature spec's hash is the thing that training and serving agree on: it must not move by accident.
 
-use auscult_schemas::{FeatureSpec, FeatureSpecHash, FullScale, MelNorm, MelScale, Quantity, Reference, SchemaError, Window};
+use auscult_schemas::{
+    FeatureSpec, FeatureSpecHash, FullScale, MelNorm, MelScale, Quantity, Reference, SchemaError, Window,
+};
 use serde_json::{Value, json};
 
 /// Every model and every features message in the world carries this. If this test fails, either the change was not

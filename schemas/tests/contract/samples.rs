@@ -4,10 +4,10 @@ use auscult_schemas::{
     Alert, AlertKind, AlertMemory, Audit, AuditAction, BandMemory, ChartMemory, ChartReading, ChunkId, Classification,
     Control, ControlAction, DeadLetter, DeadLetterCode, DeviatingBand, DeviationMemory, Drift, DriftChange, DriftChart,
     DriftEpisode, DriftMemory, Envelope, EnvironmentChange, FeatureSpec, Features, FeaturesMetadata, Headers,
-    JsonMessage, Judging, Label, LevelMemory, MachineId, MachineState, ModelAssignment, ModelId, ModelRef, Note,
-    MeasuredLevels, NoteKind, QualityFlag, QualityRate, Quantity, RecordCoordinates, Relearning, Score, ScorerState, SensorFault,
-    SensorMemory, SetupMemory, SetupNote, StageTimings, Standing, ThresholdAdjustment, ThresholdEdit, TimeCourse,
-    Unit, Verdict, topics,
+    JsonMessage, Judging, Label, LevelMemory, MachineId, MachineState, MeasuredLevels, ModelAssignment, ModelId,
+    ModelRef, Note, NoteKind, QualityFlag, QualityRate, Quantity, RecordCoordinates, Relearning, Score, ScorerState,
+    SensorFault, SensorMemory, SetupMemory, SetupNote, StageTimings, Standing, ThresholdAdjustment, ThresholdEdit,
+    TimeCourse, Unit, Verdict, topics,
 };
 use bytes::Bytes;
 

@@ -10,8 +10,8 @@ use auscult_detection::{
 };
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{
-    Alert, Control, DeadLetterCode, Envelope, FeatureSpecHash, Features, FullScale, JsonMessage, MachineId, ModelRef, Score,
-    ScorerState, StageTimings,
+    Alert, Control, DeadLetterCode, Envelope, FeatureSpecHash, Features, FullScale, JsonMessage, MachineId, ModelRef,
+    Score, ScorerState, StageTimings,
 };
 use bytes::Bytes;
 

@@ -135,7 +135,13 @@ fn read_training_clip(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Re
         let sound = decode(declared_type(path), &read_bytes(path)?)?;
         let features = extractor.extract_clip(&sound)?;
         let quantity = extractor.spec().quantity;
-        Ok(Clip { path: path.to_owned(), features, quantity, trace: Some(Box::new(trace_of(&sound.channels))), chosen: None })
+        Ok(Clip {
+            path: path.to_owned(),
+            features,
+            quantity,
+            trace: Some(Box::new(trace_of(&sound.channels))),
+            chosen: None,
+        })
     };
     read().with_context(|| path.display().to_string())
 }
@@ -310,8 +316,13 @@ mod tests {
 
     #[test]
     fn a_microphone_at_fault_teaches_nothing_and_a_clip_of_such_is_refused() {
-        let sound =
-            |features: Extraction| Clip { path: PathBuf::from("fan.wav"), features, quantity: None, trace: None, chosen: None };
+        let sound = |features: Extraction| Clip {
+            path: PathBuf::from("fan.wav"),
+            features,
+            quantity: None,
+            trace: None,
+            chosen: None,
+        };
         let mut noise = 1_u32;
         let mut next = || {
             noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);

@@ -57,7 +57,10 @@ pub fn by_recordings(spec: &mut FeatureSpec, paths: &[PathBuf]) -> anyhow::Resul
     let mut lines = quantity_of(spec, &full_scale)?;
     let said: usize = counts.iter().map(|(_, count)| count).sum();
     if !is_given {
-        lines.push(format!("full scale: a sample value of 1.0 is {full_scale}, by what {said} of {} recordings say", paths.len()));
+        lines.push(format!(
+            "full scale: a sample value of 1.0 is {full_scale}, by what {said} of {} recordings say",
+            paths.len()
+        ));
     }
     for (other, count) in counts.iter().filter(|(other, _)| *other != full_scale) {
         let factor = other.relative_to(&full_scale).expect("other quantities were refused above");
@@ -155,9 +158,11 @@ mod tests {
     use super::*;
 
     fn write(folder: &Path, name: &str, units: &[Option<&str>]) -> PathBuf {
-        let channel = |unit: &Option<&str>| Channel { name: "a".into(), unit: unit.map(str::to_owned), samples: vec![0.5; 64] };
+        let channel =
+            |unit: &Option<&str>| Channel { name: "a".into(), unit: unit.map(str::to_owned), samples: vec![0.5; 64] };
         let rate = Rate { hz: 25_600.0, from: "--rate".into() };
-        let recording = Recording { name: String::new(), rate, rpm: None, channels: units.iter().map(channel).collect() };
+        let recording =
+            Recording { name: String::new(), rate, rpm: None, channels: units.iter().map(channel).collect() };
         let units: Vec<&str> = units.iter().map(|unit| unit.unwrap_or("unknown")).collect();
         let comment = format!("unit {}; rate 25600 Hz by --rate; from a.csv: a", units.join(", "));
         let path = folder.join(name);
@@ -169,11 +174,18 @@ mod tests {
     fn a_folder_gets_the_full_scale_of_most_and_others_of_its_quantity_are_scaled_by_name() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, unit: Option<&str>| write(folder.path(), name, &[unit]);
-        let paths = [file("a.wav", Some("g")), file("b.wav", Some("m/s2")), file("c.wav", Some("m/s²")), file("d.wav", None)];
+        let paths =
+            [file("a.wav", Some("g")), file("b.wav", Some("m/s2")), file("c.wav", Some("m/s²")), file("d.wav", None)];
         let mut spec = FeatureSpec::default();
         let lines = by_recordings(&mut spec, &paths).unwrap().join("\n");
         assert_eq!((spec.full_scale, spec.quantity), (Some(FullScale::one("m/s²")), Some(Quantity::Vibration)));
-        for part in ["1.0 is 1 m/s²", "3 of 4", "1 recordings of full scale 1 g, times 9.806650", "d.wav", "quantity: vibration"] {
+        for part in [
+            "1.0 is 1 m/s²",
+            "3 of 4",
+            "1 recordings of full scale 1 g, times 9.806650",
+            "d.wav",
+            "quantity: vibration",
+        ] {
             assert!(lines.contains(part), "{part}: {lines}");
         }
         let mut given = FeatureSpec { full_scale: Some(FullScale::one("g")), ..FeatureSpec::default() };
@@ -186,7 +198,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let acceleration = write(folder.path(), "a.wav", &[Some("g")]);
         let current = write(folder.path(), "b.wav", &[Some("A")]);
-        let refusal = by_recordings(&mut FeatureSpec::default(), &[acceleration.clone(), current]).unwrap_err().to_string();
+        let refusal =
+            by_recordings(&mut FeatureSpec::default(), &[acceleration.clone(), current]).unwrap_err().to_string();
         assert!(refusal.contains("1 in A, 1 in g") && refusal.contains("--unit"), "{refusal}");
         let mut wrong = FeatureSpec { quantity: Some(Quantity::Current), ..FeatureSpec::default() };
         let refusal = by_recordings(&mut wrong, &[acceleration]).unwrap_err().to_string();

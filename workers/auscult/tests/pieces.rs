@@ -57,8 +57,13 @@ fn sets_of_recordings_of_their_own_stay_so() {
 #[test]
 fn what_was_cut_from_long_recordings_is_found() {
     let Some(data) = data() else { return };
-    for (set, piece_s) in [("mimii-fan-id00-0db", 1.0), ("dcase2020-slider", 1.0), ("dcase2020-pump", 1.0), ("bldc-motor", 1.0)] {
-        let folder = ["train/normal", "test/normal"].map(|part| data.join(set).join(part)).into_iter().find(|part| part.is_dir());
+    for (set, piece_s) in
+        [("mimii-fan-id00-0db", 1.0), ("dcase2020-slider", 1.0), ("dcase2020-pump", 1.0), ("bldc-motor", 1.0)]
+    {
+        let folder = ["train/normal", "test/normal"]
+            .map(|part| data.join(set).join(part))
+            .into_iter()
+            .find(|part| part.is_dir());
         let paths: Vec<PathBuf> = recordings_in(&folder.unwrap()).unwrap().into_iter().take(8).collect();
         for overlap in [0.0, 0.25] {
             let (mut clips, mut source) = (Vec::new(), Vec::new());
@@ -67,7 +72,8 @@ fn what_was_cut_from_long_recordings_is_found() {
                 let len = (piece_s * 16_000.0) as usize;
                 let step = (len as f64 * (1.0 - overlap)) as usize;
                 for (index, start) in (0..whole[0].len() - len + 1).step_by(step).enumerate() {
-                    let piece: Vec<Vec<f32>> = whole.iter().map(|channel| channel[start..start + len].to_vec()).collect();
+                    let piece: Vec<Vec<f32>> =
+                        whole.iter().map(|channel| channel[start..start + len].to_vec()).collect();
                     clips.push((format!("{number}_{index:03}.wav"), trace_of(&piece)));
                     source.push(number);
                 }
@@ -76,7 +82,11 @@ fn what_was_cut_from_long_recordings_is_found() {
             let joined = (0..clips.len()).filter(|clip| pieces.recording_of[*clip] != *clip).count();
             let wrong = (0..clips.len()).filter(|clip| source[pieces.recording_of[*clip]] != source[*clip]).count();
             let most = clips.len() - paths.len();
-            println!("| {set} | {} pieces of {} | overlap {overlap} | {joined} of {most} joined | {wrong} wrongly |", clips.len(), paths.len());
+            println!(
+                "| {set} | {} pieces of {} | overlap {overlap} | {joined} of {most} joined | {wrong} wrongly |",
+                clips.len(),
+                paths.len()
+            );
             assert_eq!(wrong, 0, "{set}");
             if overlap > 0.0 {
                 assert_eq!(joined, most, "{set}");
@@ -123,7 +133,8 @@ fn train_and_explore_say_how_many_recordings_the_clips_are() {
     }
     let run = |line: &str| {
         let line = line.split(' ');
-        let output = Command::new(env!("CARGO_BIN_EXE_auscult")).current_dir(folder.path()).args(line).output().unwrap();
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_auscult")).current_dir(folder.path()).args(line).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     };

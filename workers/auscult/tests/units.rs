@@ -163,7 +163,10 @@ fn a_clip_of_another_quantity_is_refused_with_both_units() {
     let refusal = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && refusal.contains("is in A") && refusal.contains("m/s²"), "{refusal}");
 
-    succeeds(folder, &["import", "current.csv", "--out", "data", "--as", "train/normal", "--rate", "25600", "--unit", "A"]);
+    succeeds(
+        folder,
+        &["import", "current.csv", "--out", "data", "--as", "train/normal", "--rate", "25600", "--unit", "A"],
+    );
     let refused = auscult(folder, &["train", "data", "--out", "two.safetensors"]);
     let refusal = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && refusal.contains("1 in A, 10 in m/s²"), "{refusal}");

@@ -4,8 +4,8 @@
 //! says the same wherever it is read. Times are UTC, with the date where it is not the day of the message itself.
 
 use auscult_schemas::{
-    Alert, AlertKind, DeviatingBand, MachineState, MeasuredLevels, Note, NoteKind, QualityFlag, Quantity, Score, SensorFault,
-    SetupNote, TimeCourse, three_digits,
+    Alert, AlertKind, DeviatingBand, MachineState, MeasuredLevels, Note, NoteKind, QualityFlag, Quantity, Score,
+    SensorFault, SetupNote, TimeCourse, three_digits,
 };
 use jiff::Timestamp;
 use jiff::tz::Offset;

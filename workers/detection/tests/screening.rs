@@ -183,6 +183,9 @@ fn a_channel_that_tells_nothing_makes_no_clip_foreign_and_the_other_is_still_ask
     });
     let found = set(clips.collect(), &options);
     let named = foreign(&found);
-    assert!(["0007.wav", "0027.wav", "0047.wav", "0067.wav", "0087.wav"].iter().all(|fault| named.contains(fault)), "{named:?}");
+    assert!(
+        ["0007.wav", "0027.wav", "0047.wav", "0067.wav", "0087.wav"].iter().all(|fault| named.contains(fault)),
+        "{named:?}"
+    );
     assert!(named.len() <= 9, "{named:?}");
 }

@@ -7,7 +7,9 @@ use auscult_features::{ChunkExtractor, FeatureError};
 use auscult_runtime::processor::{Rejection, envelope_of, opened};
 use auscult_runtime::record::Record;
 use auscult_runtime::telemetry::Metrics;
-use auscult_schemas::{DeadLetterCode, Envelope, FeatureSpec, FeatureSpecHash, Features, FeaturesMetadata, FullScale, StageTimings};
+use auscult_schemas::{
+    DeadLetterCode, Envelope, FeatureSpec, FeatureSpecHash, Features, FeaturesMetadata, FullScale, StageTimings,
+};
 use rayon::prelude::*;
 
 /// What a record came to.

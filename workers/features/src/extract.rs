@@ -53,7 +53,13 @@ impl ChunkExtractor {
     pub fn new(spec: FeatureSpec) -> Result<Self, FeatureError> {
         let resampler = Resampler::new(spec.sample_rate_hz);
         let log_mel = LogMelExtractor::new(&spec)?;
-        Ok(Self { checker: QualityChecker::new(&spec), log_mel, resampler, prepared: Vec::new(), resampled: Vec::new() })
+        Ok(Self {
+            checker: QualityChecker::new(&spec),
+            log_mel,
+            resampler,
+            prepared: Vec::new(),
+            resampled: Vec::new(),
+        })
     }
 
     /// The spec that the features follow.
@@ -190,7 +196,11 @@ impl ChunkExtractor {
     /// Levels of the spec's full scale in its unit.
     fn measured(&self, rms: Vec<f64>) -> Option<MeasuredLevels> {
         let FullScale { value, unit } = self.spec().full_scale.as_ref()?;
-        Some(MeasuredLevels { unit: unit.clone(), channels: Vec::new(), rms: rms.into_iter().map(|rms| rms * value).collect() })
+        Some(MeasuredLevels {
+            unit: unit.clone(),
+            channels: Vec::new(),
+            rms: rms.into_iter().map(|rms| rms * value).collect(),
+        })
     }
 }
 

@@ -155,8 +155,11 @@ impl RetrainArgs {
                 (at_rest, "at rest or otherwise than learned"),
                 (lacking, "that lack a chosen channel"),
             ];
-            let others: String =
-                others.iter().filter(|(count, _)| **count > 0).map(|(count, what)| format!(", {count} more {what}")).collect();
+            let others: String = others
+                .iter()
+                .filter(|(count, _)| **count > 0)
+                .map(|(count, what)| format!(", {count} more {what}"))
+                .collect();
             format!("{heard} chunks{others}; {} are needed (--min-clips)", self.min_clips)
         })
     }

@@ -129,7 +129,14 @@ fn judge(
     let Extraction { quality, sensor_faults, levels, source_rate_hz, duration_s, .. } = clip.features;
     let recorded = Recorded { source_rate_hz, duration_s };
     let noted = notes::of_chunk(model.manifest(), judgement.as_ref(), Some(recorded), &quality);
-    Ok(Scored { judgement, noted, quality, sensor_faults, quantity: clip.quantity, levels: levels.map(|levels| levels.choosing(chosen)) })
+    Ok(Scored {
+        judgement,
+        noted,
+        quality,
+        sensor_faults,
+        quantity: clip.quantity,
+        levels: levels.map(|levels| levels.choosing(chosen)),
+    })
 }
 
 impl Scored {

@@ -360,7 +360,10 @@ fn write_summary(
         training.clips, training.seconds, training.vectors
     )?;
     if let Some(full_scale) = &feature_spec.full_scale {
-        writeln!(out, "full scale       a sample value of 1.0 is {full_scale}; workers need it in their `features`, too")?;
+        writeln!(
+            out,
+            "full scale       a sample value of 1.0 is {full_scale}; workers need it in their `features`, too"
+        )?;
     }
     writeln!(
         out,

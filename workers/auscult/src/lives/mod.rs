@@ -202,7 +202,8 @@ impl Listener {
         features: &Extraction,
         watch: &WatchPolicy,
     ) -> anyhow::Result<(ScorerState, Option<Point>)> {
-        let clip = clips::Clip { path: PathBuf::new(), features: features.clone(), quantity: None, trace: None, chosen: None };
+        let clip =
+            clips::Clip { path: PathBuf::new(), features: features.clone(), quantity: None, trace: None, chosen: None };
         let judgement: Option<Judgement> = match clip.healthy() {
             Some(healthy) => self.model.judge_heard(&[healthy])?.pop(),
             None => None,

@@ -158,5 +158,11 @@ impl Snapshots {
 fn cut(whole: &Clip, index: usize, samples: usize) -> Clip {
     let range = index * samples..(index + 1) * samples;
     let channels = whole.channels.iter().map(|channel| channel[range.clone()].to_vec()).collect();
-    Clip { sample_rate_hz: whole.sample_rate_hz, channels, step: whole.step, incomplete: whole.incomplete, full_scale: whole.full_scale.clone() }
+    Clip {
+        sample_rate_hz: whole.sample_rate_hz,
+        channels,
+        step: whole.step,
+        incomplete: whole.incomplete,
+        full_scale: whole.full_scale.clone(),
+    }
 }

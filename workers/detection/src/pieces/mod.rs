@@ -208,7 +208,10 @@ mod tests {
     /// Pieces of `whole`, each so many samples behind the one before.
     fn cut(whole: &[f32], samples: usize, step: usize, stem: &str) -> Vec<(String, Vec<f32>)> {
         let starts = (0..).map(|index| index * step).take_while(|start| start + samples <= whole.len());
-        starts.enumerate().map(|(index, start)| (format!("{stem}{index}.wav"), whole[start..start + samples].to_vec())).collect()
+        starts
+            .enumerate()
+            .map(|(index, start)| (format!("{stem}{index}.wav"), whole[start..start + samples].to_vec()))
+            .collect()
     }
 
     #[test]
@@ -241,7 +244,8 @@ mod tests {
         let tone = |at: usize| ((at % 80) as f32 * std::f32::consts::TAU / 80.0).sin();
         assert_eq!(alone(&|seed| (0..8_000).map(|at| tone(at + 17 * seed as usize)).collect()), 30);
         let hum = |seed: u64, at: usize| 0.3 * ((at as f32 + 13.7 * seed as f32) * std::f32::consts::TAU / 97.31).sin();
-        let noisy = |seed: u64| white(8_000, seed).iter().enumerate().map(|(at, noise)| hum(seed, at) + noise).collect();
+        let noisy =
+            |seed: u64| white(8_000, seed).iter().enumerate().map(|(at, noise)| hum(seed, at) + noise).collect();
         assert_eq!(alone(&noisy), 30);
         // Silence, then the machine, then silence: digital, or a converter's last bits.
         let gated = |seed: u64, floor: f32| -> Vec<f32> {

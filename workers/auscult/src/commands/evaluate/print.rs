@@ -138,7 +138,16 @@ mod tests {
         let fault = is_abnormal.then(|| "leak".to_owned());
         let path = PathBuf::from(format!("{machine}/{score}.wav"));
         let channel_scores = vec![Some(score)];
-        JudgedClip { path, machine: machine.to_owned(), domain: None, is_abnormal, fault, quantity: None, score, channel_scores }
+        JudgedClip {
+            path,
+            machine: machine.to_owned(),
+            domain: None,
+            is_abnormal,
+            fault,
+            quantity: None,
+            score,
+            channel_scores,
+        }
     }
 
     fn false_alarms() -> FalseAlarms {

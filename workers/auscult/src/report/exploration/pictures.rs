@@ -108,7 +108,9 @@ fn clip_figure(
     let file = Path::new(&recording.name).file_name().unwrap_or_default().to_string_lossy();
     let name = element("div").class("name").with("title", &recording.name).text(file);
     let levels = match &recording.measured {
-        Some(Measured { rms, peak, unit }) => format!("RMS {}, peak {} {unit}", three_digits(*rms), three_digits(*peak)),
+        Some(Measured { rms, peak, unit }) => {
+            format!("RMS {}, peak {} {unit}", three_digits(*rms), three_digits(*peak))
+        }
         None => format!(
             "RMS {}, peak {} dBFS",
             decimal(recording.levels.rms_dbfs, 1),

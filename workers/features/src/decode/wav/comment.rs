@@ -79,7 +79,9 @@ mod tests {
         assert_eq!(said("unit g; rate 25600 Hz by --rate; from run.csv: Acc", 2), ["1 g", "1 g"]);
         assert_eq!(said("unit m/s2, A; rate 25600 Hz by --rate; from run.csv: Acc, I", 2), ["1 m/s²", "1 A"]);
         assert_eq!(said("full scale 50 m/s2", 1), ["50 m/s²"]);
-        for none in ["", "unit 3, pump room", "unit unknown; rate 1 Hz by x", "unit g, A; rate 1 Hz by x", "recorded by Ada"] {
+        for none in
+            ["", "unit 3, pump room", "unit unknown; rate 1 Hz by x", "unit g, A; rate 1 Hz by x", "recorded by Ada"]
+        {
             assert!(said(none, 3).is_empty(), "{none}");
         }
     }
