@@ -228,7 +228,7 @@ impl FromStr for FullScale {
         let text = text.trim();
         // The longest number at the beginning: `1e3 A`, and `5e` is no number.
         let ends = text.char_indices().map(|(at, _)| at).chain([text.len()]);
-        let number = ends.filter_map(|end| Some((end, text[..end].parse::<f64>().ok()?))).last();
+        let number = ends.filter_map(|end| Some((end, text[..end].parse::<f64>().ok()?))).next_back();
         let (end, value) = number.ok_or_else(wrong)?;
         let full_scale = Self { value, unit: Unit::new(&text[end..]) };
         if full_scale.is_valid() { Ok(full_scale) } else { Err(wrong()) }

@@ -59,7 +59,6 @@ fn alert(kind: AlertKind, machine: &str, time: Timestamp, state: MachineState) -
         sensors_well_again: Vec::new(),
         notes: Vec::new(),
         quantity: None,
-        levels: None,
         explanation: None,
         model: ModelRef { id: ModelId("m".to_owned()), version: "1".to_owned() },
     }

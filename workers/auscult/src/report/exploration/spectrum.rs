@@ -75,7 +75,7 @@ fn levels_figure(
     let mut plot = Plot::new(
         "Mean level by mel band",
         frequency_axis(edges),
-        Axis::linear(&format!("mean level, {}", super::decibel(spec)), low - 1.0, high + 1.0),
+        Axis::linear(format!("mean level, {}", super::decibel(spec)), low - 1.0, high + 1.0),
     )
     .band("spread", &banded(spread))
     .line("normal", by_band(normal));
