@@ -136,9 +136,10 @@ fn codec_name(tag: u16) -> &'static str {
         0x0031 => "GSM 6.10",
         0x0050 => "MPEG layer 1 or 2",
         0x0055 => "MP3",
-        0x00FF | 0x1600 | 0x1602 => "AAC",
+        0x00FF | 0x1600 | 0x1602 => "AAC, of which ffmpeg converts but a part: record it anew,",
         0x0160..=0x0163 => "Windows Media Audio",
-        0x566F | 0x674F..=0x6751 | 0x676F..=0x6771 => "Vorbis",
+        0x566F | 0x674F..=0x6751 | 0x676F..=0x6771 => "Vorbis, of which ffmpeg converts but a part: record it anew,",
+        0xA109 => "Speex, of which ffmpeg converts but a part: record it anew,",
         0xF1AC => "FLAC inside WAV",
         _ => "a codec that is not read",
     }
