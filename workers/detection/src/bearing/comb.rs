@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::envelope::{Band, EnvelopeSpectrum, PADDING};
 use super::geometry::{BearingOrders, BearingPart};
 use super::noise::{Decoys, LongNoise, spread_in_noise};
+use super::search::{DECOY_RANGE, Search};
 use super::shaft_lines::HALF_LOBE;
 
 /// What one line may count at least and at most, natural logarithm: one missing line must not hide five that are there, nor
@@ -18,8 +19,6 @@ const DB_PER_NEPER: f64 = 8.685_889_638_065_035;
 const LINES_BETWEEN: f64 = 0.35;
 /// So many combs that no defect has are fitted beside each that one has, spread evenly in logarithm over [`DECOY_RANGE`].
 const DECOYS: u32 = 40;
-/// Their strikes, as multiples of the defect's.
-const DECOY_RANGE: (f64, f64) = (0.6, 1.5);
 
 /// Exponent of the power mean over bands: 1 weighs them alike, and the larger it is, the more the highest alone counts. Of 1 to 10, none
 /// names more parts of simulated bearings without naming more balls as races.
@@ -32,13 +31,6 @@ const LINES_COMPARED: usize = 12;
 const NEAR_PEAK: f64 = 0.2;
 /// A line beside which something is so much higher, nepers, 7 dB, is its flank. Slip smears lines, whose tops are then rugged.
 const FAR_HIGHER: f64 = 0.8;
-
-/// A damaged part has lines beyond the harmonics that are looked at; so many are taken away where it is asked what else there is.
-const LINES_OF_A_PART: usize = 12;
-/// The lines of a part may take up this share of the spectrum, so that enough of it is left to be compared with.
-const MOST_TAKEN_AWAY: f64 = 0.35;
-/// From more pairs of sidebands on, the lines are narrow enough that a part's are taken away with all that it modulates.
-const SIDES_WHERE_NARROW: usize = 8;
 
 /// The lines of one defect.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -102,52 +94,11 @@ impl Teeth {
     }
 }
 
-/// Where the lines of a comb are sought.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Search {
-    pub shaft_hz: f64,
-    pub harmonics: usize,
-    /// Largest deviation of the strikes from geometry, as a share of them.
-    pub slip: f64,
-    /// The spectrum of an envelope ends at the width of its band, Hz.
-    pub band_width_hz: f64,
-    /// The slowest impulses whose lines are told apart, Hz.
-    pub lowest_impulses_hz: f64,
-    /// Strikes this close to a multiple of the shaft's speed, Hz, are not told from it: its lines are looseness, unbalance or misalignment.
-    pub beside_shaft_hz: f64,
-}
-
-impl Search {
-    /// Whether strikes at this rate would be told from the shaft's lines by nothing.
-    fn is_shafts(&self, strikes_hz: f64) -> bool {
-        self.from_shaft_hz(strikes_hz) < self.beside_shaft_hz
-    }
-
-    /// Whether they would be, whatever the slip.
-    fn is_all_shafts(&self, strikes_hz: f64) -> bool {
-        self.is_shafts(strikes_hz) && self.from_shaft_hz(strikes_hz) + self.slip * strikes_hz < self.beside_shaft_hz
-    }
-
-    fn from_shaft_hz(&self, hz: f64) -> f64 {
-        (hz - self.shaft_hz * (hz / self.shaft_hz).round()).abs()
-    }
-
-    /// The highest frequency at which a line is sought for strikes so many times a second, Hz.
-    pub fn top_hz(&self, strikes_hz: f64) -> f64 {
-        self.harmonics as f64 * strikes_hz * self.highest_decoy(strikes_hz) * (1.0 + self.slip) + self.shaft_hz
-    }
-
-    /// The highest decoy whose lines the envelope still holds, as a multiple of the strikes.
-    fn highest_decoy(&self, strikes_hz: f64) -> f64 {
-        (self.band_width_hz / (self.harmonics as f64 * strikes_hz)).clamp(1.0, DECOY_RANGE.1)
-    }
-}
-
 /// The heights that lines may have, band by band: at every frequency the highest of the three values about it.
 #[derive(Clone)]
 pub(super) struct Lines {
-    step_hz: f64,
-    bands: Vec<(Band, Vec<f64>)>,
+    pub(super) step_hz: f64,
+    pub(super) bands: Vec<(Band, Vec<f64>)>,
     /// The same heights without limits, which lines are compared with one another by.
     unlimited: Vec<Vec<f64>>,
 }
@@ -186,7 +137,7 @@ impl Lines {
         let teeth = Teeth::of(part, orders, search.shaft_hz);
         let (scale, height) = self.best(expected_hz, teeth, search);
         let strikes_hz = scale * expected_hz;
-        let rest = if self.narrow_sides(strikes_hz) > SIDES_WHERE_NARROW {
+        let rest = if self.is_narrow(strikes_hz) {
             self.without_part(part, strikes_hz, orders, search)
         } else {
             let turns: Vec<f64> = (-3..=3).map(|turns| f64::from(turns) * search.shaft_hz).collect();
@@ -251,77 +202,6 @@ impl Lines {
             sigmas,
             share_between: if excess > 0.0 { between(2).min(between(3)) / excess } else { 0.0 },
         }
-    }
-
-    /// The same without the lines of a part: its harmonics, and their sidebands, those of the shaft, of what the part's strikes come and go with,
-    /// and of the cage, as many as leave most of the spectrum as it is. A recording of many turns, whose lines are narrow, loses more of them.
-    pub fn without_part(&self, part: BearingPart, strikes_hz: f64, orders: &BearingOrders, search: &Search) -> Self {
-        let of_part = orders.modulation_of(part).unwrap_or(1.0);
-        // The cage turns as fast as the strikes say.
-        let slip = strikes_hz / (orders.strikes_of(part) * search.shaft_hz);
-        let cage = match part {
-            BearingPart::InnerRace => 1.0 - slip * (1.0 - orders.ftf),
-            BearingPart::OuterRace | BearingPart::Ball => slip * orders.ftf,
-        };
-        let always = [0.0, 1.0, 2.0, of_part, 2.0 * of_part];
-        let where_narrow = [
-            3.0,
-            cage,
-            1.0 - cage,
-            1.0 + cage,
-            2.0 * cage,
-            2.0 - cage,
-            4.0,
-            2.0 * (1.0 - cage),
-            2.0 + cage,
-            5.0,
-            3.0 - cage,
-            3.0 + cage,
-        ];
-        let most = self.narrow_sides(strikes_hz).max(always.len());
-        let orders_of_sides = always.into_iter().chain(where_narrow).take(most);
-        let sides: Vec<f64> =
-            orders_of_sides.flat_map(|order| [-order * search.shaft_hz, order * search.shaft_hz]).collect();
-        if most == always.len() {
-            return self.without(strikes_hz, &sides, LINES_OF_A_PART);
-        }
-        let values = self.bands.iter().map(|(_, heights)| heights.len()).min().unwrap_or(0);
-        let harmonics = ((values as f64 * self.step_hz / strikes_hz) as usize + 1).max(LINES_OF_A_PART);
-        self.without(strikes_hz, &sides, harmonics)
-    }
-
-    /// How many pairs of sidebands of every line may be taken away.
-    fn narrow_sides(&self, strikes_hz: f64) -> usize {
-        let width_hz = 2.0 * HALF_LOBE * PADDING as f64 * self.step_hz;
-        (MOST_TAKEN_AWAY * strikes_hz / width_hz) as usize / 2
-    }
-
-    /// The same without the lines at multiples of the strikes and so many Hz beside them: each is as high as the median there.
-    fn without(&self, strikes_hz: f64, sides: &[f64], harmonics: usize) -> Self {
-        let mut rest = self.clone();
-        for (_, heights) in &mut rest.bands {
-            let median = median_of(heights);
-            for harmonic in 1..=harmonics {
-                for side in sides {
-                    let hz = harmonic as f64 * strikes_hz + side;
-                    blank(heights, hz / self.step_hz, median);
-                }
-            }
-        }
-        rest
-    }
-
-    /// The same without the lines at all multiples of `hz`.
-    pub fn without_comb(&self, hz: f64) -> Self {
-        let mut rest = self.clone();
-        for (_, heights) in &mut rest.bands {
-            let median = median_of(heights);
-            let top_hz = heights.len() as f64 * self.step_hz;
-            for multiple in 1..=(top_hz / hz) as usize {
-                blank(heights, multiple as f64 * hz / self.step_hz, median);
-            }
-        }
-        rest
     }
 
     /// Heights of combs at all rates from one to another: the rate, Hz, the height, and of how many lines. From one rate to the next the
@@ -482,22 +362,6 @@ impl Lines {
         };
         let (sum, count) = harmonics.fold((0.0, 0.0), |(sum, count), harmonic| (sum + height(harmonic), count + 1.0));
         sum / count
-    }
-}
-
-fn median_of(heights: &[f64]) -> f64 {
-    let mut sorted = heights.to_vec();
-    let middle = sorted.len() / 2;
-    *sorted.select_nth_unstable_by(middle, f64::total_cmp).1
-}
-
-/// Lowers a line's main lobe to the median. `place`: in values of the spectrum, the first of which is the second of `heights`.
-fn blank(heights: &mut [f64], place: f64, median: f64) {
-    let half_lobe = (HALF_LOBE * PADDING as f64) as usize + 1;
-    let nearest = place.round().max(1.0) as usize - 1;
-    let window = nearest.saturating_sub(half_lobe).min(heights.len())..(nearest + half_lobe + 1).min(heights.len());
-    for height in &mut heights[window] {
-        *height = height.min(median);
     }
 }
 

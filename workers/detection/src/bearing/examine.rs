@@ -1,8 +1,9 @@
 //! One recording, examined.
 
-use super::comb::{Comb, Lines, Search};
+use super::comb::{Comb, Lines};
 use super::envelope::{Band, EnvelopeAnalyser};
 use super::impulses::{CLEARER_THAN_PART, Found, Impulses, Named};
+use super::search::Search;
 use super::sensor::{SensorFault, live_part};
 use super::{BearingFinding, BearingOrders, BearingPart, shaft_lines};
 use super::{rate, speed};

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::comb::{Lines, Search};
+use super::comb::Lines;
 use super::geometry::{BearingOrders, BearingPart};
+use super::search::Search;
 
 /// Lines at so many multiples are held against the noise, where the envelope's spectrum has room for them …
 const LINES: usize = 12;

@@ -20,6 +20,8 @@
 //! | `shaft_lines` | what of that is the shaft's own |
 //! | `speed` | at which speed the shaft really turns |
 //! | `comb` | how far a defect's lines stand out of it |
+//! | `search` | where combs are sought |
+//! | `left` | what is left without a part's lines |
 //! | `noise` | how far combs scatter where there is no defect |
 //! | `impulses` | impulses at a rate that is not the bearing's |
 //! | `rate` | whether the stated rate can be right |
@@ -34,8 +36,10 @@ mod examine;
 mod finding;
 mod geometry;
 mod impulses;
+mod left;
 mod noise;
 mod rate;
+mod search;
 mod sensor;
 mod shaft_lines;
 mod speed;

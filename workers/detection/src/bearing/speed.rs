@@ -1,7 +1,8 @@
 //! The shaft's true speed, from its own lines: what is stated is often the nominal one.
 
-use super::comb::{Lines, Search};
+use super::comb::Lines;
 use super::rate::line_near;
+use super::search::Search;
 
 /// The stated speed may be off by so much, as a share: an induction motor's slip between no load and full load, and a rounded plate.
 const SPEED_ERROR: f64 = 0.02;
