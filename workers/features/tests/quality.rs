@@ -341,7 +341,8 @@ proptest! {
 #[test]
 fn a_relay_a_tachometer_and_an_inverter_are_judged_whatever_they_measure() {
     type Signal = fn(f64) -> f32;
-    let signals: [(&str, Signal); 3] = [
+    let signals: [(&str, Signal); 4] = [
+        ("solenoid, pulses of 2 ms", |time| if time * 4.0 % 1.0 < 0.008 { 0.5 } else { 0.0 }),
         ("relay, most of the time on", |time| if time % 0.7 < 0.5 { 24.0 } else { 0.0 }),
         ("tachometer", |time| if time * 24.7 % 1.0 < 0.2 { 5.0 } else { 0.0 }),
         ("inverter", |time| [0.0, 310.0, 0.0, -310.0][(time * 800.0) as usize % 4]),

@@ -9,14 +9,14 @@ const COARSEST_STEP: f32 = 1.0 / 2_048.0;
 /// Samples for which a level is held on average, at least. Dither leaves a value after one or two.
 const LEVEL_SAMPLES: f64 = 3.0;
 /// Share of the samples that a level has at least.
-const LEVEL_SHARE: f64 = 0.01;
+const LEVEL_SHARE: f64 = 0.001;
 
 /// The distinct values of a channel, where they are few.
 pub(super) struct FewValues {
     /// Ascending.
     values: [f32; FEW],
     count: usize,
-    /// Values that have a hundredth of the samples or more, and are held for three of them or longer on average.
+    /// Values that have a thousandth of the samples or more, and are held for three of them or longer on average.
     levels: usize,
     /// Mean number of samples for which a value is held, of all but the most frequent one.
     rarer_run: f64,

@@ -151,9 +151,10 @@ fn extensible_tag(extension: &[u8]) -> Result<u16, FeatureError> {
         let detail = format!("its extensible fmt chunk has {} bytes of extension, 24 are needed", extension.len());
         return Err(FeatureError::Damaged { format: "WAV", detail });
     };
-    // Some writers leave the whole sub-format zero; all that do write PCM.
-    if [*tag0, *tag1] == [0, 0] && tail.iter().all(|&byte| byte == 0) {
-        return Ok(TAG_PCM);
+    // Some writers leave the sub-format zero, or all of it but the tag.
+    if tail.iter().all(|&byte| byte == 0) {
+        let tag = u16::from_le_bytes([*tag0, *tag1]);
+        return Ok(if tag == 0 { TAG_PCM } else { tag });
     }
     if tail != SUBFORMAT_TAIL && tail != AMBISONIC_TAIL {
         let detail = "an extensible sub-format that is neither PCM nor float".to_owned();
