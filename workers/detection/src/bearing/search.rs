@@ -21,15 +21,15 @@ pub(super) struct Search {
 impl Search {
     /// Whether strikes at this rate would be told from the shaft's lines by nothing.
     pub fn is_shafts(&self, strikes_hz: f64) -> bool {
-        self.from_shaft_hz(strikes_hz) < self.beside_shaft_hz
+        self.hz_beside_shaft(strikes_hz) < self.beside_shaft_hz
     }
 
     /// Whether they would be, whatever the slip.
     pub fn is_all_shafts(&self, strikes_hz: f64) -> bool {
-        self.is_shafts(strikes_hz) && self.from_shaft_hz(strikes_hz) + self.slip * strikes_hz < self.beside_shaft_hz
+        self.is_shafts(strikes_hz) && self.hz_beside_shaft(strikes_hz) + self.slip * strikes_hz < self.beside_shaft_hz
     }
 
-    fn from_shaft_hz(&self, hz: f64) -> f64 {
+    fn hz_beside_shaft(&self, hz: f64) -> f64 {
         (hz - self.shaft_hz * (hz / self.shaft_hz).round()).abs()
     }
 
