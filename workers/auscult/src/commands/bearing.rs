@@ -73,8 +73,9 @@ chance_if_healthy (the share of recordings of a healthy bearing, with this one's
 any comb stands out as far; not the chance that this bearing is healthy), combs (part, strikes_hz,
 slip_percent, prominence_db, visible_lines, band_low_hz, band_high_hz, excess_db, sigmas; the
 strongest first), impulses (hz, rate: shaft, bearing, mains or foreign; sigmas), rate_check (fits,
-not_checked, or in_doubt with seems_hz and shaft_stands_at_hz), sensor_notes, shaft_hz, harmonics,
-resolution_hz, turns and words. A channel that is not examined has verdict and error, a file that
+not_checked, or in_doubt with seems_hz and shaft_stands_at_hz), sensor_notes,
+shaft_hz, shaft_found_hz (where the shaft's lines stand elsewhere), harmonics, resolution_hz,
+turns and words. A channel that is not examined has verdict and error, a file that
 cannot be read file and error. With --consecutive, file is the first of a recording, last_file its
 last and files their number.
 
