@@ -1,5 +1,5 @@
-//! What each fuzz target does with its bytes. `workers/features/tests/never_panics.rs` compiles this same file and runs it
-//! on seeded mutations with the stable toolchain, so that every build fuzzes a little.
+//! What each fuzz target does with its bytes. `workers/features/tests/never_panics.rs` compiles this same file and runs
+//! it on seeded mutations with the stable toolchain, so that every build fuzzes a little.
 //!
 //! A target fails by panicking: in the decoder, or in the promises below about what a decoder may give back.
 
@@ -39,7 +39,8 @@ pub fn features_message(data: &[u8]) {
     assert_eq!(Features::decode(&message).expect("it was just written"), features);
 }
 
-/// A record's key and headers. `data` is the key and then names and values by turns, separated by newlines; the whole of it is an event in structured mode, too.
+/// A record's key and headers. `data` is the key and then names and values by turns, separated by newlines; the whole
+/// of it is an event in structured mode, too.
 pub fn envelope(data: &[u8]) {
     let mut parts = data.split(|&byte| byte == b'\n');
     let key = parts.next();

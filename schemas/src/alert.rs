@@ -58,7 +58,8 @@ impl Classification {
     }
 }
 
-/// Many machines of one environment have come to sound otherwise at about the same time: a change of their surroundings, no fault of each.
+/// Many machines of one environment have come to sound otherwise at about the same time: a change of their
+/// surroundings, no fault of each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentChange {
@@ -77,8 +78,8 @@ pub struct EnvironmentChange {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Alert {
-    /// Deterministic id: that of the score which led to it, with `/sensor` or `/setup` behind it where it is about those. Of a change that a control
-    /// message made: that of its audit record.
+    /// Deterministic id: that of the score which led to it, with `/sensor` or `/setup` behind it where it is about
+    /// those. Of a change that a control message made: that of its audit record.
     pub id: String,
     /// What it is about; absent in messages of earlier versions, which were about machines.
     #[serde(default)]
@@ -88,13 +89,14 @@ pub struct Alert {
     /// When the sound was recorded that decided.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub time: Timestamp,
-    /// The new state. Of a sensor's alert: `sensor_fault` while none of the machine's sensors hears it, otherwise the state that the machine is in,
-    /// which a sensor's fault does not change. Of a setup alert: `setup_fault` while the chunks cannot be compared with the training clips,
-    /// `idle` while they are at rest, otherwise the machine's state.
+    /// The new state. Of a sensor's alert: `sensor_fault` while none of the machine's sensors hears it, otherwise the
+    /// state that the machine is in, which a sensor's fault does not change. Of a setup alert: `setup_fault` while the
+    /// chunks cannot be compared with the training clips, `idle` while they are at rest, otherwise the machine's state.
     pub state: MachineState,
     /// The state before.
     pub previous_state: MachineState,
-    /// Since when the machine had been in the state before; absent when this is the first chunk heard of it, and in a sensor's alert.
+    /// Since when the machine had been in the state before; absent when this is the first chunk heard of it, and in a
+    /// sensor's alert.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_since: Option<Timestamp>,
@@ -121,7 +123,8 @@ pub struct Alert {
     /// Its score; absent in a sensor's alert.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
     pub score: Option<f64>,
-    /// The threshold it is held against. Of a machine that has fallen silent: that of its latest chunk; 0 where an earlier version wrote its state.
+    /// The threshold it is held against. Of a machine that has fallen silent: that of its latest chunk; 0 where an
+    /// earlier version wrote its state.
     #[serde(serialize_with = "crate::finite::only")]
     pub threshold: f64,
     /// The probability that normal sound scores this high or higher; absent in a sensor's alert.

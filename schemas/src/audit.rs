@@ -28,7 +28,8 @@ pub struct Audit {
     pub before: Judging,
     /// How it is judged from now on.
     pub after: Judging,
-    /// The model that serves the machine, whose scores the thresholds are in the unit of. Absent in records of earlier versions.
+    /// The model that serves the machine, whose scores the thresholds are in the unit of. Absent in records of earlier
+    /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelRef>,
 }

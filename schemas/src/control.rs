@@ -1,5 +1,5 @@
-//! Control messages: what a person asks of the worker that judges a machine. They travel through `audio.chunks` and `audio.features` under
-//! the machine's key, so that they stay in order with its sound.
+//! Control messages: what a person asks of the worker that judges a machine. They travel through `audio.chunks` and
+//! `audio.features` under the machine's key, so that they stay in order with its sound.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -73,7 +73,8 @@ pub enum ControlAction {
     },
     /// Forgets what was learnt of the machine since its model was trained, and judges it anew.
     Relearn,
-    /// Forgets the machine: it is gone from its place, nothing is expected of it, and it is counted nowhere. Should it be heard again, it is a new one.
+    /// Forgets the machine: it is gone from its place, nothing is expected of it, and it is counted nowhere. Should it
+    /// be heard again, it is a new one.
     Retire,
 }
 

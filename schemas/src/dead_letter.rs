@@ -106,7 +106,8 @@ pub struct DeadLetter {
     pub time: Timestamp,
     /// The value was too large to be copied; it is still at `source` for as long as the topic keeps it.
     pub value_omitted: bool,
-    /// The record's own timestamp, ms since the epoch, as it came. The letter's timestamp is the time at which it was written.
+    /// The record's own timestamp, ms since the epoch, as it came. The letter's timestamp is the time at which it was
+    /// written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp_ms: Option<i64>,
     /// How many bytes the omitted value has.
@@ -118,7 +119,8 @@ pub struct DeadLetter {
     /// The record's own headers, or its key and headers, were too large, too, and are left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub omitted: Option<OmittedParts>,
-    /// The trace that the record belongs to, 32 hexadecimal digits, as the worker's log names it; `None` in dead letters of earlier builds.
+    /// The trace that the record belongs to, 32 hexadecimal digits, as the worker's log names it; `None` in dead
+    /// letters of earlier builds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
 }

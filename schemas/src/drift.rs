@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{MachineId, ModelRef, QualityFlag};
 
-/// Drift statistics of one machine over one window of consecutive chunks. A window is full, or ends early with the chunk on which drift was found.
+/// Drift statistics of one machine over one window of consecutive chunks. A window is full, or ends early with the
+/// chunk on which drift was found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Drift {
@@ -121,8 +122,8 @@ impl DriftChart {
 pub struct ChartReading {
     /// Which.
     pub chart: DriftChart,
-    /// Its statistic, without sign: standard deviations of normal scores (`page_hinkley`, `ewma`), 0–1 (`score_ks`), dimensionless (`score_psi`), Student's
-    /// t (`band_level`, `input_level`), -log10 of the p-value (`quality_rate`).
+    /// Its statistic, without sign: standard deviations of normal scores (`page_hinkley`, `ewma`), 0–1 (`score_ks`),
+    /// dimensionless (`score_psi`), Student's t (`band_level`, `input_level`), -log10 of the p-value (`quality_rate`).
     #[serde(serialize_with = "crate::finite::only")]
     pub value: f64,
     /// Above it the chart finds drift.

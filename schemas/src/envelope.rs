@@ -5,8 +5,9 @@ use jiff::Timestamp;
 
 use crate::{ChunkId, MachineId, SchemaError};
 
-/// A record's headers in the order they came. Names may repeat; the last one with a value counts. A header without a value (null, which Java's
-/// clients and librdkafka can send) is read as though it were not there, and is carried on as it is.
+/// A record's headers in the order they came. Names may repeat; the last one with a value counts. A header without a
+/// value (null, which Java's clients and librdkafka can send) is read as though it were not there, and is carried on as
+/// it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Headers(pub Vec<(String, Option<Bytes>)>);
 
@@ -44,7 +45,8 @@ impl Headers {
         self.0.push((name.into(), Some(value.into())));
     }
 
-    /// A CloudEvents attribute as text: under its name in Kafka's binary mode, `ce_time`, or in HTTP's, `ce-time`, which some gateways carry over.
+    /// A CloudEvents attribute as text: under its name in Kafka's binary mode, `ce_time`, or in HTTP's, `ce-time`,
+    /// which some gateways carry over.
     fn attribute(&self, [kafka, http]: [&'static str; 2]) -> Result<Option<&str>, SchemaError> {
         match self.text(kafka)? {
             Some(text) => Ok(Some(text)),
@@ -70,7 +72,8 @@ impl Headers {
     }
 }
 
-/// Names under which other stacks send the media type: HTTP's spelling, Spring Cloud Stream's, and the CloudEvents attribute as early SDKs wrote it.
+/// Names under which other stacks send the media type: HTTP's spelling, Spring Cloud Stream's, and the CloudEvents
+/// attribute as early SDKs wrote it.
 const CONTENT_TYPE_NAMES: [&str; 5] =
     ["content-type", "contentType", "content_type", "ce_datacontenttype", "ce-datacontenttype"];
 
@@ -94,7 +97,8 @@ impl std::fmt::Display for RecordCoordinates {
     }
 }
 
-/// What the headers say of a record. <https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/kafka-protocol-binding.md>
+/// What the headers say of a record.
+/// <https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/kafka-protocol-binding.md>
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
     /// `ce_id`; of a plain record `topic/partition/offset`.
@@ -141,14 +145,16 @@ impl Envelope {
     /// Content type of JSON.
     pub const JSON: &str = "application/json";
 
-    /// Reads a record's envelope. `default_type` and the record's own coordinates stand in for what a plain producer leaves out.
+    /// Reads a record's envelope. `default_type` and the record's own coordinates stand in for what a plain producer
+    /// leaves out.
     ///
-    /// The key is what names the machine: Kafka spreads records without one over the partitions, and there is no order between those.
+    /// The key is what names the machine: Kafka spreads records without one over the partitions, and there is no order
+    /// between those.
     ///
     /// # Errors
-    /// [`SchemaError::MissingMachine`] / [`SchemaError::InvalidMachine`] when the key is no machine id, [`SchemaError::MissingKey`] when only
-    /// `ce_subject` names the machine, [`SchemaError::InvalidHeader`] when a header that is there cannot be read, or when `ce_subject` and the key
-    /// differ.
+    /// [`SchemaError::MissingMachine`] / [`SchemaError::InvalidMachine`] when the key is no machine id,
+    /// [`SchemaError::MissingKey`] when only `ce_subject` names the machine, [`SchemaError::InvalidHeader`] when a
+    /// header that is there cannot be read, or when `ce_subject` and the key differ.
     pub fn read(
         headers: &Headers,
         key: Option<&[u8]>,
@@ -212,7 +218,8 @@ impl Envelope {
         })
     }
 
-    /// Whether the record is a control message rather than sound or features: its content type says so, whatever parameters follow.
+    /// Whether the record is a control message rather than sound or features: its content type says so, whatever
+    /// parameters follow.
     #[must_use]
     pub fn is_control(&self) -> bool {
         let media_type = self.content_type.split(';').next().unwrap_or_default().trim();

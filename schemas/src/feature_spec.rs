@@ -10,8 +10,8 @@ use crate::{FullScale, SchemaError};
 
 /// The recipe of a log-mel spectrogram. Two machines that hold the same spec compute the same numbers.
 ///
-/// The default is the reference method's (64 mel bands, `n_fft` 1024, hop 512, five frames a vector) at 16 kHz, but with
-/// `reference: fixed`, so that one click does not shift a whole clip and a change of gain stays audible.
+/// The default is the reference method's (64 mel bands, `n_fft` 1024, hop 512, five frames a vector) at 16 kHz, but
+/// with `reference: fixed`, so that one click does not shift a whole clip and a change of gain stays audible.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FeatureSpec {
@@ -25,7 +25,8 @@ pub struct FeatureSpec {
     pub hop_length: usize,
     /// Window function.
     pub window: Window,
-    /// Centred frames: the signal is padded with `n_fft / 2` zeros at both ends, and there are `1 + floor(samples / hop_length)` frames.
+    /// Centred frames: the signal is padded with `n_fft / 2` zeros at both ends, and there are
+    /// `1 + floor(samples / hop_length)` frames.
     pub center: bool,
     /// Number of mel bands.
     pub n_mels: usize,
@@ -47,16 +48,17 @@ pub struct FeatureSpec {
     pub top_db: Option<f32>,
     /// Consecutive frames stacked into one vector.
     pub frames: usize,
-    /// Whether each channel's mean is taken off before the windows. Absent, which is no: the mean is part of the measurement, as of a
-    /// pressure gauge. To be set where it is a bias that tells nothing, as of an accelerometer before its high-pass.
+    /// Whether each channel's mean is taken off before the windows. Absent, which is no: the mean is part of the
+    /// measurement, as of a pressure gauge. To be set where it is a bias that tells nothing, as of an accelerometer
+    /// before its high-pass.
     #[serde(default, skip_serializing_if = "is_false")]
     pub remove_mean: bool,
-    /// What the sensor measures; absent: sound. It decides which checks and which words fit. It changes no number, and so is no part of
-    /// the hash.
+    /// What the sensor measures; absent: sound. It decides which checks and which words fit. It changes no number, and
+    /// so is no part of the hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantity: Option<Quantity>,
-    /// What a sample value of 1.0 is: chunks that say another full scale of the same quantity are scaled to this one, so that it is part of the
-    /// hash. Absent: samples are taken as they come, and levels have no unit.
+    /// What a sample value of 1.0 is: chunks that say another full scale of the same quantity are scaled to this one,
+    /// so that it is part of the hash. Absent: samples are taken as they come, and levels have no unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full_scale: Option<FullScale>,
 }
@@ -147,9 +149,10 @@ impl FeatureSpec {
         Self { reference: Reference::Max, top_db: Some(80.0), ..Self::default() }
     }
 
-    /// A spec for a sensor of any kind by its rate alone: vibration, current, pressure as well as sound. As the default, which it is at 16 kHz,
-    /// in all that does not depend on the rate: 64 mel bands up to half the rate, half-overlapping windows of about 64 ms, but of
-    /// 256 samples at least, so that slow sensors have a frequency for every band.
+    /// A spec for a sensor of any kind by its rate alone: vibration, current, pressure as well as sound. As the
+    /// default, which it is at 16 kHz, in all that does not depend on the rate: 64 mel bands up to half the rate,
+    /// half-overlapping windows of about 64 ms, but of 256 samples at least, so that slow sensors have a frequency for
+    /// every band.
     #[must_use]
     pub fn for_rate(sample_rate_hz: u32) -> Self {
         const WINDOW_S: f64 = 0.064;
@@ -160,8 +163,9 @@ impl FeatureSpec {
         Self { sample_rate_hz, n_fft, hop_length: n_fft / 2, ..Self::default() }
     }
 
-    /// The same for clips of so many samples: with a window so short that a clip has ten frames or more, where [`for_rate`](Self::for_rate)'s has not.
-    /// Below 640 samples the window is as short as it may be, and clips have fewer.
+    /// The same for clips of so many samples: with a window so short that a clip has ten frames or more, where
+    /// [`for_rate`](Self::for_rate)'s has not. Below 640 samples the window is as short as it may be, and clips have
+    /// fewer.
     #[must_use]
     pub fn for_short_clips(sample_rate_hz: u32, samples: usize) -> Self {
         const SHORTEST: usize = 128;

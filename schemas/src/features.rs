@@ -132,8 +132,8 @@ impl Features {
     /// Reads a message.
     ///
     /// # Errors
-    /// [`SchemaError::InvalidFeatures`] when it is no Arrow stream, another one, or one with values that are not finite,
-    /// [`SchemaError::Json`] when its metadata does not fit, [`SchemaError::Arrow`].
+    /// [`SchemaError::InvalidFeatures`] when it is no Arrow stream, another one, or one with values that are not
+    /// finite, [`SchemaError::Json`] when its metadata does not fit, [`SchemaError::Arrow`].
     pub fn decode(message: &[u8]) -> Result<Self, SchemaError> {
         let invalid = |reason: String| SchemaError::InvalidFeatures(reason);
         // One copy: a record's value lies at any address, Arrow's values want theirs aligned.

@@ -1,5 +1,5 @@
-//! Refuses to write NaN and infinity, which JSON has no word for: serde_json would write `null`, and every reader of the
-//! topic would meet a score that is no number.
+//! Refuses to write NaN and infinity, which JSON has no word for: serde_json would write `null`, and every reader of
+//! the topic would meet a score that is no number.
 
 use serde::{Serialize, Serializer, ser::Error};
 

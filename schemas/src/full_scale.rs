@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Headers, Quantity, SchemaError};
 
-/// A calibrated full scale: a sample value of 1.0 is this much of the measured quantity. Of samples that are the values themselves, as in
-/// recordings of `auscult import`, it is 1 of their unit. As text: the value and the unit, `50 m/s²`.
+/// A calibrated full scale: a sample value of 1.0 is this much of the measured quantity. Of samples that are the values
+/// themselves, as in recordings of `auscult import`, it is 1 of their unit. As text: the value and the unit, `50 m/s²`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FullScale {
@@ -21,7 +21,8 @@ pub struct FullScale {
     pub unit: Unit,
 }
 
-/// A unit's symbol, such as `m/s²`, `g`, `A`, `bar`. Other spellings of units that are known are read as the one symbol: `m/s2`, `m/s^2`.
+/// A unit's symbol, such as `m/s²`, `g`, `A`, `bar`. Other spellings of units that are known are read as the one
+/// symbol: `m/s2`, `m/s^2`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "String", into = "String")]
 #[schemars(with = "String", extend("minLength" = 1, "maxLength" = 32))]
@@ -55,7 +56,8 @@ impl Dimension {
     }
 }
 
-/// Symbol, quantity, SI units in one of it, and other spellings. `g` is the standard acceleration of gravity, 9.80665 m/s².
+/// Symbol, quantity, SI units in one of it, and other spellings. `g` is the standard acceleration of gravity, 9.80665
+/// m/s².
 const UNITS: &[(&str, Dimension, f64, &[&str])] = {
     use Dimension::{Acceleration, Current, Displacement, Force, Pressure, Share, Velocity, Voltage};
     &[
@@ -125,7 +127,8 @@ impl Unit {
         UNITS.iter().find(|(symbol, ..)| *symbol == self.0).map(|(_, dimension, si, _)| (*dimension, *si))
     }
 
-    /// How many `other` one of this unit is; `None` where they measure different quantities, or one is not known and they differ.
+    /// How many `other` one of this unit is; `None` where they measure different quantities, or one is not known and
+    /// they differ.
     #[must_use]
     pub fn in_units_of(&self, other: &Self) -> Option<f64> {
         if self == other {
@@ -141,7 +144,8 @@ impl Unit {
         self.known().map(|(dimension, _)| dimension.name())
     }
 
-    /// The quantity of a spec that it is a unit of. Pressure in pascals may be of sound or of a fluid, and volts of anything: those say nothing.
+    /// The quantity of a spec that it is a unit of. Pressure in pascals may be of sound or of a fluid, and volts of
+    /// anything: those say nothing.
     #[must_use]
     pub fn quantity(&self) -> Option<Quantity> {
         match self.known()?.0 {
@@ -183,7 +187,8 @@ impl FullScale {
         Self { value: 1.0, unit: Unit::new(unit) }
     }
 
-    /// What samples of this full scale are to be multiplied by, so that they are of `other`; `None` where the units measure different quantities.
+    /// What samples of this full scale are to be multiplied by, so that they are of `other`; `None` where the units
+    /// measure different quantities.
     #[must_use]
     pub fn relative_to(&self, other: &Self) -> Option<f64> {
         Some(self.value * self.unit.in_units_of(&other.unit)? / other.value)
@@ -197,7 +202,8 @@ impl FullScale {
         (1e-12..=1e12).contains(&self.value) && is_named
     }
 
-    /// What a chunk's headers say of its full scale: one for all channels, or one for each, with commas between them. Empty: nothing.
+    /// What a chunk's headers say of its full scale: one for all channels, or one for each, with commas between them.
+    /// Empty: nothing.
     ///
     /// # Errors
     /// [`SchemaError::InvalidHeader`] when the header is there and cannot be read.

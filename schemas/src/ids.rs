@@ -28,7 +28,8 @@ impl MachineId {
     /// Checks and wraps an id.
     ///
     /// # Errors
-    /// [`SchemaError::MissingMachine`] when it is empty, [`SchemaError::InvalidMachine`] when it is too long or holds control characters.
+    /// [`SchemaError::MissingMachine`] when it is empty, [`SchemaError::InvalidMachine`] when it is too long or holds
+    /// control characters.
     pub fn new(id: impl Into<String>) -> Result<Self, SchemaError> {
         let id = id.into();
         if id.trim().is_empty() {

@@ -1,4 +1,5 @@
-//! What goes beside a score: something about how the sound was taken that a person should know, and that is no fault of the machine.
+//! What goes beside a score: something about how the sound was taken that a person should know, and that is no fault of
+//! the machine.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -47,7 +48,8 @@ impl NoteKind {
         !flag.is_sensor_fault() && flag != QualityFlag::Resampled
     }
 
-    /// Whether a chunk with such a note cannot be compared with the training clips, so that its score is not held against the threshold.
+    /// Whether a chunk with such a note cannot be compared with the training clips, so that its score is not held
+    /// against the threshold.
     #[must_use]
     pub fn is_incomparable(self) -> bool {
         matches!(self, Self::Setup(SetupNote::OtherRate | SetupNote::Shorter))
@@ -66,7 +68,8 @@ impl NoteKind {
     }
 }
 
-/// Something that a person should know about how the sound was taken, with what to do about it. Never an alarm of the machine.
+/// Something that a person should know about how the sound was taken, with what to do about it. Never an alarm of the
+/// machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Note {

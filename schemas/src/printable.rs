@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-/// The text with every character written out that a terminal would obey rather than show: control characters (escape sequences begin with one), and those
-/// that turn the direction of writing. `\u{1b}[31m` becomes `\\u{1b}[31m`, ten visible characters. Line ends and tabs are among them: a key is one line.
+/// The text with every character written out that a terminal would obey rather than show: control characters (escape
+/// sequences begin with one), and those that turn the direction of writing. `\u{1b}[31m` becomes `\\u{1b}[31m`, ten
+/// visible characters. Line ends and tabs are among them: a key is one line.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, is_obeyed, |character| character.escape_default().to_string())
@@ -16,7 +17,8 @@ pub fn printable_lines(text: &str) -> Cow<'_, str> {
     escaped(text, is_obeyed, |character| character.escape_default().to_string())
 }
 
-/// JSON with the same characters escaped as JSON does it: what it says stays the same. Writers of JSON escape only those below U+0020.
+/// JSON with the same characters escaped as JSON does it: what it says stays the same. Writers of JSON escape only
+/// those below U+0020.
 #[must_use]
 pub fn printable_json(json: &str) -> Cow<'_, str> {
     // Between strings JSON has no such character but line ends.
@@ -24,7 +26,8 @@ pub fn printable_json(json: &str) -> Cow<'_, str> {
     escaped(json, is_obeyed, |character| format!("\\u{:04x}", u32::from(character)))
 }
 
-/// A terminal's control characters, C0 and C1 (U+009B alone begins an escape sequence), and Unicode's marks and overrides of direction.
+/// A terminal's control characters, C0 and C1 (U+009B alone begins an escape sequence), and Unicode's marks and
+/// overrides of direction.
 fn is_obeyed(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -12,7 +12,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Score {
-    /// Deterministic id: machine, chunk coordinates and model version. The same chunk under the same model has the same id, however often it is scored.
+    /// Deterministic id: machine, chunk coordinates and model version. The same chunk under the same model has the same
+    /// id, however often it is scored.
     pub id: String,
     /// The machine.
     pub machine: MachineId,
@@ -23,7 +24,8 @@ pub struct Score {
     /// When the sound was recorded.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub time: Timestamp,
-    /// The clip's anomaly score: the mean of its channels' scores. Its unit is the detector's own (dB² for a reconstruction error).
+    /// The clip's anomaly score: the mean of its channels' scores. Its unit is the detector's own (dB² for a
+    /// reconstruction error).
     #[serde(serialize_with = "crate::finite::only")]
     pub score: f64,
     /// Each judged channel's score, in the order of channels; those that `sensor_faults` names have none.
@@ -33,8 +35,9 @@ pub struct Score {
     #[schemars(range(min = 0.0, max = 1.0))]
     #[serde(serialize_with = "crate::finite::only")]
     pub p_value: f64,
-    /// 100 is as normal as the training sound; 50 is at the threshold; 0 is far beyond. Absent where the state is `sensor_fault`,
-    /// `setup_fault` or `idle`: the chunk says nothing about the machine's health, and `explanation` says why.
+    /// 100 is as normal as the training sound; 50 is at the threshold; 0 is far beyond. Absent where the state is
+    /// `sensor_fault`, `setup_fault` or `idle`: the chunk says nothing about the machine's health, and `explanation`
+    /// says why.
     #[schemars(range(min = 0.0, max = 100.0))]
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
     pub health_index: Option<f64>,
@@ -46,8 +49,8 @@ pub struct Score {
     pub threshold_by: Option<String>,
     /// `score > threshold`; false where the chunk says nothing about the machine's health.
     pub anomalous: bool,
-    /// The machine's state after this chunk. `sensor_fault`, `setup_fault` and `idle` are of this chunk alone: the machine's own state stays as
-    /// it was before.
+    /// The machine's state after this chunk. `sensor_fault`, `setup_fault` and `idle` are of this chunk alone: the
+    /// machine's own state stays as it was before.
     pub state: MachineState,
     /// The machine's state before it.
     pub previous_state: MachineState,
@@ -56,21 +59,24 @@ pub struct Score {
     /// When within the chunk it deviates; only of an anomalous one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_course: Option<TimeCourse>,
-    /// What deviates, where and since when, or why nothing was judged, in words; absent where there is nothing to explain.
+    /// What deviates, where and since when, or why nothing was judged, in words; absent where there is nothing to
+    /// explain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<String>,
     /// What was odd about the sound.
     pub quality: Vec<QualityFlag>,
-    /// The channels that were left out of the score because their sensor is at fault; absent where none is. Where it names all of
-    /// them the state is `sensor_fault` and nothing was judged: score 0, no channel scores, `anomalous` false.
+    /// The channels that were left out of the score because their sensor is at fault; absent where none is. Where it
+    /// names all of them the state is `sensor_fault` and nothing was judged: score 0, no channel scores, `anomalous`
+    /// false.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sensor_faults: Vec<SensorFault>,
-    /// Since when the sensors in `sensor_faults` have been at fault, where an alert has already reported all of them: `explanation` then
-    /// refers to them briefly.
+    /// Since when the sensors in `sensor_faults` have been at fault, where an alert has already reported all of them:
+    /// `explanation` then refers to them briefly.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sensor_faults_since: Option<Timestamp>,
-    /// What a person should know about how this chunk was recorded; absent where there is nothing. Never an alarm of the machine.
+    /// What a person should know about how this chunk was recorded; absent where there is nothing. Never an alarm of
+    /// the machine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
     /// What the sensors measure; absent: sound.
@@ -127,10 +133,12 @@ pub struct DeviatingBand {
     #[schemars(range(min = 0.0, max = 1.0))]
     #[serde(serialize_with = "crate::finite::only")]
     pub share: f64,
-    /// The band's mean level less that of the training sound, dB: louder is positive. Absent in messages of earlier versions.
+    /// The band's mean level less that of the training sound, dB: louder is positive. Absent in messages of earlier
+    /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
     pub level_change_db: Option<f64>,
-    /// The first chunk that deviated in this band, of the machine's unbroken run of anomalous chunks. Absent where the chunk is not anomalous.
+    /// The first chunk that deviated in this band, of the machine's unbroken run of anomalous chunks. Absent where the
+    /// chunk is not anomalous.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
@@ -148,8 +156,8 @@ pub struct SensorFault {
 
 /// What was odd about the signal itself: a fault of the sensor, or a note beside the score.
 ///
-/// A *sensor fault* ([`is_sensor_fault`](Self::is_sensor_fault)) takes its channel out of the score. It is raised only where
-/// the samples cannot be the measured quantity. Everything else is a *note*: the channel is judged all the same.
+/// A *sensor fault* ([`is_sensor_fault`](Self::is_sensor_fault)) takes its channel out of the score. It is raised only
+/// where the samples cannot be the measured quantity. Everything else is a *note*: the channel is judged all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum QualityFlag {
@@ -157,7 +165,8 @@ pub enum QualityFlag {
     Silent,
     /// Sensor fault: a noticeable part of the samples has exactly the lowest or highest value of the channel.
     Clipped,
-    /// Note: the mean is far from zero and outweighs what varies about it. Of a DC-coupled sensor that is the measurement.
+    /// Note: the mean is far from zero and outweighs what varies about it. Of a DC-coupled sensor that is the
+    /// measurement.
     DcOffset,
     /// Note: the signal was resampled to the spec's rate.
     Resampled,
@@ -167,7 +176,8 @@ pub enum QualityFlag {
     Stuck,
     /// Sensor fault: gaps in which one value is held break the signal: lost packets, a loose contact.
     DroppedOut,
-    /// Note: the signal ends at a sharp edge far below the top of the spec's mel bands: it was recorded at a lower rate than it says.
+    /// Note: the signal ends at a sharp edge far below the top of the spec's mel bands: it was recorded at a lower rate
+    /// than it says.
     WrongRate,
     /// Note: the mains' 50 or 60 Hz and their harmonics hold nearly all of the energy. Never of current and pressure.
     MainsHum,
@@ -182,7 +192,8 @@ pub enum QualityFlag {
 }
 
 impl QualityFlag {
-    /// Every flag, for metrics that should exist at zero. New ones are appended: drift counts flags by their place here.
+    /// Every flag, for metrics that should exist at zero. New ones are appended: drift counts flags by their place
+    /// here.
     pub const ALL: [Self; 13] = [
         Self::Silent,
         Self::Clipped,
@@ -199,7 +210,8 @@ impl QualityFlag {
         Self::Incomplete,
     ];
 
-    /// Whether the samples cannot be the measured quantity, so that the channel is left out of the score. All other flags are notes.
+    /// Whether the samples cannot be the measured quantity, so that the channel is left out of the score. All other
+    /// flags are notes.
     #[must_use]
     pub fn is_sensor_fault(self) -> bool {
         matches!(self, Self::Silent | Self::Clipped | Self::Stuck | Self::DroppedOut)

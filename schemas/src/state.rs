@@ -1,8 +1,10 @@
-//! `audio.scorer-state`: what a scoring worker knows of a machine, so that another can take over, be it of an earlier build or of a later one.
+//! `audio.scorer-state`: what a scoring worker knows of a machine, so that another can take over, be it of an earlier
+//! build or of a later one.
 //!
-//! A field that is added is absent in what earlier builds have written, so each such has a default. An earlier build that takes over from a later one, in the
-//! middle of an upgrade or after a rollback, passes over what it does not know, and does not write it again. What cannot be understood in that way is
-//! another [`ScorerState::VERSION`], which earlier builds refuse.
+//! A field that is added is absent in what earlier builds have written, so each such has a default. An earlier build
+//! that takes over from a later one, in the middle of an upgrade or after a rollback, passes over what it does not
+//! know, and does not write it again. What cannot be understood in that way is another [`ScorerState::VERSION`], which
+//! earlier builds refuse.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -15,7 +17,8 @@ use crate::{Classification, DriftChart, MachineId, ModelRef, NoteKind, QualityFl
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MachineState {
-    /// Too little heard to decide, of a new machine or under a new model. Earlier versions called it `unknown`, which is still read.
+    /// Too little heard to decide, of a new machine or under a new model. Earlier versions called it `unknown`, which
+    /// is still read.
     #[default]
     #[serde(alias = "unknown")]
     Learning,
@@ -25,18 +28,20 @@ pub enum MachineState {
     Warning,
     /// So many of the latest chunks deviate that it is no passing noise.
     Alarm,
-    /// An alarm that a person has taken note of; it lasts until the machine sounds normal again, and is not raised a second time.
+    /// An alarm that a person has taken note of; it lasts until the machine sounds normal again, and is not raised a
+    /// second time.
     Acknowledged,
     /// A person works on the machine: nothing is raised, whatever it sounds like.
     Maintenance,
-    /// Every sensor is at fault, so that nothing can be said of the machine. Only a score or a sensor's alert has this state; what is
-    /// remembered of the machine stays as it was, and is what the next good chunk goes on from.
+    /// Every sensor is at fault, so that nothing can be said of the machine. Only a score or a sensor's alert has this
+    /// state; what is remembered of the machine stays as it was, and is what the next good chunk goes on from.
     SensorFault,
-    /// The sound arrives otherwise than the model has learned it (another sample rate, chunks of another length), so that scores cannot be held
-    /// against the threshold. Only a score or a setup alert has this state, as with `sensor_fault`.
+    /// The sound arrives otherwise than the model has learned it (another sample rate, chunks of another length), so
+    /// that scores cannot be held against the threshold. Only a score or a setup alert has this state, as with
+    /// `sensor_fault`.
     SetupFault,
-    /// The machine is at rest, as a person has said or its sound shows. Only a score or a setup alert has this state; what is remembered of the
-    /// machine stays as it was, and is what the next running chunk goes on from.
+    /// The machine is at rest, as a person has said or its sound shows. Only a score or a setup alert has this state;
+    /// what is remembered of the machine stays as it was, and is what the next running chunk goes on from.
     Idle,
     /// Nothing has come from the machine for many times its cadence.
     Silent,
@@ -74,7 +79,8 @@ impl MachineState {
         }
     }
 
-    /// Whether it is a state of a chunk only: one that says nothing about the machine's health, and leaves the machine's own state as it was.
+    /// Whether it is a state of a chunk only: one that says nothing about the machine's health, and leaves the
+    /// machine's own state as it was.
     #[must_use]
     pub fn is_of_chunk(self) -> bool {
         matches!(self, Self::SensorFault | Self::SetupFault | Self::Idle)
@@ -124,11 +130,12 @@ pub struct ScorerState {
     /// How far apart its chunks usually are, s: a robust estimate; absent until there are two.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
     pub cadence_s: Option<f64>,
-    /// For how long the machine's partition had been listened to when the machine was last heard, s: what its silence is measured from.
+    /// For how long the machine's partition had been listened to when the machine was last heard, s: what its silence
+    /// is measured from.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
     pub listened_s: Option<f64>,
-    /// The threshold in force after the latest chunk or control message, whoever set it: what an alert says of a machine that has fallen silent.
-    /// Absent before the first of them, and in states of earlier versions.
+    /// The threshold in force after the latest chunk or control message, whoever set it: what an alert says of a
+    /// machine that has fallen silent. Absent before the first of them, and in states of earlier versions.
     #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "crate::finite::only")]
     pub held_threshold: Option<f64>,
     /// The threshold that a person has set in place of the model's.
@@ -278,8 +285,9 @@ pub struct ThresholdEdit {
     pub since: Timestamp,
 }
 
-/// How a machine's normal scores have moved with its environment. With `m` the calibration's median score, a score `s` is held against the
-/// threshold as `m + (s − m − offset) / factor`: the threshold itself moves to `m + offset + factor × (threshold − m)`.
+/// How a machine's normal scores have moved with its environment. With `m` the calibration's median score, a score `s`
+/// is held against the threshold as `m + (s − m − offset) / factor`: the threshold itself moves to
+/// `m + offset + factor × (threshold − m)`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ThresholdAdjustment {
     /// How far the median of normal scores has moved, in the unit of the scores.
@@ -308,8 +316,9 @@ pub struct Relearning {
     pub needed: u32,
 }
 
-/// What drift is judged by: the window in progress, the charts that go on from window to window, and what has been learnt of normal sound
-/// beside the model's own reference. Its size is bounded by the window, the mel bands and the calibration.
+/// What drift is judged by: the window in progress, the charts that go on from window to window, and what has been
+/// learnt of normal sound beside the model's own reference. Its size is bounded by the window, the mel bands and the
+/// calibration.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DriftMemory {
     /// Time of the window's first chunk.
@@ -322,10 +331,12 @@ pub struct DriftMemory {
     /// Sum over the window's chunks of each mel band's mean level, dB.
     #[serde(serialize_with = "crate::finite::only")]
     pub band_sum_db: Vec<f64>,
-    /// Sum over the window's chunks of the squared distance from the mean learnt so far, dB²: of each mel band, and last of the mean level.
+    /// Sum over the window's chunks of the squared distance from the mean learnt so far, dB²: of each mel band, and
+    /// last of the mean level.
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "crate::finite::only")]
     pub square_sum_db2: Vec<f64>,
-    /// Sequential ranks of the window's scores, in ten thousandths: where each stood among all that were known before it.
+    /// Sequential ranks of the window's scores, in ten thousandths: where each stood among all that were known before
+    /// it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ranks: Vec<u32>,
     /// Chunks of the window with each quality flag, in the flags' order.
@@ -386,8 +397,8 @@ pub struct LevelMemory {
     /// Sums of squared distances from those means, dB².
     #[serde(serialize_with = "crate::finite::only")]
     pub square_sum_db2: Vec<f64>,
-    /// Sums of squared distances from each window's own means, of the windows that were learnt, dB²: less than the above where levels wander from window
-    /// to window.
+    /// Sums of squared distances from each window's own means, of the windows that were learnt, dB²: less than the
+    /// above where levels wander from window to window.
     #[serde(default, skip_serializing_if = "Vec::is_empty", serialize_with = "crate::finite::only")]
     pub within_sum_db2: Vec<f64>,
     /// Degrees of freedom of those: the windows' chunks less one a window.
@@ -449,7 +460,8 @@ pub struct SensorMemory {
     pub is_at_fault: bool,
     /// What was wrong with it in the latest chunk in which it was at fault.
     pub flags: Vec<QualityFlag>,
-    /// Since when it has been at fault, where that has been reported: the first of the consecutive chunks that led to it.
+    /// Since when it has been at fault, where that has been reported: the first of the consecutive chunks that led to
+    /// it.
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,

@@ -13,11 +13,13 @@ const PREFIX: &str = "application/cloudevents";
 /// The one that is read.
 const JSON: &str = "application/cloudevents+json";
 
-/// Takes a record apart that is an event in structured mode: its attributes as the headers that binary mode would have, before which the record's other
-/// headers stand, and its data as the value. `None` where the content type says that it is none.
+/// Takes a record apart that is an event in structured mode: its attributes as the headers that binary mode would have,
+/// before which the record's other headers stand, and its data as the value. `None` where the content type says that it
+/// is none.
 ///
 /// # Errors
-/// [`SchemaError::InvalidEvent`] when it is a batch, of another format than JSON, or cannot be read; with what to send instead.
+/// [`SchemaError::InvalidEvent`] when it is a batch, of another format than JSON, or cannot be read; with what to send
+/// instead.
 pub fn open_structured(headers: &Headers, value: &[u8]) -> Result<Option<(Headers, Bytes)>, SchemaError> {
     let content_type = headers.content_type()?;
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -38,9 +38,9 @@ pub const MODELS: &str = "audio.models";
 pub const MAX_MESSAGE_BYTES: usize = 8 * 1024 * 1024;
 
 impl Topic {
-    /// Whether the brokers write the time of arrival into its records (`message.timestamp.type=LogAppendTime`), because whoever sends them is not ours: retention
-    /// goes by these times, and a record that says 1970 would be deleted at the next clean-up, whether it was read or not. When sound was recorded is
-    /// `ce_time`.
+    /// Whether the brokers write the time of arrival into its records (`message.timestamp.type=LogAppendTime`), because
+    /// whoever sends them is not ours: retention goes by these times, and a record that says 1970 would be deleted at
+    /// the next clean-up, whether it was read or not. When sound was recorded is `ce_time`.
     #[must_use]
     pub fn has_broker_time(&self) -> bool {
         self.name == CHUNKS

@@ -25,14 +25,16 @@ impl TraceContext {
     pub const CLOUD_EVENTS_HEADER: &str = "ce_traceparent";
     const SAMPLED: u8 = 1;
 
-    /// What a record's headers say; `None` where they say nothing, or nothing that is a trace context: the specification has such a trace begin anew.
+    /// What a record's headers say; `None` where they say nothing, or nothing that is a trace context: the
+    /// specification has such a trace begin anew.
     #[must_use]
     pub fn of(headers: &Headers) -> Option<Self> {
         let text = |name| headers.get(name).and_then(|value| std::str::from_utf8(value).ok());
         text(Self::HEADER).or_else(|| text(Self::CLOUD_EVENTS_HEADER)).and_then(Self::parse)
     }
 
-    /// Reads `00-<32 hex digits>-<16 hex digits>-<2 hex digits>`; of versions to come, which may say more, the part that is known.
+    /// Reads `00-<32 hex digits>-<16 hex digits>-<2 hex digits>`; of versions to come, which may say more, the part
+    /// that is known.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('-');
@@ -47,8 +49,9 @@ impl TraceContext {
         (is_of_known_form && is_named).then_some(context)
     }
 
-    /// The trace of a chunk for which nobody has begun one, recorded where its [`TraceContext::rank`] is below `share`. The same for whoever asks,
-    /// however often: a repeated batch is no second trace, and each worker's log names the same one.
+    /// The trace of a chunk for which nobody has begun one, recorded where its [`TraceContext::rank`] is below `share`.
+    /// The same for whoever asks, however often: a repeated batch is no second trace, and each worker's log names the
+    /// same one.
     #[must_use]
     pub fn begun_for(chunk: &ChunkId, share: f64) -> Self {
         let digest = Sha256::digest([b"auscult trace ".as_slice(), chunk.0.as_bytes()].concat());
@@ -69,8 +72,8 @@ impl TraceContext {
         self.flags & Self::SAMPLED != 0
     }
 
-    /// Where the trace stands among all, evenly from 0 up to 1: the same for every span of it, so that whoever records a share of all traces
-    /// records the same ones.
+    /// Where the trace stands among all, evenly from 0 up to 1: the same for every span of it, so that whoever records
+    /// a share of all traces records the same ones.
     #[must_use]
     pub fn rank(&self) -> f64 {
         let last: [u8; 8] = leading(&self.trace_id[8..]);

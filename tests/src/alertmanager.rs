@@ -1,4 +1,5 @@
-//! Debian's Prometheus Alertmanager with the configuration of `docs/alertmanager.yml`, and a receiver that notes what it is told.
+//! Debian's Prometheus Alertmanager with the configuration of `docs/alertmanager.yml`, and a receiver that notes what
+//! it is told.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -94,7 +95,8 @@ impl Alertmanager {
         self.process.kill()
     }
 
-    /// Starts a killed one again, at its old address. Of alerts it remembers nothing; of what it has told, what it has written down.
+    /// Starts a killed one again, at its old address. Of alerts it remembers nothing; of what it has told, what it has
+    /// written down.
     ///
     /// # Errors
     /// As [`Alertmanager::start`].
@@ -150,8 +152,8 @@ impl Alertmanager {
         waited.map_err(|error| error.context(format!("it has {last:?}")))
     }
 
-    /// All notifications so far, in order: `on-call firing AuscultMachineAlarm fan-7`. A notification repeats what else stands of its
-    /// machine.
+    /// All notifications so far, in order: `on-call firing AuscultMachineAlarm fan-7`. A notification repeats what else
+    /// stands of its machine.
     #[must_use]
     pub fn notifications(&self) -> Vec<String> {
         self.receiver.told.lock().unwrap_or_else(PoisonError::into_inner).clone()

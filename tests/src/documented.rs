@@ -1,4 +1,5 @@
-//! Command lines as documentation shows them: in code blocks of README and docs, in code spans of their text, and in the examples of `--help`.
+//! Command lines as documentation shows them: in code blocks of README and docs, in code spans of their text, and in
+//! the examples of `--help`.
 
 use std::path::{Path, PathBuf};
 
@@ -122,8 +123,8 @@ fn of_line(place: &str, line: &str) -> Vec<DocumentedCommand> {
     found
 }
 
-/// The simple commands of a line in a POSIX shell, split into words: quotation marks, comments, pipes and redirections are understood, which is all that the
-/// documentation uses.
+/// The simple commands of a line in a POSIX shell, split into words: quotation marks, comments, pipes and redirections
+/// are understood, which is all that the documentation uses.
 fn split(line: &str) -> Vec<Vec<String>> {
     let mut commands = vec![Vec::new()];
     let mut word: Option<String> = None;

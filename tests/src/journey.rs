@@ -44,8 +44,9 @@ impl Journey {
         self.len() == 0
     }
 
-    /// Exactly one score a chunk, and each machine's in the order of its chunks on each partition. (A gateway with another
-    /// partitioner may put a machine's chunks on another partition; between partitions there is no order to keep.)
+    /// Exactly one score a chunk, and each machine's in the order of its chunks on each partition. (A gateway with
+    /// another partitioner may put a machine's chunks on another partition; between partitions there is no order to
+    /// keep.)
     ///
     /// # Errors
     /// Naming the machine and the chunk.

@@ -256,8 +256,9 @@ impl KafkaCluster {
     }
 }
 
-/// Where Kafka keeps what belongs to a name: Java's `String.hashCode` over the partitions of the internal topic, its sign taken off as by
-/// Kafka's `Utils.abs` (and not by masking it, as a producer does with its keys: that is another partition).
+/// Where Kafka keeps what belongs to a name: Java's `String.hashCode` over the partitions of the internal topic, its
+/// sign taken off as by Kafka's `Utils.abs` (and not by masking it, as a producer does with its keys: that is another
+/// partition).
 fn internal_partition(name: &str) -> i32 {
     /// `offsets.topic.num.partitions` and `transaction.state.log.num.partitions` of `server.properties`.
     const PARTITIONS: i32 = 4;

@@ -1,5 +1,5 @@
-//! End-to-end and fault suites, and the fixtures they stand on: real parts on loopback, started by the test that needs them
-//! and gone with it.
+//! End-to-end and fault suites, and the fixtures they stand on: real parts on loopback, started by the test that needs
+//! them and gone with it.
 //!
 //! ```text
 //!   KafkaCluster   1 or 3 brokers from Apache Kafka's own jars     start, kill, restart, pause

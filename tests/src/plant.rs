@@ -1,4 +1,5 @@
-//! A plant under test: Kafka, topics, models, two feature workers and two scoring workers, as an operator would start them.
+//! A plant under test: Kafka, topics, models, two feature workers and two scoring workers, as an operator would start
+//! them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

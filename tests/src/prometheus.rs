@@ -40,8 +40,8 @@ impl Prometheus {
         Self::start_with(targets, None)
     }
 
-    /// As [`Prometheus::start`], with the chart's rules, whose alerts go to this Alertmanager. A test has no hours: every duration in the rules is
-    /// divided by `haste`, and nothing else about them is changed.
+    /// As [`Prometheus::start`], with the chart's rules, whose alerts go to this Alertmanager. A test has no hours:
+    /// every duration in the rules is divided by `haste`, and nothing else about them is changed.
     ///
     /// # Errors
     /// As [`Prometheus::start`].
@@ -139,8 +139,9 @@ impl Prometheus {
         })
     }
 
-    /// A picture of its own page of graphs, 1440 pixels wide: one graph an expression, of so many minutes up to now. Debian's page needs its scripts, the
-    /// packages `libjs-*` that `prometheus` depends on, in `.work/prometheus/usr/share/javascript`.
+    /// A picture of its own page of graphs, 1440 pixels wide: one graph an expression, of so many minutes up to now.
+    /// Debian's page needs its scripts, the packages `libjs-*` that `prometheus` depends on, in
+    /// `.work/prometheus/usr/share/javascript`.
     ///
     /// # Errors
     /// When there is no Chromium, or it draws nothing.

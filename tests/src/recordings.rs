@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use auscult::simulator::{Condition, Fault, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
 
-/// Writes a data folder of a simulated machine: `train/normal` to train with, then a `stream` of `chunks` with a fault from half on.
+/// Writes a data folder of a simulated machine: `train/normal` to train with, then a `stream` of `chunks` with a fault
+/// from half on.
 ///
 /// # Errors
 /// When a file cannot be written.

@@ -1,5 +1,5 @@
-//! One broker that wants to know who its clients are: TLS with certificates made for the occasion, every SASL mechanism, and
-//! access control lists.
+//! One broker that wants to know who its clients are: TLS with certificates made for the occasion, every SASL
+//! mechanism, and access control lists.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,7 +27,8 @@ impl SecuredListeners {
         format!(",SASL://127.0.0.1:{},MUTUAL://127.0.0.1:{}", self.sasl, self.mutual)
     }
 
-    /// To be added to the properties. The plain listener stays, for the test itself: whoever comes by it is a super user.
+    /// To be added to the properties. The plain listener stays, for the test itself: whoever comes by it is a super
+    /// user.
     pub fn properties(&self) -> String {
         let certificates = self.certificates.display();
         let users: String = self.users.iter().map(|(user, password)| format!(" user_{user}=\"{password}\"")).collect();
@@ -97,8 +98,8 @@ impl SecuredCluster {
         format!("127.0.0.1:{}", self.listeners.mutual)
     }
 
-    /// A file of the certificates: `ca.pem`, `client.pem`, `client-key.pem` (of the principal `edge`), and `other-ca.pem`, which has
-    /// signed nothing.
+    /// A file of the certificates: `ca.pem`, `client.pem`, `client-key.pem` (of the principal `edge`), and
+    /// `other-ca.pem`, which has signed nothing.
     #[must_use]
     pub fn certificate(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()

@@ -1,5 +1,5 @@
-//! A loopback proxy between a client and a broker, which a test can slow down, cut, half close, or tell to hold one kind of Kafka
-//! request back.
+//! A loopback proxy between a client and a broker, which a test can slow down, cut, half close, or tell to hold one
+//! kind of Kafka request back.
 //!
 //! ```text
 //!   client ──► requests, framed (length, API key) ──► held? late? ──► broker
@@ -92,7 +92,8 @@ impl TcpProxy {
         self.shared.rules().bytes_per_s = bytes_per_s;
     }
 
-    /// Nothing passes in either direction until [`TcpProxy::restore`], and then everything does. Connections stay open, new ones too.
+    /// Nothing passes in either direction until [`TcpProxy::restore`], and then everything does. Connections stay open,
+    /// new ones too.
     pub fn stall(&self) {
         self.shared.rules().is_stalled = true;
     }
@@ -116,8 +117,9 @@ impl TcpProxy {
         self.shared.rules().is_half_closed = true;
     }
 
-    /// Holds requests with this API key back for so long. With `drops_client` the client's connection is closed at once,
-    /// so that it asks again over another, while the held request still reaches the broker when its time has come.
+    /// Holds requests with this API key back for so long. With `drops_client` the client's connection is closed at
+    /// once, so that it asks again over another, while the held request still reaches the broker when its time has
+    /// come.
     pub fn hold_requests(&self, api_key: i16, time: Duration, drops_client: bool) {
         let mut rules = self.shared.rules();
         rules.holds.retain(|hold| hold.api_key != api_key);
@@ -245,7 +247,8 @@ fn forward_requests(mut client: TcpStream, mut broker: TcpStream, number: u64, s
         if let Some(hold) = rules.holds.iter().find(|hold| hold.api_key == api_key) {
             shared.held.fetch_add(1, Ordering::SeqCst);
             if hold.drops_client {
-                // The connection is out of the list before its client's side is closed, so that nobody closes the broker's.
+                // The connection is out of the list before its client's side is closed, so that nobody closes the
+                // broker's.
                 shared.connections().remove(&number);
                 let _ = client.shutdown(Shutdown::Both);
                 std::thread::sleep(hold.time);

@@ -20,8 +20,8 @@ pub struct Worker {
 impl Worker {
     /// Starts `auscult SUBCOMMAND…` under a name (its instance id and its log's) in a folder, on a free port.
     ///
-    /// Of the environment it sees only `PATH`, `HOME` and what is given here, so that nothing on the developer's machine
-    /// changes a test. Settings are variables such as `("AUSCULT__KAFKA__DELIVERY", "at_least_once")`.
+    /// Of the environment it sees only `PATH`, `HOME` and what is given here, so that nothing on the developer's
+    /// machine changes a test. Settings are variables such as `("AUSCULT__KAFKA__DELIVERY", "at_least_once")`.
     ///
     /// # Errors
     /// When the binary is not built or does not start.

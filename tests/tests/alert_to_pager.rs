@@ -1,5 +1,5 @@
-//! From the sound of a fault to whoever is on call, and back: Kafka, workers, the bridge, Prometheus with the chart's own rules, Alertmanager. All of
-//! them real; the plant is simulated, and an hour of it passes in three seconds.
+//! From the sound of a fault to whoever is on call, and back: Kafka, workers, the bridge, Prometheus with the chart's
+//! own rules, Alertmanager. All of them real; the plant is simulated, and an hour of it passes in three seconds.
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use std::ops::ControlFlow;
@@ -59,7 +59,8 @@ fn while_playing(spec: &FleetSpec, brokers: &str, watch: impl FnOnce() -> Result
     })
 }
 
-/// The two ways to the pager: the machine's own alarm by `audio.alerts` and the bridge; the line's rate by metrics and a rule.
+/// The two ways to the pager: the machine's own alarm by `audio.alerts` and the bridge; the line's rate by metrics and
+/// a rule.
 fn stand(alertmanager: &Alertmanager) -> Result<[bool; 2]> {
     let alerts = alertmanager.alerts()?;
     let alarm = alerts.iter().any(|alert| alert.name() == format!("AuscultMachineAlarm {SICK}"));

@@ -1,4 +1,5 @@
-//! `auscult doctor` on real Kafka: what is as it must be is told so, and each thing that is broken is named with what to do.
+//! `auscult doctor` on real Kafka: what is as it must be is told so, and each thing that is broken is named with what
+//! to do.
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use std::process::Command;

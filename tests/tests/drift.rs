@@ -26,7 +26,8 @@ fn spec() -> FleetSpec {
     }
 }
 
-/// With `AUSCULT_TEST_DRIFT_GRAPH=FILE` the stream takes two minutes, and Prometheus' own graphs of it are photographed into that file: `docs/drift.png`.
+/// With `AUSCULT_TEST_DRIFT_GRAPH=FILE` the stream takes two minutes, and Prometheus' own graphs of it are photographed
+/// into that file: `docs/drift.png`.
 #[test]
 fn prometheus_shows_which_machine_drifts_and_whose_charts_stay_below_their_limits() {
     let graph = std::env::var_os("AUSCULT_TEST_DRIFT_GRAPH");

@@ -29,7 +29,8 @@ fn day() -> FleetSpec {
 
 #[test]
 fn a_fleet_s_failures_are_alarmed_in_time_and_its_well_machines_left_in_peace() -> Result<()> {
-    // Five hours after the hall has changed its machines are learnt anew from the sixty chunks that each has sent since.
+    // Five hours after the hall has changed its machines are learnt anew from the sixty chunks that each has sent
+    // since.
     let options = RunOptions { retrain_h: Some(21.0), ..RunOptions::default() };
     let (truth, outcome) = run(&day(), &options)?;
     let verdict = judge(&truth, &outcome);

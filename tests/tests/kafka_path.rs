@@ -1,5 +1,5 @@
-//! The whole way of a chunk in five processes: a broker, two feature workers, two scoring workers, and kcat and Prometheus,
-//! which know nothing of Auscult, looking at what comes out.
+//! The whole way of a chunk in five processes: a broker, two feature workers, two scoring workers, and kcat and
+//! Prometheus, which know nothing of Auscult, looking at what comes out.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -236,8 +236,8 @@ fn a_fused_worker_judges_without_the_features_topic() -> Result<()> {
     Ok(())
 }
 
-/// Real recordings, where a folder of them is at hand: `AUSCULT_TEST_DATA` names a folder that holds `air-compressor` and `mimii-fan-id00-0db`
-/// (see README, "Recordings").
+/// Real recordings, where a folder of them is at hand: `AUSCULT_TEST_DATA` names a folder that holds `air-compressor`
+/// and `mimii-fan-id00-0db` (see README, "Recordings").
 #[test]
 fn real_recordings_are_judged_once_a_chunk_and_in_order_on_kafka() -> Result<()> {
     let Some(data) = std::env::var_os("AUSCULT_TEST_DATA").map(PathBuf::from) else {

@@ -1,4 +1,5 @@
-//! A machine lives where its gateway's partitioner has put it: whoever speaks to it finds it there, and one that is on two partitions is told of.
+//! A machine lives where its gateway's partitioner has put it: whoever speaks to it finds it there, and one that is on
+//! two partitions is told of.
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! What a running installation tells of itself: traces from the gateway to the alert, the trace of a dead letter, the log level, series that go with
-//! their partitions.
+//! What a running installation tells of itself: traces from the gateway to the alert, the trace of a dead letter, the
+//! log level, series that go with their partitions.
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,5 @@
-//! Every command line that README, docs and `--help` show is one: it is parsed as it is written, and README's own are run.
+//! Every command line that README, docs and `--help` show is one: it is parsed as it is written, and README's own are
+//! run.
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use std::net::SocketAddr;
@@ -107,7 +108,8 @@ fn how(words: &[String]) -> How {
     }
 }
 
-/// README's command lines, as they are written but for the address of the three brokers, in a folder that has what they name.
+/// README's command lines, as they are written but for the address of the three brokers, in a folder that has what they
+/// name.
 #[test]
 fn readme_s_command_lines_do_what_they_are_shown_for() -> Result<()> {
     let cluster = KafkaCluster::start(3)?;
@@ -173,7 +175,8 @@ fn here(word: &str, cluster: &KafkaCluster, folder: &Path) -> Vec<String> {
     vec![if word == "DATA_DIR" { "fan".to_owned() } else { word.to_owned() }]
 }
 
-/// What README's lines name: `DATA_DIR` (here `fan`), `today/`, `models/` with fan-07's and that of `fan`, `run1.csv`, `standstill/`, `motor.wav` and `drive-end/` of a motor at 1,796 rpm.
+/// What README's lines name: `DATA_DIR` (here `fan`), `today/`, `models/` with fan-07's and that of `fan`, `run1.csv`,
+/// `standstill/`, `motor.wav` and `drive-end/` of a motor at 1,796 rpm.
 fn recordings(folder: &Path) -> Result<()> {
     let data = simulate(folder, MachineKind::Fan, "fan", Fault::BearingWear, 24)?;
     let machine = Machine::new(MachineKind::Fan, "fan", 11);

@@ -1,5 +1,6 @@
-//! What no broker takes and what no clock says, on real Kafka: records with impossible times, results and letters that are refused, markers that expire. None of
-//! them stops a partition, and a worker that really stands still says so and ends.
+//! What no broker takes and what no clock says, on real Kafka: records with impossible times, results and letters that
+//! are refused, markers that expire. None of them stops a partition, and a worker that really stands still says so and
+//! ends.
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use std::collections::BTreeMap;

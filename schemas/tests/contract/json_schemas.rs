@@ -10,9 +10,10 @@ use serde_json::{Map, Value};
 
 use crate::{assert_committed, file, read};
 
-/// The headers of every record that is no dead letter: CloudEvents 1.0 in Kafka's binary mode. A plain producer may leave
-/// all of them out but for the content type: the machine then is the record's key, the id `topic/partition/offset`, the
-/// time the record's timestamp. Values are UTF-8 text. Other headers may stand beside these.
+/// The headers of every record that is no dead letter: CloudEvents 1.0 in Kafka's binary mode. A plain producer may
+/// leave all of them out but for the content type: the machine then is the record's key, the id
+/// `topic/partition/offset`, the time the record's timestamp. Values are UTF-8 text. Other headers may stand beside
+/// these.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "never built: it stands for headers, which have no serde type")]
 struct EventHeaders {
@@ -34,8 +35,8 @@ struct EventHeaders {
     /// The machine; the same as the record's key.
     #[schemars(extend("minLength" = 1, "maxLength" = 128))]
     ce_subject: Option<String>,
-    /// Of a chunk: what a sample value of 1.0 is, a value and a unit such as `50 m/s2`; of several channels that differ one for each, with commas
-    /// between them. It is scaled to the feature spec's full scale.
+    /// Of a chunk: what a sample value of 1.0 is, a value and a unit such as `50 m/s2`; of several channels that differ
+    /// one for each, with commas between them. It is scaled to the feature spec's full scale.
     ce_fullscale: Option<String>,
     /// Media type of the value.
     #[serde(rename = "content-type")]

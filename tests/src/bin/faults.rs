@@ -179,8 +179,8 @@ fn faults(args: &RunArgs) -> Result<bool> {
 fn one(fault: &Fault, protocol: Protocol, scale: Scale, found: &Mutex<(Table, Vec<String>)>) {
     let begun = Instant::now();
     let mut outcome = run(fault, protocol, scale, None);
-    // What was lost, doubled or wrong stands. A part that did not start, or a machine too busy to be done in time, says nothing of
-    // delivery: once more, and said so.
+    // What was lost, doubled or wrong stands. A part that did not start, or a machine too busy to be done in time, says
+    // nothing of delivery: once more, and said so.
     let says_nothing = match &outcome {
         Ok(outcome) => !outcome.is_clean() && outcome.verdicts.iter().all(Verdict::is_clean),
         Err(_) => true,
@@ -216,7 +216,8 @@ fn one(fault: &Fault, protocol: Protocol, scale: Scale, found: &Mutex<(Table, Ve
 }
 
 fn mutations(seed: u64, only: &[String]) -> Result<bool> {
-    /// Whether a stale result comes at the very moment at which it does harm is a matter of luck; of so many runs one must be unlucky.
+    /// Whether a stale result comes at the very moment at which it does harm is a matter of luck; of so many runs one
+    /// must be unlucky.
     const ATTEMPTS: u64 = 5;
     let mut is_sharp = true;
     println!("each rule switched off in the workers; the suite must notice");

@@ -1,4 +1,5 @@
-//! Plays a simulated fleet through both workers on Kafka and prints what it is worth; `tests/fleet.sh` builds what it needs.
+//! Plays a simulated fleet through both workers on Kafka and prints what it is worth; `tests/fleet.sh` builds what it
+//! needs.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -29,7 +30,8 @@ struct Cli {
     /// Normal clips that each machine is learned from
     #[arg(long, default_value_t = 100)]
     training_clips: u64,
-    /// When the machines are learnt anew from what they have sent since the hall changed, hours from the start; 0: never
+    /// When the machines are learnt anew from what they have sent since the hall changed, hours from the start; 0:
+    /// never
     #[arg(long, value_name = "HOURS", default_value_t = 128.0)]
     retrain_h: f64,
     /// Writes every score (scores.csv) and every alert (alerts.jsonl) into this folder

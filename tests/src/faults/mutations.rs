@@ -29,8 +29,8 @@ pub const MUTATIONS: &[Mutation] = &[
         name: "keep-stale",
         rule: "rule 3: results of an old epoch are dropped",
         fault: "revoke during a slow batch",
-        // A stale result does harm when it comes after the partition's new owner has begun: so every batch ends seconds behind the drain
-        // deadline, and holds what has gathered in all partitions meanwhile.
+        // A stale result does harm when it comes after the partition's new owner has begun: so every batch ends seconds
+        // behind the drain deadline, and holds what has gathered in all partitions meanwhile.
         launches: Some(|_, _| vec!["process:3+:sleep=6000".to_owned()]),
         shows: |verdict| verdict.doubled.len(),
         as_what: "doubled",

@@ -170,7 +170,8 @@ impl Stage {
             ("AUSCULT__KAFKA__PROPERTIES__TOPIC_METADATA_REFRESH_INTERVAL_MS", "2000"),
             ("AUSCULT__LIMITS__DRAIN_DEADLINE_MS", "3000"),
             ("AUSCULT__LIMITS__MAX_CHUNK_BYTES", "131072"),
-            // Some faults abort dozens of transactions in a row on purpose; that workers wait longer and longer is tested elsewhere.
+            // Some faults abort dozens of transactions in a row on purpose; that workers wait longer and longer is
+            // tested elsewhere.
             ("AUSCULT__LIMITS__MAX_ABORT_BACKOFF_MS", "200"),
         ]
         .into_iter()

@@ -26,7 +26,8 @@ pub struct Fault {
     pub load_secs: f64,
     /// How many of the chunks are poison.
     pub poison_share: f64,
-    /// Two feature workers and two scoring workers are hired by the suite; this gives the `AUSCULT_FAULTS` of their first launches.
+    /// Two feature workers and two scoring workers are hired by the suite; this gives the `AUSCULT_FAULTS` of their
+    /// first launches.
     pub launches: fn(&mut SmallRng, Role) -> Vec<String>,
     /// The fault itself, while the load is on.
     pub drive: fn(&mut Scene<'_>) -> Result<()>,
@@ -100,7 +101,8 @@ impl Scene<'_> {
         SmallRng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(number))
     }
 
-    /// Does something again and again, with a pause before each time, for as long as chunks are sent and at most this long.
+    /// Does something again and again, with a pause before each time, for as long as chunks are sent and at most this
+    /// long.
     ///
     /// # Errors
     /// What it fails with.

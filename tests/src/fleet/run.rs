@@ -24,7 +24,8 @@ pub struct RunOptions {
     pub training_clips: u64,
     /// Settings of the workers.
     pub settings: Vec<(&'static str, &'static str)>,
-    /// When the machines are learnt anew from what they have sent since the last change of the environment, hours from the start.
+    /// When the machines are learnt anew from what they have sent since the last change of the environment, hours from
+    /// the start.
     pub retrain_h: Option<f64>,
     /// No more chunks a second are sent than this; otherwise as many as are scored.
     pub rate_per_s: Option<f64>,
@@ -76,7 +77,8 @@ const UNDER_WAY: u64 = 2_000;
 const STANDSTILL: Duration = Duration::from_secs(90);
 /// What brokers keep of sound and of spectrograms, each partition.
 const RETENTION: &str = "retention.bytes=268435456,segment.bytes=33554432";
-/// So long after models were written workers have loaded them, looking every second; they serve from the next batch on, and none comes meanwhile.
+/// So long after models were written workers have loaded them, looking every second; they serve from the next batch on,
+/// and none comes meanwhile.
 const NOTICED: Duration = Duration::from_secs(10);
 
 /// Learns the fleet's machines, then plays its stream through two feature workers and two scoring workers.
@@ -88,7 +90,8 @@ pub fn run(spec: &FleetSpec, options: &RunOptions) -> Result<(Truth, Outcome)> {
     Ok((truth, outcome))
 }
 
-/// As [`run`], with something that `watch` starts once the workers are there, and that is there to be asked when all is over.
+/// As [`run`], with something that `watch` starts once the workers are there, and that is there to be asked when all is
+/// over.
 ///
 /// # Errors
 /// As [`run`].

@@ -1,4 +1,5 @@
-//! Load for the fault suite: machines that send short chunks at a steady rate, with poison in between. The seed decides all.
+//! Load for the fault suite: machines that send short chunks at a steady rate, with poison in between. The seed decides
+//! all.
 
 mod controls;
 mod poison;
@@ -111,8 +112,8 @@ impl Load {
         })
     }
 
-    /// Sends all, each record once, at the rate. Brokers may be away for minutes meanwhile: the producer is idempotent and repeats
-    /// what was not acknowledged.
+    /// Sends all, each record once, at the rate. Brokers may be away for minutes meanwhile: the producer is idempotent
+    /// and repeats what was not acknowledged.
     ///
     /// # Errors
     /// When a record is not delivered after all, or `stop` was set before the last one.
@@ -174,7 +175,8 @@ pub fn write_training_sound(folder: &Path, machines: usize) -> Result<()> {
     Ok(())
 }
 
-/// Writes a model of how the load's machines sound when nothing is wrong. Another variant is another model, as good as the first.
+/// Writes a model of how the load's machines sound when nothing is wrong. Another variant is another model, as good as
+/// the first.
 ///
 /// # Errors
 /// When it cannot be trained or written.

@@ -64,7 +64,8 @@ impl Crew {
         of_role.map(|(_, name, _)| name.clone()).collect()
     }
 
-    /// As Kubernetes replaces a pod: SIGTERM, the end, and the same name again. Gives how long the worker took to end, and its successor to be ready.
+    /// As Kubernetes replaces a pod: SIGTERM, the end, and the same name again. Gives how long the worker took to end,
+    /// and its successor to be ready.
     pub(super) fn replace(&mut self, name: &str, program: &Path) -> Result<(Duration, Duration)> {
         self.ensure_running()?;
         let found = self.members.iter_mut().find(|(_, other, _)| other == name);

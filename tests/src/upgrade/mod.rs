@@ -1,5 +1,6 @@
-//! A rolling upgrade: two feature workers and two scoring workers of an earlier build, under steady load on Apache Kafka, are told to stop and started
-//! again as today's build, one after another. Then the verifier says what was lost, doubled, reordered or wrong.
+//! A rolling upgrade: two feature workers and two scoring workers of an earlier build, under steady load on Apache
+//! Kafka, are told to stop and started again as today's build, one after another. Then the verifier says what was lost,
+//! doubled, reordered or wrong.
 //!
 //! ```text
 //!   load      ─────────────────────────────────────────────────────────────────────────►

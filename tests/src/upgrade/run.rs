@@ -14,8 +14,8 @@ use crate::faults::Role;
 use crate::load::{CONTROL_SHARE, Load, LoadSpec, write_training_sound};
 use crate::verifier::{Offsets, Verdict, Verifier};
 
-/// So many that none is heard for a whole drift window, 50 chunks, before the first scoring worker is replaced: what an earlier build has learnt of a window's
-/// levels is less than today's would have, and the verifier would find that.
+/// So many that none is heard for a whole drift window, 50 chunks, before the first scoring worker is replaced: what an
+/// earlier build has learnt of a window's levels is less than today's would have, and the verifier would find that.
 const MACHINES: usize = 60;
 const PARTITIONS: &str = "4";
 const MAX_CHUNK_BYTES: usize = 131_072;

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-/// A batch's forward pass may sum in another order than one clip's: so much of a number may differ, and so much of one near zero.
+/// A batch's forward pass may sum in another order than one clip's: so much of a number may differ, and so much of one
+/// near zero.
 const RELATIVE_TOLERANCE: f64 = 1e-5;
 const ABSOLUTE_TOLERANCE: f64 = 1e-6;
 

@@ -1,4 +1,5 @@
-//! Which records have a result of their own, counted while results come: each topic is read once, from where the last look ended.
+//! Which records have a result of their own, counted while results come: each topic is read once, from where the last
+//! look ended.
 
 use std::collections::BTreeSet;
 
@@ -68,7 +69,8 @@ mod tests {
         }
     }
 
-    /// The run waited for these as though they were results, and looked for losses by judging everything again and again.
+    /// The run waited for these as though they were results, and looked for losses by judging everything again and
+    /// again.
     #[test]
     fn only_what_was_asked_for_answers_a_record() {
         let judging = Judging {

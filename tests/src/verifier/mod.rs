@@ -1,7 +1,7 @@
 //! What came out against what should have: nothing lost, doubled, reordered or wrong.
 //!
-//! The verifier knows nothing of the runner. It reads the topics through kcat, `read_committed`, and replays the input serially
-//! through the pure crates.
+//! The verifier knows nothing of the runner. It reads the topics through kcat, `read_committed`, and replays the input
+//! serially through the pure crates.
 //!
 //! ```text
 //!   audio.chunks ──extract──► expected features │ code   ═?═  audio.features, audio.dead-letters
@@ -45,14 +45,16 @@ impl Verifier {
         Self { kcat, models: models.to_vec(), max_chunk_bytes, knows_earlier_builds: false }
     }
 
-    /// Lets pass what earlier builds did otherwise: audit records without their model; drift that was judged by other limits, and what is remembered of it.
+    /// Lets pass what earlier builds did otherwise: audit records without their model; drift that was judged by other
+    /// limits, and what is remembered of it.
     #[must_use]
     pub fn knowing_earlier_builds(self) -> Self {
         Self { knows_earlier_builds: true, ..self }
     }
 
-    /// Waits until as many records have a result of their own as were sent: a score, a dead letter, or the audit record of what was asked for. What a record
-    /// brings besides (a threshold that ends has an audit record, too) is not counted.
+    /// Waits until as many records have a result of their own as were sent: a score, a dead letter, or the audit record
+    /// of what was asked for. What a record brings besides (a threshold that ends has an audit record, too) is not
+    /// counted.
     ///
     /// # Errors
     /// When there are not within `limit`, or `meanwhile` fails.

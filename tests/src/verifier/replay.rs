@@ -35,7 +35,8 @@ pub struct Replay {
     models: Vec<Model>,
     max_chunk_bytes: usize,
     states: HashMap<(i32, Bytes), ScorerState>,
-    /// Whether some of the records may be of builds that named no model in audit records, and judged drift by other limits.
+    /// Whether some of the records may be of builds that named no model in audit records, and judged drift by other
+    /// limits.
     pub knows_earlier_builds: bool,
 }
 
@@ -190,8 +191,8 @@ impl Replay {
         Ok(Judged { score, observation, neighbours, others })
     }
 
-    /// What a control message comes to, or the code of its dead letter; `None` where the record is none. `under` gives the model that the audit record of an
-    /// id names.
+    /// What a control message comes to, or the code of its dead letter; `None` where the record is none. `under` gives
+    /// the model that the audit record of an id names.
     pub fn control<'a>(
         &mut self,
         record: &TopicRecord,
@@ -248,8 +249,8 @@ fn model_of<'a>(models: &'a [Model], named: Option<&ModelRef>) -> &'a Model {
     known.unwrap_or(&models[0])
 }
 
-/// The judgement on the channels whose sensor is well; `None` where none is. Written again here, so that a worker that leaves the wrong channels out is
-/// found out.
+/// The judgement on the channels whose sensor is well; `None` where none is. Written again here, so that a worker that
+/// leaves the wrong channels out is found out.
 fn judge_what_is_heard(model: &Model, features: &Features) -> Result<Option<Judgement>, DeadLetterCode> {
     let Features { channels, frames, mels, metadata, .. } = features;
     let chosen = model.manifest().channels.as_deref();

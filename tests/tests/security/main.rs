@@ -1,5 +1,5 @@
-//! Clients that prove who they are, to a Kafka that asks: every mechanism at work, what is refused and how it is said, and secrets
-//! that appear nowhere.
+//! Clients that prove who they are, to a Kafka that asks: every mechanism at work, what is refused and how it is said,
+//! and secrets that appear nowhere.
 
 mod mechanisms;
 mod refusals;

@@ -25,7 +25,8 @@ const OTHER_USERS: [&str; 3] = ["scram", "token", "edge"];
 /// Environment variables of a client.
 pub type Settings = Vec<(String, String)>;
 
-/// One broker for all tests that run side by side, with topics, and chunks in them, poison among them; gone with the last of the tests.
+/// One broker for all tests that run side by side, with topics, and chunks in them, poison among them; gone with the
+/// last of the tests.
 pub fn secured() -> Result<Arc<SecuredCluster>> {
     static SHARED: Mutex<Weak<SecuredCluster>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,5 @@
-//! The command line: every command's place in it. What a command takes, says in its help and does is in [`crate::commands`].
+//! The command line: every command's place in it. What a command takes, says in its help and does is in
+//! [`crate::commands`].
 
 use std::io;
 use std::process::ExitCode;

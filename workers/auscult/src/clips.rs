@@ -1,4 +1,5 @@
-//! Reading many recordings at once: file, decoder, log-mel, on all cores, with progress and without stopping at a bad one.
+//! Reading many recordings at once: file, decoder, log-mel, on all cores, with progress and without stopping at a bad
+//! one.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -72,7 +73,8 @@ impl Clip {
         Ok(self)
     }
 
-    /// As training takes it: `[frames, mels]` for each channel whose sensor hears the machine, and the domain where DCASE's file names give one.
+    /// As training takes it: `[frames, mels]` for each channel whose sensor hears the machine, and the domain where
+    /// DCASE's file names give one.
     ///
     /// # Errors
     /// When none does.
@@ -123,7 +125,8 @@ pub fn recordings_in(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 /// Reads one recording.
 ///
 /// # Errors
-/// Naming the file and the remedy: it cannot be read, is larger than a chunk may be, or is no sound that can be decoded.
+/// Naming the file and the remedy: it cannot be read, is larger than a chunk may be, or is no sound that can be
+/// decoded.
 pub fn read_clip(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Clip> {
     let features = read_features(path, extractor).with_context(|| path.display().to_string())?;
     Ok(Clip { path: path.to_owned(), features, quantity: extractor.spec().quantity, trace: None, chosen: None })
@@ -294,7 +297,8 @@ pub fn choosing(clips: Vec<anyhow::Result<Clip>>, chosen: Option<&[usize]>) -> V
 /// A share of bad clips above which a folder is not to be trusted.
 pub const TOLERATED_BAD_SHARE: f64 = 0.1;
 
-/// Parts good clips from bad ones, names each bad one on standard error, and refuses when they are more than one in ten.
+/// Parts good clips from bad ones, names each bad one on standard error, and refuses when they are more than one in
+/// ten.
 ///
 /// # Errors
 /// When too many are bad: a model or a figure from what is left would mislead.

@@ -1,4 +1,5 @@
-//! What is in `audio.dead-letters`: which letters a person means, which of them were sent round again, and the records that do so.
+//! What is in `audio.dead-letters`: which letters a person means, which of them were sent round again, and the records
+//! that do so.
 //!
 //! ```text
 //!   audio.dead-letters ─► letters ── replay ─► the topic and partition they came from, with `auscult_replay_of`
@@ -6,7 +7,8 @@
 //!           └── a mark: `auscult_dead_letter_replayed` ◄┘
 //! ```
 //!
-//! The mark lies where the letter lies and lasts as long. It follows the record: who is stopped between the two sends the record again next time.
+//! The mark lies where the letter lies and lasts as long. It follows the record: who is stopped between the two sends
+//! the record again next time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +22,8 @@ use jiff::Timestamp;
 
 /// Header of a record that was sent round again: which dead letter it is, as `topic/partition/offset`.
 pub const REPLAY_OF_HEADER: &str = "auscult_replay_of";
-/// The one header of a record in `audio.dead-letters` that is no letter and has no value: the letter at this `partition/offset` was sent round again.
+/// The one header of a record in `audio.dead-letters` that is no letter and has no value: the letter at this
+/// `partition/offset` was sent round again.
 pub const REPLAYED_HEADER: &str = "auscult_dead_letter_replayed";
 /// How the names of all headers begin that make a record a letter.
 const LETTER: &str = "auscult_dead_letter_";
@@ -125,7 +128,8 @@ impl Inventory {
         }
     }
 
-    /// Whether the letter was there then: what is replayed may fail again and come back while others are still being sent.
+    /// Whether the letter was there then: what is replayed may fail again and come back while others are still being
+    /// sent.
     #[must_use]
     pub fn has(&self, (partition, offset): Place) -> bool {
         self.last.get(&partition).is_some_and(|last| offset <= *last)
@@ -138,8 +142,9 @@ impl Inventory {
     }
 }
 
-/// The record as it was, headers without a value among it, for the partition that it came from: its machine's state is there. One without a key gets the
-/// machine's id that its `ce_subject` names, by which the producer finds its partition unless `home` says where the machine lives.
+/// The record as it was, headers without a value among it, for the partition that it came from: its machine's state is
+/// there. One without a key gets the machine's id that its `ce_subject` names, by which the producer finds its
+/// partition unless `home` says where the machine lives.
 #[must_use]
 pub fn replay(record: &Record, letter: &DeadLetter, home: impl FnOnce(&MachineId) -> Option<i32>) -> GatewayRecord {
     // The record's own headers; a letter of a replay says of itself what it is.

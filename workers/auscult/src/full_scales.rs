@@ -1,7 +1,7 @@
 //! What a sample value of 1.0 is in recordings that say it: those of `auscult import` are the values in their unit.
 //!
-//! A folder is brought to one full scale, which becomes the feature spec's: that of most recordings. Those in another unit of the same quantity
-//! are scaled to it as they are read; another quantity is refused.
+//! A folder is brought to one full scale, which becomes the feature spec's: that of most recordings. Those in another
+//! unit of the same quantity are scaled to it as they are read; another quantity is refused.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,8 +17,8 @@ const LARGEST_COMMENT: u32 = 64 * 1024;
 /// So many recordings are named; the rest is counted.
 const NAMED: usize = 3;
 
-/// Sets a spec's full scale, and its quantity, by what recordings say of themselves; what is to be known of it, a line each. A full scale that the
-/// spec has already stays, and recordings are scaled to it.
+/// Sets a spec's full scale, and its quantity, by what recordings say of themselves; what is to be known of it, a line
+/// each. A full scale that the spec has already stays, and recordings are scaled to it.
 ///
 /// # Errors
 /// When recordings are of different quantities, or of another one than the spec.

@@ -1,4 +1,5 @@
-//! The `auscult` command with faults to be injected by the environment (`auscult_runtime::fault_injection`): for `tests/faults.sh`.
+//! The `auscult` command with faults to be injected by the environment (`auscult_runtime::fault_injection`): for
+//! `tests/faults.sh`.
 
 use std::process::ExitCode;
 

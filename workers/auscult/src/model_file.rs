@@ -36,7 +36,8 @@ pub fn check_writable(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a file so that its name means the old content or the new one, never a part: beside it, flushed to disk, renamed.
+/// Writes a file so that its name means the old content or the new one, never a part: beside it, flushed to disk,
+/// renamed.
 ///
 /// # Errors
 /// When the folder is missing or not writable, or the disk is full.

@@ -26,7 +26,8 @@ pub fn compare_paths(one: &Path, other: &Path) -> Ordering {
     if others.next().is_some() { Ordering::Less } else { one.cmp(other) }
 }
 
-/// The files of a command line in the order in which they were recorded. Where the shell had sorted them otherwise, standard error says so.
+/// The files of a command line in the order in which they were recorded. Where the shell had sorted them otherwise,
+/// standard error says so.
 #[must_use]
 pub fn in_recorded_order(paths: &[PathBuf]) -> Vec<PathBuf> {
     let mut ordered = paths.to_vec();
@@ -38,8 +39,8 @@ pub fn in_recorded_order(paths: &[PathBuf]) -> Vec<PathBuf> {
     ordered
 }
 
-/// Files as a shell hands them over for `*.wav` are sorted by their letters: `1`, `10`, `11`, `2`. Puts such a list, and no other, into the order of
-/// [`sort_paths`]. A list in any other order is somebody's own and is kept.
+/// Files as a shell hands them over for `*.wav` are sorted by their letters: `1`, `10`, `11`, `2`. Puts such a list,
+/// and no other, into the order of [`sort_paths`]. A list in any other order is somebody's own and is kept.
 ///
 /// Returns whether anything was moved.
 fn undo_shell_order(paths: &mut [PathBuf]) -> bool {

@@ -1,5 +1,5 @@
-//! What machines have sent lately, gathered to learn them anew: a bounded, even sample of each machine's chunks, and which machines had better not be
-//! learnt.
+//! What machines have sent lately, gathered to learn them anew: a bounded, even sample of each machine's chunks, and
+//! which machines had better not be learnt.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -147,15 +147,15 @@ fn training_clip(envelope: &Envelope, features: &Features, chosen: Option<&[usiz
     })
 }
 
-/// Whether a score says that its chunk is not how the machine sounds when it runs: it was at rest, or arrived otherwise than learned. Another rate or
-/// length is no change of the machine that a model should learn by itself.
+/// Whether a score says that its chunk is not how the machine sounds when it runs: it was at rest, or arrived otherwise
+/// than learned. Another rate or length is no change of the machine that a model should learn by itself.
 #[must_use]
 pub fn not_running(score: &Score) -> bool {
     matches!(score.state, MachineState::Idle | MachineState::SetupFault)
 }
 
-/// Machines that were in alarm at any moment of that time, acknowledged or not: what they sounded like then is not to be learnt as normal. `alerts` in
-/// the order of their topic.
+/// Machines that were in alarm at any moment of that time, acknowledged or not: what they sounded like then is not to
+/// be learnt as normal. `alerts` in the order of their topic.
 pub fn alarmed<'a>(alerts: impl Iterator<Item = &'a Alert>, since: Timestamp, until: Timestamp) -> BTreeSet<MachineId> {
     let is_alarm = |state: MachineState| matches!(state, MachineState::Alarm | MachineState::Acknowledged);
     let mut alarmed = BTreeSet::new();

@@ -1,4 +1,5 @@
-//! What is wrong with the signals of a set of recordings: one list for `train` and `explore`, so that both say the same.
+//! What is wrong with the signals of a set of recordings: one list for `train` and `explore`, so that both say the
+//! same.
 
 use auscult_detection::findings::finding;
 use auscult_schemas::QualityFlag;
@@ -6,8 +7,8 @@ use auscult_schemas::QualityFlag;
 /// So many recordings are named; the rest is counted.
 const NAMED: usize = 3;
 
-/// A line for each quality flag that any recording has, sensor faults first: how many, what is wrong, what helps, and which. A recording
-/// is its name and its flags. That it is resampled is no finding: whoever chose the rate knows.
+/// A line for each quality flag that any recording has, sensor faults first: how many, what is wrong, what helps, and
+/// which. A recording is its name and its flags. That it is resampled is no finding: whoever chose the rate knows.
 #[must_use]
 pub fn signal_findings(recordings: &[(&str, &[QualityFlag])]) -> Vec<String> {
     let mut flags: Vec<QualityFlag> =

@@ -1,4 +1,5 @@
-//! What is wrong with training clips: one list, which `auscult train` follows and `auscult explore` says beforehand in the same words.
+//! What is wrong with training clips: one list, which `auscult train` follows and `auscult explore` says beforehand in
+//! the same words.
 //!
 //! ```text
 //!  recordings ─► not readable, sensor at fault ─► rates ─► lengths ─► pieces of one recording ─► copies, clips that do not belong, other ways of running ─► a set to train on
@@ -129,8 +130,8 @@ impl TrainingFindings {
         self.refusal.get_or_insert(reason);
     }
 
-    /// Clips whose rate is too low for the spec's bands are left out where they are the fewer: their upper bands are empty, and a model that learned emptiness
-    /// as normal hears no fault there.
+    /// Clips whose rate is too low for the spec's bands are left out where they are the fewer: their upper bands are
+    /// empty, and a model that learned emptiness as normal hears no fault there.
     fn rates(&mut self, readable: &mut Vec<Readable>, spec: &FeatureSpec) {
         let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
         readable.iter().for_each(|readable| *counts.entry(readable.rate_hz).or_default() += 1);

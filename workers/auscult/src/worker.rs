@@ -28,7 +28,8 @@ pub struct WorkerKind {
     pub touches: &'static [&'static str],
 }
 
-/// How long the log thread may be silent and count as alive: longer than it may take to connect to brokers that do not answer.
+/// How long the log thread may be silent and count as alive: longer than it may take to connect to brokers that do not
+/// answer.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// How long the last spans may take to reach the collector: well within what a drain leaves of a pod's grace period.

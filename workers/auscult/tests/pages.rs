@@ -1,4 +1,5 @@
-//! `explore`, `train` and `evaluate --out` as somebody meets them: one after the other, on a small data set with DCASE's file names.
+//! `explore`, `train` and `evaluate --out` as somebody meets them: one after the other, on a small data set with
+//! DCASE's file names.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -20,7 +21,8 @@ fn sound(seed: u64, is_abnormal: bool) -> Vec<u8> {
     wav_bytes(&(0..8000).map(sample).collect::<Vec<_>>(), SAMPLE_RATE_HZ)
 }
 
-/// Two sections of one machine type: 12 clips to train with, and in both domains 3 normal and 2 abnormal ones to test with.
+/// Two sections of one machine type: 12 clips to train with, and in both domains 3 normal and 2 abnormal ones to test
+/// with.
 fn write_dataset(folder: &Path) {
     let mut seed = 0;
     let mut write = |section: u32, part: &str, domain: &str, label: &str, count: usize| {

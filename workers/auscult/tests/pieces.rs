@@ -1,6 +1,8 @@
-//! Pieces of one recording: found in what was cut from long recordings, and not in sets whose clips are recordings of their own.
+//! Pieces of one recording: found in what was cut from long recordings, and not in sets whose clips are recordings of
+//! their own.
 //!
-//! Needs real recordings: `AUSCULT_TEST_DATA=… cargo test --release -p auscult --test pieces -- --nocapture` prints the table.
+//! Needs real recordings: `AUSCULT_TEST_DATA=… cargo test --release -p auscult --test pieces -- --nocapture` prints the
+//! table.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 

@@ -1,10 +1,11 @@
 //! The autoencoder's forward pass with everything around it, beside the bare matrix products that it cannot do without.
 //!
-//! `cargo bench -p auscult-detection --bench forward`. Goal: `judge` at most twice `bare_products`, which are the same products of the
-//! same blocks on the same threads. `candle_products` are those of candle's own CPU backend on whole matrices.
+//! `cargo bench -p auscult-detection --bench forward`. Goal: `judge` at most twice `bare_products`, which are the same
+//! products of the same blocks on the same threads. `candle_products` are those of candle's own CPU backend on whole
+//! matrices.
 //!
-//! `detectors_32_clips_of_10_s` sets the other networks side by side: what the Mahalanobis score costs beside the mean squared error of the same
-//! network, and what convolutions cost.
+//! `detectors_32_clips_of_10_s` sets the other networks side by side: what the Mahalanobis score costs beside the mean
+//! squared error of the same network, and what convolutions cost.
 
 use std::hint::black_box;
 use std::ops::ControlFlow;

@@ -1,5 +1,5 @@
-//! What the default detector costs: 32 ten-second clips of a machine without a cycle and of one with, beside the mere reading of their
-//! levels, which it cannot do without.
+//! What the default detector costs: 32 ten-second clips of a machine without a cycle and of one with, beside the mere
+//! reading of their levels, which it cannot do without.
 //!
 //! `cargo bench -p auscult-detection --bench fused`.
 

@@ -23,10 +23,12 @@ impl Autoencoder {
     /// The reference method's hidden layers.
     pub const REFERENCE_HIDDEN: [usize; 5] = [64, 64, 8, 64, 64];
 
-    /// The hidden layers of the baseline of DCASE's Task 2 (2020 and later), which has batch normalisation after each while it learns.
+    /// The hidden layers of the baseline of DCASE's Task 2 (2020 and later), which has batch normalisation after each
+    /// while it learns.
     pub const WIDE_HIDDEN: [usize; 9] = [128, 128, 128, 128, 8, 128, 128, 128, 128];
 
-    /// Fresh weights: Glorot uniform (`±sqrt(6 / (inputs + outputs))`, Glorot and Bengio 2010, Keras' default), biases zero.
+    /// Fresh weights: Glorot uniform (`±sqrt(6 / (inputs + outputs))`, Glorot and Bengio 2010, Keras' default), biases
+    /// zero.
     #[must_use]
     pub fn glorot(inputs: usize, hidden: &[usize], rng: &mut impl Rng) -> Self {
         let widths: Vec<usize> = [inputs].into_iter().chain(hidden.iter().copied()).chain([inputs]).collect();

@@ -1,9 +1,10 @@
 //! How far a figure would move on other test clips like these: bootstrap confidence intervals.
 //!
-//! Each resample draws clips with replacement, within each class (stratified), so that every one has as many normal and as many
-//! abnormal clips as the test set; the interval is between the 2.5th and the 97.5th percentile of what the resamples give (Efron and
-//! Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13). Clips count as independent: recordings cut from one session
-//! resemble each other more than that, and then the true interval is wider.
+//! Each resample draws clips with replacement, within each class (stratified), so that every one has as many normal and
+//! as many abnormal clips as the test set; the interval is between the 2.5th and the 97.5th percentile of what the
+//! resamples give (Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13). Clips count as
+//! independent: recordings cut from one session resemble each other more than that, and then the true interval is
+//! wider.
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -12,7 +13,8 @@ use serde::Serialize;
 
 use crate::evaluate;
 
-/// Resamples that DCASE-sized test sets are well served with: the ends of the interval then wander by about 0.1 of its width.
+/// Resamples that DCASE-sized test sets are well served with: the ends of the interval then wander by about 0.1 of its
+/// width.
 pub const RESAMPLES: usize = 2000;
 
 const LOW_SHARE: f64 = 0.025;
@@ -40,7 +42,8 @@ pub struct Intervals {
     pub recall: Interval,
 }
 
-/// Resamples the test clips' scores. The same scores, number and seed give the same intervals, however many cores there are.
+/// Resamples the test clips' scores. The same scores, number and seed give the same intervals, however many cores there
+/// are.
 ///
 /// `None` when a class is empty, a score is NaN, or `resamples` is 0.
 #[must_use]

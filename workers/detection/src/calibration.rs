@@ -1,12 +1,13 @@
 //! From held-out normal scores to a threshold, p-values and a health index.
 //!
-//! A clip's score is a mean of many squared errors. Most normal clips score within a narrow range, and a few (a door, a truck, a
-//! pump that starts) far above it: the distribution rises late and falls slowly. A gamma distribution from zero on cannot be
-//! both narrow and skewed; one with a location can (`scipy.stats.gamma.fit(scores)`), but three parameters of a few scores follow
-//! their accidents. So both are fitted by maximum likelihood, and the corrected Akaike criterion decides (Hurvich and Tsai 1989).
+//! A clip's score is a mean of many squared errors. Most normal clips score within a narrow range, and a few (a door, a
+//! truck, a pump that starts) far above it: the distribution rises late and falls slowly. A gamma distribution from
+//! zero on cannot be both narrow and skewed; one with a location can (`scipy.stats.gamma.fit(scores)`), but three
+//! parameters of a few scores follow their accidents. So both are fitted by maximum likelihood, and the corrected
+//! Akaike criterion decides (Hurvich and Tsai 1989).
 //!
-//! What a p-value presupposes: that the machine's normal sound goes on as it was in training. Another season, load or neighbour is no
-//! fault and yet unlikely; that is what drift reports are for.
+//! What a p-value presupposes: that the machine's normal sound goes on as it was in training. Another season, load or
+//! neighbour is no fault and yet unlikely; that is what drift reports are for.
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Gamma};
@@ -54,7 +55,8 @@ impl GammaFit {
         Self::better(scores, FINE)
     }
 
-    /// As [`GammaFit::of`], with a location that is searched for less finely: for fits by the hundred, of which only the spread counts.
+    /// As [`GammaFit::of`], with a location that is searched for less finely: for fits by the hundred, of which only
+    /// the spread counts.
     pub(crate) fn of_roughly(scores: &[f64]) -> Result<Self, DetectionError> {
         Self::better(scores, ROUGH)
     }
@@ -79,9 +81,10 @@ impl GammaFit {
         Ok(Self::at_location(scores, 0.0, FINE.bisections))
     }
 
-    /// The maximum-likelihood fit with all three parameters. Two bounds make it well-posed where SciPy's may run away: the shape
-    /// is at least 1 (below, the likelihood grows without bound towards the lowest score; Cheng and Traylor 1995), and the location is at most
-    /// a thousand standard deviations below the lowest score, where the distribution is as good as normal.
+    /// The maximum-likelihood fit with all three parameters. Two bounds make it well-posed where SciPy's may run away:
+    /// the shape is at least 1 (below, the likelihood grows without bound towards the lowest score; Cheng and Traylor
+    /// 1995), and the location is at most a thousand standard deviations below the lowest score, where the distribution
+    /// is as good as normal.
     ///
     /// # Errors
     /// [`DetectionError::Training`] when a score is not positive and finite, or when they are all the same.
@@ -93,8 +96,8 @@ impl GammaFit {
         check(scores)?;
         let (mean, deviation) = moments(scores);
         let lowest = scores.iter().copied().fold(f64::INFINITY, f64::min);
-        // For each location the best shape and scale are known, so only the location is searched for: by its distance below the lowest
-        // score, on a logarithmic scale, coarse first and then around the best.
+        // For each location the best shape and scale are known, so only the location is searched for: by its distance
+        // below the lowest score, on a logarithmic scale, coarse first and then around the best.
         let (mut low, mut high) = ((1e-6 * deviation).ln(), (MAX_LOCATION_DEVIATIONS * deviation).ln());
         // The bound itself: shape 1, whose likelihood is greatest with the lowest score as location.
         let mut best = Self { shape: 1.0, scale: mean - lowest, location: lowest };
@@ -121,7 +124,8 @@ impl GammaFit {
         let mean = scores.iter().map(|score| score - location).sum::<f64>() / count;
         // ln(mean) - mean(ln), which is 0 for equal scores and grows with their spread.
         let spread = -scores.iter().map(|score| ((score - location) / mean).ln()).sum::<f64>() / count;
-        // The likelihood is greatest where ln k - ψ(k) = spread; the left side falls from ∞ to 0 and lies between 1/2k and 1/k.
+        // The likelihood is greatest where ln k - ψ(k) = spread; the left side falls from ∞ to 0 and lies between 1/2k
+        // and 1/k.
         let (mut low, mut high) = (0.5 / spread, 1.0 / spread);
         for _ in 0..bisections {
             let middle = f64::midpoint(low, high);
@@ -202,7 +206,8 @@ pub struct Calibration {
     pub false_alarm_rate: f64,
     /// Scores above it are anomalous: the gamma distribution's quantile, dB².
     pub threshold: f64,
-    /// The scores' own quantile, for comparison, dB². With fewer than `1 / false_alarm_rate` scores it cannot lie beyond the highest.
+    /// The scores' own quantile, for comparison, dB². With fewer than `1 / false_alarm_rate` scores it cannot lie
+    /// beyond the highest.
     pub empirical_threshold: f64,
     /// Mean over the held-out clips of each mel band's squared error, dB², `[mels]`.
     pub band_error_mean_db2: Vec<f64>,
@@ -211,8 +216,8 @@ pub struct Calibration {
 }
 
 impl Calibration {
-    /// Calibrates on held-out clips: the squared error of each mel band of each clip, `[clips][mels]`, dB². A clip's score is the mean over
-    /// its bands.
+    /// Calibrates on held-out clips: the squared error of each mel band of each clip, `[clips][mels]`, dB². A clip's
+    /// score is the mean over its bands.
     ///
     /// # Errors
     /// [`DetectionError::Training`] when no gamma distribution can be fitted.
@@ -269,8 +274,9 @@ impl Calibration {
 
     /// 100 at or below the median of normal scores, 50 at the threshold, and towards 0 beyond it.
     ///
-    /// With `z` the distance from the median in units of the threshold's: `100 - 50 z` up to the threshold, `50 / z` beyond. The two meet
-    /// with the same slope; the hyperbola still tells a bad machine from a worse one where a straight line has long been at 0.
+    /// With `z` the distance from the median in units of the threshold's: `100 - 50 z` up to the threshold, `50 / z`
+    /// beyond. The two meet with the same slope; the hyperbola still tells a bad machine from a worse one where a
+    /// straight line has long been at 0.
     #[must_use]
     pub fn health_index(&self, score: f64) -> f64 {
         health_index(score, quantile(&self.scores, 0.5), self.threshold)

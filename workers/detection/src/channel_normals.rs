@@ -18,8 +18,8 @@ pub struct ChannelNormal {
     pub mean_band_levels_db: Vec<f64>,
 }
 
-/// A clip's score from its channels' weights and scores, each about 1 for normal sound: the root of the weighted mean square. A mean of logarithms would
-/// let a normal channel hide what an anomalous one hears.
+/// A clip's score from its channels' weights and scores, each about 1 for normal sound: the root of the weighted mean
+/// square. A mean of logarithms would let a normal channel hide what an anomalous one hears.
 pub(crate) fn combined(channels: impl Iterator<Item = (f64, f64)>) -> f64 {
     let (weights, squares) = channels
         .fold((0.0, 0.0), |(weights, squares), (weight, score)| (weights + weight, squares + weight * score * score));

@@ -4,7 +4,8 @@ use ndarray::Array2;
 
 /// A lower triangular `L` with `L Lᵀ` the matrix, inverted.
 pub(crate) struct Cholesky {
-    /// `L⁻¹`, lower triangular, `[n, n]`: it takes a centred vector to one whose squared length is the squared Mahalanobis distance.
+    /// `L⁻¹`, lower triangular, `[n, n]`: it takes a centred vector to one whose squared length is the squared
+    /// Mahalanobis distance.
     pub inverse_factor: Array2<f64>,
     /// Natural logarithm of the matrix's determinant.
     pub log_determinant: f64,

@@ -3,11 +3,12 @@
 use auscult_schemas::{BandMemory, DeviatingBand, DeviationMemory};
 use jiff::Timestamp;
 
-/// Two bands are one and the same where they share so much of the narrower one: a fault that grows widens its band, and neighbours that
-/// merely touch are two faults.
+/// Two bands are one and the same where they share so much of the narrower one: a fault that grows widens its band, and
+/// neighbours that merely touch are two faults.
 const SAME_SHARE: f64 = 0.5;
 
-/// Takes one chunk into the run, and gives its bands with the time since which each has deviated. A normal chunk ends the run.
+/// Takes one chunk into the run, and gives its bands with the time since which each has deviated. A normal chunk ends
+/// the run.
 pub(crate) fn advance(
     memory: &mut Option<DeviationMemory>,
     is_anomalous: bool,

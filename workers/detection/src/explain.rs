@@ -1,8 +1,9 @@
 //! Which frequencies deviate: the squared error of each mel band beside what held-out normal clips have there.
 //!
-//! A band that is hard to reconstruct is loud in error on normal sound too and explains nothing. A band deviates when its
-//! error lies more than three standard deviations above its own mean on held-out normal clips, and when it holds at least half of
-//! its even share of the clip's whole excess, so that a loud fault does not drag in every band that it merely brushes.
+//! A band that is hard to reconstruct is loud in error on normal sound too and explains nothing. A band deviates when
+//! its error lies more than three standard deviations above its own mean on held-out normal clips, and when it holds at
+//! least half of its even share of the clip's whole excess, so that a loud fault does not drag in every band that it
+//! merely brushes.
 
 use auscult_schemas::{DeviatingBand, FeatureSpec, MelScale};
 
@@ -63,8 +64,9 @@ fn hz_from_mel(mel: f64) -> f64 {
 
 /// The bands of a clip that deviate, neighbours merged, widest share first.
 ///
-/// `errors_db2` is the clip's mean squared error by mel band, dB², `[mels]`, as are the calibration's; `level_changes_db` is the mean level of
-/// each less that of the training sound, dB, `[mels]`. Neighbours that have moved in opposite directions are not merged.
+/// `errors_db2` is the clip's mean squared error by mel band, dB², `[mels]`, as are the calibration's;
+/// `level_changes_db` is the mean level of each less that of the training sound, dB, `[mels]`. Neighbours that have
+/// moved in opposite directions are not merged.
 #[must_use]
 pub fn deviating_bands(
     errors_db2: &[f64],

@@ -1,10 +1,12 @@
-//! What a threshold means: how often normal sound exceeds it, in alarms a month, and how sure that is with the clips there were.
+//! What a threshold means: how often normal sound exceeds it, in alarms a month, and how sure that is with the clips
+//! there were.
 //!
-//! A threshold from few scores is itself uncertain. The parametric bootstrap says by how much (Efron and Tibshirani, *An Introduction to the
-//! Bootstrap*, 1993, chapter 6): as many scores as were held out are drawn from the fitted distribution, a threshold is taken from them as training
-//! takes it, and the fitted distribution tells at which rate normal sound would exceed that one. Which of its two distributions is the right one few scores
-//! cannot tell either: both are tried, and the interval is as wide as both together. What no fit can know is not counted: that the machine may
-//! sound otherwise tomorrow than in any of the clips.
+//! A threshold from few scores is itself uncertain. The parametric bootstrap says by how much (Efron and Tibshirani,
+//! *An Introduction to the Bootstrap*, 1993, chapter 6): as many scores as were held out are drawn from the fitted
+//! distribution, a threshold is taken from them as training takes it, and the fitted distribution tells at which rate
+//! normal sound would exceed that one. Which of its two distributions is the right one few scores cannot tell either:
+//! both are tried, and the interval is as wide as both together. What no fit can know is not counted: that the machine
+//! may sound otherwise tomorrow than in any of the clips.
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,8 +26,9 @@ pub const MONTH_S: f64 = 30.44 * 86_400.0;
 /// Refits of each distribution behind an interval: its ends then wander by about a tenth of its width.
 pub const RESAMPLES: usize = 500;
 
-/// The interval is to hold the true rate in nine of ten trainings. Refits from a distribution that is itself fitted spread a little less than those from
-/// the true one, so that the middle 94 % are taken for it; `tests/honesty.rs` counts how many are held.
+/// The interval is to hold the true rate in nine of ten trainings. Refits from a distribution that is itself fitted
+/// spread a little less than those from the true one, so that the middle 94 % are taken for it; `tests/honesty.rs`
+/// counts how many are held.
 const LOW_SHARE: f64 = 0.03;
 const HIGH_SHARE: f64 = 0.97;
 
@@ -81,10 +84,12 @@ pub struct AlarmCounts {
 }
 
 impl AlarmCounts {
-    /// At a rate of anomalous chunks, and a rate of chunks that are normal again, from chunk to chunk of a machine that is well.
+    /// At a rate of anomalous chunks, and a rate of chunks that are normal again, from chunk to chunk of a machine that
+    /// is well.
     ///
-    /// From healthy to alarm and back is one cycle, and a month has as many alarms as cycles (renewal). Both parts are exact for independent
-    /// chunks, and warnings are counted as if alarms took no time from them: see [`mean_wait`] and [`mean_stand`].
+    /// From healthy to alarm and back is one cycle, and a month has as many alarms as cycles (renewal). Both parts are
+    /// exact for independent chunks, and warnings are counted as if alarms took no time from them: see [`mean_wait`]
+    /// and [`mean_stand`].
     #[must_use]
     pub fn of(rate: f64, clear_rate: f64, cadence: Cadence, policy: &AlertPolicy) -> Self {
         let chunks = MONTH_S / cadence.0;
@@ -122,7 +127,8 @@ pub struct FalseAlarms {
     pub per_machine_month_low: AlarmCounts,
     /// At the high end.
     pub per_machine_month_high: AlarmCounts,
-    /// The threshold that would hold the rate asked for with a confidence of 95 % (an upper tolerance bound). It is not the one that is used.
+    /// The threshold that would hold the rate asked for with a confidence of 95 % (an upper tolerance bound). It is not
+    /// the one that is used.
     pub tolerance_threshold: f64,
 }
 
@@ -190,9 +196,10 @@ impl FalseAlarms {
     }
 }
 
-/// The mean number of chunks until `of` among the latest `window` are anomalous, each with this probability and independent of the others. Exact, up to
-/// a relative error of 1e-9: the Markov chain of the latest `window - 1` chunks is followed until it leaves at a steady rate, and from then on the
-/// wait is geometric. Only positive numbers are added, so that a rare event loses no digits. A `window` beyond 16 is cut to it.
+/// The mean number of chunks until `of` among the latest `window` are anomalous, each with this probability and
+/// independent of the others. Exact, up to a relative error of 1e-9: the Markov chain of the latest `window - 1` chunks
+/// is followed until it leaves at a steady rate, and from then on the wait is geometric. Only positive numbers are
+/// added, so that a rare event loses no digits. A `window` beyond 16 is cut to it.
 #[must_use]
 pub fn mean_wait(rate: f64, of: u32, window: u32) -> f64 {
     let window = window.clamp(1, AlertPolicy::MAX_WINDOW);
@@ -229,10 +236,11 @@ pub fn mean_wait(rate: f64, of: u32, window: u32) -> f64 {
     }
 }
 
-/// The mean number of chunks that an alarm stands after the chunk that raised it: until `run` chunks in a row are normal again, each with this
-/// probability, but at least `hold`. Exact for independent chunks: the run's length is followed through the hold, and from run `j` on the
-/// mean wait for run `k` is `W(k) - W(j)` with `W(k) = (1 - p^k) / ((1 - p) p^k)` (Feller, *An Introduction to Probability Theory and Its
-/// Applications* I, 3rd edition, XIII.7).
+/// The mean number of chunks that an alarm stands after the chunk that raised it: until `run` chunks in a row are
+/// normal again, each with this probability, but at least `hold`. Exact for independent chunks: the run's length is
+/// followed through the hold, and from run `j` on the mean wait for run `k` is `W(k) - W(j)` with
+/// `W(k) = (1 - p^k) / ((1 - p) p^k)` (Feller, *An Introduction to Probability Theory and Its Applications* I, 3rd
+/// edition, XIII.7).
 #[must_use]
 pub fn mean_stand(clear_rate: f64, run: u32, hold: u64) -> f64 {
     let run = run.max(1) as usize;
@@ -299,7 +307,8 @@ pub struct RateBounds {
 }
 
 impl RateBounds {
-    /// Of held-out scores and the rate that is asked for. `resamples` refits of each of the two distributions; the same on any number of cores.
+    /// Of held-out scores and the rate that is asked for. `resamples` refits of each of the two distributions; the same
+    /// on any number of cores.
     ///
     /// # Errors
     /// [`DetectionError::Training`] when no gamma distribution can be fitted.
@@ -338,21 +347,23 @@ impl RateBounds {
             }
             low = low.min(next_quantile(&rates, LOW_SHARE));
             high = high.max(next_quantile(&rates, HIGH_SHARE));
-            // A threshold at which a refit claims the rate `claim` is the true one for the rate asked for: what nearly all claim at least is safe.
+            // A threshold at which a refit claims the rate `claim` is the true one for the rate asked for: what nearly
+            // all claim at least is safe.
             safe = safe.min(next_quantile(&claims, LOW_SHARE));
         }
         Ok(Self { low, high, tolerance_threshold: used.upper_quantile(safe.max(P_VALUE_FLOOR)) })
     }
 }
 
-/// The value that the next one of a sample lies below with this probability (type 6 of Hyndman and Fan 1996): farther out than the sample's own
-/// quantile.
+/// The value that the next one of a sample lies below with this probability (type 6 of Hyndman and Fan 1996): farther
+/// out than the sample's own quantile.
 fn next_quantile(ascending: &[f64], probability: f64) -> f64 {
     let count = ascending.len() as f64;
     quantile(ascending, (probability * (count + 1.0) - 1.0) / (count - 1.0).max(1.0))
 }
 
-/// A variate of a fitted distribution (Marsaglia and Tsang, *A simple method for generating gamma variables*, 2000). Positive, as scores are.
+/// A variate of a fitted distribution (Marsaglia and Tsang, *A simple method for generating gamma variables*, 2000).
+/// Positive, as scores are.
 fn variate(fit: &GammaFit, rng: &mut StdRng) -> f64 {
     let uniform = |rng: &mut StdRng| rng.random_range(f64::MIN_POSITIVE..1.0);
     // Below shape 1 a variate of the next greater shape, times a power of a uniform one.

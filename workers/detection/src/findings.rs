@@ -1,4 +1,5 @@
-//! What each quality flag means for whoever records, and what to do about it: one list for `train`, `explore` and `score`.
+//! What each quality flag means for whoever records, and what to do about it: one list for `train`, `explore` and
+//! `score`.
 
 use auscult_schemas::QualityFlag;
 

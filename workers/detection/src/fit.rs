@@ -88,8 +88,8 @@ pub(crate) struct Fitted<N> {
     pub best: EpochLoss,
 }
 
-/// Fits a network, which `learner` begins with fresh weights; `on_epoch` hears of every epoch and may end it there. At least one epoch is
-/// run.
+/// Fits a network, which `learner` begins with fresh weights; `on_epoch` hears of every epoch and may end it there. At
+/// least one epoch is run.
 ///
 /// The vectors of the shuffled spectrograms stand one after the other, and their last tenth is for validation only. So
 /// validation vectors come from other clips than the fitted ones, but for one clip that is cut in two.

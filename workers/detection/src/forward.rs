@@ -1,8 +1,8 @@
 //! The forward pass with the error in the same sweep: clips in, squared error of every mel band out.
 //!
-//! Two engines give the same numbers. On the CPU, blocks of vectors go through all layers while they lie in the cache, the
-//! input is a view on the overlapping slices of the spectrogram, bias and ReLU are one pass, and the output is compared
-//! with its input while it is hot. On a GPU, candle runs each layer over all vectors at once.
+//! Two engines give the same numbers. On the CPU, blocks of vectors go through all layers while they lie in the cache,
+//! the input is a view on the overlapping slices of the spectrogram, bias and ReLU are one pass, and the output is
+//! compared with its input while it is hot. On a GPU, candle runs each layer over all vectors at once.
 
 mod cpu;
 mod tensor;
@@ -44,8 +44,8 @@ impl Sums {
     }
 }
 
-/// A network that takes centred decibels: standardisation's division is folded into the first layer and its inverse into
-/// the last, so that input, output and error are all in dB.
+/// A network that takes centred decibels: standardisation's division is folded into the first layer and its inverse
+/// into the last, so that input, output and error are all in dB.
 struct Folded {
     /// What is subtracted from each mel band before the first layer, dB.
     mean_db: Vec<f32>,

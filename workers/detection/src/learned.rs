@@ -83,10 +83,12 @@ pub(crate) fn total_level_db(band_levels_db: &[f64]) -> f64 {
 }
 
 impl Learned {
-    /// From the training clips, their mean levels by band `[clips][mels]`, and the clips of the machine at rest with theirs.
+    /// From the training clips, their mean levels by band `[clips][mels]`, and the clips of the machine at rest with
+    /// theirs.
     ///
     /// # Errors
-    /// [`DetectionError::InvalidOptions`] when the clips at rest are not clearly quieter than those of the running machine.
+    /// [`DetectionError::InvalidOptions`] when the clips at rest are not clearly quieter than those of the running
+    /// machine.
     pub(crate) fn of(
         clips: &[TrainingClip],
         levels: &[Vec<f64>],

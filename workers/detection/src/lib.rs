@@ -1,4 +1,5 @@
-//! How numbers become a judgement: the detector, its training and calibration, evaluation, explanation, drift, alert state.
+//! How numbers become a judgement: the detector, its training and calibration, evaluation, explanation, drift, alert
+//! state.
 //!
 //! ```text
 //!  normal clips ──► train ──► ModelPackage ──► Model::load ──► judge ──► Judgement ──► observe_chunk ──► state, Alert, Drift
@@ -31,7 +32,8 @@
 //! | `alert`, `deviation`, `sensors`, `setup`, [`drift`] | what a scoring worker remembers of a machine |
 //! | [`bearing`] | which part of a bearing is damaged, from vibration and shaft speed: no model |
 //!
-//! Pure: bytes and numbers in, bytes and numbers out. No Kafka, no files, and no clock but in `TrainingOptions::default`.
+//! Pure: bytes and numbers in, bytes and numbers out. No Kafka, no files, and no clock but in
+//! `TrainingOptions::default`.
 
 mod alert;
 mod autoencoder;

@@ -58,8 +58,8 @@ impl Manifest {
 
 /// The scaling of the input: `(dB - mean of its band) / deviation`.
 ///
-/// One deviation for all bands, so that the fitted loss stays the reference method's, only in another unit: errors times `deviation²` are
-/// dB² again, whichever band they lie in.
+/// One deviation for all bands, so that the fitted loss stays the reference method's, only in another unit: errors
+/// times `deviation²` are dB² again, whichever band they lie in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Standardisation {

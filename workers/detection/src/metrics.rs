@@ -76,15 +76,16 @@ fn ratio(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
-/// Area under the ROC curve: the probability that an abnormal clip scores above a normal one, ties counted half (scikit-learn's
-/// `roc_auc_score`). `None` when a class is empty or a score is NaN.
+/// Area under the ROC curve: the probability that an abnormal clip scores above a normal one, ties counted half
+/// (scikit-learn's `roc_auc_score`). `None` when a class is empty or a score is NaN.
 #[must_use]
 pub fn roc_auc(normal: &[f64], abnormal: &[f64]) -> Option<f64> {
     roc_area(normal, abnormal, 1.0)
 }
 
-/// Area under the ROC curve up to `max_fpr`, standardised so that 0.5 is chance and 1 is perfect (McClish 1989; scikit-learn's
-/// `roc_auc_score(max_fpr=...)`). `None` when a class is empty, a score is NaN, or `max_fpr` is not within (0, 1].
+/// Area under the ROC curve up to `max_fpr`, standardised so that 0.5 is chance and 1 is perfect (McClish 1989;
+/// scikit-learn's `roc_auc_score(max_fpr=...)`). `None` when a class is empty, a score is NaN, or `max_fpr` is not
+/// within (0, 1].
 #[must_use]
 pub fn partial_auc(normal: &[f64], abnormal: &[f64], max_fpr: f64) -> Option<f64> {
     if !(max_fpr > 0.0 && max_fpr <= 1.0) {
@@ -115,8 +116,8 @@ fn roc_area(normal: &[f64], abnormal: &[f64], max_fpr: f64) -> Option<f64> {
     Some(area)
 }
 
-/// Average precision: the precision at every threshold, weighted by the recall that it adds, without interpolation (scikit-learn's
-/// `average_precision_score`). `None` when a class is empty or a score is NaN.
+/// Average precision: the precision at every threshold, weighted by the recall that it adds, without interpolation
+/// (scikit-learn's `average_precision_score`). `None` when a class is empty or a score is NaN.
 #[must_use]
 pub fn average_precision(normal: &[f64], abnormal: &[f64]) -> Option<f64> {
     let mut average = 0.0;
@@ -135,7 +136,8 @@ pub fn arithmetic_mean(figures: &[f64]) -> Option<f64> {
 }
 
 /// The harmonic mean with every figure raised to at least 2.2e-16, as the DCASE Task 2 baselines have it
-/// (`scipy.stats.hmean(numpy.maximum(figures, sys.float_info.epsilon))`): one figure of zero takes the mean to nearly zero. `None` of nothing.
+/// (`scipy.stats.hmean(numpy.maximum(figures, sys.float_info.epsilon))`): one figure of zero takes the mean to nearly
+/// zero. `None` of nothing.
 #[must_use]
 pub fn harmonic_mean(figures: &[f64]) -> Option<f64> {
     let inverse_sum: f64 = figures.iter().map(|figure| figure.max(f64::EPSILON).recip()).sum();

@@ -25,8 +25,8 @@ pub struct ClipView<'a> {
 /// What a model says of one clip.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
-    /// The channels' scores together, in the detector's unit: their mean where they are errors, dB²; their geometric mean where they are
-    /// distances, dimensionless.
+    /// The channels' scores together, in the detector's unit: their mean where they are errors, dB²; their geometric
+    /// mean where they are distances, dimensionless.
     pub score: f64,
     /// Each channel's score.
     pub channel_scores: Vec<f64>,
@@ -70,7 +70,8 @@ impl Model {
         Self::on(package, backend)
     }
 
-    /// As [`Model::load`], but through candle's own operations even on the CPU: the same arithmetic as on a GPU, to compare with.
+    /// As [`Model::load`], but through candle's own operations even on the CPU: the same arithmetic as on a GPU, to
+    /// compare with.
     ///
     /// # Errors
     /// [`DetectionError::Tensor`] when the device cannot hold the weights.
@@ -106,7 +107,8 @@ impl Model {
         self.manifest.feature_spec_hash
     }
 
-    /// Whether a clip can be judged: its shape fits the model's spec, every number is finite, and there is at least one vector.
+    /// Whether a clip can be judged: its shape fits the model's spec, every number is finite, and there is at least one
+    /// vector.
     ///
     /// # Errors
     /// What is wrong with it, in words.
@@ -133,12 +135,13 @@ impl Model {
         Ok(())
     }
 
-    /// Judges clips, which may differ in length and channels, all in one forward pass. One judgement a clip, in their order. A clip's channels are taken
-    /// for the first that the model knows; [`Model::judge_heard`] is told which they are.
+    /// Judges clips, which may differ in length and channels, all in one forward pass. One judgement a clip, in their
+    /// order. A clip's channels are taken for the first that the model knows; [`Model::judge_heard`] is told which they
+    /// are.
     ///
     /// # Errors
-    /// [`DetectionError::Clip`] when one cannot be judged (ask [`Model::check`] beforehand to know which of a batch can);
-    /// [`DetectionError::Tensor`] when the device fails.
+    /// [`DetectionError::Clip`] when one cannot be judged (ask [`Model::check`] beforehand to know which of a batch
+    /// can); [`DetectionError::Tensor`] when the device fails.
     pub fn judge(&self, clips: &[ClipView<'_>]) -> Result<Vec<Judgement>, DetectionError> {
         let normals = &self.manifest.channel_normals;
         let beyond = normals.last().map_or(0, |normal| normal.channel + 1);

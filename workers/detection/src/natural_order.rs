@@ -4,8 +4,8 @@ use std::cmp::Ordering;
 
 /// Compares two names, runs of digits by their value: `clip9` before `clip10`, `2-9` before `2-10`.
 ///
-/// Zeros in front do not count, so padded and plain numbers follow one another (`08`, `9`, `010`). Names that differ in nothing else (`1` and
-/// `01`) are ordered by their bytes, so that the order is total. Numbers may have any length.
+/// Zeros in front do not count, so padded and plain numbers follow one another (`08`, `9`, `010`). Names that differ in
+/// nothing else (`1` and `01`) are ordered by their bytes, so that the order is total. Numbers may have any length.
 #[must_use]
 pub fn natural_order(one: &str, other: &str) -> Ordering {
     let (mut left, mut right) = (one, other);
@@ -32,7 +32,8 @@ fn first_part(name: &str) -> (&str, &str, &str) {
     (text, digits, rest)
 }
 
-/// Of two whole numbers without zeros in front, the one with more digits is the greater. No digits are less than any number.
+/// Of two whole numbers without zeros in front, the one with more digits is the greater. No digits are less than any
+/// number.
 fn by_value(one: &str, other: &str) -> Ordering {
     let (value, other_value) = (one.trim_start_matches('0'), other.trim_start_matches('0'));
     let has_digits = (!one.is_empty()).cmp(&!other.is_empty());

@@ -1,5 +1,6 @@
-//! What is noted beside a score about how a chunk was recorded. No alarm of the machine: a chunk that does not fit what the model has
-//! learned is named, with the remedy, and where it cannot be compared its score is not held against the threshold.
+//! What is noted beside a score about how a chunk was recorded. No alarm of the machine: a chunk that does not fit what
+//! the model has learned is named, with the remedy, and where it cannot be compared its score is not held against the
+//! threshold.
 
 use auscult_schemas::{FeatureSpec, MachineState, Note, NoteKind, QualityFlag, SetupNote};
 
@@ -8,11 +9,12 @@ use crate::{Judgement, Manifest, words};
 
 /// Rates give the same bandwidth within this share: 2 %, less than the highest of 64 mel bands is wide.
 const SAME_RATE: f64 = 0.02;
-/// Chunks down to this share of the shortest usual training clip are judged. Below it a healthy machine's scores rise: of a simulated one with clips of
-/// 2.8 s, chunks at 0.75 of their length are above the threshold of one in a hundred in 28 of 100 chunks, at 0.5 in 93.
+/// Chunks down to this share of the shortest usual training clip are judged. Below it a healthy machine's scores rise:
+/// of a simulated one with clips of 2.8 s, chunks at 0.75 of their length are above the threshold of one in a hundred
+/// in 28 of 100 chunks, at 0.5 in 93.
 const SHORTEST_SHARE: f64 = 0.9;
-/// From so many times the longest usual training clip on it is noted that a short event weighs less. Scores hold: at ten times that length no chunk
-/// of the healthy machine is above the threshold, and every one with a lasting fault is.
+/// From so many times the longest usual training clip on it is noted that a short event weighs less. Scores hold: at
+/// ten times that length no chunk of the healthy machine is above the threshold, and every one with a lasting fault is.
 const LONGEST_TIMES: f64 = 4.0;
 
 /// So far below the quietest training clip a machine does not run, dB.
@@ -32,7 +34,8 @@ pub struct Noted {
     pub unjudged: Option<MachineState>,
 }
 
-/// What is to be noted of a chunk, by how it was recorded and how it sounds. `judgement` is `None` where no sensor heard it.
+/// What is to be noted of a chunk, by how it was recorded and how it sounds. `judgement` is `None` where no sensor
+/// heard it.
 #[must_use]
 pub fn of_chunk(
     manifest: &Manifest,
@@ -67,8 +70,8 @@ pub fn of_recording(manifest: &Manifest, recorded: Recorded, quality: &[QualityF
     notes
 }
 
-/// Whether a peculiarity is nothing to note where training had it, too: the machine hums, the sensor measures a mean. What harms the sound however
-/// often it comes is noted all the same.
+/// Whether a peculiarity is nothing to note where training had it, too: the machine hums, the sensor measures a mean.
+/// What harms the sound however often it comes is noted all the same.
 fn may_be_learned(flag: QualityFlag) -> bool {
     !matches!(flag, QualityFlag::Processed | QualityFlag::Joins | QualityFlag::StartTransient)
 }
@@ -79,7 +82,8 @@ pub fn is_incomparable(notes: &[Note]) -> bool {
     notes.iter().any(|note| note.kind.is_incomparable())
 }
 
-/// The highest frequency that sound of this rate has in the spec's bands, Hz. Sound above the spec's rate has no more than it.
+/// The highest frequency that sound of this rate has in the spec's bands, Hz. Sound above the spec's rate has no more
+/// than it.
 fn bandwidth_hz(spec: &FeatureSpec, rate_hz: u32) -> f64 {
     (f64::from(rate_hz) / 2.0).min(f64::from(spec.f_max()))
 }
@@ -131,8 +135,8 @@ pub(crate) enum Rest {
     FarQuieter(Note),
 }
 
-/// Whether a chunk sounds as the machine does at rest. A machine that has become quieter by some dB runs, and is judged; so is a chunk in which
-/// any band is louder than rest allows.
+/// Whether a chunk sounds as the machine does at rest. A machine that has become quieter by some dB runs, and is
+/// judged; so is a chunk in which any band is louder than rest allows.
 pub(crate) fn at_rest(manifest: &Manifest, judgement: &Judgement) -> Option<Rest> {
     let learned = manifest.learned.as_ref()?;
     let levels: Vec<f64> = judgement.band_levels_db.iter().map(|level| f64::from(*level)).collect();

@@ -1,4 +1,5 @@
-//! The model file: weights as safetensors, the manifest in the header. One file is one atomic thing to hash, ship and swap.
+//! The model file: weights as safetensors, the manifest in the header. One file is one atomic thing to hash, ship and
+//! swap.
 
 use std::collections::HashMap;
 
@@ -11,8 +12,8 @@ use crate::detector::{NamedTensor, TensorFile, Weights};
 use crate::{DetectionError, Manifest};
 
 const MANIFEST_KEY: &str = "auscult.manifest";
-/// A tensor of 32 bytes beside the weights. Metadata is kept to one entry, because safetensors holds it in a hash map whose order
-/// differs from run to run, and the same package must give the same bytes.
+/// A tensor of 32 bytes beside the weights. Metadata is kept to one entry, because safetensors holds it in a hash map
+/// whose order differs from run to run, and the same package must give the same bytes.
 const MANIFEST_HASH: &str = "manifest_sha256";
 
 /// A trained model as it is shipped.

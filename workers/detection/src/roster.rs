@@ -1,5 +1,6 @@
-//! What the decisions about many machines need to know of each: when it was heard, how often it is, and whether it deviates. All of it follows
-//! from the machines' states, so that a roster made anew of restored states decides as the one that was lost.
+//! What the decisions about many machines need to know of each: when it was heard, how often it is, and whether it
+//! deviates. All of it follows from the machines' states, so that a roster made anew of restored states decides as the
+//! one that was lost.
 
 use std::collections::BTreeMap;
 

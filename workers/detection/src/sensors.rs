@@ -1,4 +1,5 @@
-//! What is remembered of a machine's sensors: which have been reported as at fault, and how many chunks speak for another report.
+//! What is remembered of a machine's sensors: which have been reported as at fault, and how many chunks speak for
+//! another report.
 //!
 //! A sensor that is at fault in `sensor_after` chunks in a row is reported, and once more when it has
 //! been well in `clear_after`. A channel that a chunk does not have is not spoken of by that chunk.
@@ -75,7 +76,8 @@ pub(crate) fn reported(memory: &[SensorMemory]) -> Vec<SensorFault> {
     at_fault.map(|sensor| SensorFault { channel: sensor.channel, flags: sensor.flags.clone() }).collect()
 }
 
-/// Since when the sensors with these faults have been at fault, where each has been reported with them; `None` where one has not, or there is none.
+/// Since when the sensors with these faults have been at fault, where each has been reported with them; `None` where
+/// one has not, or there is none.
 pub(crate) fn reported_since(memory: &[SensorMemory], faults: &[SensorFault]) -> Option<Timestamp> {
     let since = |fault: &SensorFault| {
         let known = memory.iter().find(|sensor| sensor.channel == fault.channel)?;

@@ -1,6 +1,8 @@
-//! What is remembered of the notes about how a machine is recorded: which have been reported, and how many chunks speak for another report.
+//! What is remembered of the notes about how a machine is recorded: which have been reported, and how many chunks speak
+//! for another report.
 //!
-//! A note that `sensor_after` chunks in a row have is reported once, and once more when `clear_after` in a row are without it.
+//! A note that `sensor_after` chunks in a row have is reported once, and once more when `clear_after` in a row are
+//! without it.
 
 use auscult_schemas::{Note, SetupMemory};
 use jiff::Timestamp;

@@ -1,4 +1,5 @@
-//! Every decision that some threshold would lead to: what the ROC, precision-recall and threshold curves are drawn from.
+//! Every decision that some threshold would lead to: what the ROC, precision-recall and threshold curves are drawn
+//! from.
 //!
 //! ```text
 //!  threshold   ∞ … the highest score   the next lower score   …   below every score
@@ -17,10 +18,11 @@ pub struct OperatingPoint {
     pub confusion: Confusion,
 }
 
-/// All operating points, from the highest score as the threshold (nothing is abnormal) down to minus infinity (everything is).
+/// All operating points, from the highest score as the threshold (nothing is abnormal) down to minus infinity
+/// (everything is).
 ///
-/// Clips of one score cross the threshold together, so there is one point for each distinct score, and one below them all.
-/// `None` when a class is empty or a score is NaN: then no curve means anything.
+/// Clips of one score cross the threshold together, so there is one point for each distinct score, and one below them
+/// all. `None` when a class is empty or a score is NaN: then no curve means anything.
 #[must_use]
 pub fn sweep(normal: &[f64], abnormal: &[f64]) -> Option<Vec<OperatingPoint>> {
     let has_nan = normal.iter().chain(abnormal).any(|score| score.is_nan());

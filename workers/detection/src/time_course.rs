@@ -1,9 +1,10 @@
 //! When within a clip it deviates: its deviation, cut into at most twenty slices of time.
 //!
-//! Of a detector of levels a slice's part is how far its level in each band is from that of the training sound, squared, where it lies on the same side as
-//! the clip as a whole. Two things keep normal sound from passing for an event. A band counts by how far the whole clip deviates in it; and what a
-//! slice differs by anyway, for most machines have a rhythm, is taken off: the variance of the clip's own slices around their median, by their median
-//! absolute deviation, which an event in less than half of them leaves alone.
+//! Of a detector of levels a slice's part is how far its level in each band is from that of the training sound,
+//! squared, where it lies on the same side as the clip as a whole. Two things keep normal sound from passing for an
+//! event. A band counts by how far the whole clip deviates in it; and what a slice differs by anyway, for most machines
+//! have a rhythm, is taken off: the variance of the clip's own slices around their median, by their median absolute
+//! deviation, which an event in less than half of them leaves alone.
 //!
 //! Of a network a slice's part is its reconstruction error beyond that of held-out normal sound.
 
@@ -25,7 +26,8 @@ pub(crate) fn slices(frames: usize, spec: &FeatureSpec) -> Vec<Range<usize>> {
     (0..slices).map(|slice| slice * count / slices..(slice + 1) * count / slices).collect()
 }
 
-/// Of a detector of levels. `normals_db` are each channel's mean level by band in the training sound, dB, `[channels][mels]`.
+/// Of a detector of levels. `normals_db` are each channel's mean level by band in the training sound, dB,
+/// `[channels][mels]`.
 pub(crate) fn of_levels(
     clip: &ClipView<'_>,
     normals_db: &[&[f64]],
@@ -68,7 +70,8 @@ pub(crate) fn of_levels(
     of_parts(parts, frames, spec)
 }
 
-/// Variance around the median, of which outliers in less than half of the values make nothing: `(1.4826 · MAD)²`, as for normal ones.
+/// Variance around the median, of which outliers in less than half of the values make nothing: `(1.4826 · MAD)²`, as
+/// for normal ones.
 fn usual_variance(values: &[f64]) -> f64 {
     let median = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
@@ -109,8 +112,8 @@ fn of_parts(mut parts: Vec<f64>, frames: usize, spec: &FeatureSpec) -> Option<Ti
     Some(TimeCourse { slice_s, shares: parts.into_iter().map(|part| part / whole).collect() })
 }
 
-/// The shortest stretch that holds more than half of the deviation, s from the clip's beginning, where it is a quarter of the clip or less: a longer
-/// one says nothing.
+/// The shortest stretch that holds more than half of the deviation, s from the clip's beginning, where it is a quarter
+/// of the clip or less: a longer one says nothing.
 #[must_use]
 pub fn most_of_it(course: &TimeCourse) -> Option<Range<f64>> {
     let shares = &course.shares;

@@ -9,10 +9,10 @@
 //!  …                                              ┘
 //! ```
 //!
-//! Either way no clip is scored by a network that was fitted to it. With few clips every one is needed for both: cross-fitting
-//! calibrates on all of them and fits on all of them, for the price of some more fits, whose networks saw a little less sound than the
-//! package's and so err, if at all, towards a higher threshold. They begin with the same weights and make as many steps. With many
-//! clips a fifth is enough to calibrate on, and one fit is all it takes.
+//! Either way no clip is scored by a network that was fitted to it. With few clips every one is needed for both:
+//! cross-fitting calibrates on all of them and fits on all of them, for the price of some more fits, whose networks saw
+//! a little less sound than the package's and so err, if at all, towards a higher threshold. They begin with the same
+//! weights and make as many steps. With many clips a fifth is enough to calibrate on, and one fit is all it takes.
 
 mod copies;
 mod corpus;
@@ -40,8 +40,8 @@ use crate::{
     TrainingSummary, vectors,
 };
 
-/// The fewest clips that a threshold is calibrated with. Of eight scores a gamma distribution's shape has a standard error of half
-/// its value (`sqrt(2 / 8)`): a threshold to begin with, no more.
+/// The fewest clips that a threshold is calibrated with. Of eight scores a gamma distribution's shape has a standard
+/// error of half its value (`sqrt(2 / 8)`): a threshold to begin with, no more.
 pub const MIN_CLIPS: usize = 8;
 
 /// One clip of normal sound.
@@ -51,16 +51,18 @@ pub struct TrainingClip {
     pub name: String,
     /// Each microphone's log-mel spectrogram, `[frames, mels]`, dB.
     pub channels: Vec<Array2<f32>>,
-    /// Which channels of the recording these are, counted from 0 and ascending; empty: the first ones, as many as there are.
+    /// Which channels of the recording these are, counted from 0 and ascending; empty: the first ones, as many as there
+    /// are.
     pub numbers: Vec<usize>,
-    /// The conditions that it was recorded under, where they are known to differ, such as `source` and `target` of DCASE's file names. Only
-    /// [`DetectorKind::WideMahalanobis`] asks for it.
+    /// The conditions that it was recorded under, where they are known to differ, such as `source` and `target` of
+    /// DCASE's file names. Only [`DetectorKind::WideMahalanobis`] asks for it.
     pub domain: Option<String>,
     /// How it was recorded, where that is known: a model notes what arrives otherwise.
     pub recorded: Option<Recorded>,
     /// What was odd about it.
     pub quality: Vec<QualityFlag>,
-    /// The recording that it is a piece of, where that is known: pieces of one are held out together, and count as one for what is promised.
+    /// The recording that it is a piece of, where that is known: pieces of one are held out together, and count as one
+    /// for what is promised.
     pub recording: Option<String>,
 }
 
@@ -101,7 +103,8 @@ pub enum HoldOut {
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainingOptions {
-    /// What is to be trained. What is said of epochs, batches, learning rate, standardisation and hidden layers is of an autoencoder.
+    /// What is to be trained. What is said of epochs, batches, learning rate, standardisation and hidden layers is of
+    /// an autoencoder.
     pub detector: DetectorKind,
     /// How the clips became log-mels.
     pub spec: FeatureSpec,
@@ -113,13 +116,14 @@ pub struct TrainingOptions {
     pub batch_size: usize,
     /// Adam's learning rate.
     pub learning_rate: f64,
-    /// Seed of weights, shuffles and hold-out. The same seed on the same clips gives the same weights, bit for bit, on one machine's CPU.
+    /// Seed of weights, shuffles and hold-out. The same seed on the same clips gives the same weights, bit for bit, on
+    /// one machine's CPU.
     pub seed: u64,
-    /// Centre each mel band and scale all by one deviation before fitting; without it the network sees raw decibels, as in the
-    /// reference method.
+    /// Centre each mel band and scale all by one deviation before fitting; without it the network sees raw decibels, as
+    /// in the reference method.
     pub standardise: bool,
-    /// Share of normal clips that may score above the threshold. One in a hundred: an alarm takes three in a row, which by chance, where clips are
-    /// independent, come once in a million.
+    /// Share of normal clips that may score above the threshold. One in a hundred: an alarm takes three in a row, which
+    /// by chance, where clips are independent, come once in a million.
     pub false_alarm_rate: f64,
     /// How clips are held out for calibration.
     pub hold_out: HoldOut,
@@ -129,7 +133,8 @@ pub struct TrainingOptions {
     pub at_rest: Vec<TrainingClip>,
     /// Train on every clip, those among them that do not belong.
     pub keep_all: bool,
-    /// The channels that the clips were cut down to, counted from 0 and ascending: a model judges the same ones. `None`: all.
+    /// The channels that the clips were cut down to, counted from 0 and ascending: a model judges the same ones.
+    /// `None`: all.
     pub channels: Option<Vec<usize>>,
     /// The time to write into the manifest.
     pub created_at: Timestamp,
@@ -225,9 +230,10 @@ pub enum TrainingEvent {
 
 /// Trains a model on normal sound and calibrates it.
 ///
-/// Copies count once, and clips that do not belong are left out: [`TrainingSet`] says which. `observe` hears of every epoch, on the calling thread.
-/// When it answers `Break` (once is enough), the package's network stops with its best epoch so far; folds then train no longer than it
-/// did, and those not yet begun are left out once twenty held-out clips have scores. The result is a calibrated package all the same.
+/// Copies count once, and clips that do not belong are left out: [`TrainingSet`] says which. `observe` hears of every
+/// epoch, on the calling thread. When it answers `Break` (once is enough), the package's network stops with its best
+/// epoch so far; folds then train no longer than it did, and those not yet begun are left out once twenty held-out
+/// clips have scores. The result is a calibrated package all the same.
 ///
 /// # Errors
 /// [`DetectionError::TooFewClips`], [`DetectionError::TrainingClip`], [`DetectionError::InvalidOptions`], or

@@ -21,11 +21,11 @@ pub struct Watched {
     pub others: Vec<ScorerState>,
 }
 
-/// Observes a chunk among the machines of its partition; `roster` lists them as they were before, and is brought up to date. `state_of` gives the state of
-/// another one of them.
+/// Observes a chunk among the machines of its partition; `roster` lists them as they were before, and is brought up to
+/// date. `state_of` gives the state of another one of them.
 ///
-/// When it is this chunk that shows that the environment has changed, it is observed once more with its machine's level being learnt anew, so that it
-/// raises nothing.
+/// When it is this chunk that shows that the environment has changed, it is observed once more with its machine's level
+/// being learnt anew, so that it raises nothing.
 #[must_use]
 pub fn watch_chunk(
     roster: &mut Roster,

@@ -1,7 +1,8 @@
 //! What a plant engineer reads: `+9 dB around 2.1–2.6 kHz, since 14:02 UTC`.
 //!
-//! One place for every text that explains a result, whether it goes into a message, onto a screen or into a terminal. Pure: a message
-//! says the same wherever it is read. Times are UTC, with the date where it is not the day of the message itself.
+//! One place for every text that explains a result, whether it goes into a message, onto a screen or into a terminal.
+//! Pure: a message says the same wherever it is read. Times are UTC, with the date where it is not the day of the
+//! message itself.
 
 use auscult_schemas::{
     Alert, AlertKind, DeviatingBand, MachineState, MeasuredLevels, Note, NoteKind, QualityFlag, Quantity, Score,

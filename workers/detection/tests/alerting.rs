@@ -147,7 +147,8 @@ proptest! {
         prop_assert!(raised.windows(2).all(|pair| pair[1].duration_since(pair[0]).as_secs() >= 3600), "{raised:?}");
     }
 
-    /// What another worker restores from the changelog between any two records goes on exactly as the one before would have.
+    /// What another worker restores from the changelog between any two records goes on exactly as the one before would
+    /// have.
     #[test]
     fn a_state_that_was_written_and_read_between_any_two_steps_changes_nothing(
         steps in any_steps(),
@@ -232,7 +233,8 @@ proptest! {
     }
 }
 
-/// A day at a chunk in 10 s, whose score goes around the threshold in many ways. The figures are printed: `cargo test … -- --nocapture`.
+/// A day at a chunk in 10 s, whose score goes around the threshold in many ways. The figures are printed:
+/// `cargo test … -- --nocapture`.
 #[test]
 fn a_score_that_oscillates_around_the_threshold_for_a_day_alarms_once_an_hour_at_most() {
     let chunks = 8_640_usize;

@@ -24,8 +24,8 @@ fn noise(rng: &mut StdRng) -> f64 {
     (0..12).map(|_| rng.random_range(-0.5..0.5)).sum()
 }
 
-/// A spalled bearing after Randall and Antoni (2011): strikes with random slip, each ringing at a resonance, as loud as the load is where the
-/// spot just is; in white noise, with the shaft's own unbalance.
+/// A spalled bearing after Randall and Antoni (2011): strikes with random slip, each ringing at a resonance, as loud as
+/// the load is where the spot just is; in white noise, with the shaft's own unbalance.
 fn spalled(part: BearingPart, seconds: f64, strength: f64, seed: u64) -> Vec<f32> {
     spalled_as(&BearingOrders::of_type("6205").unwrap(), part, seconds, strength, seed)
 }
@@ -129,7 +129,8 @@ fn noise_and_unbalance_are_no_defect() {
     assert!(short <= 4 && long <= 1 && unbalanced <= 1, "{short} {long} {unbalanced}");
 }
 
-/// Noise that a healthy machine modulates at its shaft's speed and at multiples of it: unbalance, a gear, the motor's slots.
+/// Noise that a healthy machine modulates at its shaft's speed and at multiples of it: unbalance, a gear, the motor's
+/// slots.
 fn modulated_by_the_shaft(seconds: f64, seed: u64) -> Vec<f32> {
     let mut rng = StdRng::seed_from_u64(seed);
     let phases: Vec<f64> = (0..12).map(|_| rng.random_range(0.0..std::f64::consts::TAU)).collect();
@@ -143,7 +144,8 @@ fn modulated_by_the_shaft(seconds: f64, seed: u64) -> Vec<f32> {
         .collect()
 }
 
-/// The 6203's outer race is struck 3.05 times a turn, and 4.95 times its inner race: beside the shaft's third and fifth multiple.
+/// The 6203's outer race is struck 3.05 times a turn, and 4.95 times its inner race: beside the shaft's third and fifth
+/// multiple.
 #[test]
 fn the_lines_of_the_shaft_are_no_defect() {
     let orders = BearingOrders::of_type("6203").unwrap();
@@ -241,8 +243,8 @@ fn a_long_recording_names_each_part_and_nothing_in_noise() {
     }
 }
 
-/// Strikes at the inner race's rate that are equally strong all the way round have its lines without their sidebands: the load does not
-/// come and go, so the spot does not turn with the shaft.
+/// Strikes at the inner race's rate that are equally strong all the way round have its lines without their sidebands:
+/// the load does not come and go, so the spot does not turn with the shaft.
 #[test]
 fn the_lines_of_an_inner_race_without_sidebands_are_none() {
     let orders = BearingOrders::of_type("6205").unwrap();

@@ -1,4 +1,5 @@
-//! Simulated bearings in recordings of 300 turns, with what machines have besides: looseness, strong unbalance, a speed that is not the stated one.
+//! Simulated bearings in recordings of 300 turns, with what machines have besides: looseness, strong unbalance, a speed
+//! that is not the stated one.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -19,8 +20,8 @@ fn machine(rate_hz: f64, seed: u64) -> Machine {
     Machine { shaft_modulation: 0.2, tones: 3.0, ..Machine::healthy(rate_hz, 300.0, seed) }
 }
 
-/// Unbalance carries the load round, so that an outer race has sidebands one turn away. With a strong defect all of these stand so high that
-/// a finer comb fits, too: its lines between are lower, and the rate is right.
+/// Unbalance carries the load round, so that an outer race has sidebands one turn away. With a strong defect all of
+/// these stand so high that a finer comb fits, too: its lines between are lower, and the rate is right.
 #[test]
 fn strong_races_leave_the_rate_in_no_doubt() {
     let mut named = Vec::new();
@@ -38,7 +39,8 @@ fn strong_races_leave_the_rate_in_no_doubt() {
     assert!(right >= 7 && questioned == 0, "{named:?}");
 }
 
-/// The stated speed is often the nominal one. The shaft's own lines tell the true one, and strikes are held against that.
+/// The stated speed is often the nominal one. The shaft's own lines tell the true one, and strikes are held against
+/// that.
 #[test]
 fn the_true_speed_is_found_by_the_shafts_lines() {
     let orders = BearingOrders::of_type("6205").unwrap();
@@ -57,7 +59,8 @@ fn the_true_speed_is_found_by_the_shafts_lines() {
     assert_eq!(right.shaft_found_hz, None, "{}", right.in_words());
 }
 
-/// With 1 % of slip a 6203's inner race would be struck 5.0 times a turn, and its ball strikes 4.0 times: looseness has lines there.
+/// With 1 % of slip a 6203's inner race would be struck 5.0 times a turn, and its ball strikes 4.0 times: looseness has
+/// lines there.
 #[test]
 fn looseness_is_no_race_of_a_6203() {
     for (rate_hz, seed) in [(10_000.0, 7_012), (12_000.0, 7_028), (20_000.0, 7_060)] {

@@ -1,7 +1,8 @@
-//! Bearings that were damaged in a laboratory. `AUSCULT_TEST_DATA` names the folder that holds the recordings; what is not there is skipped.
+//! Bearings that were damaged in a laboratory. `AUSCULT_TEST_DATA` names the folder that holds the recordings; what is
+//! not there is skipped.
 //!
-//! Nothing here is fitted to a file: bands, harmonics, slip and the chance are the defaults. How they were chosen, and what else was
-//! tried on which recordings, is in docs/bearing.md.
+//! Nothing here is fitted to a file: bands, harmonics, slip and the chance are the defaults. How they were chosen, and
+//! what else was tried on which recordings, is in docs/bearing.md.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -60,8 +61,8 @@ fn report(what: &str, findings: &Findings) -> Count {
     all
 }
 
-/// Drive-end bearings of the Case Western Reserve University Bearing Data Center (48 kHz, 1,796 rpm, 6205-2RS), a quarter of a second
-/// each: seven turns and a half.
+/// Drive-end bearings of the Case Western Reserve University Bearing Data Center (48 kHz, 1,796 rpm, 6205-2RS), a
+/// quarter of a second each: seven turns and a half.
 #[test]
 fn races_of_the_cwru_bearings_are_told_apart() {
     let Some(data) = folder("cwru-bearing-48k") else { return };
@@ -138,7 +139,8 @@ const FAULTS: [(&str, Option<BearingPart>); 5] = [
     ("test/abnormal/ball", Some(BearingPart::Ball)),
 ];
 
-/// The clips of each recording follow on without a pause, so that a monitor which listens all the time would judge them as one.
+/// The clips of each recording follow on without a pause, so that a monitor which listens all the time would judge them
+/// as one.
 #[test]
 fn consecutive_clips_of_the_cwru_bearings_are_judged_as_one() {
     let Some(data) = folder("cwru-bearing-48k") else { return };
@@ -168,7 +170,8 @@ fn consecutive_clips_of_the_cwru_bearings_are_judged_as_one() {
     assert_eq!(clips_named(inner, BearingPart::OuterRace) + clips_named(inner, BearingPart::Ball), 0);
 }
 
-/// The same recordings, with a header that states another rate than the 48 kHz at which they were sampled. Nothing should be named.
+/// The same recordings, with a header that states another rate than the 48 kHz at which they were sampled. Nothing
+/// should be named.
 #[test]
 fn a_wrong_rate_names_no_part_of_the_cwru_bearings() {
     let Some(data) = folder("cwru-bearing-48k") else { return };
@@ -205,9 +208,9 @@ fn a_wrong_rate_names_no_part_of_the_cwru_bearings() {
     assert!(named_wrongly <= 4, "{named_wrongly} of {}", 4 * recordings.len());
 }
 
-/// The Fault Data Sets of the Society for Machinery Failure Prevention Technology (E. Bechhoefer, 2013): another bench, another bearing
-/// (8 balls, 0.235 and 1.245 inches), 25 turns a second. `mfpt-bearings` holds the vibration of each as text, one value a line, in
-/// files named as the set names them.
+/// The Fault Data Sets of the Society for Machinery Failure Prevention Technology (E. Bechhoefer, 2013): another bench,
+/// another bearing (8 balls, 0.235 and 1.245 inches), 25 turns a second. `mfpt-bearings` holds the vibration of each as
+/// text, one value a line, in files named as the set names them.
 #[test]
 fn races_of_the_mfpt_bearings_are_told_apart() {
     let Some(data) = folder("mfpt-bearings") else { return };

@@ -1,4 +1,5 @@
-//! AUC, pAUC and average precision against scikit-learn on scores that are hard on a curve. `golden/make_curves_golden.py` made them.
+//! AUC, pAUC and average precision against scikit-learn on scores that are hard on a curve.
+//! `golden/make_curves_golden.py` made them.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 

@@ -1,4 +1,5 @@
-//! What is promised of drift: findings as rare as asked while nothing changes, soon when something does, once each; bounded memory; and a replay that is exact.
+//! What is promised of drift: findings as rare as asked while nothing changes, soon when something does, once each;
+//! bounded memory; and a replay that is exact.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -196,7 +197,8 @@ fn new_surroundings_give_new_levels_to_expect() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever is heard: no number that is none, no list that grows, and a state that another worker goes on from as the first would have.
+    /// Whatever is heard: no number that is none, no list that grows, and a state that another worker goes on from as
+    /// the first would have.
     #[test]
     fn memory_is_bounded_and_survives_the_changelog_at_any_chunk(
         scores in prop::collection::vec(prop_oneof![1e-300..1e300_f64, 4.0..7.0_f64, Just(5.5)], 1..400),

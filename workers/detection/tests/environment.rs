@@ -1,4 +1,5 @@
-//! What is promised of environments: one report for what happens to many machines, none for what happens to a few, and a fault is found all the same.
+//! What is promised of environments: one report for what happens to many machines, none for what happens to a few, and
+//! a fault is found all the same.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 

@@ -1,4 +1,5 @@
-//! What an explanation promises: the band, how far its level has moved and in which direction, since when, and when within the clip.
+//! What an explanation promises: the band, how far its level has moved and in which direction, since when, and when
+//! within the clip.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -26,8 +27,8 @@ fn spec() -> FeatureSpec {
     FeatureSpec::default()
 }
 
-/// A machine with a spectrum, a rhythm that all bands share, and noise of its own in every frame and, for the load is never quite the same, in
-/// every clip.
+/// A machine with a spectrum, a rhythm that all bands share, and noise of its own in every frame and, for the load is
+/// never quite the same, in every clip.
 fn normal(seed: u64) -> Array2<f32> {
     let mut rng = StdRng::seed_from_u64(seed);
     let phase: f32 = rng.random_range(0.0..6.3);
@@ -73,8 +74,8 @@ fn injected(clip: &Array2<f32>, bands: Range<usize>, frames: Range<usize>, by_db
     faulty
 }
 
-/// Whether the first band in words is the injected one: at most one mel band too wide or too narrow at either edge, in the right direction, and its level
-/// within 1.5 dB.
+/// Whether the first band in words is the injected one: at most one mel band too wide or too narrow at either edge, in
+/// the right direction, and its level within 1.5 dB.
 fn is_localised(judgement: &Judgement, bands: &Range<usize>, by_db: f32, edges: &[BandEdges]) -> bool {
     let text = words::deviation(&judgement.bands, judgement.time_course.as_ref(), None);
     let Some(first) = judgement.bands.first() else { return false };

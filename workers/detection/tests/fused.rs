@@ -86,8 +86,8 @@ fn a_louder_band_is_named_in_95_of_100_trials() {
     assert!(named >= 95, "{named} of 100");
 }
 
-/// Kolmogorov-Smirnov: with 400 fresh clips and 200 held-out ones behind the distribution, a greatest distance of 0.14 is exceeded by chance
-/// once in a hundred times.
+/// Kolmogorov-Smirnov: with 400 fresh clips and 200 held-out ones behind the distribution, a greatest distance of 0.14
+/// is exceeded by chance once in a hundred times.
 #[test]
 fn p_values_of_fresh_normal_sound_are_uniform() {
     let model = model(200);
@@ -102,7 +102,8 @@ fn p_values_of_fresh_normal_sound_are_uniform() {
     assert!(greatest < 0.14, "{greatest}");
 }
 
-/// A machine whose bands swell with its stroke, beside a background that does not; eight decibels louder where `is_foreign`.
+/// A machine whose bands swell with its stroke, beside a background that does not; eight decibels louder where
+/// `is_foreign`.
 fn stroke(seed: u64, is_foreign: bool) -> Array2<f32> {
     let noise = log_mel(seed, 90, 0.0);
     let background_db = if is_foreign { 8.0 } else { 0.0 };
@@ -161,7 +162,8 @@ fn valve(seed: u64) -> Array2<f32> {
     clip
 }
 
-/// A single frame of ninety decides, in a machine with a cycle, in one that acts now and then, and in one that does neither; and its bands are named.
+/// A single frame of ninety decides, in a machine with a cycle, in one that acts now and then, and in one that does
+/// neither; and its bands are named.
 #[test]
 fn a_short_event_decides() {
     type Machine<'a> = &'a dyn Fn(u64) -> Array2<f32>;

@@ -37,7 +37,8 @@ const KNOWN: [Known; 5] = [
     Known { name: "normal", draw: |p| bell().inverse_cdf(1.0 - p), survival: |score| bell().sf(score) },
 ];
 
-/// Share of simulated trainings whose interval holds the true rate, and of those whose tolerance threshold holds the rate asked for.
+/// Share of simulated trainings whose interval holds the true rate, and of those whose tolerance threshold holds the
+/// rate asked for.
 fn coverage(known: &Known, clips: usize, rate: f64, trials: u64) -> (f64, f64) {
     let held: Vec<(bool, bool)> = (0..trials)
         .into_par_iter()

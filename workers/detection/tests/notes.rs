@@ -1,4 +1,5 @@
-//! What is promised of chunks that do not fit what the model has learned, and of machines at rest: named, told once, never an alarm of the machine.
+//! What is promised of chunks that do not fit what the model has learned, and of machines at rest: named, told once,
+//! never an alarm of the machine.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 

@@ -147,8 +147,8 @@ fn a_louder_band_is_named_in_95_of_100_trials() {
     }
 }
 
-/// Kolmogorov-Smirnov: with 400 fresh clips and 200 held-out ones behind the distribution, a greatest distance of 0.14 is exceeded by chance
-/// once in a hundred times.
+/// Kolmogorov-Smirnov: with 400 fresh clips and 200 held-out ones behind the distribution, a greatest distance of 0.14
+/// is exceeded by chance once in a hundred times.
 #[test]
 fn p_values_of_fresh_normal_sound_are_uniform() {
     for kind in KINDS {
@@ -175,7 +175,8 @@ fn a_share_may_be_held_out_instead_of_folds() {
     }
 }
 
-/// A machine that runs in two ways, 20 dB apart: a mixture has a cloud for each, and what lies between them was never heard.
+/// A machine that runs in two ways, 20 dB apart: a mixture has a cloud for each, and what lies between them was never
+/// heard.
 #[test]
 fn a_machine_with_two_ways_of_running_has_two_clouds_and_nothing_normal_between_them() {
     let ways: Vec<TrainingClip> = clips(120, 1)

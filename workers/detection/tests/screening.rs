@@ -1,4 +1,5 @@
-//! Clips that do not belong among those that a model is trained on: faults, copies, pieces of one recording, another way of running.
+//! Clips that do not belong among those that a model is trained on: faults, copies, pieces of one recording, another
+//! way of running.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 

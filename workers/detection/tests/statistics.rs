@@ -85,7 +85,8 @@ fn gamma_fits_are_scipys() {
         assert!(is_close(fit.shape, case.from_zero.shape, 1e-6), "{fit:?}");
         assert!(is_close(fit.scale, case.from_zero.scale, 1e-6), "{fit:?}");
 
-        // Far from the origin the likelihood is nearly flat in the location: no worse than SciPy's best, and with the same tail.
+        // Far from the origin the likelihood is nearly flat in the location: no worse than SciPy's best, and with the
+        // same tail.
         let fit = GammaFit::located(&case.scores).unwrap();
         let Parameters { shape, location, scale } = case.located;
         let wanted = GammaFit { shape, location, scale };
@@ -157,7 +158,8 @@ fn psi_is_zero_without_drift_and_large_when_all_scores_leave_the_range() {
 
 #[test]
 fn the_reference_methods_published_confusion_matrix_gives_its_published_figures() {
-    // 751 of 815 normal and 231 of 295 abnormal clips right: P = R = F1 = 92.1 % with normal positive, 78.3 % with abnormal positive.
+    // 751 of 815 normal and 231 of 295 abnormal clips right: P = R = F1 = 92.1 % with normal positive, 78.3 % with
+    // abnormal positive.
     let scores = |low: usize, high: usize| [vec![1.0; low], vec![9.0; high]].concat();
     let evaluation = evaluate(&scores(751, 64), &scores(64, 231), 5.0);
     assert!((evaluation.normal_positive.f1 - 0.9215).abs() < 5e-5);

@@ -1,5 +1,6 @@
-//! What faults among the training clips cost, and that a clean training loses nothing. `AUSCULT_TEST_DATA` names the folder that holds the
-//! recordings; what is not there is skipped. `AUSCULT_TEST_SEEDS` draws more often (docs/training.md: 3).
+//! What faults among the training clips cost, and that a clean training loses nothing. `AUSCULT_TEST_DATA` names the
+//! folder that holds the recordings; what is not there is skipped. `AUSCULT_TEST_SEEDS` draws more often
+//! (docs/training.md: 3).
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -110,8 +111,8 @@ fn seeds() -> u64 {
     std::env::var("AUSCULT_TEST_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1)
 }
 
-/// Trains with a share of the faults among the normal clips, against the same training without them; the fall of recall, mean over
-/// the draws.
+/// Trains with a share of the faults among the normal clips, against the same training without them; the fall of
+/// recall, mean over the draws.
 fn fall_of_recall(name: &str, share: f64) -> Option<f64> {
     let of = recordings(name)?;
     let count = ((share / (1.0 - share) * of.train.len() as f64).round() as usize).max(1);

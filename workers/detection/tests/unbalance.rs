@@ -1,4 +1,5 @@
-//! From samples to a score: an unbalance of any strength, at any shaft speed, is judged, and is the more anomalous the stronger it is.
+//! From samples to a score: an unbalance of any strength, at any shaft speed, is judged, and is the more anomalous the
+//! stronger it is.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -15,7 +16,8 @@ use ndarray::Array2;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// Half a second of a rotor with a ball bearing, g, as 24 bits of ±50 g or as float; `unbalance` in multiples of the usual one.
+/// Half a second of a rotor with a ball bearing, g, as 24 bits of ±50 g or as float; `unbalance` in multiples of the
+/// usual one.
 fn recorded(shaft_hz: f64, unbalance: f64, is_float: bool, seed: u64) -> Clip {
     let rate_hz = 25_600;
     let mut rng = StdRng::seed_from_u64(seed);

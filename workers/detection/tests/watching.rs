@@ -1,4 +1,5 @@
-//! What is promised of alert state and drift: a change takes its full count, replay is exact, another model starts anew.
+//! What is promised of alert state and drift: a change takes its full count, replay is exact, another model starts
+//! anew.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 

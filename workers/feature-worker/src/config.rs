@@ -24,7 +24,8 @@ pub struct FeatureWorkerConfig {
     pub log: LogConfig,
     /// Traces.
     pub traces: TracesConfig,
-    /// How sound becomes numbers. Must be the spec that the models were trained on. Default: 16 kHz, 64 mel bands, fixed reference.
+    /// How sound becomes numbers. Must be the spec that the models were trained on. Default: 16 kHz, 64 mel bands,
+    /// fixed reference.
     pub features: FeatureSpec,
     /// Threads that compute features. Default: 0, as many as there are processors.
     pub threads: usize,

@@ -1,5 +1,5 @@
-//! The feature worker: chunks of sound in, log-mel features out. Thin: the sound is `auscult-features`' business, delivery
-//! `auscult-runtime`'s.
+//! The feature worker: chunks of sound in, log-mel features out. Thin: the sound is `auscult-features`' business,
+//! delivery `auscult-runtime`'s.
 //!
 //! ```text
 //!  audio.chunks ──► FeatureStage ──► Features ──► FeatureProcessor ──► audio.features

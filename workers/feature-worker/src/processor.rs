@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use crate::{Extracted, FeatureStage};
 
-/// Chunks in, features messages out; control messages are passed on as they are, so that they stay in order with the sound. Remembers nothing.
+/// Chunks in, features messages out; control messages are passed on as they are, so that they stay in order with the
+/// sound. Remembers nothing.
 pub struct FeatureProcessor {
     stage: FeatureStage,
 }
@@ -33,7 +34,8 @@ impl Processor for FeatureProcessor {
     }
 }
 
-/// A control message, as it came but for what a plain producer left out: the time of the record it was, which the next one would not have.
+/// A control message, as it came but for what a plain producer left out: the time of the record it was, which the next
+/// one would not have.
 fn passed_on(record: &Record, envelope: &Envelope) -> Output {
     let mut headers = record.headers.clone();
     for (name, value) in envelope.headers().0 {

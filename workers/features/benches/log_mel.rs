@@ -1,7 +1,8 @@
-//! How fast sound becomes numbers: ten seconds of one microphone at 16 kHz through each stage, and the log-mel spectrogram
-//! beside the bare Fourier transforms that it cannot do without.
+//! How fast sound becomes numbers: ten seconds of one microphone at 16 kHz through each stage, and the log-mel
+//! spectrogram beside the bare Fourier transforms that it cannot do without.
 //!
-//! `cargo bench -p auscult-features` ends with the ratio of the medians, measured in turns so that both see the same machine.
+//! `cargo bench -p auscult-features` ends with the ratio of the medians, measured in turns so that both see the same
+//! machine.
 
 // A benchmark, like a test, has nobody to hand an error to.
 #![allow(clippy::unwrap_used)]

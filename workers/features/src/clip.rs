@@ -10,8 +10,8 @@ pub const MAX_CHANNELS: usize = 16;
 pub const MIN_RATE_HZ: u32 = 100;
 /// Highest sample rate, Hz: of ultrasound or acoustic emission.
 pub const MAX_RATE_HZ: u32 = 1_000_000;
-/// Most samples of a clip, all channels together, before and after resampling: 256 MiB as float32. A FLAC value of a few
-/// bytes can claim hours of silence; this bounds what it can cost.
+/// Most samples of a clip, all channels together, before and after resampling: 256 MiB as float32. A FLAC value of a
+/// few bytes can claim hours of silence; this bounds what it can cost.
 pub const MAX_SAMPLES: u64 = 64 * 1024 * 1024;
 
 /// A decoded recording: one plane of samples per channel, full scale = ±1.0 where the format has one.
@@ -21,7 +21,8 @@ pub struct Clip {
     pub sample_rate_hz: u32,
     /// `[channels][samples]`; every channel has the same length.
     pub channels: Vec<Vec<f32>>,
-    /// The format's own step, of full scale: `2^(1 - bits)` of integers. Absent for float, which has neither steps nor full scale.
+    /// The format's own step, of full scale: `2^(1 - bits)` of integers. Absent for float, which has neither steps nor
+    /// full scale.
     pub step: Option<f32>,
     /// A part of the recording was lost before it came here: its end is missing, or a damaged part was left out.
     pub incomplete: bool,

@@ -30,7 +30,8 @@ pub struct Extraction {
     pub levels: Option<MeasuredLevels>,
     /// The full scale that each channel came with, where that was said; empty where not.
     pub full_scale: Vec<FullScale>,
-    /// Where the time went: `decode_s` (absent for a clip), `resample_s` (absent where there was nothing to resample) and `log_mel_s`.
+    /// Where the time went: `decode_s` (absent for a clip), `resample_s` (absent where there was nothing to resample)
+    /// and `log_mel_s`.
     pub timings: StageTimings,
 }
 
@@ -39,7 +40,8 @@ pub struct ChunkExtractor {
     checker: QualityChecker,
     log_mel: LogMelExtractor,
     resampler: Resampler,
-    /// One channel without its mean, where the spec takes it off, and of the spec's full scale, where it came with another.
+    /// One channel without its mean, where the spec takes it off, and of the spec's full scale, where it came with
+    /// another.
     prepared: Vec<f32>,
     /// One channel at the spec's rate.
     resampled: Vec<f32>,
@@ -76,8 +78,8 @@ impl ChunkExtractor {
         self.extract_with(content_type, bytes, &[])
     }
 
-    /// The same of a chunk whose header says what a sample value of 1.0 is: of all channels, or of each. It goes before what the recording says;
-    /// empty where the header says nothing.
+    /// The same of a chunk whose header says what a sample value of 1.0 is: of all channels, or of each. It goes before
+    /// what the recording says; empty where the header says nothing.
     ///
     /// # Errors
     /// As [`extract`](Self::extract); [`FeatureError::FullScales`] when there are neither one nor as many as channels.
@@ -102,10 +104,12 @@ impl ChunkExtractor {
         Ok(extraction)
     }
 
-    /// The same for a clip that is decoded already. Where clip and spec say their full scale, the clip is scaled to the spec's.
+    /// The same for a clip that is decoded already. Where clip and spec say their full scale, the clip is scaled to the
+    /// spec's.
     ///
     /// # Errors
-    /// See [`QualityChecker::check`]; [`FeatureError::OtherQuantity`] when the clip's unit cannot be converted into the spec's; [`FeatureError::TooLarge`] when the clip exceeds [`MAX_SAMPLES`](crate::MAX_SAMPLES) once resampled.
+    /// See [`QualityChecker::check`]; [`FeatureError::OtherQuantity`] when the clip's unit cannot be converted into the
+    /// spec's; [`FeatureError::TooLarge`] when the clip exceeds [`MAX_SAMPLES`](crate::MAX_SAMPLES) once resampled.
     pub fn extract_clip(&mut self, clip: &Clip) -> Result<Extraction, FeatureError> {
         let factors = self.factors(clip)?;
         let Quality { flags: mut quality, sensor_faults } = self.checker.check(clip)?;

@@ -1,4 +1,5 @@
-//! How sound becomes numbers: decode, check, resample, log-mel spectrogram, stacked frames. Pure functions: no IO, no Kafka.
+//! How sound becomes numbers: decode, check, resample, log-mel spectrogram, stacked frames. Pure functions: no IO, no
+//! Kafka.
 //!
 //! ```text
 //!  bytes ──decode──► Clip ──check──► quality flags

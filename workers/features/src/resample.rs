@@ -47,12 +47,12 @@ impl Resampler {
         usize::try_from(rounded).unwrap_or(usize::MAX)
     }
 
-    /// Resamples one channel from `from_hz`; the output replaces what `output` held. Samples are held within ±1e15 (a NaN
-    /// counts as 0; a clip with one is refused long before, by [`check`](crate::check)).
+    /// Resamples one channel from `from_hz`; the output replaces what `output` held. Samples are held within ±1e15 (a
+    /// NaN counts as 0; a clip with one is refused long before, by [`check`](crate::check)).
     ///
     /// # Errors
-    /// [`FeatureError::TooLarge`] when the output would exceed [`MAX_SAMPLES`](crate::MAX_SAMPLES), [`FeatureError::NoSamples`] when there would be
-    /// none, [`FeatureError::Rate`] for a rate outside 100 Hz–1 MHz.
+    /// [`FeatureError::TooLarge`] when the output would exceed [`MAX_SAMPLES`](crate::MAX_SAMPLES),
+    /// [`FeatureError::NoSamples`] when there would be none, [`FeatureError::Rate`] for a rate outside 100 Hz–1 MHz.
     pub fn resample(&mut self, samples: &[f32], from_hz: u32, output: &mut Vec<f32>) -> Result<(), FeatureError> {
         crate::clip::check_format("clip", 1, from_hz)?;
         let wanted = self.output_samples(samples.len(), from_hz);

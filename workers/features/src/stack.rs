@@ -4,10 +4,12 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::FeatureError;
 
-/// Stacks `frames` consecutive frames into one vector: `[frames_in_clip, mels]` to `[frames_in_clip - frames + 1, frames * mels]`,
-/// where row `t` is `log_mel[t], log_mel[t + 1], …` one after the other (the DCASE and MIMII baselines' order).
+/// Stacks `frames` consecutive frames into one vector: `[frames_in_clip, mels]` to
+/// `[frames_in_clip - frames + 1, frames * mels]`, where row `t` is `log_mel[t], log_mel[t + 1], …` one after the other
+/// (the DCASE and MIMII baselines' order).
 ///
-/// The rows overlap, so they are copied: a view that visits the same element twice is not one that ndarray builds without `unsafe`.
+/// The rows overlap, so they are copied: a view that visits the same element twice is not one that ndarray builds
+/// without `unsafe`.
 ///
 /// # Errors
 /// [`FeatureError::TooFewFrames`] when there are fewer than `frames`, or `frames` is 0.

@@ -1,4 +1,5 @@
-//! Decoding recordings that another implementation (libsndfile) wrote, and WAV headers of every kind that recorders write.
+//! Decoding recordings that another implementation (libsndfile) wrote, and WAV headers of every kind that recorders
+//! write.
 
 mod wav_bytes;
 

@@ -1,5 +1,5 @@
-//! WAV as recorders really write it: sizes that were never known or never mended, chunks behind the sound, wide containers,
-//! 64-bit and big-endian headers, lost bytes.
+//! WAV as recorders really write it: sizes that were never known or never mended, chunks behind the sound, wide
+//! containers, 64-bit and big-endian headers, lost bytes.
 
 mod wav_bytes;
 

@@ -50,7 +50,8 @@ fn a_chunk_of_another_rate_is_resampled_and_says_so() {
     assert!(fast.timings.decode_s.is_some() && fast.timings.resample_s.is_some());
     let plain = Clip { sample_rate_hz: 16_000, channels: vec![tone(1_000.0, 16_000.0, 16_000)], ..Clip::default() };
     let plain = extractor.extract_clip(&plain).unwrap();
-    // The band of the tone, 1 kHz, is the same in both but for the first and last frames, where the clip begins and ends.
+    // The band of the tone, 1 kHz, is the same in both but for the first and last frames, where the clip begins and
+    // ends.
     let loudest = |values: &[f32]| (0..64).max_by(|&a, &b| values[a].total_cmp(&values[b])).unwrap();
     for frame in 2..30 {
         let (fast, plain) = (&fast.values[frame * 64..][..64], &plain.values[frame * 64..][..64]);

@@ -1,5 +1,5 @@
-//! No bytes make a decoder panic: the fuzz targets of `/fuzz`, run here on seeded mutations of valid inputs, and proptest
-//! on arbitrary ones. Seeds are fixed, so a failure repeats.
+//! No bytes make a decoder panic: the fuzz targets of `/fuzz`, run here on seeded mutations of valid inputs, and
+//! proptest on arbitrary ones. Seeds are fixed, so a failure repeats.
 
 mod flac_bytes;
 #[path = "../../../fuzz/src/lib.rs"]

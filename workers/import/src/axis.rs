@@ -1,8 +1,9 @@
-//! Whether numbers are a time axis: rising evenly, with the odd gap. Its step, how well that is known, and where it breaks.
+//! Whether numbers are a time axis: rising evenly, with the odd gap. Its step, how well that is known, and where it
+//! breaks.
 //!
-//! Clocks are written with few digits: at 25.6 kHz in milliseconds, 25 values are equal, then one is larger. So steps are
-//! judged by how far the values stray from a straight line, and the step is known as well as that straying leaves it over
-//! the longest piece.
+//! Clocks are written with few digits: at 25.6 kHz in milliseconds, 25 values are equal, then one is larger. So steps
+//! are judged by how far the values stray from a straight line, and the step is known as well as that straying leaves
+//! it over the longest piece.
 
 /// Fewest values that show an axis.
 const MIN_VALUES: usize = 8;
@@ -55,7 +56,8 @@ pub(crate) fn examine(values: &[f64]) -> Shape {
     }
     let uneven = Shape::Uneven { smallest, largest };
     let median = at(0.5);
-    // With few digits most steps may be zero: then the values are as far apart as the last digit says, and gaps below that do not show.
+    // With few digits most steps may be zero: then the values are as far apart as the last digit says, and gaps below
+    // that do not show.
     let spread =
         if median > 0.0 { at(0.95) - at(0.05) } else { sorted.iter().copied().find(|&step| step > 0.0).unwrap_or(0.0) };
     let longest_step = 1.5 * median + spread * 1.01;

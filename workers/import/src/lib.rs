@@ -1,4 +1,5 @@
-//! The files that engineers have, read into channels of numbers with a rate and a unit. Pure functions of bytes, but for [`read`].
+//! The files that engineers have, read into channels of numbers with a rate and a unit. Pure functions of bytes, but
+//! for [`read`].
 //!
 //! ```text
 //!  bytes ─► format ─┬─ text      CSV and other columns of numbers, with what their heads say

@@ -107,7 +107,8 @@ pub(crate) fn of_step(step_s: f64) -> Option<f64> {
     meant(1.0 / step_s, digits_uncertainty(step_s))
 }
 
-/// Half of the last digit that a number needs to be written, as a share of it; nothing for one that needs all of a double's.
+/// Half of the last digit that a number needs to be written, as a share of it; nothing for one that needs all of a
+/// double's.
 pub(crate) fn digits_uncertainty(value: f64) -> f64 {
     let text = format!("{value:e}");
     let mantissa = text.split('e').next().unwrap_or_default();
@@ -119,7 +120,8 @@ pub(crate) fn digits_uncertainty(value: f64) -> f64 {
     0.5 * 10_f64.powi(1 - digits as i32) / mantissa.abs()
 }
 
-/// The number of at most `digits` digits that lies within a share of `uncertainty` of `value`, of as few digits as possible.
+/// The number of at most `digits` digits that lies within a share of `uncertainty` of `value`, of as few digits as
+/// possible.
 pub(crate) fn shortest(value: f64, uncertainty: f64, digits: usize) -> Option<f64> {
     (0..digits).find_map(|decimals| {
         let short: f64 = format!("{value:.decimals$e}").parse().ok()?;

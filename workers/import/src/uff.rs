@@ -8,8 +8,8 @@
 //!      -1
 //! ```
 //!
-//! Fields have fixed columns. Source: University of Cincinnati, Structural Dynamics Research Laboratory, "Universal File
-//! Formats", data set 58.
+//! Fields have fixed columns. Source: University of Cincinnati, Structural Dynamics Research Laboratory, "Universal
+//! File Formats", data set 58.
 
 use crate::cursor::Number;
 use crate::{ImportError, Rate, Series, Source, TimeUnit, round};
@@ -283,7 +283,8 @@ fn ascii(lines: &mut Lines<'_>, is_double: bool, is_even: bool) -> Vec<f64> {
             Some(row)
         };
         let spaced = || line.split_whitespace().map(parse).collect::<Option<Vec<f64>>>();
-        // Either reading must make sense of the whole line; writers differ in the width of a column, so what spaces part goes first.
+        // Either reading must make sense of the whole line; writers differ in the width of a column, so what spaces
+        // part goes first.
         let row = spaced().filter(|row| !row.is_empty()).or_else(fixed);
         values.extend(row.unwrap_or_else(|| vec![f64::NAN]));
     }
@@ -317,8 +318,8 @@ struct Binary {
 }
 
 impl Binary {
-    /// The layout behind which the mark stands that ends a data set: pyuff writes doubles whatever its head says. A file that was cut has
-    /// no mark, and is taken at its word.
+    /// The layout behind which the mark stands that ends a data set: pyuff writes doubles whatever its head says. A
+    /// file that was cut has no mark, and is taken at its word.
     fn as_written(self, lines: &Lines<'_>, count: usize) -> Option<Self> {
         let rest = lines.bytes.get(lines.at..).unwrap_or_default();
         let ways = [

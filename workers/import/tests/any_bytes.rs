@@ -1,4 +1,5 @@
-//! Whatever the bytes, a reader gives recordings or an error: it never panics, and asks for no memory that the bytes do not fill.
+//! Whatever the bytes, a reader gives recordings or an error: it never panics, and asks for no memory that the bytes do
+//! not fill.
 
 mod files;
 #[path = "../../../fuzz/src/import.rs"]

@@ -1,4 +1,5 @@
-//! What a fresh reader found: files as they are written in the field, which were read wrong, or refused with a wrong cause.
+//! What a fresh reader found: files as they are written in the field, which were read wrong, or refused with a wrong
+//! cause.
 
 mod files;
 

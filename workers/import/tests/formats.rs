@@ -266,7 +266,8 @@ fn tdms_scales_segments_and_orders_are_read() {
             );
         }
     }
-    // A chain: polynomial of the raw values, then linear of scale 0, then their difference as NI has it: right less left.
+    // A chain: polynomial of the raw values, then linear of scale 0, then their difference as NI has it: right less
+    // left.
     let chain = Tdms::new(false)
         .number("wf_increment", 1e-4)
         .number("NI_Number_Of_Scales", 3.0)

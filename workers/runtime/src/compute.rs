@@ -1,9 +1,11 @@
-//! The compute side: runs the processor over batches, keeps the machines' states, makes dead letters of what is refused.
+//! The compute side: runs the processor over batches, keeps the machines' states, makes dead letters of what is
+//! refused.
 //!
 //! Synchronous and without threads of its own; the runner puts it on one.
 //!
-//! A letter can always be written, or a smaller one in its place (`letters`): what the log refused for good is told here, and the record
-//! becomes a letter when it is processed again. Times that cannot be are replaced by the time of arrival before a processor sees them (`times`).
+//! A letter can always be written, or a smaller one in its place (`letters`): what the log refused for good is told
+//! here, and the record becomes a letter when it is processed again. Times that cannot be are replaced by the time of
+//! arrival before a processor sees them (`times`).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -32,7 +34,8 @@ pub struct ComputeConfig {
     pub changelog: Option<&'static str>,
     /// A record whose value is larger is refused unseen, bytes.
     pub max_value_bytes: usize,
-    /// How far a record's time may be ahead of its arrival; one that is further is judged under the time of its arrival.
+    /// How far a record's time may be ahead of its arrival; one that is further is judged under the time of its
+    /// arrival.
     pub max_time_ahead: Duration,
     /// How traces go on from records to results.
     pub traces: TraceRule,
@@ -98,7 +101,8 @@ impl<P: Processor> Compute<P> {
         Self { config, processor, states: States::default(), letters, times, clock: Timestamp::now }
     }
 
-    /// These will never be taken by the log: what they came of becomes a dead letter when it is processed again. A letter among them becomes a smaller one.
+    /// These will never be taken by the log: what they came of becomes a dead letter when it is processed again. A
+    /// letter among them becomes a smaller one.
     pub fn refuse(&mut self, outputs: &[RefusedOutput]) {
         for output in outputs {
             let is_state = self.config.changelog.is_some_and(|changelog| changelog == output.topic);
@@ -117,7 +121,8 @@ impl<P: Processor> Compute<P> {
         &mut self.states
     }
 
-    /// Makes what a changelog holds the committed states of a partition. Gives the number of states that could not be read.
+    /// Makes what a changelog holds the committed states of a partition. Gives the number of states that could not be
+    /// read.
     pub fn install(&mut self, partition: i32, entries: HashMap<Bytes, Bytes>) -> usize {
         let mut unreadable = 0;
         for (key, value) in entries {

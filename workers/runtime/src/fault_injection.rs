@@ -1,6 +1,6 @@
-//! Where a test may kill, abort, delay or deafen a worker, and which of its rules it may switch off, to see that the fault suite
-//! notices. Only in a build with the feature `fault-injection`, which nobody but the fault suite makes; in any other all of this
-//! is nothing.
+//! Where a test may kill, abort, delay or deafen a worker, and which of its rules it may switch off, to see that the
+//! fault suite notices. Only in a build with the feature `fault-injection`, which nobody but the fault suite makes; in
+//! any other all of this is nothing.
 //!
 //! `AUSCULT_FAULTS` holds one or more of `STEP:WHEN:ACTION`, separated by commas:
 //!
@@ -14,8 +14,9 @@
 //! | `after-swap` | the staged state is swapped in |
 //! | `poll` | the consumer has been polled and has a record |
 //!
-//! `WHEN` is `17` (the 17th time), `17+` (from then on) or `*7` (every 7th time). `ACTION` is `kill` (SIGKILL to oneself), `abort` (the
-//! transaction), `sleep=MS` or `deaf` (from then on the consumer delivers nothing and says nothing).
+//! `WHEN` is `17` (the 17th time), `17+` (from then on) or `*7` (every 7th time). `ACTION` is `kill` (SIGKILL to
+//! oneself), `abort` (the transaction), `sleep=MS` or `deaf` (from then on the consumer delivers nothing and says
+//! nothing).
 //!
 //! `AUSCULT_MUTATION` names one rule that does not hold: see [`Mutation`].
 

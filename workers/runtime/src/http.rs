@@ -1,4 +1,5 @@
-//! One HTTP request and its answer, over a connection of its own, without TLS: to a collector beside the worker, or to a worker of this machine.
+//! One HTTP request and its answer, over a connection of its own, without TLS: to a collector beside the worker, or to
+//! a worker of this machine.
 
 use std::time::Duration;
 

@@ -8,7 +8,8 @@
 //!                                                           record's own headers, then without its key
 //! ```
 //!
-//! The last of these has some kilobytes and no time but now: a log that refuses that takes nothing at all, and the watchdog says so.
+//! The last of these has some kilobytes and no time but now: a log that refuses that takes nothing at all, and the
+//! watchdog says so.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -77,7 +78,8 @@ impl Letters {
         }
     }
 
-    /// Notes what the log refused. A state that cannot be written is no single record's: all of its machine's that were in the batch become letters.
+    /// Notes what the log refused. A state that cannot be written is no single record's: all of its machine's that were
+    /// in the batch become letters.
     pub fn refuse(&mut self, output: &RefusedOutput, is_state: bool) {
         let RefusedOutput { topic, partition, key, source_offset, reason } = output;
         // What comes of no record has no letter; none of ours does.
@@ -136,7 +138,8 @@ impl Letters {
         self.unwritable_states.retain(|(owner, _), _| *owner != partition);
     }
 
-    /// The letter of a record. Its time is now, whatever the record's own was: a broker may refuse that, or retention delete the letter for it.
+    /// The letter of a record. Its time is now, whatever the record's own was: a broker may refuse that, or retention
+    /// delete the letter for it.
     pub fn letter(
         &self,
         record: &Record,

@@ -1,4 +1,5 @@
-//! The exactly-once runner: consume, process, produce, commit. The only crate that knows Kafka, and it knows nothing of audio.
+//! The exactly-once runner: consume, process, produce, commit. The only crate that knows Kafka, and it knows nothing of
+//! audio.
 //!
 //! ```text
 //!               log thread                compute thread            transaction thread

@@ -1,4 +1,5 @@
-//! Where machines live: on which partitions `audio.scorer-state` has a state of each, and which machines are heard on two of them.
+//! Where machines live: on which partitions `audio.scorer-state` has a state of each, and which machines are heard on
+//! two of them.
 //!
 //! ```text
 //!   a machine's states over event time        partition 1  ●──●──●──●──●──●──●
@@ -44,7 +45,8 @@ pub struct Divided {
     pub places: Vec<Place>,
     /// Those where it is heard now, in the same order: none when it has only left states behind.
     pub heard_on: Vec<i32>,
-    /// Whether some place other than the newest was heard a short time ago: whether it is heard on two can only be told later.
+    /// Whether some place other than the newest was heard a short time ago: whether it is heard on two can only be told
+    /// later.
     pub is_undecided: bool,
 }
 
@@ -61,8 +63,8 @@ struct StateGlimpse {
 }
 
 impl MachinePlaces {
-    /// Takes note of a record of `audio.scorer-state`; those of one partition in their order. A machine has no place where its state was retired or
-    /// deleted.
+    /// Takes note of a record of `audio.scorer-state`; those of one partition in their order. A machine has no place
+    /// where its state was retired or deleted.
     pub fn note(&mut self, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>) {
         let key = key.and_then(|key| std::str::from_utf8(key).ok());
         let Some(machine) = key.and_then(|key| MachineId::new(key).ok()) else { return };

@@ -22,8 +22,8 @@ pub enum Failure {
     /// The transaction has been aborted and the clients are sound: discard, seek back, go on.
     #[error("transaction aborted: {0}")]
     Aborted(String),
-    /// Aborted in the same way, because these records will never be taken as they are: too large, or not valid to the broker. What they
-    /// came of has to become a dead letter.
+    /// Aborted in the same way, because these records will never be taken as they are: too large, or not valid to the
+    /// broker. What they came of has to become a dead letter.
     #[error("transaction aborted: {reason}")]
     Refused {
         /// Why, with the remedy.
@@ -167,7 +167,8 @@ pub trait LogProducer: Send + 'static {
     type Membership: Send + 'static;
 
     /// Begin, send, await every delivery report, send offsets, commit. Retriable errors are
-    /// answered by the same call again; an abortable one by aborting before [`Failure::Aborted`] or [`Failure::Refused`] is returned.
+    /// answered by the same call again; an abortable one by aborting before [`Failure::Aborted`] or
+    /// [`Failure::Refused`] is returned.
     ///
     /// # Errors
     /// [`Failure`].
@@ -190,8 +191,8 @@ pub struct Restored {
 /// Reads what was committed of a partition, by whoever had it before.
 ///
 /// The order matters: first the committed offset, waiting until no transaction that holds offsets of the partition is
-/// open, and only then the changelog, `read_committed`, to its end-of-partition. A changelog read first could miss the state of
-/// a transaction that commits in between.
+/// open, and only then the changelog, `read_committed`, to its end-of-partition. A changelog read first could miss the
+/// state of a transaction that commits in between.
 pub trait LogRestorer: Send + 'static {
     /// Reads the position and, where a changelog is named, the state.
     ///
@@ -199,8 +200,9 @@ pub trait LogRestorer: Send + 'static {
     /// [`Failure::Fatal`].
     fn restore(&mut self, partition: i32, changelog: Option<&str>) -> Result<Restored, Failure>;
 
-    /// The end of the input's partition, where nothing that is ever delivered lies between `from` and it: only markers of transactions, and
-    /// records that were aborted. `None` where something does, or where the log has no such things.
+    /// The end of the input's partition, where nothing that is ever delivered lies between `from` and it: only markers
+    /// of transactions, and records that were aborted. `None` where something does, or where the log has no such
+    /// things.
     ///
     /// # Errors
     /// [`Failure`] when nobody answers.
@@ -220,7 +222,8 @@ pub trait LogClients: Send + 'static {
     /// Restorer.
     type Restorer: LogRestorer;
 
-    /// Joins the group with new clients. The producer comes fenced: `init_transactions` has returned before the consumer joins.
+    /// Joins the group with new clients. The producer comes fenced: `init_transactions` has returned before the
+    /// consumer joins.
     ///
     /// # Errors
     /// [`Failure::Fatal`] with what to do about it.

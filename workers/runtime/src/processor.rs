@@ -17,16 +17,16 @@ pub trait Processor: Send + 'static {
 
     /// Turns each record into its outputs or into the reason why there are none.
     ///
-    /// Returns one result per record, in the records' order. Records of one machine stand in their own order. A panic is
-    /// caught by the runner, which then offers the records one by one and dead-letters the one that panics.
+    /// Returns one result per record, in the records' order. Records of one machine stand in their own order. A panic
+    /// is caught by the runner, which then offers the records one by one and dead-letters the one that panics.
     fn process(
         &mut self,
         records: &[Record],
         memory: &mut Memory<'_, Self::State>,
     ) -> Vec<Result<Vec<Output>, Rejection>>;
 
-    /// Between batches the states have changed: partitions came with theirs, or went. For what is derived of them and shown, such as how many
-    /// machines are in which state; nothing can be written here.
+    /// Between batches the states have changed: partitions came with theirs, or went. For what is derived of them and
+    /// shown, such as how many machines are in which state; nothing can be written here.
     fn states_changed(&mut self, _memory: &Memory<'_, Self::State>) {}
 }
 
@@ -62,7 +62,8 @@ pub fn envelope_of(record: &Record, event_type: &str) -> Result<Envelope, Reject
         .map_err(|error| Rejection { code: DeadLetterCode::InvalidEnvelope, detail: error.to_string() })
 }
 
-/// The record with a CloudEvent in structured mode taken apart: headers as binary mode has them, and the data as the value. Any other record is as it came.
+/// The record with a CloudEvent in structured mode taken apart: headers as binary mode has them, and the data as the
+/// value. Any other record is as it came.
 ///
 /// # Errors
 /// [`DeadLetterCode::InvalidEnvelope`] when it is such an event and cannot be read.
@@ -82,7 +83,8 @@ pub fn opened(record: &Record) -> Result<Cow<'_, Record>, Rejection> {
 /// Key of a machine's state: its partition and the record key.
 pub type StateKey = (i32, Bytes);
 
-/// The states a batch may read and write: what is committed, under what earlier batches staged, under what this one writes.
+/// The states a batch may read and write: what is committed, under what earlier batches staged, under what this one
+/// writes.
 pub struct Memory<'a, S> {
     /// From the newest layer to the oldest.
     pub(crate) layers: Vec<&'a HashMap<StateKey, S>>,
@@ -117,9 +119,9 @@ impl<'a, S: Clone> Memory<'a, S> {
         self.written.iter().chain(beneath)
     }
 
-    /// A number that is another one whenever states have changed by anything but what the processor put: a partition was restored or given away, a
-    /// batch was taken back. What a processor has derived from the states holds as long as it finds the number that it was derived under, and no
-    /// batch has panicked on the way.
+    /// A number that is another one whenever states have changed by anything but what the processor put: a partition
+    /// was restored or given away, a batch was taken back. What a processor has derived from the states holds as long
+    /// as it finds the number that it was derived under, and no batch has panicked on the way.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation

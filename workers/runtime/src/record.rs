@@ -39,8 +39,8 @@ fn cost(key: Option<&Bytes>, value: Option<&Bytes>, headers: &Headers) -> usize 
     STRUCT + key.map_or(0, Bytes::len) + value.map_or(0, Bytes::len) + headers
 }
 
-/// Header of a changelog record: the input offset to go on from once its transaction is committed. It outlives the group's
-/// own offsets, which Kafka forgets when a group has been away for long (`offsets.retention.minutes`).
+/// Header of a changelog record: the input offset to go on from once its transaction is committed. It outlives the
+/// group's own offsets, which Kafka forgets when a group has been away for long (`offsets.retention.minutes`).
 pub const NEXT_OFFSET_HEADER: &str = "auscult_next_offset";
 
 /// A record to be sent, to the same partition number as the record that it answers.
@@ -58,7 +58,8 @@ pub struct OutputRecord {
     pub headers: Headers,
     /// The record's timestamp, ms since the epoch; `None` lets the client set it.
     pub timestamp_ms: Option<i64>,
-    /// The offset of the input record that it comes of, in the input's partition of the same number; of a state the last one that changed it.
+    /// The offset of the input record that it comes of, in the input's partition of the same number; of a state the
+    /// last one that changed it.
     pub source_offset: Option<i64>,
 }
 

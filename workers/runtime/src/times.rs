@@ -1,7 +1,8 @@
 //! When a record says that its sound was recorded, and whether that can be.
 //!
-//! Gateways write seconds for milliseconds (1970), microseconds (a year beyond 50,000), −1, or the time of a clock that has never been set. A
-//! time that cannot be is replaced by the time of arrival before anything is judged by it: silence, drift and environments are told by these times.
+//! Gateways write seconds for milliseconds (1970), microseconds (a year beyond 50,000), −1, or the time of a clock that
+//! has never been set. A time that cannot be is replaced by the time of arrival before anything is judged by it:
+//! silence, drift and environments are told by these times.
 
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ use crate::record::Record;
 
 const CE_TIME: &str = "ce_time";
 
-/// The earliest time that is believed: 2001-01-01T00:00:00Z, ms since the epoch. Clocks that were never set begin in 1970, 1980 (GPS) or 2000.
+/// The earliest time that is believed: 2001-01-01T00:00:00Z, ms since the epoch. Clocks that were never set begin in
+/// 1970, 1980 (GPS) or 2000.
 const EARLIEST_MS: i64 = 978_307_200_000;
 
 /// What is wrong with a time.
@@ -61,7 +63,8 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    /// What is wrong with the time by which a record will be judged: `ce_time`, or the record's own where there is none.
+    /// What is wrong with the time by which a record will be judged: `ce_time`, or the record's own where there is
+    /// none.
     pub fn doubt(self, record: &Record, arrival: Timestamp) -> Option<DoubtfulTime> {
         let doubtful = |doubt: TimeDoubt, told: String| DoubtfulTime {
             doubt,
@@ -91,7 +94,8 @@ impl Times {
         }
     }
 
-    /// The record with the time of its arrival in place of its own: its timestamp, where only `ce_time` cannot be, and else now.
+    /// The record with the time of its arrival in place of its own: its timestamp, where only `ce_time` cannot be, and
+    /// else now.
     pub fn arrived(self, record: &Record, now: Timestamp) -> Record {
         let believed = record.timestamp_ms.filter(|ms| self.judge(*ms, now).is_none());
         let arrival = believed.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(now);

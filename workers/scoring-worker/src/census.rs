@@ -8,8 +8,8 @@ use auscult_schemas::{MachineState, ScorerState};
 
 use crate::ScoringMetrics;
 
-/// The latest state of each machine, taken from what is remembered: with every batch of those whose state it wrote, and of all anew whenever
-/// partitions came or went or a batch was taken back.
+/// The latest state of each machine, taken from what is remembered: with every batch of those whose state it wrote, and
+/// of all anew whenever partitions came or went or a batch was taken back.
 #[derive(Debug, Default)]
 pub(crate) struct Census {
     generation: Option<u64>,
@@ -18,7 +18,8 @@ pub(crate) struct Census {
 }
 
 impl Census {
-    /// After a batch. `is_whole` is false after one that has panicked on its way, of which nobody knows how far it came.
+    /// After a batch. `is_whole` is false after one that has panicked on its way, of which nobody knows how far it
+    /// came.
     pub fn take(
         &mut self,
         memory: &Memory<'_, ScorerState>,
@@ -67,8 +68,9 @@ fn counted(state: &ScorerState) -> (MachineState, bool) {
     (state_of(state), state.drift.episode.is_some())
 }
 
-/// A machine that no sensor hears counts as one with a sensor fault, whatever it was before; one whose sound cannot be compared with what was learned
-/// as one with a setup fault, and one at rest as idle, unless nothing comes from it or somebody works on it.
+/// A machine that no sensor hears counts as one with a sensor fault, whatever it was before; one whose sound cannot be
+/// compared with what was learned as one with a setup fault, and one at rest as idle, unless nothing comes from it or
+/// somebody works on it.
 fn state_of(state: &ScorerState) -> MachineState {
     let at_fault = state.sensors.iter().filter(|sensor| sensor.is_at_fault).count();
     let hears_nothing = at_fault > 0 && state.channels.is_some_and(|channels| at_fault >= channels as usize);

@@ -60,14 +60,15 @@ impl ScoringWorkerConfig {
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
 pub struct ModelsConfig {
-    /// Folder of model packages; `MACHINE.safetensors` serves the machine of that id. A character of the id that is no letter,
-    /// digit, `-`, `_` or `.` stands in the file name as `%` and two hexadecimal digits a byte. Default: none.
+    /// Folder of model packages; `MACHINE.safetensors` serves the machine of that id. A character of the id that is no
+    /// letter, digit, `-`, `_` or `.` stands in the file name as `%` and two hexadecimal digits a byte. Default: none.
     pub dir: Option<PathBuf>,
     /// Package that serves every machine without one of its own. Default: none; their chunks go to the dead letters.
     pub default: Option<PathBuf>,
-    /// How often the files are looked at for new, changed and removed models; 0: never, only at the start. A broken file changes
-    /// nothing: the model it was to replace goes on serving. When a file has been gone for two looks, its machine is served by
-    /// `default`; without one its chunks go to the dead letters. At most 86400. Unit: seconds. Default: 10.
+    /// How often the files are looked at for new, changed and removed models; 0: never, only at the start. A broken
+    /// file changes nothing: the model it was to replace goes on serving. When a file has been gone for two looks, its
+    /// machine is served by `default`; without one its chunks go to the dead letters. At most 86400. Unit: seconds.
+    /// Default: 10.
     pub reload_secs: u64,
 }
 
@@ -76,8 +77,8 @@ pub struct ModelsConfig {
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
 pub struct MetricsConfig {
-    /// While a worker has no more machines than this, each has series of its own (state, health, drift charts: a dozen a machine); with more, none has. 0:
-    /// never. Default: 200.
+    /// While a worker has no more machines than this, each has series of its own (state, health, drift charts: a dozen
+    /// a machine); with more, none has. 0: never. Default: 200.
     pub machine_series_up_to: usize,
 }
 

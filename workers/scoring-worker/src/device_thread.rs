@@ -1,8 +1,8 @@
 //! One operating system thread that owns a device and the models on it.
 //!
-//! A CUDA context belongs to the thread that made it; handing work to whichever thread is free is how such contexts break.
-//! What others hold are [`Shelf`]s: a model never changes on its shelf, a new one gets a shelf of its own. So whoever goes on
-//! asking for the same shelf goes on getting the same model.
+//! A CUDA context belongs to the thread that made it; handing work to whichever thread is free is how such contexts
+//! break. What others hold are [`Shelf`]s: a model never changes on its shelf, a new one gets a shelf of its own. So
+//! whoever goes on asking for the same shelf goes on getting the same model.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -65,7 +65,8 @@ impl DeviceThread {
     /// Judges clips under the model of one shelf, all in one forward pass; waits for the answer.
     ///
     /// # Panics
-    /// When the thread has ended, which only a bug in a model can bring about; the runner then refuses the record at fault.
+    /// When the thread has ended, which only a bug in a model can bring about; the runner then refuses the record at
+    /// fault.
     pub(crate) fn judge(&self, shelf: Shelf, clips: Vec<Arc<HeardChannels>>) -> Judged {
         let (answer, answered) = crossbeam_channel::bounded(1);
         self.requests

@@ -23,7 +23,8 @@ impl HeardChannels {
     }
 }
 
-/// A chunk's chosen channels without those whose sensor is at fault: its own features where all are left, and `None` where no channel is.
+/// A chunk's chosen channels without those whose sensor is at fault: its own features where all are left, and `None`
+/// where no channel is.
 pub(crate) fn healthy_channels(features: Arc<Features>, chosen: Option<&[usize]>) -> Option<HeardChannels> {
     let Features { channels, frames, mels, ref values, ref metadata } = *features;
     let healthy = HealthyClip::of(&ClipView { channels, frames, mels, values }, chosen, &metadata.sensor_faults)?;

@@ -1,5 +1,5 @@
-//! The scoring worker: features in; scores, alerts and drift out. Thin: judging is `auscult-detection`'s business, delivery
-//! `auscult-runtime`'s.
+//! The scoring worker: features in; scores, alerts and drift out. Thin: judging is `auscult-detection`'s business,
+//! delivery `auscult-runtime`'s.
 //!
 //! ```text
 //!  audio.features ──► ScoringProcessor ──► ScoringStage ──all clips of a batch, by model──► DeviceThread
@@ -8,8 +8,8 @@
 //!                                             └─► alert state, drift ─► audio.scores, audio.alerts, audio.drift
 //! ```
 //!
-//! Model files may change meanwhile (`reload`): a new model is loaded onto a shelf of its own, tried out there, and serves from
-//! the next batch on.
+//! Model files may change meanwhile (`reload`): a new model is loaded onto a shelf of its own, tried out there, and
+//! serves from the next batch on.
 
 mod census;
 mod config;

@@ -231,8 +231,8 @@ fn stem_of(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// A machine's id as the name of its model file, without the ending: a character that is no letter, digit, `-`, `_` or `.` as `%` and two hexadecimal
-/// digits a byte.
+/// A machine's id as the name of its model file, without the ending: a character that is no letter, digit, `-`, `_` or
+/// `.` as `%` and two hexadecimal digits a byte.
 #[must_use]
 pub fn file_stem(machine: &MachineId) -> String {
     let mut stem = String::new();

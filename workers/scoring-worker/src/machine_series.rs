@@ -1,7 +1,7 @@
 //! Series of single machines: which state each is in, how its latest chunk sounds, where its drift charts stand.
 //!
-//! Only while a worker has few of them: a machine has a dozen series, and ten thousand machines would sink a Prometheus. Whoever has more looks at the
-//! counts by state, and for one machine at `audio.scores` and `audio.drift`.
+//! Only while a worker has few of them: a machine has a dozen series, and ten thousand machines would sink a
+//! Prometheus. Whoever has more looks at the counts by state, and for one machine at `audio.scores` and `audio.drift`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,5 +1,5 @@
-//! Machines on two partitions: a scoring worker sees its own partitions alone, so it reads all states when it hears a machine that it does not know, when
-//! partitions have come to it, and again while a finding stands.
+//! Machines on two partitions: a scoring worker sees its own partitions alone, so it reads all states when it hears a
+//! machine that it does not know, when partitions have come to it, and again while a finding stands.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};

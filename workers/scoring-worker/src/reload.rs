@@ -1,5 +1,5 @@
-//! Models that change while the worker runs: a thread looks at their files, tries out what is new, and hands over what is
-//! sound; the stage takes it over between two batches.
+//! Models that change while the worker runs: a thread looks at their files, tries out what is new, and hands over what
+//! is sound; the stage takes it over between two batches.
 //!
 //! ```text
 //!   files ──every reload_secs──► changed? ──► parse ──► load and test on the device, on a shelf of its own

@@ -6,7 +6,8 @@ use auscult_detection::Roster;
 use auscult_runtime::processor::Memory;
 use auscult_schemas::ScorerState;
 
-/// A roster a partition. They follow from the states alone: what was kept is only a shorter way to what would be made anew.
+/// A roster a partition. They follow from the states alone: what was kept is only a shorter way to what would be made
+/// anew.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Rosters {
     generation: u64,

@@ -1,5 +1,5 @@
-//! Chunks by where their machines stand and what kind they are: what anomaly rates of a site, a line or a kind of machine are made of, however many
-//! machines there are.
+//! Chunks by where their machines stand and what kind they are: what anomaly rates of a site, a line or a kind of
+//! machine are made of, however many machines there are.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,8 +23,8 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    /// `works/hall-1/fan-01`: the site `works`, the line `hall-1` (all that stands between the first and the last `/`), and the kind `fan`, which is the last
-    /// part without its number. What an id does not say is empty.
+    /// `works/hall-1/fan-01`: the site `works`, the line `hall-1` (all that stands between the first and the last `/`),
+    /// and the kind `fan`, which is the last part without its number. What an id does not say is empty.
     fn of(machine: &'a MachineId) -> Self {
         let place = environment_of(machine);
         let name = machine.as_str().rsplit('/').next().unwrap_or_default();

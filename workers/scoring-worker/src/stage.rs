@@ -74,8 +74,8 @@ pub struct ScoringStage {
     metrics: Arc<Metrics>,
     pub(crate) scoring_metrics: ScoringMetrics,
     pub(crate) reload: Option<Reload>,
-    /// Partition and offset of the records of a batch that has not come to its end: empty but while one is at work, or after
-    /// one has panicked.
+    /// Partition and offset of the records of a batch that has not come to its end: empty but while one is at work, or
+    /// after one has panicked.
     unfinished: Vec<(i32, i64)>,
     /// The machines by partition, as the batch before left them; none after one that panicked.
     rosters: Option<Rosters>,
@@ -116,7 +116,8 @@ impl ScoringStage {
         Ok(stage)
     }
 
-    /// Takes over what changes among the model files from now on, looking every `models.reload_secs`; never where that is 0.
+    /// Takes over what changes among the model files from now on, looking every `models.reload_secs`; never where that
+    /// is 0.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -152,8 +153,8 @@ impl ScoringStage {
         self.scoring_metrics.models.set(i64::try_from(usable).unwrap_or(i64::MAX));
     }
 
-    /// Changes are taken over here and nowhere else, so that no batch is judged by two versions of one model. After a panic
-    /// the runner offers the records of a batch one by one: they are still that batch.
+    /// Changes are taken over here and nowhere else, so that no batch is judged by two versions of one model. After a
+    /// panic the runner offers the records of a batch one by one: they are still that batch.
     fn begin_batch(&mut self, records: &[Record]) {
         let place = |record: &Record| (record.coordinates.partition, record.coordinates.offset);
         let goes_on =
@@ -298,7 +299,8 @@ impl ScoringStage {
         Ok(Candidate { envelope, metadata, channels, healthy, model: Arc::clone(model) })
     }
 
-    /// One forward pass a model; a candidate without a healthy channel has no judgement. Should one fail, its clips are tried singly, so that only the one at fault is refused.
+    /// One forward pass a model; a candidate without a healthy channel has no judgement. Should one fail, its clips are
+    /// tried singly, so that only the one at fault is refused.
     fn judge(&self, candidates: &[Candidate]) -> (Vec<Result<Option<Judgement>, Rejection>>, f64) {
         let begun = Instant::now();
         let mut by_shelf: BTreeMap<Shelf, Vec<(usize, Arc<HeardChannels>)>> = BTreeMap::new();
@@ -337,9 +339,9 @@ impl ScoringStage {
         Ok(judgements.pop().expect("one clip has one judgement"))
     }
 
-    /// What follows from a chunk. One that says nothing about the machine's health (no sensor heard it, it arrives otherwise than learned, the machine is
-    /// at rest) has a score that says so, and leaves all that is remembered of the machine as it was but for its sensors and its recording setup,
-    /// so that neither alarm nor drift takes notice.
+    /// What follows from a chunk. One that says nothing about the machine's health (no sensor heard it, it arrives
+    /// otherwise than learned, the machine is at rest) has a score that says so, and leaves all that is remembered of
+    /// the machine as it was but for its sensors and its recording setup, so that neither alarm nor drift takes notice.
     fn conclude(
         &self,
         candidate: &Candidate,

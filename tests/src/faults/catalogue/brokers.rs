@@ -1,6 +1,8 @@
-//! What happens to brokers: one of three is killed, stopped, lost while it leads or coordinates; all are restarted in turn.
+//! What happens to brokers: one of three is killed, stopped, lost while it leads or coordinates; all are restarted in
+//! turn.
 //!
-//! A lone broker is not killed here: Kafka itself then tears transactions (docs/delivery.md, "Partitions without any leader").
+//! A lone broker is not killed here: Kafka itself then tears transactions (docs/delivery.md, "Partitions without any
+//! leader").
 
 use std::time::Duration;
 

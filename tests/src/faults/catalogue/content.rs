@@ -35,7 +35,8 @@ fn grow_to(scene: &Scene<'_>, partitions: String) -> Result<()> {
     Ok(())
 }
 
-/// The mistake: results have nowhere to go. Workers say so and wait; when the other topics are grown, everything is there.
+/// The mistake: results have nowhere to go. Workers say so and wait; when the other topics are grown, everything is
+/// there.
 fn grow_the_input_alone(scene: &mut Scene<'_>) -> Result<()> {
     scene.pass(Duration::from_secs(3));
     let partitions = two_more(scene)?;

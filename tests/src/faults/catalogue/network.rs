@@ -1,4 +1,5 @@
-//! What happens between workers and brokers: slow, throttled, cut, half closed, and the end of a transaction that comes late.
+//! What happens between workers and brokers: slow, throttled, cut, half closed, and the end of a transaction that comes
+//! late.
 
 use std::time::Duration;
 
@@ -92,7 +93,8 @@ fn hold_end_txn(scene: &mut Scene<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The client loses its connection with an `EndTxn` on it and asks again; the first copy arrives in the middle of a later transaction.
+/// The client loses its connection with an `EndTxn` on it and asks again; the first copy arrives in the middle of a
+/// later transaction.
 fn late_end_txn(scene: &mut Scene<'_>) -> Result<()> {
     scene.while_loading(Duration::from_secs(600), |scene| {
         let delay = scene.between(0.15, 0.8);

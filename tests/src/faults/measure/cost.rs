@@ -1,5 +1,5 @@
-//! What exactly-once costs: throughput over a backlog, and latency at a steady pace, against `at_least_once` in turn on the same
-//! broker, as a reader of committed records sees it.
+//! What exactly-once costs: throughput over a backlog, and latency at a steady pace, against `at_least_once` in turn on
+//! the same broker, as a reader of committed records sees it.
 
 use std::time::{Duration, Instant};
 

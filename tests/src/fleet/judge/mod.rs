@@ -109,7 +109,8 @@ fn judge_failures(truth: &Truth, alerts: &[Alert], verdict: &mut Verdict) {
     verdict.failures.sort_by_key(|failure| failure.failure);
 }
 
-/// An alarm is false when the machine has no fault (yet). That something is new in its hall is no fault of its, and a dead microphone neither.
+/// An alarm is false when the machine has no fault (yet). That something is new in its hall is no fault of its, and a
+/// dead microphone neither.
 fn judge_false_alarms(truth: &Truth, alerts: &[Alert], verdict: &mut Verdict) {
     let onsets: HashMap<&str, Option<Timestamp>> =
         truth.machines.iter().map(|m| (m.id.as_str(), m.failure.map(|failure| failure.onset))).collect();

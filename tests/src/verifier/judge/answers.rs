@@ -19,7 +19,8 @@ impl<'a, T> Answers<'a, T> {
         Self { of: BTreeMap::new(), latest: HashMap::new() }
     }
 
-    /// Takes in the next message of the topic; names it where an answer to a later chunk of its machine stands before it.
+    /// Takes in the next message of the topic; names it where an answer to a later chunk of its machine stands before
+    /// it.
     pub fn add(&mut self, record: &'a TopicRecord, chunk: RecordCoordinates, message: T, verdict: &mut Verdict) {
         let answers = self.of.entry(chunk.clone()).or_default();
         answers.push_back((record, message));

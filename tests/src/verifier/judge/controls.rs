@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::{TopicRecord, Topics, Verdict, is_control, named};
 
-/// Value and key are all that a control message is known by; two of one machine that say the same are the same, in their order.
+/// Value and key are all that a control message is known by; two of one machine that say the same are the same, in
+/// their order.
 type Whose = (i32, Option<Bytes>, Option<Bytes>);
 
 fn whose(record: &TopicRecord) -> Whose {

@@ -26,7 +26,8 @@ fn records<'a>(topics: &'a mut Topics, topic: &str) -> &'a mut Vec<TopicRecord> 
     topics.0.get_mut(topic).unwrap()
 }
 
-/// Where two consecutive records of one machine are; from the middle of the topic on, or before it where there are none.
+/// Where two consecutive records of one machine are; from the middle of the topic on, or before it where there are
+/// none.
 fn two_of_a_machine(records: &[TopicRecord]) -> (usize, usize) {
     let whose = |record: &TopicRecord| (record.key.clone(), record.coordinates.partition);
     let pair = |first: usize| {

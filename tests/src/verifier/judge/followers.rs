@@ -21,7 +21,8 @@ pub(super) fn judge_events(topic: &str, expected: &Events, records: &[TopicRecor
     }
 }
 
-/// Where an earlier build decided by limits of its own: what differs from the replay is let pass, but not that it is there twice. Gives whose differs.
+/// Where an earlier build decided by limits of its own: what differs from the replay is let pass, but not that it is
+/// there twice. Gives whose differs.
 pub(super) fn judge_events_of_other_limits(
     topic: &str,
     expected: &Events,
@@ -94,8 +95,8 @@ fn judge_events_of_one(name: &str, expected: &[(String, Value)], found: &[(Strin
     }
 }
 
-/// The changelog's last word on each machine is the replay's; of the machines of which an earlier build has judged drift by limits of its own, without
-/// what is remembered of drift.
+/// The changelog's last word on each machine is the replay's; of the machines of which an earlier build has judged
+/// drift by limits of its own, without what is remembered of drift.
 pub(super) fn judge_states(
     records: &[TopicRecord],
     expected: &HashMap<(i32, Bytes), ScorerState>,

@@ -1,6 +1,7 @@
 //! Expected against found, topic by topic.
 //!
-//! Nothing here reads a topic: records go in, findings come out, so that the tests can doctor a run and see what is named.
+//! Nothing here reads a topic: records go in, findings come out, so that the tests can doctor a run and see what is
+//! named.
 
 mod answers;
 mod controls;

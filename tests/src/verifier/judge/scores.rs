@@ -105,7 +105,8 @@ pub(super) fn judge(
     Followers { alerts, drift, audits }
 }
 
-/// The model that each audit record names, by the record's id: which one served when a control message came, nothing else says.
+/// The model that each audit record names, by the record's id: which one served when a control message came, nothing
+/// else says.
 fn audit_models(topics: &Topics, verdict: &mut Verdict) -> HashMap<String, ModelRef> {
     let mut models = HashMap::new();
     for record in topics.of(AUDIT) {

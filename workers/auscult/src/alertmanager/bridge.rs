@@ -73,7 +73,8 @@ pub fn run(config: &BridgeConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The first signal stops the bridge between two steps; what is not committed then is done by the next one. A second ends the process.
+/// The first signal stops the bridge between two steps; what is not committed then is done by the next one. A second
+/// ends the process.
 fn listen_for_stop() -> anyhow::Result<StopSignal> {
     const STATUS_SECOND_SIGNAL: i32 = 130;
     let stop = StopSignal::new();
@@ -96,7 +97,8 @@ struct Bridge<'a> {
 }
 
 impl Bridge<'_> {
-    /// Follows the topics from their beginning until told to stop, or until they have been given more partitions and are to be followed anew.
+    /// Follows the topics from their beginning until told to stop, or until they have been given more partitions and
+    /// are to be followed anew.
     fn follow(&self) -> Result<(), KafkaAccessError> {
         let Self { courier, .. } = self;
         let resend = Duration::from_secs(self.config.alertmanager.resend_secs);
@@ -251,8 +253,8 @@ impl<'a> Books<'a> {
         Ok(())
     }
 
-    /// Whatever its sensors and its recording setup were is over. The two topics are read in no order between them: what is of before and read later does not begin anew,
-    /// what is of later goes on.
+    /// Whatever its sensors and its recording setup were is over. The two topics are read in no order between them:
+    /// what is of before and read later does not begin anew, what is of later goes on.
     fn retire(&mut self, machine: &str, at: Timestamp) -> Vec<Change> {
         let latest = self.retired.entry(machine.to_owned()).or_insert(at);
         *latest = (*latest).max(at);
@@ -290,7 +292,8 @@ impl<'a> Books<'a> {
         }
     }
 
-    /// Of each machine that is to be told of, also what holds its alerts back: an Alertmanager that was started anew since knows of no mute.
+    /// Of each machine that is to be told of, also what holds its alerts back: an Alertmanager that was started anew
+    /// since knows of no mute.
     fn note_what_holds_back(&mut self) {
         let machines: BTreeSet<String> =
             self.pending.values().filter_map(|change| change.alert.labels.get("machine").cloned()).collect();

@@ -55,7 +55,8 @@ impl AlertmanagerClient {
         };
         match status {
             200..300 => Ok(()),
-            // The content is at fault. Everything else may change: an address or a password is put right, a proxy comes back.
+            // The content is at fault. Everything else may change: an address or a password is put right, a proxy comes
+            // back.
             400 | 422 => Err(PostError::Refused(answer)),
             401 | 403 => Err(failed(format!(
                 "status {status}: not let in; see alertmanager.username, password_file and bearer_token_file"

@@ -37,15 +37,16 @@ impl Validate for BridgeConfig {
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
 pub struct AlertmanagerConfig {
-    /// Alertmanager's address, `http://` or `https://`, with the path of `--web.route-prefix` if it has one; all members of a cluster
-    /// separated by commas, since each must get every alert. Default: `http://localhost:9093`.
+    /// Alertmanager's address, `http://` or `https://`, with the path of `--web.route-prefix` if it has one; all
+    /// members of a cluster separated by commas, since each must get every alert. Default: `http://localhost:9093`.
     pub url: String,
     /// How often every alert that stands is sent again. Unit: s. Default: 60.
     pub resend_secs: u64,
-    /// How long Alertmanager keeps an alert that is not sent again: as long as the bridge may be away without its alerts being
-    /// resolved falsely. Unit: s. Default: 900, so that a pod may be moved from a node that has died.
+    /// How long Alertmanager keeps an alert that is not sent again: as long as the bridge may be away without its
+    /// alerts being resolved falsely. Unit: s. Default: 900, so that a pod may be moved from a node that has died.
     pub hold_secs: u64,
-    /// How long a change of environment is shown. It is an event; nothing says that it is over. Unit: s. Default: 21600 (6 h).
+    /// How long a change of environment is shown. It is an event; nothing says that it is over. Unit: s. Default: 21600
+    /// (6 h).
     pub environment_secs: u64,
     /// How long Alertmanager may take to answer. Unit: s. Default: 10.
     pub timeout_secs: u64,

@@ -15,8 +15,8 @@ use super::standing::{Change, PostedAlert};
 
 /// Alerts in one request: some hundred kilobytes.
 const AT_ONCE: usize = 64;
-/// How long an Alertmanager has to take in what holds others back before it gets those: it does so beside, and tells at once of an alert that is older than its
-/// `group_wait`.
+/// How long an Alertmanager has to take in what holds others back before it gets those: it does so beside, and tells at
+/// once of an alert that is older than its `group_wait`.
 const SETTLING: Duration = Duration::from_secs(1);
 /// How long it waits before it tries again, at first and at most.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -25,7 +25,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Brings alerts to Alertmanager.
 pub(super) struct Courier {
     pub client: AlertmanagerClient,
-    /// The members of the cluster. They tell each other what has been notified, not which alerts there are: each gets all.
+    /// The members of the cluster. They tell each other what has been notified, not which alerts there are: each gets
+    /// all.
     pub endpoints: Vec<Uri>,
     /// How long an alert stands there if it is not repeated.
     pub hold: SignedDuration,
@@ -60,8 +61,9 @@ impl Courier {
 
     /// One try; times are those of this moment, however old the changes are.
     ///
-    /// What holds others back goes first, and by itself: an Alertmanager that was started anew knows nothing of it, and would page for a machine that is muted. A
-    /// member of a cluster that has not taken it gets the others with the next repetition.
+    /// What holds others back goes first, and by itself: an Alertmanager that was started anew knows nothing of it, and
+    /// would page for a machine that is muted. A member of a cluster that has not taken it gets the others with the
+    /// next repetition.
     fn try_to_deliver(&self, changes: &[Change]) -> Result<(), String> {
         let now = Timestamp::now();
         let (first, others): (Vec<&Change>, Vec<&Change>) =
@@ -83,9 +85,10 @@ impl Courier {
         self.post_all(parts.iter().map(Vec::as_slice), &mut members, now)
     }
 
-    /// Each alert that is held back comes once more with what holds it back, in the same request, and begins now: an Alertmanager that was started anew a moment
-    /// ago has both then, and waits for its `group_wait` before it tells of anything. (When an alert began stays in its annotations, and Alertmanager
-    /// keeps the earliest beginning that it was told.)
+    /// Each alert that is held back comes once more with what holds it back, in the same request, and begins now: an
+    /// Alertmanager that was started anew a moment ago has both then, and waits for its `group_wait` before it tells of
+    /// anything. (When an alert began stays in its annotations, and Alertmanager keeps the earliest beginning that it
+    /// was told.)
     fn accompanied(
         &self,
         others: &[&Change],
@@ -146,7 +149,8 @@ impl Courier {
         tracing::error!(labels = ?alert.labels, reason, "alertmanager refuses an alert; it goes on without it");
     }
 
-    /// To every member of the cluster. One that has taken it is enough: it tells of it, and the others get it when it is repeated.
+    /// To every member of the cluster. One that has taken it is enough: it tells of it, and the others get it when it
+    /// is repeated.
     fn post(&self, alerts: &[PostedAlert], members: &mut Vec<&Uri>, now: Timestamp) -> Result<(), PostError> {
         let body = serde_json::to_vec(alerts).map_err(|error| PostError::Refused(error.to_string()))?;
         let body = bytes::Bytes::from(body);

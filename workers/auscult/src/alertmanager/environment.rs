@@ -18,8 +18,9 @@ pub(super) struct EnvironmentReports {
 }
 
 impl EnvironmentReports {
-    /// A partition's report, read at `read_at`. `None` where it is of a change before the one that is known: partitions are read in no order.
-    /// Otherwise the change as all of them together tell it, and when the last of its reports was read.
+    /// A partition's report, read at `read_at`. `None` where it is of a change before the one that is known: partitions
+    /// are read in no order. Otherwise the change as all of them together tell it, and when the last of its reports was
+    /// read.
     pub fn add(
         &mut self,
         partition: i32,

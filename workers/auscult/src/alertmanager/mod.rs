@@ -1,4 +1,5 @@
-//! The bridge from `audio.alerts` to Prometheus Alertmanager, whose routes, silences and receivers then decide who is told.
+//! The bridge from `audio.alerts` to Prometheus Alertmanager, whose routes, silences and receivers then decide who is
+//! told.
 //!
 //! ```text
 //!   audio.alerts ─┐                    ┌─ wording: labels that tell alerts apart, annotations that explain them
@@ -11,14 +12,16 @@
 //!                     commit: the group's offsets, only now
 //! ```
 //!
-//! At least once, and harmless if twice: Alertmanager knows an alert by its labels, and the same record always gives the same ones.
+//! At least once, and harmless if twice: Alertmanager knows an alert by its labels, and the same record always gives
+//! the same ones.
 //!
-//! A change is posted when it is read, and everything that stands once a minute again, each time with an `endsAt` some time ahead
-//! (`hold_secs`): Alertmanager forgets what nobody repeats. The topic is the bridge's memory. At its start it reads all that is kept
-//! of it, so that it knows what stands, and posts that; the committed offsets tell which changes nobody has posted yet.
+//! A change is posted when it is read, and everything that stands once a minute again, each time with an `endsAt` some
+//! time ahead (`hold_secs`): Alertmanager forgets what nobody repeats. The topic is the bridge's memory. At its start
+//! it reads all that is kept of it, so that it knows what stands, and posts that; the committed offsets tell which
+//! changes nobody has posted yet.
 //!
-//! One bridge reads all partitions, because a change of environment shows in several of them. A second one beside it does no harm, as
-//! with a second Prometheus: both post the same.
+//! One bridge reads all partitions, because a change of environment shows in several of them. A second one beside it
+//! does no harm, as with a second Prometheus: both post the same.
 
 mod bridge;
 mod client;

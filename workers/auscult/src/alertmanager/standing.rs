@@ -95,7 +95,8 @@ impl StandingAlerts {
         let mut standing = Vec::new();
         for mut alert in alerts {
             if let Some(known) = before.iter().position(|known| known.labels == alert.labels) {
-                // It is the same alert and has stood since it began: an acknowledged alarm is no younger than the alarm.
+                // It is the same alert and has stood since it began: an acknowledged alarm is no younger than the
+                // alarm.
                 alert.since = before.swap_remove(known).since;
             }
             changes.push(Change { alert: alert.clone(), ended: None });

@@ -1,4 +1,5 @@
-//! What a record of ours is to Alertmanager: labels, by which it is told apart and routed, and annotations, which a person reads.
+//! What a record of ours is to Alertmanager: labels, by which it is told apart and routed, and annotations, which a
+//! person reads.
 
 use std::collections::BTreeMap;
 
@@ -90,8 +91,8 @@ fn environment_of(machine: &str) -> &str {
     machine.rsplit_once('/').map_or("", |(environment, _)| environment)
 }
 
-/// What an alert about a machine or its sensors says of its subject: every alert of it that stands from now on. `None` where it says nothing
-/// of it, as one about an environment.
+/// What an alert about a machine or its sensors says of its subject: every alert of it that stands from now on. `None`
+/// where it says nothing of it, as one about an environment.
 pub(super) fn of_machine(alert: &Alert, own: &BTreeMap<String, String>) -> Option<(Subject, Vec<Standing>)> {
     let machine = alert.machine.as_str();
     let standing = |name: Name, summary: String| Standing {

@@ -7,8 +7,8 @@ use crate::alertmanager::{self, BridgeConfig};
 
 /// Run a bridge: audio.alerts in; Prometheus Alertmanager told of what stands and of what has ended
 ///
-/// Alerts are posted as they come and repeated while they stand; offsets are committed once Alertmanager has taken them. After a
-/// restart it reads the topic again and goes on. Who is told, and how, is Alertmanager's configuration.
+/// Alerts are posted as they come and repeated while they stand; offsets are committed once Alertmanager has taken
+/// them. After a restart it reads the topic again and goes on. Who is told, and how, is Alertmanager's configuration.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct AlertmanagerArgs {

@@ -48,8 +48,8 @@ pub(super) struct SpecArgs {
     /// Take each channel's mean off: of a sensor whose bias tells nothing, as an accelerometer's before its high-pass
     #[arg(long)]
     remove_mean: bool,
-    /// What a sample value of 1.0 is, such as "50 m/s2": recordings and chunks of another full scale are scaled to it [default: what recordings of
-    /// `auscult import` say]
+    /// What a sample value of 1.0 is, such as "50 m/s2": recordings and chunks of another full scale are scaled to it
+    /// [default: what recordings of `auscult import` say]
     #[arg(long, value_name = "VALUE UNIT", value_parser = FullScale::from_str)]
     full_scale: Option<FullScale>,
     /// What 0 dB means [default: fixed]
@@ -145,7 +145,8 @@ impl SpecArgs {
 /// Which channels of a recording are listened to.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct ChannelArgs {
-    /// Only these channels of each recording, counted from 0, such as 0,2 [default: all, or those that the model was trained with]
+    /// Only these channels of each recording, counted from 0, such as 0,2 [default: all, or those that the model was
+    /// trained with]
     #[arg(long, value_name = "N,...", value_delimiter = ',')]
     channels: Vec<usize>,
 }

@@ -17,25 +17,26 @@ use recording::{Recording, files_of};
 
 /// Say which part of a rolling bearing is damaged, from vibration and the shaft's speed
 ///
-/// No model and no training: the squared envelope's spectrum of each band is searched for the harmonics at which a damaged
-/// outer race, inner race or ball would strike, with their sidebands. A part is named where its lines stand so far above those of combs
-/// that no defect has that a healthy bearing would show as high ones in one recording of a hundred or fewer (of five hundred from 32 turns of
-/// the shaft on); what the shaft's own lines explain does not count. Impulses at other rates are told as such, and the stated sample rate is
-/// questioned where the shaft's lines stand elsewhere. Each channel has a finding of its own. A channel without a vibration is not examined;
-/// it and files that cannot be read are named on standard error, the others are examined all the same, and the exit status is 1. A damaged
-/// bearing is no failure.
+/// No model and no training: the squared envelope's spectrum of each band is searched for the harmonics at which a
+/// damaged outer race, inner race or ball would strike, with their sidebands. A part is named where its lines stand so
+/// far above those of combs that no defect has that a healthy bearing would show as high ones in one recording of a
+/// hundred or fewer (of five hundred from 32 turns of the shaft on); what the shaft's own lines explain does not count.
+/// Impulses at other rates are told as such, and the stated sample rate is questioned where the shaft's lines stand
+/// elsewhere. Each channel has a finding of its own. A channel without a vibration is not examined; it and files that
+/// cannot be read are named on standard error, the others are examined all the same, and the exit status is 1. A
+/// damaged bearing is no failure.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct BearingArgs {
-    /// Recordings of vibration: WAV, FLAC, or what `auscult import` reads; of five turns of the shaft or longer, better 300. A folder stands for
-    /// its files in the order of the numbers in their names
+    /// Recordings of vibration: WAV, FLAC, or what `auscult import` reads; of five turns of the shaft or longer, better
+    /// 300. A folder stands for its files in the order of the numbers in their names
     #[arg(value_name = "FILE|FOLDER", required = true)]
     files: Vec<PathBuf>,
     /// Judge files that follow on one another as one recording
     ///
-    /// Whether a file goes on where the one before it ended is heard at the joint, and where it does not, another recording begins. Files
-    /// that the shell has sorted by letters (1, 10, 2) are put into the order of their numbers. How a recording is judged depends on how many
-    /// turns it has, not on this option.
+    /// Whether a file goes on where the one before it ended is heard at the joint, and where it does not, another
+    /// recording begins. Files that the shell has sorted by letters (1, 10, 2) are put into the order of their numbers.
+    /// How a recording is judged depends on how many turns it has, not on this option.
     #[arg(long)]
     consecutive: bool,
     /// Speed of the shaft while they were made, turns a minute [default: what the file says, as CWRU's .mat do]
@@ -44,7 +45,8 @@ pub struct BearingArgs {
     /// Samples a second, for files that do not say it; goes before what a file says
     #[arg(long, value_name = "HZ")]
     rate: Option<f64>,
-    /// Variable, column or channel to take from a file that is imported, by name or number; may be given again [default: every signal]
+    /// Variable, column or channel to take from a file that is imported, by name or number; may be given again
+    /// [default: every signal]
     #[arg(long, value_name = "NAME")]
     variable: Vec<String>,
     /// By how much strikes may differ from geometry times speed, %

@@ -33,8 +33,9 @@ enum What {
 
 /// Train and evaluate every detector on every data set of a folder, with several seeds
 ///
-/// Each subfolder that has test clips of both classes is a data set. One that has no training clips of its own is tested with the models of the
-/// set whose name its own begins with, such as `pump-0db-shift` with those of `pump-0db`: the same machine under other conditions.
+/// Each subfolder that has test clips of both classes is a data set. One that has no training clips of its own is
+/// tested with the models of the set whose name its own begins with, such as `pump-0db-shift` with those of `pump-0db`:
+/// the same machine under other conditions.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 struct DetectionArgs {

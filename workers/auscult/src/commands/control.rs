@@ -21,9 +21,10 @@ use crate::machine_partition::{Home, unknown};
 
 /// Acknowledge an alarm, mute a machine, work on it, say that it is at rest, or change its threshold
 ///
-/// The message goes into audio.chunks behind the machine's latest sound, on the partition where the machine lives, and is applied in its turn;
-/// audio.audit then has a record of it, which the command waits for and prints, and audio.alerts a change of state where there is one. What cannot be
-/// done becomes a dead letter, `invalid_control`, and the command fails with its reason.
+/// The message goes into audio.chunks behind the machine's latest sound, on the partition where the machine lives, and
+/// is applied in its turn; audio.audit then has a record of it, which the command waits for and prints, and
+/// audio.alerts a change of state where there is one. What cannot be done becomes a dead letter, `invalid_control`, and
+/// the command fails with its reason.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ControlArgs {
@@ -77,7 +78,8 @@ enum Action {
     },
     /// Forget what was learnt of the machine since its model was trained, and judge it anew
     Relearn,
-    /// Forget the machine, which is gone: no silence is reported of it, and it is counted nowhere. A new one, should it be heard again
+    /// Forget the machine, which is gone: no silence is reported of it, and it is counted nowhere. A new one, should it
+    /// be heard again
     Retire,
 }
 
@@ -119,7 +121,8 @@ Examples:
 /// Sends the message to where the machine lives and waits until a worker has answered.
 ///
 /// # Errors
-/// When what is asked for is no request, the machine was never heard, the brokers do not take the message, a worker refuses it, or none answers in time.
+/// When what is asked for is no request, the machine was never heard, the brokers do not take the message, a worker
+/// refuses it, or none answers in time.
 pub fn run(args: &ControlArgs) -> anyhow::Result<()> {
     let machine = MachineId::new(&args.machine)?;
     let now = Timestamp::now();
@@ -266,7 +269,8 @@ fn action(action: &Action, now: Timestamp) -> anyhow::Result<ControlAction> {
     })
 }
 
-/// The message to one partition. Where it goes to several, each is an event of its own, and so is its audit record; the request's id is the same.
+/// The message to one partition. Where it goes to several, each is an event of its own, and so is its audit record; the
+/// request's id is the same.
 fn record(control: &Control, partition: i32, is_one_of_several: bool, now: Timestamp) -> anyhow::Result<GatewayRecord> {
     let id = control.id.clone().unwrap_or_default();
     let envelope = Envelope {

@@ -39,9 +39,9 @@ enum DeadLettersCommand {
     },
     /// Send letters to the topic and partition that they came from, as they came
     ///
-    /// Key, value and headers are the record's own; `auscult_replay_of` says which letter it is. A record without a key gets the machine's id that its
-    /// ce_subject names, and goes to where that machine lives. A letter is sent once: audio.dead-letters then has a
-    /// mark of it. What fails again comes back as another letter.
+    /// Key, value and headers are the record's own; `auscult_replay_of` says which letter it is. A record without a key
+    /// gets the machine's id that its ce_subject names, and goes to where that machine lives. A letter is sent once:
+    /// audio.dead-letters then has a mark of it. What fails again comes back as another letter.
     Replay {
         #[command(flatten)]
         which: Which,

@@ -13,8 +13,8 @@ use crate::interrupt;
 /// Learn machines' normal sound, then judge them live, all in this process
 ///
 /// Without --data, six simulated machines: three stay well, the others' faults set in and grow. With --data, real
-/// recordings: their train/normal is learned, their test clips are streamed. Every chunk goes through both workers, each
-/// with its transactions, on a log in memory. `q` ends it early.
+/// recordings: their train/normal is learned, their test clips are streamed. Every chunk goes through both workers,
+/// each with its transactions, on a log in memory. `q` ends it early.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct DemoArgs {

@@ -19,9 +19,10 @@ use crate::doctor::{Outcome, Question, examine, json, lines};
 
 /// Check a live installation, and say what to do about each thing that is wrong
 ///
-/// Brokers, topics, rights, groups and their lag, clocks, and a model for each machine that was heard. It asks and reads, and changes nothing: it
-/// joins no group, and sends nothing unless --try-writing is given. A worker's own configuration will do, best a scoring worker's, which knows the
-/// models; rights are those that the worker needs whose configuration it is. Exit status: 0 when nothing is wrong, 1 when something is.
+/// Brokers, topics, rights, groups and their lag, clocks, and a model for each machine that was heard. It asks and
+/// reads, and changes nothing: it joins no group, and sends nothing unless --try-writing is given. A worker's own
+/// configuration will do, best a scoring worker's, which knows the models; rights are those that the worker needs whose
+/// configuration it is. Exit status: 0 when nothing is wrong, 1 when something is.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DoctorArgs {
@@ -31,7 +32,8 @@ pub struct DoctorArgs {
     /// Fail on warnings, too
     #[arg(long)]
     strict: bool,
-    /// Try the right to write: send each topic one record that is larger than it takes, which the broker refuses and does not store
+    /// Try the right to write: send each topic one record that is larger than it takes, which the broker refuses and
+    /// does not store
     #[arg(long)]
     try_writing: bool,
     /// One worker does both stages (`auscult run --fused`)

@@ -23,10 +23,10 @@ use crate::{clips, full_scales, interrupt, model_file, progress};
 
 /// Look at recordings before anything is learned from them
 ///
-/// Writes one page that needs no network: of every machine counts, lengths, sample rates, channels and levels; normal recordings
-/// beside each kind of fault, as waveforms and log-mel spectrograms; how far each fault's mean spectrum lies from normal in
-/// each band; and warnings of what would spoil a model (silence, clipping, mixed rates, too few clips, one recording twice).
-/// Normal recordings alone will do. Recordings that cannot be read are named on the page.
+/// Writes one page that needs no network: of every machine counts, lengths, sample rates, channels and levels; normal
+/// recordings beside each kind of fault, as waveforms and log-mel spectrograms; how far each fault's mean spectrum lies
+/// from normal in each band; and warnings of what would spoil a model (silence, clipping, mixed rates, too few clips,
+/// one recording twice). Normal recordings alone will do. Recordings that cannot be read are named on the page.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ExploreArgs {

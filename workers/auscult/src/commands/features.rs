@@ -21,8 +21,8 @@ use crate::picture::{SpectrogramPicture, draw_spectrogram};
 /// Write each recording's log-mel spectrogram as an array and as a picture
 ///
 /// For NAME.wav there are NAME.npy ([frames, mels], float32, dB, row-major) and NAME.png. A recording with several
-/// microphones has NAME_ch0.npy, NAME_ch0.png, NAME_ch1.npy and so on. Existing files of these names are replaced. A file
-/// that cannot be read is named on standard error; the others are written all the same, and the exit status is 1.
+/// microphones has NAME_ch0.npy, NAME_ch0.png, NAME_ch1.npy and so on. Existing files of these names are replaced. A
+/// file that cannot be read is named on standard error; the others are written all the same, and the exit status is 1.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct FeaturesArgs {

@@ -25,9 +25,10 @@ use words::{describe, remarks};
 
 /// Turn CSV, MATLAB, TDMS, UFF58, HDF5, Parquet, NumPy and sound files into recordings
 ///
-/// Each becomes a WAV file of 32-bit floats whose samples are the values in their unit. What was read, at which rate and who says so is
-/// printed for each file and kept in DIR/import.json. A rate is never guessed: where a file says none, --rate must. A file that cannot be
-/// imported is named on standard error; the others are imported all the same, and the exit status is 1.
+/// Each becomes a WAV file of 32-bit floats whose samples are the values in their unit. What was read, at which rate
+/// and who says so is printed for each file and kept in DIR/import.json. A rate is never guessed: where a file says
+/// none, --rate must. A file that cannot be imported is named on standard error; the others are imported all the same,
+/// and the exit status is 1.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ImportArgs {
@@ -37,7 +38,8 @@ pub struct ImportArgs {
     /// Folder for the recordings; made if missing
     #[arg(long, value_name = "DIR", required_unless_present = "list")]
     out: Option<PathBuf>,
-    /// Folder below DIR for the recordings: train/normal, test/normal or test/abnormal make a data set for train, explore and evaluate
+    /// Folder below DIR for the recordings: train/normal, test/normal or test/abnormal make a data set for train,
+    /// explore and evaluate
     #[arg(long = "as", value_name = "SPLIT", conflicts_with = "life")]
     split: Option<PathBuf>,
     /// Print what the files hold, and write nothing
@@ -66,7 +68,8 @@ struct ReadingArgs {
     /// Samples a second; goes before what a file says
     #[arg(long, value_name = "HZ")]
     rate: Option<f64>,
-    /// Column, variable or channel to take, by name or number (1 is the first); may be given again [default: every signal]
+    /// Column, variable or channel to take, by name or number (1 is the first); may be given again [default: every
+    /// signal]
     #[arg(long, value_name = "NAME")]
     variable: Vec<String>,
     /// The column that is the time, by name or number

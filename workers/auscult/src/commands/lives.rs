@@ -18,13 +18,14 @@ use crate::{interrupt, model_file, progress};
 
 /// Play whole lives of machines: how long before its end is each alarmed, by a model of its own beginning?
 ///
-/// Each recording is one machine from new to broken, snapshot after snapshot. The first share of it trains a model; the rest is judged and
-/// watched as a worker would have, with the times at which the snapshots were made. An alarm in the first half of a life is a false one;
-/// one without any alarm failed without warning that this model hears.
+/// Each recording is one machine from new to broken, snapshot after snapshot. The first share of it trains a model; the
+/// rest is judged and watched as a worker would have, with the times at which the snapshots were made. An alarm in the
+/// first half of a life is a false one; one without any alarm failed without warning that this model hears.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct LivesArgs {
-    /// A folder of recordings, one a life, of any length; a folder of folders of snapshot files, one a life; one such folder; or one recording
+    /// A folder of recordings, one a life, of any length; a folder of folders of snapshot files, one a life; one such
+    /// folder; or one recording
     #[arg(value_name = "FOLDER|FILE")]
     data: PathBuf,
     /// Samples of one snapshot; they stand back to back in the recording
@@ -42,8 +43,8 @@ pub struct LivesArgs {
     /// Share of normal snapshots that may score above the threshold
     #[arg(long, value_name = "SHARE", default_value_t = TrainingOptions::default().false_alarm_rate)]
     false_alarm_rate: f64,
-    /// Stretches of what is learned that are held out, one after the other, to find the threshold by: few and long ones tell how far the sound
-    /// moves by itself while a machine runs in
+    /// Stretches of what is learned that are held out, one after the other, to find the threshold by: few and long ones
+    /// tell how far the sound moves by itself while a machine runs in
     #[arg(long, value_name = "N", default_value_t = 2)]
     folds: usize,
     /// Anomalous snapshots that raise an alarm, and among how many [default: 4/5]

@@ -10,8 +10,8 @@ use hyper::{Method, Request};
 
 /// See or change what a running worker logs, without starting it anew
 ///
-/// Asks the worker at its http.listen, and only from the same host does it let itself be told: run it beside the worker, in Kubernetes by
-/// `kubectl exec`. What is set so lasts until the worker ends; log.level says how it starts.
+/// Asks the worker at its http.listen, and only from the same host does it let itself be told: run it beside the
+/// worker, in Kubernetes by `kubectl exec`. What is set so lasts until the worker ends; log.level says how it starts.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct LogLevelArgs {

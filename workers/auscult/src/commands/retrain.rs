@@ -25,11 +25,12 @@ use crate::{interrupt, model_file, progress};
 
 /// Learn machines anew from what they have sent: a model each, from the features on audio.features
 ///
-/// For surroundings that have changed, or a machine that has been overhauled: thresholds follow such a change by themselves, but a model that has
-/// heard the new sound hears faults in it better. Nothing needs to be recorded: the features of the time asked for are read as far as audio.features
-/// keeps them. Machines that were in alarm in that time are left out, and so are chunks that no sensor heard, of a machine at rest (idle), and that
-/// arrived otherwise than learned (setup_fault), as audio.scores has them. A scoring worker takes the models over
-/// from its folder while it runs.
+/// For surroundings that have changed, or a machine that has been overhauled: thresholds follow such a change by
+/// themselves, but a model that has heard the new sound hears faults in it better. Nothing needs to be recorded: the
+/// features of the time asked for are read as far as audio.features keeps them. Machines that were in alarm in that
+/// time are left out, and so are chunks that no sensor heard, of a machine at rest (idle), and that arrived otherwise
+/// than learned (setup_fault), as audio.scores has them. A scoring worker takes the models over from its folder while
+/// it runs.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RetrainArgs {

@@ -22,8 +22,10 @@ use crate::natural_order::in_recorded_order;
 
 /// Judge recordings: score, threshold, p-value, verdict, the bands that deviate, by how much and when
 ///
-/// A channel whose sensor is at fault is left out of the score and named; a file that cannot be compared with what the model has learned is not judged, and says why. A file that cannot be judged is named on standard error with the remedy; the others are judged all the same, and the
-/// exit status is 1 at the end. An anomalous recording is no failure: its exit status is 0.
+/// A channel whose sensor is at fault is left out of the score and named; a file that cannot be compared with what the
+/// model has learned is not judged, and says why. A file that cannot be judged is named on standard error with the
+/// remedy; the others are judged all the same, and the exit status is 1 at the end. An anomalous recording is no
+/// failure: its exit status is 0.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ScoreArgs {

@@ -21,9 +21,9 @@ use crate::{interrupt, progress};
 /// Send recordings to audio.chunks, as a gateway beside a machine does
 ///
 /// A folder stands for all its .wav and .flac files, in the order of the numbers in their names (9 before 10); files
-/// that the shell has put into another order (1, 10, 11, 2) are put right. Each file is one chunk, sent as it is; the time of
-/// sending is the chunk's time. A machine that was heard before is sent to the partition where it lives, whatever
-/// partitioner its other gateways have; of one that is new, --partitioner chooses it.
+/// that the shell has put into another order (1, 10, 11, 2) are put right. Each file is one chunk, sent as it is; the
+/// time of sending is the chunk's time. A machine that was heard before is sent to the partition where it lives,
+/// whatever partitioner its other gateways have; of one that is new, --partitioner chooses it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SendArgs {
@@ -36,7 +36,8 @@ pub struct SendArgs {
     /// Chunks a second [default: as fast as the brokers take them]
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
-    /// How a new machine's id chooses its partition: as its other gateways do it [default: crc32, or kafka.properties.partitioner]
+    /// How a new machine's id chooses its partition: as its other gateways do it [default: crc32, or
+    /// kafka.properties.partitioner]
     #[arg(long, value_enum, value_name = "NAME")]
     partitioner: Option<Partitioner>,
     /// Send to this partition, wherever the machine lives

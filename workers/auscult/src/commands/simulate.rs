@@ -19,13 +19,14 @@ use crate::{interrupt, progress};
 
 /// Simulate a fleet of machines: normal sound to train with, a stream with faults in it, and the truth about it
 ///
-/// Fans, pumps and valves whose faults grow from nothing until the machine fails, a hall whose sound changes, microphones that die. The
-/// stream goes to Kafka as gateways send it (chunks carry the scenario's time, not the sender's), or into a folder. The seed decides
-/// everything: the same scenario is the same sound, byte for byte.
+/// Fans, pumps and valves whose faults grow from nothing until the machine fails, a hall whose sound changes,
+/// microphones that die. The stream goes to Kafka as gateways send it (chunks carry the scenario's time, not the
+/// sender's), or into a folder. The seed decides everything: the same scenario is the same sound, byte for byte.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SimulateArgs {
-    /// The scenario: demo (12 machines, 2 days), week (100 machines, 7 days), or a TOML file [default: as the options say]
+    /// The scenario: demo (12 machines, 2 days), week (100 machines, 7 days), or a TOML file [default: as the options
+    /// say]
     #[arg(long, value_name = "NAME|FILE")]
     scenario: Option<String>,
     #[command(flatten)]
@@ -39,7 +40,8 @@ pub struct SimulateArgs {
     /// Write the stream into this folder, MACHINE/TIME.wav, instead of sending it
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Write normal sound to train with, MACHINE/train/normal/*.wav, and do not send: `auscult train FOLDER --out models/`
+    /// Write normal sound to train with, MACHINE/train/normal/*.wav, and do not send:
+    /// `auscult train FOLDER --out models/`
     #[arg(long, value_name = "FOLDER")]
     train: Option<PathBuf>,
     /// Clips of normal sound a machine for --train

@@ -30,8 +30,9 @@ enum TopicsCommand {
     },
     /// Add partitions to every topic, while workers run
     ///
-    /// Results first, input last, so that no result is ever without a partition to go to. Keys move: a machine whose chunks come to another
-    /// partition is heard there as if for the first time, and its chunks are in order within each partition only. Running it again is harmless.
+    /// Results first, input last, so that no result is ever without a partition to go to. Keys move: a machine whose
+    /// chunks come to another partition is heard there as if for the first time, and its chunks are in order within
+    /// each partition only. Running it again is harmless.
     Grow {
         /// Partitions that each topic shall have; Kafka cannot take any away
         #[arg(long, value_name = "N")]
@@ -96,7 +97,8 @@ pub fn run(args: &TopicsArgs) -> anyhow::Result<()> {
     }
 }
 
-/// A worker writes to the number of the partition that it reads: that must be there before anything can be read from it.
+/// A worker writes to the number of the partition that it reads: that must be there before anything can be read from
+/// it.
 fn results_first() -> Vec<Topic> {
     let mut topics = ALL.to_vec();
     topics.sort_by_key(|topic| match topic.name {

@@ -25,9 +25,10 @@ use crate::{clips, full_scales, interrupt, model_file, progress};
 /// Learn a machine's normal sound from recordings, and write the model
 ///
 /// Only normal recordings are used: the model learns them, and clips that it was not fitted to tell which
-/// scores are still normal. Ctrl-C ends training early and keeps the best model so far; the file is written whole or not
-/// at all. Clips that cannot be used, copies, clips that arrive at too low a rate and clips that the others do not explain, such as a fault among
-/// normal recordings, are named and left out; more than one in ten that cannot be used ends the command. `auscult explore` says the same beforehand.
+/// scores are still normal. Ctrl-C ends training early and keeps the best model so far; the file is written whole or
+/// not at all. Clips that cannot be used, copies, clips that arrive at too low a rate and clips that the others do not
+/// explain, such as a fault among normal recordings, are named and left out; more than one in ten that cannot be used
+/// ends the command. `auscult explore` says the same beforehand.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct TrainArgs {
@@ -44,10 +45,11 @@ pub struct TrainArgs {
     name: Option<String>,
     /// What is trained; all but the networks take seconds
     ///
-    /// fused: distances of level and of the machine's cycle, or of swing where it has none. pooled: distances of levels pooled from mean to maximum, for knocks. gmm: clouds of mean levels, for
-    /// machines that run in several ways. knn: the nearest normal clips, band by band. autoencoder: the reference method's network, on
-    /// standardised levels. wide: the network of DCASE's baseline. wide-mahalanobis: the same, its errors measured by how those of normal sound vary
-    /// together; both were made for --mels 128. convolutional: a network that sees a second at a time.
+    /// fused: distances of level and of the machine's cycle, or of swing where it has none. pooled: distances of levels
+    /// pooled from mean to maximum, for knocks. gmm: clouds of mean levels, for machines that run in several ways. knn:
+    /// the nearest normal clips, band by band. autoencoder: the reference method's network, on standardised levels.
+    /// wide: the network of DCASE's baseline. wide-mahalanobis: the same, its errors measured by how those of normal
+    /// sound vary together; both were made for --mels 128. convolutional: a network that sees a second at a time.
     #[arg(long, value_name = "DETECTOR", default_value = DetectorKind::Fused.name(), value_parser = detectors())]
     detector: DetectorKind,
     /// Passes over the training sound [default: 30; convolutional 20, of 3,072 stretches each] (networks)
@@ -68,13 +70,15 @@ pub struct TrainArgs {
     /// Hold clips out in so many folds instead of choosing by their number
     #[arg(long, value_name = "N")]
     folds: Option<usize>,
-    /// Recordings of the machine at rest, a folder or a file: chunks that sound like them are `idle`, not healthy, and not judged
+    /// Recordings of the machine at rest, a folder or a file: chunks that sound like them are `idle`, not healthy, and
+    /// not judged
     #[arg(long, value_name = "RECORDINGS")]
     idle: Option<PathBuf>,
     /// Train on every clip, those that the others do not explain among them
     #[arg(long)]
     keep_all: bool,
-    /// Exactly the reference method: its autoencoder, levels relative to each clip's loudest, 80 dB deep, not standardised
+    /// Exactly the reference method: its autoencoder, levels relative to each clip's loudest, 80 dB deep, not
+    /// standardised
     #[arg(long)]
     reference_method: bool,
     /// Print one JSON object instead of the summary
@@ -292,8 +296,8 @@ impl TrainArgs {
     }
 }
 
-/// Reads the clips and leaves out what teaches nothing, by the list that `train` itself follows: clips that cannot be read, microphones at fault, rates
-/// that are too low. What is found is said on standard error.
+/// Reads the clips and leaves out what teaches nothing, by the list that `train` itself follows: clips that cannot be
+/// read, microphones at fault, rates that are too low. What is found is said on standard error.
 pub(super) fn training_clips(
     paths: &[PathBuf],
     spec: &FeatureSpec,

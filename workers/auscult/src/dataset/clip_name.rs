@@ -9,7 +9,8 @@
 
 use std::path::Path;
 
-/// The conditions that a DCASE clip was recorded under: most training clips are of the source domain, few or none of the target.
+/// The conditions that a DCASE clip was recorded under: most training clips are of the source domain, few or none of
+/// the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Domain {
     /// The conditions of the training clips.

@@ -91,7 +91,8 @@ fn machines_of(folder: &Path) -> Result<Vec<MachineClips>, DatasetError> {
     Ok(groups.sorted())
 }
 
-/// Tells machines apart whose clips lie in the same folders, where every file carries such a name; else leaves them as one.
+/// Tells machines apart whose clips lie in the same folders, where every file carries such a name; else leaves them as
+/// one.
 pub(super) fn by_machine(pooled: MachineClips) -> Vec<MachineClips> {
     let abnormal = pooled.test_abnormal.iter().map(|clip| &clip.path);
     let mut paths = pooled.train_normal.iter().chain(&pooled.test_normal).chain(&pooled.unlabelled).chain(abnormal);

@@ -6,9 +6,11 @@ use std::path::Path;
 use super::MachineClips;
 use super::files::file_name;
 
-/// Joins each machine that has nothing but training clips with the one of the same folder name, id or section that has none.
+/// Joins each machine that has nothing but training clips with the one of the same folder name, id or section that has
+/// none.
 ///
-/// Of several that fit, the pair that lies closest together in the tree is joined; where that does not decide, they stay apart.
+/// Of several that fit, the pair that lies closest together in the tree is joined; where that does not decide, they
+/// stay apart.
 pub(super) fn join(machines: Vec<MachineClips>, root: &Path, remarks: &mut Vec<String>) -> Vec<MachineClips> {
     let mut joined: Vec<Option<MachineClips>> = machines.into_iter().map(Some).collect();
     for test in 0..joined.len() {

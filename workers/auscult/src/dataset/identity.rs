@@ -36,7 +36,8 @@ pub(super) fn keep_apart(root: &Path, machines: &mut [MachineClips]) -> Result<(
     }
 }
 
-/// Ids that more than one machine has. A file system may not tell capitals apart, so that ids which differ only there are shared, too.
+/// Ids that more than one machine has. A file system may not tell capitals apart, so that ids which differ only there
+/// are shared, too.
 fn shared_ids(machines: &[MachineClips]) -> BTreeMap<String, Vec<&Path>> {
     let mut folders: BTreeMap<String, Vec<&MachineClips>> = BTreeMap::new();
     for machine in machines {

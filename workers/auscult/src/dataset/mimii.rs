@@ -1,7 +1,7 @@
 //! MIMII's own tree: `<snr>_<machine>/<machine>/id_XX/{normal,abnormal}`, given at any level.
 //!
-//! The data set has no split. Ours is that of the MIMII baseline (MIMII-hitachi/mimii_baseline): per id, the first normal clips
-//! by name, as many as there are abnormal ones, are for the test, and the rest is for training.
+//! The data set has no split. Ours is that of the MIMII baseline (MIMII-hitachi/mimii_baseline): per id, the first
+//! normal clips by name, as many as there are abnormal ones, are for the test, and the rest is for training.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,7 +9,8 @@ use std::path::Path;
 use super::files::{file_name, folders_below, sounds};
 use super::{AbnormalClip, DatasetError, Layout, MachineClips};
 
-/// The machines below `root`: each folder that holds `normal` or `abnormal`, and is not itself `train` or `test`, is one.
+/// The machines below `root`: each folder that holds `normal` or `abnormal`, and is not itself `train` or `test`, is
+/// one.
 pub(super) fn machines(root: &Path) -> Result<Vec<MachineClips>, DatasetError> {
     let mut found = Vec::new();
     for folder in folders_below(root)? {

@@ -6,9 +6,9 @@
 //!  DCASE Task 2           {train,test,source_test,target_test}/   with the labels in the file names
 //! ```
 //!
-//! Each may be given at any level: one machine, or a folder of several. A sound file ends in `.wav` or `.flac`; files that nothing
-//! is done with are counted, with the reason ([`PassedOver`]). Lists are sorted by path, so that the same folder gives the same
-//! order everywhere.
+//! Each may be given at any level: one machine, or a folder of several. A sound file ends in `.wav` or `.flac`; files
+//! that nothing is done with are counted, with the reason ([`PassedOver`]). Lists are sorted by path, so that the same
+//! folder gives the same order everywhere.
 //!
 //! ```text
 //!  split, dcase, mimii ──► halves      train and test of one machine that lie apart are joined
@@ -44,8 +44,8 @@ use crate::natural_order::{compare_paths, sort_paths};
 pub enum Layout {
     /// `train/normal`, `test/normal`, `test/abnormal/**`.
     Split,
-    /// MIMII's own tree, which has no split: as in the MIMII baseline, the test set is all abnormal clips and as many normal
-    /// ones (the first by name), and the rest is for training.
+    /// MIMII's own tree, which has no split: as in the MIMII baseline, the test set is all abnormal clips and as many
+    /// normal ones (the first by name), and the rest is for training.
     Mimii,
     /// DCASE Task 2: the labels are in the file names.
     Dcase,
@@ -238,12 +238,13 @@ impl Dataset {
         Self::discover_with(root, None)
     }
 
-    /// Recognises the layout of `root` and lists its clips. Opens no sound file. `truth` is the folder of DCASE's evaluator, for
-    /// clips whose names carry no label; absent, `root` and the two folders above it are looked at.
+    /// Recognises the layout of `root` and lists its clips. Opens no sound file. `truth` is the folder of DCASE's
+    /// evaluator, for clips whose names carry no label; absent, `root` and the two folders above it are looked at.
     ///
     /// # Errors
-    /// [`DatasetError`] when the folder cannot be read, no layout fits it, or two machines cannot be told apart. A machine without
-    /// training or without test clips is no error here: see [`Dataset::training_clips`] and [`Dataset::check_testable`].
+    /// [`DatasetError`] when the folder cannot be read, no layout fits it, or two machines cannot be told apart. A
+    /// machine without training or without test clips is no error here: see [`Dataset::training_clips`] and
+    /// [`Dataset::check_testable`].
     pub fn discover_with(root: &Path, truth: Option<&Path>) -> Result<Self, DatasetError> {
         if !root.is_dir() {
             return Err(DatasetError::NotAFolder { path: root.to_owned() });
@@ -277,7 +278,8 @@ impl Dataset {
         Ok(Self { root: root.to_owned(), machines, passed_over, remarks })
     }
 
-    /// Keeps one machine only: that whose id is `asked`, or the only one whose id ends in `_asked` (`id_00` for `fan_id_00`).
+    /// Keeps one machine only: that whose id is `asked`, or the only one whose id ends in `_asked` (`id_00` for
+    /// `fan_id_00`).
     ///
     /// # Errors
     /// [`DatasetError::UnknownMachine`] listing the ids there are.
@@ -342,7 +344,8 @@ impl Dataset {
         Err(DatasetError::NoTestClips { root: self.root.clone(), normal, abnormal, unlabelled, expected })
     }
 
-    /// Says on standard error what a person should know of the folder: how machines were put together, and sound that is not used.
+    /// Says on standard error what a person should know of the folder: how machines were put together, and sound that
+    /// is not used.
     pub fn tell_remarks(&self) {
         for remark in &self.remarks {
             eprintln!("{remark}");
@@ -432,7 +435,8 @@ impl MachineClips {
         self.dcase = dcase;
     }
 
-    /// `test_rename` holds the clips of `test` once more: they are used under one of their names, that which carries a label.
+    /// `test_rename` holds the clips of `test` once more: they are used under one of their names, that which carries a
+    /// label.
     fn use_renamed(&mut self, remarks: &mut Vec<String>) {
         let Renamed { normal, abnormal } = std::mem::take(&mut self.renamed);
         let renamed = normal.len() + abnormal.len();

@@ -6,7 +6,8 @@
 //!                          └──────► Tally ─────► closing summary
 //! ```
 //!
-//! [`work`] learns the machines of a [`Subject`] and sends its stream through both workers; [`show`] shows what that tells.
+//! [`work`] learns the machines of a [`Subject`] and sends its stream through both workers; [`show`] shows what that
+//! tells.
 
 mod plain;
 mod screen;

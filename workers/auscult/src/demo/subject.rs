@@ -79,8 +79,8 @@ impl Subject {
         Self { title, machines, stream, scenario: Some(scenario) }
     }
 
-    /// Recordings of a data folder: each machine's training clips, and its test clips as a stream in which normal sound and
-    /// every fault take turns.
+    /// Recordings of a data folder: each machine's training clips, and its test clips as a stream in which normal sound
+    /// and every fault take turns.
     ///
     /// # Errors
     /// When the folder holds no recordings in a known layout, or a machine has none to learn from or none to judge.
@@ -133,7 +133,8 @@ fn truth_of(condition: Condition) -> Truth {
     }
 }
 
-/// Normal clips, a fault's clips, normal clips, the next fault's, and so on: what a machine that is repaired in between sounds like.
+/// Normal clips, a fault's clips, normal clips, the next fault's, and so on: what a machine that is repaired in between
+/// sounds like.
 fn in_turns(machine: usize, clips: &MachineClips) -> Vec<PlannedChunk> {
     let mut faults: Vec<(String, Vec<PlannedChunk>)> = Vec::new();
     for clip in &clips.test_abnormal {

@@ -106,8 +106,8 @@ impl Tally {
         self.machines.values().map(MachineTally::right).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
 
-    /// The closing summary: chunks, throughput, and for every machine truth against verdict. `streaming` is how long the chunks
-    /// took from the first sent to the last judged.
+    /// The closing summary: chunks, throughput, and for every machine truth against verdict. `streaming` is how long
+    /// the chunks took from the first sent to the last judged.
     #[must_use]
     pub fn summary(&self, streaming: Duration) -> String {
         let mut text = String::new();

@@ -174,8 +174,8 @@ impl DemoView {
     /// How many changes of state are kept.
     pub const LOG: usize = 200;
 
-    /// Takes in one judged chunk; a machine not listed yet is added. Returns the change of state, if it is one that people
-    /// want to hear of: into alarm or out of it, not the first chunk's `unknown` to `healthy`.
+    /// Takes in one judged chunk; a machine not listed yet is added. Returns the change of state, if it is one that
+    /// people want to hear of: into alarm or out of it, not the first chunk's `unknown` to `healthy`.
     pub fn hear(&mut self, score: &Score, kind: &str, truth: Truth) -> Option<AlertLine> {
         let id = score.machine.as_str();
         let index = self.machines.iter().position(|machine| machine.id == id).unwrap_or_else(|| {

@@ -1,4 +1,5 @@
-//! The demo's work, away from the screen: learn every machine's normal sound, then send the stream through both workers.
+//! The demo's work, away from the screen: learn every machine's normal sound, then send the stream through both
+//! workers.
 //!
 //! What happens is told through a channel; whoever shows it may be slower without holding anything up.
 

@@ -7,9 +7,11 @@ use super::{Finding, Findings};
 
 const GROUP: &str = "brokers";
 
-/// Requests by their number in Kafka's protocol guide (<https://kafka.apache.org/protocol#protocol_api_keys>), and the version that is needed.
+/// Requests by their number in Kafka's protocol guide (<https://kafka.apache.org/protocol#protocol_api_keys>), and the
+/// version that is needed.
 mod api {
-    /// `TxnOffsetCommit` v3 carries the group's membership (KIP-447, Kafka 2.5): a transaction of one that is no member any more is refused.
+    /// `TxnOffsetCommit` v3 carries the group's membership (KIP-447, Kafka 2.5): a transaction of one that is no member
+    /// any more is refused.
     pub const TXN_OFFSET_COMMIT: (i16, i16) = (28, 3);
     /// `InitProducerId` v3 raises a producer's own epoch (KIP-360, Kafka 2.5).
     pub const INIT_PRODUCER_ID: (i16, i16) = (22, 3);

@@ -1,7 +1,8 @@
 //! Clocks: told from the times in records, since Kafka's protocol has none of its own.
 //!
-//! A clock that is ahead shows at once: it has written times that have not come yet. One that is behind looks like a record that is old,
-//! and is told only where an effect seems to be older than its cause: features made before their sound was recorded.
+//! A clock that is ahead shows at once: it has written times that have not come yet. One that is behind looks like a
+//! record that is old, and is told only where an effect seems to be older than its cause: features made before their
+//! sound was recorded.
 
 use std::time::Duration;
 

@@ -25,7 +25,8 @@ const GROUPS: [&str; 6] = ["brokers", "topics", "rights", "groups", "clocks", "m
 const FINDING: Duration = Duration::from_secs(8);
 /// How long one question may take.
 const ASKING: Duration = Duration::from_secs(5);
-/// How long all that is remembered of machines may take to read: ten thousand take under half a second from a broker that is near.
+/// How long all that is remembered of machines may take to read: ten thousand take under half a second from a broker
+/// that is near.
 const READING: Duration = Duration::from_secs(60);
 /// How many of each partition's newest offsets are looked at.
 const NEWEST: i64 = 20;

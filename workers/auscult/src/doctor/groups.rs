@@ -142,8 +142,8 @@ pub(super) fn age(secs: i64) -> String {
     }
 }
 
-/// Where the state says to go on, against where the input ends. A worker takes nothing from before that offset, since all of it has been judged: where the
-/// input was made anew under the state, it goes on nowhere, and says so.
+/// Where the state says to go on, against where the input ends. A worker takes nothing from before that offset, since
+/// all of it has been judged: where the input was made anew under the state, it goes on nowhere, and says so.
 pub(super) fn positions(next: &BTreeMap<i32, i64>, ends: &BTreeMap<i32, i64>, topic: &str) -> Vec<Finding> {
     const CHECK: &str = "positions";
     let mut findings = Findings::of(GROUP);
@@ -184,7 +184,8 @@ pub(super) fn transactions(held: &[(String, i32, i64)], patience: Duration) -> V
     findings.list
 }
 
-/// Share groups see records of aborted transactions, unless the group's own setting says otherwise. A consumer's `isolation.level` has no effect there.
+/// Share groups see records of aborted transactions, unless the group's own setting says otherwise. A consumer's
+/// `isolation.level` has no effect there.
 pub(super) fn sharing(groups: &[String], own: &[&str]) -> Vec<Finding> {
     const CHECK: &str = "share groups";
     const NAMED: usize = 5;

@@ -29,7 +29,8 @@ pub(super) struct Sighting {
 pub(super) struct Sightings(BTreeMap<MachineId, Sighting>);
 
 impl Sightings {
-    /// What a scoring worker remembers; a record without a value is a machine that was forgotten, as one is that was retired.
+    /// What a scoring worker remembers; a record without a value is a machine that was forgotten, as one is that was
+    /// retired.
     pub fn remembered(&mut self, glimpse: &Glimpse) {
         let Some(machine) = machine(glimpse) else { return };
         let Some(value) = &glimpse.value else {

@@ -8,7 +8,8 @@ use super::{Finding, Findings};
 
 const GROUP: &str = "rights";
 
-/// What reading came to, topic by topic: nothing, or the right that is missing. Only what this kind of worker reads, `own`, can be wrong.
+/// What reading came to, topic by topic: nothing, or the right that is missing. Only what this kind of worker reads,
+/// `own`, can be wrong.
 pub(super) fn reading(tried: &BTreeMap<&str, Result<(), String>>, own: &[&str]) -> Vec<Finding> {
     let mut findings = Findings::of(GROUP);
     for (topic, outcome) in tried {

@@ -13,7 +13,8 @@ const GROUP: &str = "topics";
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// What the workers themselves look at when they start: topics that are missing, unequal partition counts, sizes, clean-up.
+/// What the workers themselves look at when they start: topics that are missing, unequal partition counts, sizes,
+/// clean-up.
 ///
 /// `own` are the topics that this client should see. Of the others a worker's principal may be kept away.
 pub(super) fn contract(

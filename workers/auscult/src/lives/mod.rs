@@ -1,11 +1,13 @@
-//! Whole lives of machines: a model of the beginning of each listens to the rest, as a worker would have, chunk by chunk.
+//! Whole lives of machines: a model of the beginning of each listens to the rest, as a worker would have, chunk by
+//! chunk.
 //!
 //! ```text
 //!  recording, or folder ─► snapshots ─► log-mel ─┬─ first share ─► train ─► model ─┐
 //!                                         └─ the rest ────────────► judge ──┴─► observe_chunk ─► states, first alarm ─► lead time
 //! ```
 //!
-//! The same features, detectors and state machine as in the workers; only Kafka is left out. Nothing of the rest is used to set anything.
+//! The same features, detectors and state machine as in the workers; only Kafka is left out. Nothing of the rest is
+//! used to set anything.
 
 pub mod page;
 mod snapshots;
@@ -45,8 +47,8 @@ pub struct LifeOptions {
 }
 
 impl LifeOptions {
-    /// Mel bands that a few dozen short snapshots can say something of: with 64 the shortest of six lives, of whose 26 first snapshots a model was made, was
-    /// alarmed when it had just begun.
+    /// Mel bands that a few dozen short snapshots can say something of: with 64 the shortest of six lives, of whose 26
+    /// first snapshots a model was made, was alarmed when it had just begun.
     pub const FEW_BANDS: usize = 8;
 }
 

@@ -16,8 +16,8 @@ const FEWEST_IN_A_LIFE: usize = 10;
 /// Bad snapshots named one by one; of more only the number is told.
 const NAMED_BAD: usize = 10;
 
-/// The lives at a path, in the order of the numbers in their names: the file itself; the recordings of a folder; its folders of snapshot files;
-/// or the folder itself, where its files are too short to be lives.
+/// The lives at a path, in the order of the numbers in their names: the file itself; the recordings of a folder; its
+/// folders of snapshot files; or the folder itself, where its files are too short to be lives.
 ///
 /// # Errors
 /// When there is none.

@@ -1,4 +1,5 @@
-//! A log-mel spectrogram: time from left to right in s, frequency from below in Hz on the mel scale, level as colour in dB.
+//! A log-mel spectrogram: time from left to right in s, frequency from below in Hz on the mel scale, level as colour in
+//! dB.
 
 use embedded_graphics::pixelcolor::Rgb888;
 use ndarray::ArrayView2;
@@ -72,8 +73,8 @@ pub fn draw_spectrogram(picture: &SpectrogramPicture<'_>) -> Canvas {
 
 /// The colours alone, one pixel a frame and band, for a page that draws axes of its own and scales the picture itself.
 ///
-/// `low_db..=high_db` is given, not found, so that clips side by side can be compared. More frames than `most_columns` show each
-/// column's loudest.
+/// `low_db..=high_db` is given, not found, so that clips side by side can be compared. More frames than `most_columns`
+/// show each column's loudest.
 #[must_use]
 pub fn draw_cells(log_mel: ArrayView2<'_, f32>, low_db: f32, high_db: f32, most_columns: usize) -> Canvas {
     let (frames, mels) = log_mel.dim();

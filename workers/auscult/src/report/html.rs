@@ -1,7 +1,7 @@
 //! HTML and SVG that cannot be broken by what they show.
 //!
-//! File names and folder names come from strangers. [`Html`] can only be made of elements whose names are written in this program and
-//! of text, which is escaped on its way in; there is no other way to put a string into a page.
+//! File names and folder names come from strangers. [`Html`] can only be made of elements whose names are written in
+//! this program and of text, which is escaped on its way in; there is no other way to put a string into a page.
 
 use std::fmt::{Display, Write};
 
@@ -78,8 +78,8 @@ impl From<Element> for Html {
     }
 }
 
-/// Escapes what has a meaning in HTML text or in a quoted attribute. Control characters, which HTML forbids, and those that turn the
-/// direction of writing, which could make a file name read as another, become the replacement character.
+/// Escapes what has a meaning in HTML text or in a quoted attribute. Control characters, which HTML forbids, and those
+/// that turn the direction of writing, which could make a file name read as another, become the replacement character.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -98,7 +98,8 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// A whole document: the title, the style sheet and nothing from elsewhere, which the content security policy forbids besides.
+/// A whole document: the title, the style sheet and nothing from elsewhere, which the content security policy forbids
+/// besides.
 #[must_use]
 pub fn page(title: &str, body: &Html) -> String {
     format!(

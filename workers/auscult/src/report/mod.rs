@@ -1,4 +1,5 @@
-//! Pages for the browser, each one file that needs nothing from elsewhere: what a model is worth, and what a data set holds.
+//! Pages for the browser, each one file that needs nothing from elsewhere: what a model is worth, and what a data set
+//! holds.
 //!
 //! ```text
 //!  judged clips ──► evaluation ──► report.html      dcase ──► anomaly_score_*.csv, decision_result_*.csv, result.csv

@@ -1,4 +1,5 @@
-//! A plot as inline SVG: axes, grid, lines, areas, bars. Colours are classes of the style sheet, so that it follows light and dark.
+//! A plot as inline SVG: axes, grid, lines, areas, bars. Colours are classes of the style sheet, so that it follows
+//! light and dark.
 
 use super::axis::Axis;
 use super::html::{Element, Html, element};

@@ -23,7 +23,8 @@ pub(super) fn gain(db: f64) -> f64 {
     10_f64.powf(db / 20.0)
 }
 
-/// A number that is about normally distributed with mean 0 and variance 1: four 16-bit uniform ones from one draw, summed.
+/// A number that is about normally distributed with mean 0 and variance 1: four 16-bit uniform ones from one draw,
+/// summed.
 pub(super) fn gaussian(rng: &mut SmallRng) -> f64 {
     let bits: u64 = rng.random();
     let sum: u64 = (0..4).map(|part| (bits >> (16 * part)) & 0xffff).sum();

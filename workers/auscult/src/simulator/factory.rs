@@ -39,7 +39,8 @@ pub(super) fn add_background(pressure: &mut [f64], hall_db: f64, rng: &mut Small
     }
 }
 
-/// A tone of the newcomer relative to its noise, dB; and its speed, Hz: a screw compressor's lobes pass six times a turn.
+/// A tone of the newcomer relative to its noise, dB; and its speed, Hz: a screw compressor's lobes pass six times a
+/// turn.
 const NEWCOMER_TONE_DB: f64 = -3.0;
 const NEWCOMER_HZ: f64 = 49.2;
 const NEWCOMER_LOBES: u32 = 6;

@@ -8,7 +8,8 @@ use super::rotor::{Rotation, mains_hum};
 use super::{Condition, Fault};
 
 const MAINS_HZ: f64 = 50.0;
-/// A four-pole motor's synchronous speed is half the mains frequency; slip takes 1.5 % of it, and 1 % more or less with load.
+/// A four-pole motor's synchronous speed is half the mains frequency; slip takes 1.5 % of it, and 1 % more or less with
+/// load.
 const SLIP: f64 = 0.015;
 const SLIP_WITH_LOAD: f64 = 0.01;
 /// Sound grows with the fifth power of speed: 50 dB a decade (the fan laws), and flow noise follows the load directly.
@@ -77,7 +78,8 @@ impl Fan {
             *sum += sample;
         }
 
-        // Turbulence, stirred by the blades; an unbalanced rotor wobbles in its duct and modulates the flow once a turn.
+        // Turbulence, stirred by the blades; an unbalanced rotor wobbles in its duct and modulates the flow once a
+        // turn.
         let mut turbulence = white(samples, rng);
         Filter::band_pass(self.turbulence_hz, 0.4).run(&mut turbulence);
         let by_blades = rotation.modulation(BLADES as f64, 0.15);

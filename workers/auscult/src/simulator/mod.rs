@@ -1,4 +1,5 @@
-//! Machine sound from physics: fans, pumps and valves with faults that set in and grow, in a factory that is never quiet.
+//! Machine sound from physics: fans, pumps and valves with faults that set in and grow, in a factory that is never
+//! quiet.
 //!
 //! ```text
 //!  seed, id ──► Machine: its own shaft speed, blades, levels, resonances      (machines of a kind differ)
@@ -8,13 +9,14 @@
 //!                  ▼
 //!               pressure at the microphone, full scale = 120 dB SPL  ──► WAV
 //!
-//!  fleet: many such machines in halls over days, by the clock: load and hall by time of day, faults that end in failure,
-//!  something new in a hall, microphones that die, gateways that are away; and the truth about all of it
+//!  fleet: many such machines in halls over days, by the clock: load and hall by time of day, faults that end in
+//!  failure, something new in a hall, microphones that die, gateways that are away; and the truth about all of it
 //! ```
 //!
-//! A chunk is a pure function of seed, id, index and condition: it can be made again, in any order. Levels are sound pressure
-//! levels (dB re 20 µPa); the microphone is a digital MEMS one with the usual sensitivity of −26 dBFS at 94 dB SPL. Not a
-//! substitute for recordings: it is there so that the demo needs none, and so that a fault's onset is known to the chunk.
+//! A chunk is a pure function of seed, id, index and condition: it can be made again, in any order. Levels are sound
+//! pressure levels (dB re 20 µPa); the microphone is a digital MEMS one with the usual sensitivity of −26 dBFS at 94 dB
+//! SPL. Not a substitute for recordings: it is there so that the demo needs none, and so that a fault's onset is known
+//! to the chunk.
 
 mod acoustics;
 mod circumstances;
@@ -210,7 +212,8 @@ impl Machine {
         &self.id
     }
 
-    /// The sound of chunk number `index`: mono at [`SAMPLE_RATE_HZ`], full scale ±1 = 120 dB SPL. The load swings with the number.
+    /// The sound of chunk number `index`: mono at [`SAMPLE_RATE_HZ`], full scale ±1 = 120 dB SPL. The load swings with
+    /// the number.
     ///
     /// # Panics
     /// When the condition's fault is not one of this kind of machine.

@@ -8,7 +8,8 @@ use rand::rngs::SmallRng;
 use super::SAMPLE_RATE_HZ;
 use super::acoustics::{gaussian, time_of};
 
-/// How much an induction motor's speed wavers within a chunk: relative standard deviation, with a memory of about 0.3 s.
+/// How much an induction motor's speed wavers within a chunk: relative standard deviation, with a memory of about 0.3
+/// s.
 const SPEED_JITTER: f64 = 6e-4;
 const JITTER_MEMORY_S: f64 = 0.3;
 

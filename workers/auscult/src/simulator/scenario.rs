@@ -60,8 +60,8 @@ impl Scenario {
     /// Stream chunks are numbered from here in the machine's own life, after all that it is trained with.
     const STREAM_STARTS_AT: u64 = 1 << 20;
 
-    /// The demo's hall: two fans, two pumps and two valves; one of each stays healthy, the others' faults set in after a
-    /// quarter, a third and a half of the stream and grow over a quarter of it.
+    /// The demo's hall: two fans, two pumps and two valves; one of each stays healthy, the others' faults set in after
+    /// a quarter, a third and a half of the stream and grow over a quarter of it.
     #[must_use]
     pub fn demo(seed: u64, chunks: u64) -> Self {
         let growth_chunks = chunks / 4;

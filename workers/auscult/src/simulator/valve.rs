@@ -97,7 +97,8 @@ impl Valve {
 
         let leak = condition.severity_of(Fault::Leak);
         if leak > 0.0 {
-            // A jet through a small gap hisses high: the peak lies at a Strouhal number of 0.2, several kHz for a millimetre.
+            // A jet through a small gap hisses high: the peak lies at a Strouhal number of 0.2, several kHz for a
+            // millimetre.
             let mut hiss = white(samples, rng);
             Filter::high_pass(3500.0).run(&mut hiss);
             Filter::low_pass(7000.0).run(&mut hiss);

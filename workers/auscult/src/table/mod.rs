@@ -57,8 +57,8 @@ const LABEL: &str = "label";
 const BAND: &str = "band_";
 
 impl Table {
-    /// Reads a `.csv` or `.parquet` file: columns `clip`, `label` (`normal` or `abnormal`) and `band_000`, `band_001`, … without gaps; others are
-    /// not looked at.
+    /// Reads a `.csv` or `.parquet` file: columns `clip`, `label` (`normal` or `abnormal`) and `band_000`, `band_001`,
+    /// … without gaps; others are not looked at.
     ///
     /// # Errors
     /// What is wrong with it, with row and column.

@@ -21,8 +21,8 @@ pub struct TableSplit {
 }
 
 impl Table {
-    /// Draws as many normal clips as there are abnormal ones to test with (MIMII's protocol: Purohit et al. 2019); the other normal ones are
-    /// fitted to.
+    /// Draws as many normal clips as there are abnormal ones to test with (MIMII's protocol: Purohit et al. 2019); the
+    /// other normal ones are fitted to.
     ///
     /// # Errors
     /// When there is no abnormal clip, or too few normal ones are left.

@@ -1,6 +1,8 @@
-//! How long a machine that does not drift is heard until drift is found all the same, and how soon drift is found. Prints the tables of `docs/drift.md`.
+//! How long a machine that does not drift is heard until drift is found all the same, and how soon drift is found.
+//! Prints the tables of `docs/drift.md`.
 //!
-//! `cargo bench --locked --bench drift -- [STREAMS]`: streams a cell of the tables, 10000 unless told; minutes on a few cores.
+//! `cargo bench --locked --bench drift -- [STREAMS]`: streams a cell of the tables, 10000 unless told; minutes on a few
+//! cores.
 
 #![allow(clippy::print_stdout, reason = "the tables are what it is for")]
 
@@ -57,7 +59,8 @@ fn dependent(streams: u64) {
     println!();
 }
 
-/// Chunks from the change to its finding, over the streams that were not found to drift before it; and the share never found within the limit.
+/// Chunks from the change to its finding, over the streams that were not found to drift before it; and the share never
+/// found within the limit.
 fn delay(stream: &Stream, streams: u64) -> String {
     let after: Vec<f64> = (0..streams)
         .into_par_iter()

@@ -73,8 +73,8 @@ pub enum ControlError {
 
 /// Does what is asked for. `before` is `None` for a machine never heard before.
 ///
-/// What depends on a state that the machine is not in is refused, so that whoever asked learns of it; what only sets something is done, however
-/// often it is asked for.
+/// What depends on a state that the machine is not in is refused, so that whoever asked learns of it; what only sets
+/// something is done, however often it is asked for.
 ///
 /// # Errors
 /// [`ControlError`]; nothing has changed then.

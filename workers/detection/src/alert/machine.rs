@@ -1,5 +1,5 @@
-//! The state machine itself: a machine's memory of its latest chunks, and what the next one makes of it. Only times and two verdicts a chunk go
-//! in; scores, models and messages are others' business.
+//! The state machine itself: a machine's memory of its latest chunks, and what the next one makes of it. Only times and
+//! two verdicts a chunk go in; scores, models and messages are others' business.
 
 use auscult_schemas::{AlertMemory, Classification, MachineState};
 use jiff::Timestamp;
@@ -140,8 +140,8 @@ fn next(memory: &mut AlertMemory, time: Timestamp, policy: &AlertPolicy) -> Mach
     }
 }
 
-/// Whether a state has stood long enough to end. A time far before its beginning counts as well as one far behind: a clock was wrong, then or
-/// now, and the alarm must not outlast its correction.
+/// Whether a state has stood long enough to end. A time far before its beginning counts as well as one far behind: a
+/// clock was wrong, then or now, and the alarm must not outlast its correction.
 fn has_stood(since: Option<Timestamp>, time: Timestamp, policy: &AlertPolicy) -> bool {
     since.is_none_or(|since| time.duration_since(since).abs().as_secs_f64() >= f64::from(policy.min_alarm_secs))
 }

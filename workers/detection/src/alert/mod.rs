@@ -1,5 +1,5 @@
-//! What a scoring worker remembers of a machine, advanced by one chunk or one control message at a time. A pure function of the state before
-//! and what came: replaying the records gives the same states, alerts and drift.
+//! What a scoring worker remembers of a machine, advanced by one chunk or one control message at a time. A pure
+//! function of the state before and what came: replaying the records gives the same states, alerts and drift.
 //!
 //! ```text
 //!                       warn_of of warn_window            raise_of of raise_window
@@ -13,9 +13,9 @@
 //!  any, of a chunk only: sensor_fault, setup_fault, idle; the state itself stays
 //! ```
 //!
-//! A chunk is anomalous above the threshold and normal again at or below the clear threshold; between them it speaks for neither, so that a score
-//! that wavers around the threshold neither raises nor clears. `sensor_fault`, `setup_fault` and `idle` are no states of the machine's own: see
-//! `sensors` and `notes`.
+//! A chunk is anomalous above the threshold and normal again at or below the clear threshold; between them it speaks
+//! for neither, so that a score that wavers around the threshold neither raises nor clears. `sensor_fault`,
+//! `setup_fault` and `idle` are no states of the machine's own: see `sensors` and `notes`.
 
 mod control;
 mod machine;

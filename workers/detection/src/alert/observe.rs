@@ -73,9 +73,11 @@ pub struct Observation {
     pub held: HeldThreshold,
     /// The score is above that threshold.
     pub anomalous: bool,
-    /// The health index with that threshold at 50, 0–100; `None` where the chunk says nothing about the machine's health.
+    /// The health index with that threshold at 50, 0–100; `None` where the chunk says nothing about the machine's
+    /// health.
     pub health_index: Option<f64>,
-    /// The probability that normal sound scores this high or higher; 1 where the chunk says nothing about the machine's health.
+    /// The probability that normal sound scores this high or higher; 1 where the chunk says nothing about the machine's
+    /// health.
     pub p_value: f64,
     /// The chunk's bands that deviate, with the time since which each has.
     pub bands: Vec<DeviatingBand>,
@@ -93,12 +95,13 @@ pub struct Observation {
 
 /// Advances what is remembered of a machine by one chunk. `before` is `None` for a machine never heard before.
 ///
-/// Another model starts scores, evidence and drift window anew, for they are in its own unit, and the machine is learnt anew; an alarm that stands
-/// goes on until enough chunks under the new model speak against it, and so does what is known of its sensors. A threshold that a person has set
-/// as a number ends with the model, one set as a factor does not.
+/// Another model starts scores, evidence and drift window anew, for they are in its own unit, and the machine is learnt
+/// anew; an alarm that stands goes on until enough chunks under the new model speak against it, and so does what is
+/// known of its sensors. A threshold that a person has set as a number ends with the model, one set as a factor does
+/// not.
 ///
-/// A chunk that no sensor heard, that cannot be compared with the training clips or that is of the machine at rest changes nothing but when the
-/// machine was heard and what is known of the sensors and the recording setup.
+/// A chunk that no sensor heard, that cannot be compared with the training clips or that is of the machine at rest
+/// changes nothing but when the machine was heard and what is known of the sensors and the recording setup.
 #[must_use]
 pub fn observe_chunk(before: Option<&ScorerState>, heard: &Heard<'_>, policy: &WatchPolicy) -> Observation {
     let mut state = begun(before, heard.machine, heard.model, heard.time);
@@ -264,7 +267,8 @@ fn drop_threshold(
     })
 }
 
-/// Learns from the score what is normal in an environment that has changed. The audit record of a threshold that has moved for it.
+/// Learns from the score what is normal in an environment that has changed. The audit record of a threshold that has
+/// moved for it.
 fn follow_environment(state: &mut ScorerState, score: f64, heard: &Heard<'_>, policy: &WatchPolicy) -> Option<Audit> {
     if state.relearning.is_none() && state.adjustment.is_none() {
         return None;
@@ -284,7 +288,8 @@ fn follow_environment(state: &mut ScorerState, score: f64, heard: &Heard<'_>, po
     })
 }
 
-/// What is noted of a chunk, and why it says nothing about the machine's health. That the machine is at rest a person knows better than its sound.
+/// What is noted of a chunk, and why it says nothing about the machine's health. That the machine is at rest a person
+/// knows better than its sound.
 fn noted(state: &ScorerState, heard: &Heard<'_>) -> Noted {
     let mut noted = notes::of_chunk(heard.manifest, heard.judgement, heard.recorded, heard.quality);
     if state.idle.is_some() && heard.judgement.is_some() {

@@ -19,16 +19,19 @@ pub struct AlertPolicy {
     /// How many of the latest chunks are looked at for an alarm; at most 16. Default: 5.
     #[schemars(range(min = 1, max = 16))]
     pub raise_window: u32,
-    /// Normal chunks in a row that clear a warning or an alarm; also chunks that a new machine is listened to before it is judged. Default: 5.
+    /// Normal chunks in a row that clear a warning or an alarm; also chunks that a new machine is listened to before it
+    /// is judged. Default: 5.
     #[schemars(range(min = 1))]
     pub clear_after: u32,
-    /// Where a chunk counts as normal again: this share of the way from the median of normal scores to the threshold. Above 0, at most 1. Default: 0.8.
+    /// Where a chunk counts as normal again: this share of the way from the median of normal scores to the threshold.
+    /// Above 0, at most 1. Default: 0.8.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub clear_ratio: f64,
-    /// How long a warning or an alarm stands at least, by the times of the chunks. It is what keeps alarms an hour apart, whatever the scores. Unit: seconds.
-    /// Default: 3600.
+    /// How long a warning or an alarm stands at least, by the times of the chunks. It is what keeps alarms an hour
+    /// apart, whatever the scores. Unit: seconds. Default: 3600.
     pub min_alarm_secs: u32,
-    /// Chunks in a row in which a sensor is at fault before that is reported; `clear_after` in which it is well before that is. Default: 3.
+    /// Chunks in a row in which a sensor is at fault before that is reported; `clear_after` in which it is well before
+    /// that is. Default: 3.
     #[schemars(range(min = 1))]
     pub sensor_after: u32,
     /// A machine is silent when nothing has come from it for so many times its cadence; 0: never. Default: 6.

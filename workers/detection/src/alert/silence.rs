@@ -1,5 +1,5 @@
-//! A machine of which nothing has come for too long. Who is silent is decided elsewhere, by the times of all machines of a partition; here it is
-//! only said what that changes.
+//! A machine of which nothing has come for too long. Who is silent is decided elsewhere, by the times of all machines
+//! of a partition; here it is only said what that changes.
 
 use auscult_schemas::{Alert, ChunkId, MachineState, ScorerState};
 use jiff::Timestamp;
@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::machine;
 use super::message::{self, Before, Cause};
 
-/// Has a machine fall silent at `time`, because of a record that moved the partition's clock: `id` and `chunk_id` are the alert's.
-/// `None` where it cannot: it is silent already, being worked on, or at rest as a person has said.
+/// Has a machine fall silent at `time`, because of a record that moved the partition's clock: `id` and `chunk_id` are
+/// the alert's. `None` where it cannot: it is silent already, being worked on, or at rest as a person has said.
 ///
 /// An alarm that stood goes on when the machine is heard again.
 #[must_use]

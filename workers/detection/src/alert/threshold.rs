@@ -21,8 +21,8 @@ pub struct HeldThreshold {
 }
 
 impl HeldThreshold {
-    /// A person's threshold comes before the environment's: who sets a number means that number. A factor is of the model's threshold, and moves
-    /// with the environment as that does.
+    /// A person's threshold comes before the environment's: who sets a number means that number. A factor is of the
+    /// model's threshold, and moves with the environment as that does.
     #[must_use]
     pub fn of(calibration: &Calibration, state: &ScorerState, policy: &AlertPolicy) -> Self {
         let calibrated_median = quantile(&calibration.scores, 0.5);

@@ -8,8 +8,8 @@ use super::noise::{Decoys, LongNoise, spread_in_noise};
 use super::search::{DECOY_RANGE, Search};
 use super::shaft_lines::HALF_LOBE;
 
-/// What one line may count at least and at most, natural logarithm: one missing line must not hide five that are there, nor
-/// one loud line (the mains', a gear's) stand for six.
+/// What one line may count at least and at most, natural logarithm: one missing line must not hide five that are there,
+/// nor one loud line (the mains', a gear's) stand for six.
 const LINE_RANGE: (f64, f64) = (-1.0, 3.0);
 /// From this height on a line is one to the eye; noise comes there at one place of fifty.
 const VISIBLE_LINE: f64 = 1.0;
@@ -17,11 +17,12 @@ const VISIBLE_LINE: f64 = 1.0;
 const DB_PER_NEPER: f64 = 8.685_889_638_065_035;
 /// Lines of one comb come to 1 here, and each second or third of them alone to about 0.
 const LINES_BETWEEN: f64 = 0.35;
-/// So many combs that no defect has are fitted beside each that one has, spread evenly in logarithm over [`DECOY_RANGE`].
+/// So many combs that no defect has are fitted beside each that one has, spread evenly in logarithm over
+/// [`DECOY_RANGE`].
 const DECOYS: u32 = 40;
 
-/// Exponent of the power mean over bands: 1 weighs them alike, and the larger it is, the more the highest alone counts. Of 1 to 10, none
-/// names more parts of simulated bearings without naming more balls as races.
+/// Exponent of the power mean over bands: 1 weighs them alike, and the larger it is, the more the highest alone counts.
+/// Of 1 to 10, none names more parts of simulated bearings without naming more balls as races.
 const BAND_EXPONENT: f64 = 3.0;
 
 /// So many lines of a comb are held against each other where it is asked whether each second to fourth is higher.
@@ -29,7 +30,8 @@ const LINES_COMPARED: usize = 12;
 
 /// The top of a line is where nothing beside it is so much higher, nepers: 1.7 dB.
 const NEAR_PEAK: f64 = 0.2;
-/// A line beside which something is so much higher, nepers, 7 dB, is its flank. Slip smears lines, whose tops are then rugged.
+/// A line beside which something is so much higher, nepers, 7 dB, is its flank. Slip smears lines, whose tops are then
+/// rugged.
 const FAR_HIGHER: f64 = 0.8;
 
 /// The lines of one defect.
@@ -41,7 +43,8 @@ pub struct Comb {
     pub strikes_hz: f64,
     /// By how much that differs from geometry times shaft speed: slip, or a speed that is not quite the stated one, %.
     pub slip_percent: f64,
-    /// Mean height of the lines over the noise floor in the band where they stand out furthest, dB. A line counts with -8.7 to 26 dB.
+    /// Mean height of the lines over the noise floor in the band where they stand out furthest, dB. A line counts with
+    /// -8.7 to 26 dB.
     pub prominence_db: f64,
     /// How many of the strikes' harmonics were looked at.
     #[serde(skip)]
@@ -56,10 +59,12 @@ pub struct Comb {
     pub excess_db: f64,
     /// The same in standard deviations of what noise and the recording's other lines do.
     pub sigmas: f64,
-    /// The excess of the lines that are no multiple of the second, or of the third, whichever is lower, as a share of that of all lines.
+    /// The excess of the lines that are no multiple of the second, or of the third, whichever is lower, as a share of
+    /// that of all lines.
     #[serde(skip)]
     pub share_between: f64,
-    /// Of the visible lines, how many have no far higher value within half a main lobe: the others are the flanks of other lines.
+    /// Of the visible lines, how many have no far higher value within half a main lobe: the others are the flanks of
+    /// other lines.
     #[serde(skip)]
     pub(super) lines_of_their_own: usize,
 }
@@ -83,8 +88,8 @@ enum Teeth {
     Harmonics,
     /// What lies so many Hz to both sides of them.
     Sidebands(f64),
-    /// The pair of sidebands counts as much as the harmonic itself, which tells an inner race from an outer race whose lines happen to lie
-    /// close.
+    /// The pair of sidebands counts as much as the harmonic itself, which tells an inner race from an outer race whose
+    /// lines happen to lie close.
     Both(f64),
 }
 
@@ -130,8 +135,9 @@ impl Lines {
 
     /// The comb of one part in a recording of many turns, as [`LongNoise`] has it.
     ///
-    /// Its decoys are sought in what its own lines leave: they tell how high combs of no defect come in this recording, with everything
-    /// else that it holds. An inner race's comb stands out as far as the lower of its lines and their sidebands does.
+    /// Its decoys are sought in what its own lines leave: they tell how high combs of no defect come in this recording,
+    /// with everything else that it holds. An inner race's comb stands out as far as the lower of its lines and their
+    /// sidebands does.
     pub fn fit_long(&self, part: BearingPart, orders: &BearingOrders, search: &Search, segments: f64) -> Comb {
         let expected_hz = orders.strikes_of(part) * search.shaft_hz;
         let teeth = Teeth::of(part, orders, search.shaft_hz);
@@ -204,8 +210,8 @@ impl Lines {
         }
     }
 
-    /// Heights of combs at all rates from one to another: the rate, Hz, the height, and of how many lines. From one rate to the next the
-    /// highest line moves by one value of the spectrum.
+    /// Heights of combs at all rates from one to another: the rate, Hz, the height, and of how many lines. From one
+    /// rate to the next the highest line moves by one value of the spectrum.
     pub fn comb_heights(
         &self,
         lowest_hz: f64,
@@ -227,8 +233,8 @@ impl Lines {
         found
     }
 
-    /// By how much the lines at multiples of `hz` that are no multiple of `multiple` are higher than those that are, nepers, where these stand
-    /// out furthest.
+    /// By how much the lines at multiples of `hz` that are no multiple of `multiple` are higher than those that are,
+    /// nepers, where these stand out furthest.
     pub fn between_multiples(&self, hz: f64, multiple: usize) -> f64 {
         let of_band = |heights: &Vec<f64>| {
             let lines = ((heights.len() as f64 * self.step_hz / hz) as usize).min(LINES_COMPARED);
@@ -272,7 +278,8 @@ impl Lines {
         self.unlimited.iter().map(of_band).max().unwrap_or(0) as f64 / lines as f64
     }
 
-    /// Whether a line is visible there, beside which nothing within half a main lobe is higher by more than so many nepers.
+    /// Whether a line is visible there, beside which nothing within half a main lobe is higher by more than so many
+    /// nepers.
     fn is_peak(&self, heights: &[f64], hz: f64, higher: f64) -> bool {
         let half_lobe = (HALF_LOBE * PADDING as f64) as usize;
         let nearest = (hz / self.step_hz).round().max(1.0) as usize - 1;
@@ -327,8 +334,9 @@ impl Lines {
             .collect()
     }
 
-    /// Height of a comb over all bands: the geometric mean of its lines in each, and the power mean of the bands. A resonance in
-    /// one band is seen, and lines that are in every band count for more than as many that chance puts into one.
+    /// Height of a comb over all bands: the geometric mean of its lines in each, and the power mean of the bands. A
+    /// resonance in one band is seen, and lines that are in every band count for more than as many that chance puts
+    /// into one.
     fn height(&self, strikes_hz: f64, teeth: Teeth, harmonics: usize) -> f64 {
         self.height_of(strikes_hz, teeth, 1..=harmonics)
     }
@@ -365,5 +373,6 @@ impl Lines {
     }
 }
 
-/// A decoy keeps at least so far away from the strikes that it stands beside, as half a share of them, however little slip is allowed for.
+/// A decoy keeps at least so far away from the strikes that it stands beside, as half a share of them, however little
+/// slip is allowed for.
 const SMALLEST_GAP: f64 = 0.01;

@@ -8,15 +8,17 @@ const BEHIND: usize = 8;
 const LEARNED: usize = 16_384;
 /// Samples before the joint that tell how well it predicts where nothing is missing.
 const COMPARED: usize = 4_096;
-/// By how much worse samples behind a joint may be predicted than those before it. Of 89 joints of recordings that one clock made without a
-/// pause none is over 2.8; of joints of clips that do not follow on one in twenty is below 3.4, and half are over 15.
+/// By how much worse samples behind a joint may be predicted than those before it. Of 89 joints of recordings that one
+/// clock made without a pause none is over 2.8; of joints of clips that do not follow on one in twenty is below 3.4,
+/// and half are over 15.
 const WORST: f64 = 3.0;
 
 /// Whether `after` goes on where `before` ended, without a sample missing.
 ///
-/// Vibration is coloured: its next sample is known from those before it but for a remainder (linear prediction, J. Makhoul, *Linear
-/// prediction: a tutorial review*, Proceedings of the IEEE 63, 1975). Where samples are missing the remainder is many times larger. White
-/// noise shows no joint, and then nothing is lost by joining it. A recording shorter than 256 samples follows on nothing.
+/// Vibration is coloured: its next sample is known from those before it but for a remainder (linear prediction, J.
+/// Makhoul, *Linear prediction: a tutorial review*, Proceedings of the IEEE 63, 1975). Where samples are missing the
+/// remainder is many times larger. White noise shows no joint, and then nothing is lost by joining it. A recording
+/// shorter than 256 samples follows on nothing.
 #[must_use]
 pub fn follows_on(before: &[f32], after: &[f32]) -> bool {
     joint_error(before, after).is_some_and(|error| error <= WORST)
@@ -45,7 +47,8 @@ fn joint_error(before: &[f32], after: &[f32]) -> Option<f64> {
     (usual > 0.0).then(|| error_of(joint, joint + BEHIND) / usual)
 }
 
-/// Weights of the samples before, the latest first: Levinson and Durbin's recursion. None of what is finite and not silent has none.
+/// Weights of the samples before, the latest first: Levinson and Durbin's recursion. None of what is finite and not
+/// silent has none.
 pub(crate) fn predictor_of(values: &[f64]) -> Option<Vec<f64>> {
     let correlation = |lag: usize| values.iter().zip(&values[lag..]).map(|(one, other)| one * other).sum::<f64>();
     let correlations: Vec<f64> = (0..=ORDER).map(correlation).collect();

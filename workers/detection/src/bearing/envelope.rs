@@ -13,8 +13,9 @@ const FADE: f64 = 0.1;
 
 /// More segments than these make a spectrum no smoother to speak of, but fill the memory.
 const MOST_SEGMENTS: usize = 64;
-/// A tone may be so many times as high as the median of the spectrum around it. Noise exceeds 4 medians in one value of 70,000; a tone that
-/// does is a motor's, a gear's or the mains', and two of them in one band beat at their distance, which is a line in every envelope.
+/// A tone may be so many times as high as the median of the spectrum around it. Noise exceeds 4 medians in one value of
+/// 70,000; a tone that does is a motor's, a gear's or the mains', and two of them in one band beat at their distance,
+/// which is a line in every envelope.
 const TONE_LIMIT: f64 = 4.0;
 /// The median is that of so many shaft frequencies.
 const TONE_BLOCK_ORDERS: f64 = 4.0;
@@ -48,8 +49,8 @@ pub(super) struct EnvelopeAnalyser {
     forward: Arc<dyn Fft<f64>>,
 }
 
-/// Transforms for the envelope of one band, at a rate that just holds it: a band a quarter of the spectrum wide has a quarter of the
-/// samples, and its squared envelope, which is twice as wide, half of them.
+/// Transforms for the envelope of one band, at a rate that just holds it: a band a quarter of the spectrum wide has a
+/// quarter of the samples, and its squared envelope, which is twice as wide, half of them.
 struct BandEnvelope {
     first: usize,
     /// Weight of each value of the segment's spectrum from `first` on.
@@ -70,8 +71,8 @@ impl EnvelopeAnalyser {
         }
     }
 
-    /// The spectra of the segments from 0 Hz to half the rate, each without its mean. Segments overlap by half; of a long recording
-    /// [`MOST_SEGMENTS`] are taken, evenly spread.
+    /// The spectra of the segments from 0 Hz to half the rate, each without its mean. Segments overlap by half; of a
+    /// long recording [`MOST_SEGMENTS`] are taken, evenly spread.
     pub fn spectra_of(&self, samples: &[f32]) -> Vec<Vec<Complex<f64>>> {
         let step = (self.segment / 2).max((samples.len() - self.segment) / (MOST_SEGMENTS - 1)).max(1);
         let starts = (0..=samples.len() - self.segment).step_by(step);
@@ -92,7 +93,8 @@ impl EnvelopeAnalyser {
         starts.map(spectrum).collect()
     }
 
-    /// The envelope spectrum of one band up to `top_hz`: the power mean over segments, over the median within `floor_hz` around.
+    /// The envelope spectrum of one band up to `top_hz`: the power mean over segments, over the median within
+    /// `floor_hz` around.
     pub fn envelope_spectrum(
         &self,
         spectra: &[Vec<Complex<f64>>],
@@ -119,7 +121,8 @@ impl EnvelopeAnalyser {
 }
 
 impl BandEnvelope {
-    /// For spectra with `hz_per_bin` from one value to the next and `highest` as the last, of which `kept` values of the envelope's are wanted.
+    /// For spectra with `hz_per_bin` from one value to the next and `highest` as the last, of which `kept` values of
+    /// the envelope's are wanted.
     fn of(band: Band, hz_per_bin: f64, highest: usize, kept: usize) -> Self {
         let fade_hz = FADE * (band.high_hz - band.low_hz);
         let first = (band.low_hz / hz_per_bin).ceil() as usize;
@@ -161,7 +164,8 @@ impl BandEnvelope {
     }
 }
 
-/// The next number of that many or more that has no other prime factors than 2, 3 and 5: transforms of such lengths are fast.
+/// The next number of that many or more that has no other prime factors than 2, 3 and 5: transforms of such lengths are
+/// fast.
 fn smooth_length(fewest: usize) -> usize {
     let is_smooth = |length: &usize| {
         let rest = [2, 3, 5].into_iter().fold(*length, |mut rest, prime| {
@@ -193,7 +197,8 @@ fn running_median(values: &[f64], half_width: usize) -> impl Iterator<Item = f64
     })
 }
 
-/// Lowers what stands out of a spectrum to [`TONE_LIMIT`] medians of its surroundings. A bearing's ringing is wide and stays.
+/// Lowers what stands out of a spectrum to [`TONE_LIMIT`] medians of its surroundings. A bearing's ringing is wide and
+/// stays.
 fn limit_tones(values: &mut [Complex<f64>], block: usize) {
     let block = block.max(FEWEST_IN_BLOCK);
     let median = |values: &[Complex<f64>]| {

@@ -8,31 +8,34 @@ use super::sensor::{SensorFault, live_part};
 use super::{BearingFinding, BearingOrders, BearingPart, shaft_lines};
 use super::{rate, speed};
 
-/// Fewest turns of the shaft that a recording must hold: with fewer, the lines of the outer race and of the ball, one shaft
-/// frequency apart, are not two.
+/// Fewest turns of the shaft that a recording must hold: with fewer, the lines of the outer race and of the ball, one
+/// shaft frequency apart, are not two.
 pub const MIN_TURNS: f64 = 5.0;
-/// Turns in one segment; a longer recording is cut and its envelope spectra are averaged. Balls slip at random, and over more turns
-/// than these the slip smears a line wider than the finer resolution gains.
+/// Turns in one segment; a longer recording is cut and its envelope spectra are averaged. Balls slip at random, and
+/// over more turns than these the slip smears a line wider than the finer resolution gains.
 const SEGMENT_TURNS: f64 = 32.0;
-/// Longer segments tell lines apart that lie closer, such as a 6203's outer race from the shaft's third multiple; a recording of
-/// [`LONG_SEGMENTS_FROM_TURNS`] is looked at both ways.
+/// Longer segments tell lines apart that lie closer, such as a 6203's outer race from the shaft's third multiple; a
+/// recording of [`LONG_SEGMENTS_FROM_TURNS`] is looked at both ways.
 const LONG_SEGMENT_TURNS: f64 = 128.0;
 const LONG_SEGMENTS_FROM_TURNS: f64 = 192.0;
-/// Fewest turns for which an inner race must show its sidebands and a comb must stand out of what else the recording holds: one segment.
+/// Fewest turns for which an inner race must show its sidebands and a comb must stand out of what else the recording
+/// holds: one segment.
 pub const LONG_TURNS: f64 = SEGMENT_TURNS;
-/// From this rate on, the lowest quarter of the spectrum is looked at in bands of its own, as wide as a recording of a quarter of the rate has.
+/// From this rate on, the lowest quarter of the spectrum is looked at in bands of its own, as wide as a recording of a
+/// quarter of the rate has.
 const NARROW_BANDS_FROM_HZ: f64 = 40_000.0;
 /// Harmonics of a comb, where the rate has room for them.
 const HARMONICS: usize = 6;
 const MIN_HARMONICS: usize = 2;
-/// The bands tried: so many, each two parts wide of the eight that the spectrum is cut into, so that every one overlaps the next
-/// by half and no resonance lies between two.
+/// The bands tried: so many, each two parts wide of the eight that the spectrum is cut into, so that every one overlaps
+/// the next by half and no resonance lies between two.
 const BANDS: u32 = 7;
 const PARTS: f64 = 8.0;
-/// Below so many turns a second the spectrum holds unbalance, misalignment and the mains, not the ringing of a bearing; the lowest band
-/// begins there.
+/// Below so many turns a second the spectrum holds unbalance, misalignment and the mains, not the ringing of a bearing;
+/// the lowest band begins there.
 const LOWEST_ORDER: f64 = 16.0;
-/// The floor is a median over so many shaft frequencies: wide enough that a comb with its sidebands is a minority in it.
+/// The floor is a median over so many shaft frequencies: wide enough that a comb with its sidebands is a minority in
+/// it.
 const FLOOR_ORDERS: f64 = 4.0;
 
 /// Lines so wide at most, as a share of the shaft's speed, are narrow.
@@ -111,7 +114,8 @@ pub struct BearingExam {
     pub orders: BearingOrders,
     /// Speed of the shaft, Hz.
     pub shaft_hz: f64,
-    /// By how much strikes may differ from geometry times speed, as a share: balls slip by 1 to 2 % (Randall and Antoni 2011).
+    /// By how much strikes may differ from geometry times speed, as a share: balls slip by 1 to 2 % (Randall and Antoni
+    /// 2011).
     pub slip: f64,
 }
 
@@ -144,10 +148,11 @@ impl BearingExam {
 
     /// Examines one channel of vibration, `[samples]` in any unit, at `rate_hz` samples a second.
     ///
-    /// From [`LONG_TURNS`] turns on a comb must stand out of what else the recording holds, not of noise alone, and the inner race is held
-    /// against what is its own. A spot on it is carried through the load once a turn, so its lines have sidebands one turn away; that of an
-    /// outer race stays in the load and has none (Randall and Antoni 2011, section 2). Its comb stands out as far as the lower of the
-    /// two does, the lines alone or the sidebands alone: either without the other is no inner race. Fewer turns do not resolve the two.
+    /// From [`LONG_TURNS`] turns on a comb must stand out of what else the recording holds, not of noise alone, and the
+    /// inner race is held against what is its own. A spot on it is carried through the load once a turn, so its lines
+    /// have sidebands one turn away; that of an outer race stays in the load and has none (Randall and Antoni 2011,
+    /// section 2). Its comb stands out as far as the lower of the two does, the lines alone or the sidebands alone:
+    /// either without the other is no inner race. Fewer turns do not resolve the two.
     ///
     /// # Errors
     /// [`BearingError`] naming what cannot be and what would do.
@@ -199,8 +204,8 @@ impl BearingExam {
         Ok(finding)
     }
 
-    /// Where two parts stand out, names the one whose lines are what the other is made of: without the lines of the damaged part the other part
-    /// shows nothing, and without those of the other the damaged one still does.
+    /// Where two parts stand out, names the one whose lines are what the other is made of: without the lines of the
+    /// damaged part the other part shows nothing, and without those of the other the damaged one still does.
     fn explain_rivals(&self, views: &[View], finding: &mut BearingFinding) {
         if finding.candidates.len() < 2 {
             return;
@@ -262,8 +267,8 @@ impl BearingExam {
         finding.impulses = Some(impulses);
     }
 
-    /// The strongest comb that a recording shows, in few turns and at one width of bands, and the lines it is made of: what hypotheses about the
-    /// rate are compared by. None where it cannot be examined.
+    /// The strongest comb that a recording shows, in few turns and at one width of bands, and the lines it is made of:
+    /// what hypotheses about the rate are compared by. None where it cannot be examined.
     pub(super) fn strongest_comb(&self, samples: &[f32], rate_hz: f64) -> Option<(Comb, Lines)> {
         self.check_turns(samples.len(), rate_hz).ok()?;
         let longest = (rate::TURNS * rate_hz / self.shaft_hz) as usize;
@@ -322,8 +327,9 @@ impl BearingExam {
         Ok(View { lines, unexplained, search, resolution_hz, segments })
     }
 
-    /// How close to a multiple of the shaft's speed a part's strikes are not told from it, Hz: half a main lobe. Shorter recordings would give up
-    /// parts that lie that close by their geometry, and rely on the shaft's lines being explained.
+    /// How close to a multiple of the shaft's speed a part's strikes are not told from it, Hz: half a main lobe.
+    /// Shorter recordings would give up parts that lie that close by their geometry, and rely on the shaft's lines
+    /// being explained.
     fn beside_shaft_hz(turns: f64, resolution_hz: f64) -> f64 {
         if turns >= LONG_SEGMENTS_FROM_TURNS { resolution_hz / 2.0 } else { 0.0 }
     }

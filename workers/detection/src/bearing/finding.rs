@@ -23,13 +23,13 @@ const RIVAL: f64 = 0.75;
 pub struct BearingFinding {
     /// The damaged part; absent where none stands out, where two do, and where the recording's rate is in doubt.
     pub defect: Option<BearingPart>,
-    /// The parts between which this recording does not decide, or the one of which only each second or third line is there; empty where one is
-    /// named or none stands out.
+    /// The parts between which this recording does not decide, or the one of which only each second or third line is
+    /// there; empty where one is named or none stands out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<BearingPart>,
-    /// How often a healthy bearing shows as high a comb of any part: the share of recordings with this one's noise and without a defect in
-    /// which any of the combs would stand out as far as the leading one does; 1e-6 or more. It is not the chance that the bearing is healthy, nor that
-    /// the part is the wrong one.
+    /// How often a healthy bearing shows as high a comb of any part: the share of recordings with this one's noise and
+    /// without a defect in which any of the combs would stand out as far as the leading one does; 1e-6 or more. It is
+    /// not the chance that the bearing is healthy, nor that the part is the wrong one.
     pub chance_if_healthy: f64,
     /// Each part's comb, the one that stands out furthest first.
     pub combs: Vec<Comb>,

@@ -56,8 +56,8 @@ pub struct BearingOrders {
 }
 
 impl BearingOrders {
-    /// The orders that follow from the dimensions when nothing slips and the outer ring stands still (Randall and Antoni
-    /// 2011, equations 1–4). With `g = d cos φ / D`: `BPFO = n (1 - g) / 2`, `BPFI = n (1 + g) / 2`,
+    /// The orders that follow from the dimensions when nothing slips and the outer ring stands still (Randall and
+    /// Antoni 2011, equations 1–4). With `g = d cos φ / D`: `BPFO = n (1 - g) / 2`, `BPFI = n (1 + g) / 2`,
     /// `FTF = (1 - g) / 2`, `BSF = D (1 - g²) / (2 d)`.
     #[must_use]
     pub fn of(elements: &RollingElements) -> Self {
@@ -71,8 +71,8 @@ impl BearingOrders {
         }
     }
 
-    /// The orders of a bearing by its designation; seals and clearance (`-2RS`, `/C3`) do not change them. Dimensions are those of
-    /// the Case Western Reserve University Bearing Data Center, which tests these two (SKF).
+    /// The orders of a bearing by its designation; seals and clearance (`-2RS`, `/C3`) do not change them. Dimensions
+    /// are those of the Case Western Reserve University Bearing Data Center, which tests these two (SKF).
     #[must_use]
     pub fn of_type(designation: &str) -> Option<Self> {
         let base: String = designation.chars().take_while(char::is_ascii_digit).collect();
@@ -97,8 +97,8 @@ impl BearingOrders {
         }
     }
 
-    /// What turns the damaged spot in and out of the load, and so sets sidebands beside every line: the shaft for the inner
-    /// race, the cage for a ball, nothing for the outer race.
+    /// What turns the damaged spot in and out of the load, and so sets sidebands beside every line: the shaft for the
+    /// inner race, the cage for a ball, nothing for the outer race.
     #[must_use]
     pub fn modulation_of(&self, part: BearingPart) -> Option<f64> {
         match part {
@@ -108,7 +108,8 @@ impl BearingOrders {
         }
     }
 
-    /// Whether these can be a bearing's: positive, the cage slower than the shaft, the inner race struck more often than the outer.
+    /// Whether these can be a bearing's: positive, the cage slower than the shaft, the inner race struck more often
+    /// than the outer.
     #[must_use]
     pub fn are_sound(&self) -> bool {
         let positive = [self.bpfo, self.bpfi, self.bsf, self.ftf].iter().all(|order| order.is_finite() && *order > 0.0);

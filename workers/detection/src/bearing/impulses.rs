@@ -1,4 +1,5 @@
-//! Impulses at a rate that need not be the bearing's: a relay, a gear, the mains, pulse widths, or once a turn of the shaft.
+//! Impulses at a rate that need not be the bearing's: a relay, a gear, the mains, pulse widths, or once a turn of the
+//! shaft.
 
 use serde::Serialize;
 
@@ -10,7 +11,8 @@ use super::search::Search;
 const LINES: usize = 12;
 /// … and at this many at least.
 const FEWEST_LINES: usize = 4;
-/// Impulses this far above what other rates show are told: of the thousands of rates that are tried, noise brings the highest to 4 to 5.
+/// Impulses this far above what other rates show are told: of the thousands of rates that are tried, noise brings the
+/// highest to 4 to 5.
 const CLEAR_SIGMAS: f64 = 8.0;
 /// A comb is as high at twice the rate. The lowest rate that comes to this share of the highest is the impulses'.
 const AS_HIGH: f64 = 0.85;
@@ -18,13 +20,14 @@ const AS_HIGH: f64 = 0.85;
 const RATE_ERROR: f64 = 0.01;
 /// A clock keeps its rate, and the stated speed is right to this share.
 const TOLERANCE: f64 = 0.004;
-/// Multiples of a part's rate that are the part's. Half the cage's is that in which the lines of cage and shaft meet where the cage turns twice
-/// in five turns.
+/// Multiples of a part's rate that are the part's. Half the cage's is that in which the lines of cage and shaft meet
+/// where the cage turns twice in five turns.
 const OWN_MULTIPLES: [f64; 4] = [0.5, 1.0, 2.0, 3.0];
 /// Impulses explain a part's comb only if they are this much clearer than the part's own strikes.
 pub(super) const CLEARER_THAN_PART: f64 = 1.15;
-/// … and where this share of their height is left when the part's lines and sidebands are gone. In few turns the sidebands of an inner race lie
-/// near multiples of a slower rate, and that rate's comb is made of them alone; impulses of another source have lines elsewhere, too.
+/// … and where this share of their height is left when the part's lines and sidebands are gone. In few turns the
+/// sidebands of an inner race lie near multiples of a slower rate, and that rate's comb is made of them alone; impulses
+/// of another source have lines elsewhere, too.
 const LEFT_WITHOUT_PART: f64 = 0.4;
 const MAINS_HZ: [f64; 2] = [50.0, 60.0];
 const MAINS_TOLERANCE: f64 = 0.002;

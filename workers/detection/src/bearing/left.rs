@@ -6,16 +6,19 @@ use super::geometry::{BearingOrders, BearingPart};
 use super::search::Search;
 use super::shaft_lines::HALF_LOBE;
 
-/// A damaged part has lines beyond the harmonics that are looked at; so many are taken away where it is asked what else there is.
+/// A damaged part has lines beyond the harmonics that are looked at; so many are taken away where it is asked what else
+/// there is.
 const LINES_OF_A_PART: usize = 12;
 /// The lines of a part may take up this share of the spectrum, so that enough of it is left to be compared with.
 const MOST_TAKEN_AWAY: f64 = 0.35;
-/// From more pairs of sidebands on, the lines are narrow enough that a part's are taken away with all that it modulates.
+/// From more pairs of sidebands on, the lines are narrow enough that a part's are taken away with all that it
+/// modulates.
 const SIDES_WHERE_NARROW: usize = 8;
 
 impl Lines {
-    /// The same without the lines of a part: its harmonics, and their sidebands, those of the shaft, of what the part's strikes come and go with,
-    /// and of the cage, as many as leave most of the spectrum as it is. A recording of many turns, whose lines are narrow, loses more of them.
+    /// The same without the lines of a part: its harmonics, and their sidebands, those of the shaft, of what the part's
+    /// strikes come and go with, and of the cage, as many as leave most of the spectrum as it is. A recording of many
+    /// turns, whose lines are narrow, loses more of them.
     pub fn without_part(&self, part: BearingPart, strikes_hz: f64, orders: &BearingOrders, search: &Search) -> Self {
         let of_part = orders.modulation_of(part).unwrap_or(1.0);
         // The cage turns as fast as the strikes say.
@@ -62,7 +65,8 @@ impl Lines {
         (MOST_TAKEN_AWAY * strikes_hz / width_hz) as usize / 2
     }
 
-    /// The same without the lines at multiples of the strikes and so many Hz beside them: each is as high as the median there.
+    /// The same without the lines at multiples of the strikes and so many Hz beside them: each is as high as the median
+    /// there.
     pub fn without(&self, strikes_hz: f64, sides: &[f64], harmonics: usize) -> Self {
         let mut rest = self.clone();
         for (_, heights) in &mut rest.bands {
@@ -97,7 +101,8 @@ fn median_of(heights: &[f64]) -> f64 {
     *sorted.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
-/// Lowers a line's main lobe to the median. `place`: in values of the spectrum, the first of which is the second of `heights`.
+/// Lowers a line's main lobe to the median. `place`: in values of the spectrum, the first of which is the second of
+/// `heights`.
 fn blank(heights: &mut [f64], place: f64, median: f64) {
     let half_lobe = (HALF_LOBE * PADDING as f64) as usize + 1;
     let nearest = place.round().max(1.0) as usize - 1;

@@ -5,12 +5,12 @@
 //!  shaft speed, geometry ──► each defect's comb of lines, harmonics and sidebands, beside combs of no defect ──────────────────────┴──► BearingFinding
 //! ```
 //!
-//! Each time a ball meets a spalled spot, the bearing rings at its resonances: many kHz, short, and again at every passage.
-//! The passages are seen not in the spectrum but in the spectrum of the envelope of a band that holds such a resonance
-//! (R. B. Randall and J. Antoni, *Rolling element bearing diagnostics: a tutorial*, Mechanical Systems and Signal
-//! Processing 25, 2011). Which band that is differs from machine to machine, so all are tried, and every band counts by how far
-//! a comb stands out there. What the shaft's own lines explain does not count, and a comb must be higher than combs of the same
-//! make at places where no defect has one, by more than noise would make it.
+//! Each time a ball meets a spalled spot, the bearing rings at its resonances: many kHz, short, and again at every
+//! passage. The passages are seen not in the spectrum but in the spectrum of the envelope of a band that holds such a
+//! resonance (R. B. Randall and J. Antoni, *Rolling element bearing diagnostics: a tutorial*, Mechanical Systems and
+//! Signal Processing 25, 2011). Which band that is differs from machine to machine, so all are tried, and every band
+//! counts by how far a comb stands out there. What the shaft's own lines explain does not count, and a comb must be
+//! higher than combs of the same make at places where no defect has one, by more than noise would make it.
 //!
 //! | module | what it holds |
 //! |---|---|

@@ -1,8 +1,9 @@
 //! What noise does to combs: how far theirs scatter where there is no defect.
 
-/// Standard deviation of a comb's excess in noise, nepers: measured on 310 recordings of seven turns and a half without a defect (240
-/// simulated machines, 60 of the MFPT Fault Data Sets, 10 of the CWRU Bearing Data Center), each with up to twelve bearings made
-/// up. It falls with the number of lines, and with turns: for long recordings it is an upper bound.
+/// Standard deviation of a comb's excess in noise, nepers: measured on 310 recordings of seven turns and a half without
+/// a defect (240 simulated machines, 60 of the MFPT Fault Data Sets, 10 of the CWRU Bearing Data Center), each with up
+/// to twelve bearings made up. It falls with the number of lines, and with turns: for long recordings it is an upper
+/// bound.
 pub(super) fn spread_in_noise(has_sidebands: bool, harmonics: usize) -> f64 {
     const AT_HARMONICS: f64 = 6.0;
     let spread = if has_sidebands { 0.042 } else { 0.079 };
@@ -25,9 +26,10 @@ impl Decoys {
     }
 }
 
-/// What noise does to the combs of long recordings, nepers: mean and standard deviation of their excess at six harmonics, measured on 240
-/// simulated machines without a defect, sixty turns in segments of 32. Between seven turns and sixty the spread falls by less than the root of
-/// the turns, so with that root it is an upper bound for fewer segments, and so it is, left as it is, for more.
+/// What noise does to the combs of long recordings, nepers: mean and standard deviation of their excess at six
+/// harmonics, measured on 240 simulated machines without a defect, sixty turns in segments of 32. Between seven turns
+/// and sixty the spread falls by less than the root of the turns, so with that root it is an upper bound for fewer
+/// segments, and so it is, left as it is, for more.
 ///
 /// A recording whose own decoys spread further than noise has other lines besides, and is held to that.
 pub(super) struct LongNoise {

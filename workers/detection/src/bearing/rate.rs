@@ -11,7 +11,8 @@ use super::{BearingExam, BearingPart, Comb, MIN_TURNS};
 
 /// So many turns are enough to tell.
 pub(super) const TURNS: f64 = 64.0;
-/// True rates as multiples of the stated one that happen: channels or decimation forgotten, folders mixed, and 44.1 against 48 kHz.
+/// True rates as multiples of the stated one that happen: channels or decimation forgotten, folders mixed, and 44.1
+/// against 48 kHz.
 const RATIOS: [f64; 8] = [0.25, 1.0 / 3.0, 0.5, 2.0, 3.0, 4.0, 44.1 / 48.0, 48.0 / 44.1];
 /// Those at which a comb here would be each second, third or fourth line of the true one.
 const WHOLE_RATIOS: [f64; 3] = [2.0, 3.0, 4.0];
@@ -21,7 +22,8 @@ const CLEAR_SIGMAS: f64 = 5.0;
 const CLEARER: f64 = 1.3;
 /// … and this share of its lines is visible: of a comb at a third of the true rate only each third line is there.
 const SHOWS: f64 = 0.8;
-/// No other rate is looked at where this share of the lines is visible at the stated one: each second line of a comb is a comb, too.
+/// No other rate is looked at where this share of the lines is visible at the stated one: each second line of a comb is
+/// a comb, too.
 const SHOWS_HERE: f64 = 0.66;
 /// Lines between are as high as those of the comb, or this much lower: 4.3 dB in nepers.
 const AS_HIGH: f64 = -0.5;
@@ -90,12 +92,14 @@ pub(super) fn doubt(
         let other = BearingExam { shaft_hz: exam.shaft_hz / ratio, ..*exam }.strongest_comb(samples, rate_hz);
         other.filter(|(comb, _)| shows(comb) >= SHOWS).map(|(comb, lines)| (ratio, comb, lines))
     };
-    // The shaft's line where it is stated to be, and none where the other rate would have it, say that the rate is right.
+    // The shaft's line where it is stated to be, and none where the other rate would have it, say that the rate is
+    // right.
     let is_stated_speed = shows_shaft(samples, rate_hz, exam.shaft_hz);
     let is_refuted =
         |ratio: f64| is_stated_speed && shaft_line(samples, rate_hz, exam.shaft_hz / ratio) < HARDLY_VISIBLE;
-    // A race's comb at a part of the rate that is whole has lines between those of the comb here, as high as these; no race puts such lines
-    // there. Lines of the cage and of shaft and race together, which also lie there, are lower. A ball strikes one race harder than the other.
+    // A race's comb at a part of the rate that is whole has lines between those of the comb here, as high as these; no
+    // race puts such lines there. Lines of the cage and of shaft and race together, which also lie there, are lower. A
+    // ball strikes one race harder than the other.
     if let Some(named) = named.filter(|comb| comb.part != BearingPart::Ball) {
         let is_finer = |(ratio, comb, lines): &(f64, Comb, Lines)| {
             comb.part == named.part
@@ -128,7 +132,8 @@ pub(super) fn doubt(
     let comb_here = here.as_ref().map(|(comb, _)| *comb).filter(Comb::has_lines_between);
     let is_clear_here = comb_here.is_some_and(|comb| shows(&comb) >= SHOWS_HERE);
     let sigmas_here = comb_here.iter().chain(named).map(|comb| comb.sigmas).fold(0.0, f64::max);
-    // Impulses that are nobody's at the stated rate must be somebody's at another, or be explained away by a far clearer comb there.
+    // Impulses that are nobody's at the stated rate must be somebody's at another, or be explained away by a far
+    // clearer comb there.
     let explains = |ratio: f64, sigmas: f64| match impulses {
         Some(impulses) if impulses.rate == ImpulseRate::Foreign => {
             impulses.would_be_own(exam.shaft_hz / ratio, exam.slip, &exam.orders)
@@ -169,13 +174,14 @@ fn shows(comb: &Comb) -> f64 {
     if comb.sigmas >= CLEAR_SIGMAS { comb.visible_lines as f64 / comb.lines as f64 } else { 0.0 }
 }
 
-/// Height of the line at the shaft's speed over the median of the spectrum about it, nepers; 0 where there are too few turns.
+/// Height of the line at the shaft's speed over the median of the spectrum about it, nepers; 0 where there are too few
+/// turns.
 fn shaft_line(samples: &[f32], rate_hz: f64, shaft_hz: f64) -> f64 {
     line_near(samples, rate_hz, shaft_hz, SPEED_TOLERANCE, SEGMENT_TURNS).map_or(0.0, |(height, _)| height)
 }
 
-/// The highest line within a share of `hz`: its height over the median of the spectrum about it, nepers, and where it is, Hz. Of segments of so
-/// many periods; None where there are too few.
+/// The highest line within a share of `hz`: its height over the median of the spectrum about it, nepers, and where it
+/// is, Hz. Of segments of so many periods; None where there are too few.
 pub(super) fn line_near(
     samples: &[f32],
     rate_hz: f64,

@@ -14,7 +14,8 @@ pub(super) struct Search {
     pub band_width_hz: f64,
     /// The slowest impulses whose lines are told apart, Hz.
     pub lowest_impulses_hz: f64,
-    /// Strikes this close to a multiple of the shaft's speed, Hz, are not told from it: its lines are looseness, unbalance or misalignment.
+    /// Strikes this close to a multiple of the shaft's speed, Hz, are not told from it: its lines are looseness,
+    /// unbalance or misalignment.
     pub beside_shaft_hz: f64,
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-/// A vibration has more different values than these: a converter that stands still has one, its last bit and dither add a few.
+/// A vibration has more different values than these: a converter that stands still has one, its last bit and dither add
+/// a few.
 const FEW_VALUES: usize = 8;
 /// A float's own rounding about a constant comes to so many of its steps.
 const FEW_FLOAT_STEPS: f32 = 64.0;

@@ -9,9 +9,10 @@ pub(super) const HALF_LOBE: f64 = 2.0;
 
 /// Takes from every height what the shaft's lines put there.
 ///
-/// Unbalance, misalignment, gears and the motor's slots modulate vibration once a turn and at multiples of it, on healthy machines, too. A comb
-/// one of whose lines lies beside a multiple of the shaft's speed would be fed by it: in recordings of a few turns the two are one line.
-/// So the noise that a height stands on is what it was, and the main lobe of the nearest of the shaft's lines, in power.
+/// Unbalance, misalignment, gears and the motor's slots modulate vibration once a turn and at multiples of it, on
+/// healthy machines, too. A comb one of whose lines lies beside a multiple of the shaft's speed would be fed by it: in
+/// recordings of a few turns the two are one line. So the noise that a height stands on is what it was, and the main
+/// lobe of the nearest of the shaft's lines, in power.
 pub(super) fn explain(spectrum: &mut EnvelopeSpectrum, shaft_hz: f64) {
     let EnvelopeSpectrum { step_hz, log_heights } = spectrum;
     let per_turn = shaft_hz / *step_hz;
@@ -33,9 +34,9 @@ pub(super) fn explain(spectrum: &mut EnvelopeSpectrum, shaft_hz: f64) {
     }
 }
 
-/// Magnitude of a Hann window's transform so many values from its middle, 1 there: `sinc(x) / (1 - x²)` within the main lobe, and
-/// nothing outside it, where side lobes are 31 dB down (F. J. Harris, *On the use of windows for harmonic analysis with the discrete
-/// Fourier transform*, Proceedings of the IEEE 66, 1978).
+/// Magnitude of a Hann window's transform so many values from its middle, 1 there: `sinc(x) / (1 - x²)` within the main
+/// lobe, and nothing outside it, where side lobes are 31 dB down (F. J. Harris, *On the use of windows for harmonic
+/// analysis with the discrete Fourier transform*, Proceedings of the IEEE 66, 1978).
 fn main_lobe(away: f64) -> f64 {
     let away = away.abs();
     if away >= HALF_LOBE {

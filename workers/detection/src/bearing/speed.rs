@@ -4,19 +4,21 @@ use super::comb::Lines;
 use super::rate::line_near;
 use super::search::Search;
 
-/// The stated speed may be off by so much, as a share: an induction motor's slip between no load and full load, and a rounded plate.
+/// The stated speed may be off by so much, as a share: an induction motor's slip between no load and full load, and a
+/// rounded plate.
 const SPEED_ERROR: f64 = 0.02;
 /// Lines at so many multiples of the shaft's speed are looked at …
 const LINES: usize = 8;
-/// … and at this share of them a line must have its peak, in one band. The lines of an outer race that the shaft modulates lie beside many
-/// multiples, but not on them.
+/// … and at this share of them a line must have its peak, in one band. The lines of an outer race that the shaft
+/// modulates lie beside many multiples, but not on them.
 const PEAKS: f64 = 0.7;
 /// The comb at the true speed is so many nepers higher than the one at the stated speed; else the stated speed stays.
 const CLEARER: f64 = 0.3;
 /// The stated speed is right to this share: what is closer needs no correction.
 const STATED_IS_RIGHT: f64 = 0.001;
 
-/// Unbalance and misalignment put tones at the shaft's speed and twice that into the vibration itself. So high they must be, nepers …
+/// Unbalance and misalignment put tones at the shaft's speed and twice that into the vibration itself. So high they
+/// must be, nepers …
 const TONE: f64 = 2.3;
 /// … in a segment of so many turns …
 const TONE_TURNS: f64 = 256.0;
@@ -34,8 +36,8 @@ pub(super) fn by_tones(samples: &[f32], rate_hz: f64, stated: f64) -> Option<f64
     ((once / twice - 1.0).abs() <= TONES_AGREE && (twice / stated - 1.0).abs() > STATED_IS_RIGHT).then_some(twice)
 }
 
-/// The speed at which the shaft's lines stand, Hz, where it differs from the stated one, `search.shaft_hz`, and is clear. `lines` must hold the
-/// shaft's lines.
+/// The speed at which the shaft's lines stand, Hz, where it differs from the stated one, `search.shaft_hz`, and is
+/// clear. `lines` must hold the shaft's lines.
 pub(super) fn found(lines: &Lines, search: &Search) -> Option<f64> {
     let stated = search.shaft_hz;
     let (best, height) = lines.highest_comb(stated, SPEED_ERROR, LINES);

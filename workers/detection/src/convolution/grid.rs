@@ -5,11 +5,13 @@
 //!                                  ◄──scatter──                                       sums where patches overlap
 //! ```
 //!
-//! A convolution is `gather` and one matrix product, a transposed one is a product and `scatter`, and each is the other's way back.
+//! A convolution is `gather` and one matrix product, a transposed one is a product and `scatter`, and each is the
+//! other's way back.
 
 use ndarray::{Array2, ArrayView2, linalg::general_mat_mul};
 
-/// An image's extent and the kernel that moves over it, its centre on every second cell. What lies outside counts as zero.
+/// An image's extent and the kernel that moves over it, its centre on every second cell. What lies outside counts as
+/// zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Grid {
     pub rows: usize,
@@ -40,8 +42,8 @@ impl Grid {
         self.kernel * self.kernel
     }
 
-    /// Calls `visit` with each run of cells that a kernel's row sees: where it begins in the patches and in the image, and its length.
-    /// All in numbers, `channels` a cell.
+    /// Calls `visit` with each run of cells that a kernel's row sees: where it begins in the patches and in the image,
+    /// and its length. All in numbers, `channels` a cell.
     fn runs(&self, channels: usize, mut visit: impl FnMut(usize, usize, usize)) {
         let margin = self.kernel / 2;
         let (rows, columns) = self.halved();

@@ -1,4 +1,5 @@
-//! The convolutional autoencoder: a stretch of the log-mel as an image, halved three times, squeezed through a few numbers and built up again.
+//! The convolutional autoencoder: a stretch of the log-mel as an image, halved three times, squeezed through a few
+//! numbers and built up again.
 //!
 //! ```text
 //!  [32, mels, 1] ─► [16, mels/2, 16] ─► [8, mels/4, 32] ─► [4, mels/8, 64] ─► code of 24
@@ -6,8 +7,8 @@
 //!  [32, mels, 1] ◄─ [16, mels/2, 16] ◄─ [8, mels/4, 32] ◄─ [4, mels/8, 64] ◄─────┘
 //! ```
 //!
-//! ReLU follows each convolution and the way up from the code; the output is linear. Unlike the dense networks it sees a second of sound at a
-//! time, and knows that what happens now could as well have happened a little later.
+//! ReLU follows each convolution and the way up from the code; the output is linear. Unlike the dense networks it sees
+//! a second of sound at a time, and knows that what happens now could as well have happened a little later.
 
 mod grid;
 mod patches;
@@ -40,7 +41,8 @@ pub struct ConvolutionalAutoencoder {
     pub mels: usize,
     /// From the outside in.
     pub encoder: Vec<Kernel>,
-    /// To the code, `[code, rows · columns · channels]`; linear and without bias, which the way up would only add to its own.
+    /// To the code, `[code, rows · columns · channels]`; linear and without bias, which the way up would only add to
+    /// its own.
     pub down: Array2<f32>,
     /// From the code, `[rows · columns · channels, code]`, and its bias.
     pub up: Kernel,

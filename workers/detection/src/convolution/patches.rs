@@ -6,8 +6,8 @@ pub const PATCH_FRAMES: usize = 32;
 /// Frames from one patch to the next, at most.
 const STRIDE: usize = 16;
 
-/// The first rows of the patches of a spectrogram: spread evenly from its beginning to its end, each overlapping its neighbour by half or more.
-/// None where it has fewer than [`PATCH_FRAMES`] rows.
+/// The first rows of the patches of a spectrogram: spread evenly from its beginning to its end, each overlapping its
+/// neighbour by half or more. None where it has fewer than [`PATCH_FRAMES`] rows.
 #[must_use]
 pub fn patch_starts(rows: usize) -> Vec<usize> {
     let Some(last) = rows.checked_sub(PATCH_FRAMES) else { return Vec::new() };

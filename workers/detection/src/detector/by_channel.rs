@@ -1,5 +1,5 @@
-//! Judging by detectors that examine a channel's whole spectrogram by itself: a few sums and dot products each, which no device would make
-//! faster.
+//! Judging by detectors that examine a channel's whole spectrogram by itself: a few sums and dot products each, which
+//! no device would make faster.
 
 use ndarray::ArrayView2;
 use rayon::prelude::*;

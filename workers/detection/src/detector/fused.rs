@@ -30,7 +30,8 @@ impl Detector for FusedDetector {
         let Training { clips, options, split } = *training;
         let views: Vec<Vec<_>> =
             clips.iter().map(|clip| clip.channels.iter().map(|channel| channel.view()).collect()).collect();
-        // A share that is held out is one fold: its clips are scored by a detector of the others, and fitted in the end like all.
+        // A share that is held out is one fold: its clips are scored by a detector of the others, and fitted in the end
+        // like all.
         let folds = if split.folds.is_empty() { vec![split.held_out.clone()] } else { split.folds.clone() };
         let step_s = options.spec.hop_length as f64 / f64::from(options.spec.sample_rate_hz);
         let fitted = Self::cross_fit(&views, &folds, step_s, options.seed, &mut |done, total| {

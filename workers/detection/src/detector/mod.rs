@@ -5,8 +5,9 @@
 //!        └ held-out scores and band errors ─► Calibration                                                     score, explain, combine
 //! ```
 //!
-//! A new kind is a module with `impl Detector` and a line in `detectors!` below. Its parameters are in the manifest under its name in snake case,
-//! its tensors in the file; training, packages, judging and the command line know it from here.
+//! A new kind is a module with `impl Detector` and a line in `detectors!` below. Its parameters are in the manifest
+//! under its name in snake case, its tensors in the file; training, packages, judging and the command line know it from
+//! here.
 
 mod autoencoder;
 mod by_channel;
@@ -50,8 +51,8 @@ pub(crate) trait Detector: Sized {
 
     /// Whether clips are held out in stretches of their recording's order instead of being dealt out at random.
     ///
-    /// Tomorrow's sound is not a neighbour of today's, and a threshold from clips whose neighbours were fitted would be too low: what remembers single
-    /// clips holds out stretches. What needs folds that are alike deals them out.
+    /// Tomorrow's sound is not a neighbour of today's, and a threshold from clips whose neighbours were fitted would be
+    /// too low: what remembers single clips holds out stretches. What needs folds that are alike deals them out.
     const HELD_OUT_IN_STRETCHES: bool;
 
     /// How clips are held out where nobody has said how.
@@ -94,14 +95,15 @@ pub(crate) trait Detector: Sized {
 
 /// A detector at work.
 pub(crate) trait Scorer: Send + Sync {
-    /// Scores and explains channels, which may differ in length, in one pass. A channel's numbers do not depend on what else is in the batch.
+    /// Scores and explains channels, which may differ in length, in one pass. A channel's numbers do not depend on what
+    /// else is in the batch.
     fn examine(&self, channels: &[Segment<'_>]) -> Result<Vec<Examined>, DetectionError>;
 
     /// A clip's score from those of its channels, at least one.
     fn combine(&self, channel_scores: &[f64]) -> f64;
 
-    /// The mean error of stretches of time, dB², where the score is a mean over time; `None` where it is not, and the levels tell when a clip
-    /// deviates.
+    /// The mean error of stretches of time, dB², where the score is a mean over time; `None` where it is not, and the
+    /// levels tell when a clip deviates.
     fn errors_by_time(&self, _stretches: &[Segment<'_>]) -> Result<Option<Vec<f64>>, DetectionError> {
         Ok(None)
     }
@@ -289,7 +291,8 @@ macro_rules! detectors {
 detectors! {
     /// Mahalanobis distances of differently pooled log-mels, fused: seconds to train. The score is dimensionless.
     Fused(FusedDetector, FusedParameters, "fused"),
-    /// The reference method's network: dense layers, ReLU between them, linear output. The score is the mean squared reconstruction error, dB².
+    /// The reference method's network: dense layers, ReLU between them, linear output. The score is the mean squared
+    /// reconstruction error, dB².
     Autoencoder(Autoencoder, AutoencoderParameters, "autoencoder"),
     /// Mahalanobis distances of log-mels pooled from mean to maximum, fused. The score is dimensionless.
     Pooled(PooledDetector<Mahalanobis>, PooledParameters<MahalanobisShape>, "pooled"),
@@ -297,11 +300,11 @@ detectors! {
     Gmm(PooledDetector<GaussianMixture>, PooledParameters<MixtureShape>, "gmm"),
     /// The nearest normal clips, group of bands by group of bands. The score is dimensionless.
     Knn(PooledDetector<BandNeighbours>, PooledParameters<NeighboursShape>, "knn"),
-    /// A deeper and wider network that learns with batch normalisation, as in the baseline of DCASE's Task 2 (2020 and later). The score is the
-    /// mean squared reconstruction error, dB².
+    /// A deeper and wider network that learns with batch normalisation, as in the baseline of DCASE's Task 2 (2020 and
+    /// later). The score is the mean squared reconstruction error, dB².
     Wide(WideAutoencoder, AutoencoderParameters, "wide"),
-    /// The same network, whose errors are measured by how those of normal sound vary together: the *selective Mahalanobis* score of DCASE 2023's
-    /// baseline. The score is dimensionless.
+    /// The same network, whose errors are measured by how those of normal sound vary together: the *selective
+    /// Mahalanobis* score of DCASE 2023's baseline. The score is dimensionless.
     WideMahalanobis(SelectiveMahalanobis, SelectiveParameters, "wide-mahalanobis"),
     /// A network of convolutions on stretches of a second. The score is the mean squared reconstruction error, dB².
     Convolutional(ConvolutionalAutoencoder, ConvolutionalParameters, "convolutional"),

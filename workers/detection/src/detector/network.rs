@@ -46,8 +46,8 @@ pub(crate) struct FittedSound<'a> {
     pub scaling: Option<&'a Standardisation>,
 }
 
-/// How clips are held out from networks whose fit takes most of a minute: in one share as soon as a fifth is enough clips to calibrate on, else in
-/// three folds.
+/// How clips are held out from networks whose fit takes most of a minute: in one share as soon as a fifth is enough
+/// clips to calibrate on, else in three folds.
 pub(super) fn few_fits(clips: usize) -> HoldOut {
     if clips < 5 * MIN_CLIPS { HoldOut::Folds(3) } else { HoldOut::Share(0.2) }
 }

@@ -81,7 +81,8 @@ impl<D: PooledKind> Detector for PooledDetector<D> {
         let Training { clips, options, split } = *training;
         let views: Vec<Vec<_>> =
             clips.iter().map(|clip| clip.channels.iter().map(|channel| channel.view()).collect()).collect();
-        // A share that is held out is one fold: its clips are scored by a detector of the others, and fitted in the end like all.
+        // A share that is held out is one fold: its clips are scored by a detector of the others, and fitted in the end
+        // like all.
         let folds = if split.folds.is_empty() { vec![split.held_out.clone()] } else { split.folds.clone() };
         let fitted = Self::cross_fit(D::POOLINGS, &views, &folds, options.seed, &mut |done, total| {
             // Over in seconds: there is nothing to stop.

@@ -1,8 +1,8 @@
-//! The wide autoencoder with the *selective Mahalanobis* score: an error is measured by how those of normal sound vary together, in each domain
-//! that clips of were learnt from, and the domain that it is nearest to counts.
+//! The wide autoencoder with the *selective Mahalanobis* score: an error is measured by how those of normal sound vary
+//! together, in each domain that clips of were learnt from, and the domain that it is nearest to counts.
 //!
-//! A domain is a set of conditions, such as DCASE's `source` and `target`: another speed, load or background. Clips that name none are one
-//! domain by themselves.
+//! A domain is a set of conditions, such as DCASE's `source` and `target`: another speed, load or background. Clips
+//! that name none are one domain by themselves.
 
 use std::collections::BTreeMap;
 

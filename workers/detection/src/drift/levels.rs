@@ -1,11 +1,14 @@
-//! Mean levels of a window against those learnt before it: Student's two-sample t of each mel band and of the mean level.
+//! Mean levels of a window against those learnt before it: Student's two-sample t of each mel band and of the mean
+//! level.
 //!
-//! What is learnt begins as the training clips' means and spreads, where the model package has them, and grows by each window in which nothing
-//! drifts. So neither is taken for exact, and of normal levels the tests of successive windows are independent of one another.
+//! What is learnt begins as the training clips' means and spreads, where the model package has them, and grows by each
+//! window in which nothing drifts. So neither is taken for exact, and of normal levels the tests of successive windows
+//! are independent of one another.
 //!
-//! Levels may wander by themselves, with the load and the time of day: then chunks of one window are more alike than chunks of many days, and a window's
-//! mean is off by more than its chunks' spread tells. How much more is the variance over all days less that within windows; as much is allowed for as their
-//! ratio may be at the upper end of its confidence interval.
+//! Levels may wander by themselves, with the load and the time of day: then chunks of one window are more alike than
+//! chunks of many days, and a window's mean is off by more than its chunks' spread tells. How much more is the variance
+//! over all days less that within windows; as much is allowed for as their ratio may be at the upper end of its
+//! confidence interval.
 
 use auscult_schemas::{DriftMemory, LevelMemory};
 use statrs::distribution::{ContinuousCDF, FisherSnedecor, StudentsT};

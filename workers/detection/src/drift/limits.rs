@@ -1,6 +1,7 @@
 //! From the wanted run length between false alarms to a limit for each chart.
 //!
-//! The wanted rate of false alarms, one in so many chunks, is shared out among the charts. Each chart's limit follows from its share:
+//! The wanted rate of false alarms, one in so many chunks, is shared out among the charts. Each chart's limit follows
+//! from its share:
 //!
 //! | chart | run length from |
 //! |---|---|
@@ -27,8 +28,8 @@ pub(super) const EWMA_WEIGHT: f64 = 0.03;
 /// Bins of the population stability index.
 pub(super) const PSI_BINS: usize = 10;
 
-/// Each chart's share of the wanted rate. They sum to more than 1 because charts that look at the same scores find the same accidents;
-/// `docs/drift.md` has the run lengths that result, as measured.
+/// Each chart's share of the wanted rate. They sum to more than 1 because charts that look at the same scores find the
+/// same accidents; `docs/drift.md` has the run lengths that result, as measured.
 struct Shares {
     page: f64,
     ewma: f64,
@@ -61,7 +62,8 @@ pub(super) struct Limits {
     pub(super) level_probability: f64,
     /// The same of any quality flag.
     pub(super) quality_probability: f64,
-    /// Scores and levels are learnt until there are so many: then their error is small against what the run length allows.
+    /// Scores and levels are learnt until there are so many: then their error is small against what the run length
+    /// allows.
     pub(super) learn_chunks: u32,
 }
 
@@ -192,7 +194,8 @@ fn psi_limit(window_chunks: u32, probability: f64) -> f64 {
     const CELLS: usize = 1_500;
     let cell = highest / CELLS as f64;
     let cell_of: Vec<usize> = (0..=window).map(|count| (term(count) / cell).round().max(0.0) as usize).collect();
-    // Of a Poisson variable with the bin's mean: given their sum, ten of them are multinomial, and no window is so long that these underflow.
+    // Of a Poisson variable with the bin's mean: given their sum, ten of them are multinomial, and no window is so long
+    // that these underflow.
     let mean = window as f64 * expected;
     let weight: Vec<f64> =
         (0..=window).map(|count| (count as f64 * mean.ln() - mean - ln_gamma(count as f64 + 1.0)).exp()).collect();

@@ -9,10 +9,12 @@
 //! ```
 //!
 //! All limits follow from one number: how many chunks a machine should be heard, on average, between two false findings
-//! ([`DriftPolicy::false_alarm_every_chunks`]). `docs/drift.md` has what was measured: the run lengths, and how soon a change is found.
+//! ([`DriftPolicy::false_alarm_every_chunks`]). `docs/drift.md` has what was measured: the run lengths, and how soon a
+//! change is found.
 //!
-//! While drift stands nothing is learnt, so that it does not pass for normal; it is over once nothing has been to be seen of it for three
-//! windows. Memory is bounded, a finding depends on the chunks alone, and a chunk that no sensor heard is no part of any of this.
+//! While drift stands nothing is learnt, so that it does not pass for normal; it is over once nothing has been to be
+//! seen of it for three windows. Memory is bounded, a finding depends on the chunks alone, and a chunk that no sensor
+//! heard is no part of any of this.
 
 mod levels;
 mod limits;
@@ -42,11 +44,13 @@ const QUIET_WINDOWS: u32 = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DriftPolicy {
-    /// Consecutive chunks of one window; windows follow one another without overlap. Statistics are published once a window. Default: 50.
+    /// Consecutive chunks of one window; windows follow one another without overlap. Statistics are published once a
+    /// window. Default: 50.
     #[schemars(range(min = 2))]
     pub window_chunks: u32,
-    /// How many chunks of a machine that does not drift are heard, on average, until drift is found all the same: over all charts together. At least
-    /// ten windows. Fewer find a change sooner. Default: 10000 (a machine heard every five minutes: one in 35 days).
+    /// How many chunks of a machine that does not drift are heard, on average, until drift is found all the same: over
+    /// all charts together. At least ten windows. Fewer find a change sooner. Default: 10000 (a machine heard every
+    /// five minutes: one in 35 days).
     #[schemars(range(min = 20))]
     pub false_alarm_every_chunks: u64,
 }
@@ -65,7 +69,8 @@ pub struct DriftReference {
     pub mean_band_levels_db: Vec<f64>,
     /// The nine deciles of the held-out normal scores, ascending, dB².
     pub score_deciles: Vec<f64>,
-    /// How the training clips' levels scatter; absent in packages of earlier versions: it is learnt from a machine's first window.
+    /// How the training clips' levels scatter; absent in packages of earlier versions: it is learnt from a machine's
+    /// first window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spread: Option<LevelSpread>,
 }
@@ -141,8 +146,8 @@ pub struct DriftStep {
     readings: report::Readings,
 }
 
-/// Takes one chunk into the charts: what it brought, where it ended a window. A window ends when it is full, or with the chunk on which drift is
-/// found.
+/// Takes one chunk into the charts: what it brought, where it ended a window. A window ends when it is full, or with
+/// the chunk on which drift is found.
 #[must_use]
 pub fn listen(
     memory: &mut DriftMemory,
@@ -181,7 +186,8 @@ pub fn listen(
     Some(end_window(memory, found, is_full, sample, &limits))
 }
 
-/// Advances the charts that go on from chunk to chunk: the one that is beyond its limit, and since when its change has lasted.
+/// Advances the charts that go on from chunk to chunk: the one that is beyond its limit, and since when its change has
+/// lasted.
 fn chart(memory: &mut DriftMemory, deviate: f64, time: Timestamp, limits: &Limits) -> Option<(DriftChart, Timestamp)> {
     let advance = |sum: &mut ChartMemory, step: f64| {
         let value = sum.value + step - PAGE_ALLOWANCE;
@@ -266,8 +272,8 @@ pub fn charts_going_on(memory: &DriftMemory, policy: &DriftPolicy) -> [ChartRead
     report::going_on(memory, &Limits::of(policy))
 }
 
-/// Leaves out what has been heard of the window in progress and where the charts stand, as for a machine that is being worked on. What was learnt
-/// stays, and so does a drift that has been reported.
+/// Leaves out what has been heard of the window in progress and where the charts stand, as for a machine that is being
+/// worked on. What was learnt stays, and so does a drift that has been reported.
 pub fn pause(memory: &mut DriftMemory) {
     if !memory.band_sum_db.is_empty() {
         begin_window(memory, memory.band_sum_db.len());
@@ -280,8 +286,9 @@ pub fn restart(memory: &mut DriftMemory) {
     *memory = DriftMemory::default();
 }
 
-/// Begins anew, and learns levels and quality rates anew, too: the machine's surroundings have changed, and the training clips' levels are no
-/// longer those to expect. Scores are still held against the calibration: hand over adjusted ones.
+/// Begins anew, and learns levels and quality rates anew, too: the machine's surroundings have changed, and the
+/// training clips' levels are no longer those to expect. Scores are still held against the calibration: hand over
+/// adjusted ones.
 pub fn relearn(memory: &mut DriftMemory) {
     let learnt_levels = memory.learnt_levels.take().map(|mut learnt| {
         learnt.chunks = 0;
@@ -292,8 +299,9 @@ pub fn relearn(memory: &mut DriftMemory) {
     *memory = DriftMemory { learnt_levels, ..DriftMemory::default() };
 }
 
-/// Takes one chunk into the charts; what is to be published of a window that it ended. `score` is the one that would have been as normal where the
-/// calibration was taken; where the surroundings have moved what is normal, levels are not those of training either.
+/// Takes one chunk into the charts; what is to be published of a window that it ended. `score` is the one that would
+/// have been as normal where the calibration was taken; where the surroundings have moved what is normal, levels are
+/// not those of training either.
 pub(crate) fn advance(
     memory: &mut DriftMemory,
     heard: &Heard<'_>,

@@ -36,7 +36,8 @@ pub(super) fn rates(window: &DriftMemory) -> Vec<QualityRate> {
     QualityFlag::ALL.into_iter().enumerate().filter_map(rate).collect()
 }
 
-/// The flag whose rate has changed least likely by chance, with the p-value of that, all flags considered; `None` in the first window.
+/// The flag whose rate has changed least likely by chance, with the p-value of that, all flags considered; `None` in
+/// the first window.
 pub(super) fn test(window: &DriftMemory) -> Option<(QualityFlag, f64)> {
     if window.learnt_flags_of == 0 {
         return None;

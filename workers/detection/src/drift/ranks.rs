@@ -1,17 +1,18 @@
-//! Sequential ranks: scores as numbers that are uniform and independent while nothing has changed, whatever the scores' distribution and
-//! however few the clips of the calibration.
+//! Sequential ranks: scores as numbers that are uniform and independent while nothing has changed, whatever the scores'
+//! distribution and however few the clips of the calibration.
 //!
-//! A chart that compares with the mean of a hundred clips compares with a mean that is wrong by a tenth of a deviation, and over ten thousand
-//! chunks it notices. What can be said without any error is where a score stands *among all scores known before it*: by symmetry the next one is
-//! equally likely to fall into any of the gaps between them. The calibration's scores cut the line into gaps (Hill 1968), a gap's
-//! probability for the next score grows with each that fell into it (Pólya's urn; Blackwell and MacQueen 1973), and the place within the gap is
-//! drawn. The result is exactly uniform *given everything before*, hence independent from chunk to chunk (sequential ranks: McDonald 1990). Ties do
-//! no harm, and of the past nothing is kept but a count a gap.
+//! A chart that compares with the mean of a hundred clips compares with a mean that is wrong by a tenth of a deviation,
+//! and over ten thousand chunks it notices. What can be said without any error is where a score stands *among all
+//! scores known before it*: by symmetry the next one is equally likely to fall into any of the gaps between them. The
+//! calibration's scores cut the line into gaps (Hill 1968), a gap's probability for the next score grows with each that
+//! fell into it (Pólya's urn; Blackwell and MacQueen 1973), and the place within the gap is drawn. The result is
+//! exactly uniform *given everything before*, hence independent from chunk to chunk (sequential ranks: McDonald 1990).
+//! Ties do no harm, and of the past nothing is kept but a count a gap.
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-/// Ranks are in ten thousandths: fine enough for any tail that is ever charted, and coarse enough that no score counts for more than
-/// [`MAX_DEVIATIONS`].
+/// Ranks are in ten thousandths: fine enough for any tail that is ever charted, and coarse enough that no score counts
+/// for more than [`MAX_DEVIATIONS`].
 pub(super) const STEPS: u32 = 10_000;
 /// How far from normal the most extreme rank counts, in standard deviations.
 #[cfg(test)]
@@ -47,7 +48,8 @@ impl<'a> Urn<'a> {
         fine * self.gaps() / (self.scores.len() + 1)
     }
 
-    /// Where a score stands, in `1 / STEPS`, among the calibration's and the `learnt` ones. `draw`, 0–1, decides within its gap.
+    /// Where a score stands, in `1 / STEPS`, among the calibration's and the `learnt` ones. `draw`, 0–1, decides within
+    /// its gap.
     pub(super) fn rank(self, learnt: &[u32], score: f64, draw: f64) -> u32 {
         let gap = self.gap(score);
         let learnt_in = |gaps: &[u32]| gaps.iter().map(|count| f64::from(*count)).sum::<f64>();
@@ -69,7 +71,8 @@ pub(super) fn share(rank: u32) -> f64 {
     (f64::from(rank) + 0.5) / f64::from(STEPS)
 }
 
-/// A number from 0 to below 1 that follows from an id alone (FNV-1a, then the finaliser of SplitMix64), so that a replay draws the same.
+/// A number from 0 to below 1 that follows from an id alone (FNV-1a, then the finaliser of SplitMix64), so that a
+/// replay draws the same.
 pub(super) fn draw(id: &str) -> f64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in id.bytes() {

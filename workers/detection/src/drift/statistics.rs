@@ -1,6 +1,7 @@
 //! A window's scores against the calibration's: what `audio.drift` tells of every window.
 
-/// Population stability index of scores against the deciles of a reference: `Σ (p - q) ln(p / q)` over the ten bins, `q` = 0.1.
+/// Population stability index of scores against the deciles of a reference: `Σ (p - q) ln(p / q)` over the ten bins,
+/// `q` = 0.1.
 ///
 /// Each bin counts half a score more than it holds, so that an empty bin of a small window costs no infinity:
 /// `p = (n_bin + 0.5) / (n + 5)`. Without any drift a window of 50 against 100 calibration scores still gives about 0.2
@@ -42,15 +43,17 @@ pub(super) fn distance_from_uniform(shares: &[f64]) -> f64 {
 pub struct KolmogorovSmirnov {
     /// Largest distance between the two empirical distribution functions, 0–1.
     pub statistic: f64,
-    /// Probability of such a distance or a larger one between samples of one continuous distribution, two-sided and exact.
+    /// Probability of such a distance or a larger one between samples of one continuous distribution, two-sided and
+    /// exact.
     pub p_value: f64,
 }
 
-/// The two-sample Kolmogorov–Smirnov test (SciPy's `ks_2samp(method="exact")`). Either sample empty: statistic 0, p-value 1.
+/// The two-sample Kolmogorov–Smirnov test (SciPy's `ks_2samp(method="exact")`). Either sample empty: statistic 0,
+/// p-value 1.
 ///
-/// The p-value walks the lattice of all orders in which the two samples can be merged, equally likely without drift, and
-/// sums the probability of first stepping as far off the diagonal as the statistic. That is exact, also where it is tiny.
-/// O(n m) time for samples of n and m.
+/// The p-value walks the lattice of all orders in which the two samples can be merged, equally likely without drift,
+/// and sums the probability of first stepping as far off the diagonal as the statistic. That is exact, also where it is
+/// tiny. O(n m) time for samples of n and m.
 #[must_use]
 pub fn kolmogorov_smirnov(first: &[f64], second: &[f64]) -> KolmogorovSmirnov {
     let (n, m) = (first.len(), second.len());

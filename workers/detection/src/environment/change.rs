@@ -11,18 +11,22 @@ use crate::silence::median_cadence_s;
 const LATELY: f64 = 3.0;
 /// A machine deviates with the others when it began at most so many cadences ago.
 const TOGETHER: f64 = 4.0;
-/// In a change that comes gradually the machines begin one after another: so many cadences count where each has deviated twice in a row.
+/// In a change that comes gradually the machines begin one after another: so many cadences count where each has
+/// deviated twice in a row.
 const GRADUALLY: f64 = 24.0;
 /// A machine that begins to deviate so many cadences after the change still belongs to it.
 const JOINING: f64 = 24.0;
 /// What begins within so many cadences of a change is its continuation and not reported again.
 const CONTINUING: f64 = 72.0;
-/// Drift that was found of several machines so many cadences ago is one change: charts take from a few chunks to two windows.
+/// Drift that was found of several machines so many cadences ago is one change: charts take from a few chunks to two
+/// windows.
 const DRIFTING: f64 = 100.0;
-/// And of this share of the machines, at the least: charts also find how a hall wanders with the day, of half of its machines and more.
+/// And of this share of the machines, at the least: charts also find how a hall wanders with the day, of half of its
+/// machines and more.
 const DRIFTING_SHARE: f64 = 0.8;
-/// Anomalous chunks that the affected machines have together, at most [`RUN_COUNTED`] of each, at the least. Where chunks are anomalous by chance at
-/// 5 %, this many in half of any number of machines come about once in 10⁷ chunks (the worst is 18 machines).
+/// Anomalous chunks that the affected machines have together, at most [`RUN_COUNTED`] of each, at the least. Where
+/// chunks are anomalous by chance at 5 %, this many in half of any number of machines come about once in 10⁷ chunks
+/// (the worst is 18 machines).
 const EVIDENCE: u32 = 10;
 /// A long run of one machine must not stand for the others.
 const RUN_COUNTED: u32 = 3;
@@ -44,8 +48,8 @@ pub fn environment_of(machine: &MachineId) -> &str {
     machine.as_str().rsplit_once('/').map_or("", |(environment, _)| environment)
 }
 
-/// Looks at a machine's environment after a chunk of the machine, recorded at `time`, that is in the roster already. `None`: nothing has changed, or
-/// what has is dealt with.
+/// Looks at a machine's environment after a chunk of the machine, recorded at `time`, that is in the roster already.
+/// `None`: nothing has changed, or what has is dealt with.
 #[must_use]
 pub fn detect(roster: &Roster, machine: &MachineId, time: Timestamp, policy: &EnvironmentPolicy) -> Option<Affected> {
     let it = roster.get(machine)?;

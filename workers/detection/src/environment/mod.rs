@@ -1,5 +1,6 @@
-//! Changes of the surroundings that machines share: a new fan in the hall, the doors open in summer, a line that starts beside them. Where many machines
-//! come to deviate at about the same time it is not many faults but one change; it is reported once, and each machine learns anew what is normal there.
+//! Changes of the surroundings that machines share: a new fan in the hall, the doors open in summer, a line that starts
+//! beside them. Where many machines come to deviate at about the same time it is not many faults but one change; it is
+//! reported once, and each machine learns anew what is normal there.
 //!
 //! ```text
 //!  fan-1  · · · · ▪ ▪ ▪ ┐
@@ -10,8 +11,9 @@
 //!  fan-6  ▪ ▪ ▪ ▪ ▪ ▪ ▪ ◄─ in alarm since long before: stays so
 //! ```
 //!
-//! A machine's environment is the part of its id before the last `/`; machines without one share theirs. What is decided follows from the states of
-//! the machines of one partition and nothing else, so that a worker that takes over decides the same.
+//! A machine's environment is the part of its id before the last `/`; machines without one share theirs. What is
+//! decided follows from the states of the machines of one partition and nothing else, so that a worker that takes over
+//! decides the same.
 
 mod change;
 mod learning;
@@ -27,7 +29,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct EnvironmentPolicy {
-    /// Machines of one environment and partition that must come to deviate together, at the least; 0: environments are not watched. Default: 4.
+    /// Machines of one environment and partition that must come to deviate together, at the least; 0: environments are
+    /// not watched. Default: 4.
     pub min_machines: u32,
     /// And which share of those that are lately heard. Default: 0.5.
     #[schemars(range(min = 0.0, max = 1.0))]

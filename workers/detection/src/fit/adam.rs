@@ -1,6 +1,7 @@
 //! Adam (Kingma and Ba, *Adam: a method for stochastic optimization*, 2015), one pass over each variable.
 //!
-//! candle's takes a dozen, and shares those over large variables out among spinning threads. A test holds both to the same numbers.
+//! candle's takes a dozen, and shares those over large variables out among spinning threads. A test holds both to the
+//! same numbers.
 
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor, Var};

@@ -1,4 +1,5 @@
-//! The convolutional autoencoder while it learns: batch normalisation after each convolution, folded into it when it is read out.
+//! The convolutional autoencoder while it learns: batch normalisation after each convolution, folded into it when it is
+//! read out.
 
 use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
@@ -32,7 +33,8 @@ impl ConvolutionalLearner {
         let grids = grids(mels);
         let inputs = [1, CHANNELS[0], CHANNELS[1]];
         let inner = innermost(mels);
-        // A cell is in reach of a quarter as many kernels on the way out as a kernel covers cells, since they are two cells apart.
+        // A cell is in reach of a quarter as many kernels on the way out as a kernel covers cells, since they are two
+        // cells apart.
         let kernel = |layer: usize, rng: &mut _| {
             let (outer, inner, cells) = (inputs[layer], CHANNELS[layer], grids[layer].kernel_cells());
             variable(&glorot((inner, cells * outer), cells * outer + (cells * inner).div_ceil(4), rng))
@@ -144,7 +146,8 @@ mod tests {
     use super::*;
     use crate::convolution::PATCH_FRAMES;
 
-    /// With the moments of the one batch that is learnt from, the folded network must reconstruct it as the learning one does.
+    /// With the moments of the one batch that is learnt from, the folded network must reconstruct it as the learning
+    /// one does.
     #[test]
     fn the_folded_network_reconstructs_as_the_unfolded_one_does() {
         let mut rng = StdRng::seed_from_u64(5);

@@ -5,8 +5,8 @@
 //!  judging   input ─► weight × scale / running deviation, bias = shift - scale × running mean / running deviation ─► ReLU
 //! ```
 //!
-//! The layers have no bias of their own while they learn: the normalisation would take it away again. (Ioffe and Szegedy, *Batch
-//! normalization*, 2015.)
+//! The layers have no bias of their own while they learn: the normalisation would take it away again. (Ioffe and
+//! Szegedy, *Batch normalization*, 2015.)
 
 use std::sync::{Arc, OnceLock};
 
@@ -91,8 +91,8 @@ pub(super) struct Normalisation {
     running: Option<Moments>,
 }
 
-/// How much of the running moments a batch leaves as they are: together they are of the last ten batches or so. While it learns a network
-/// changes faster than the hundred that DCASE's baseline averages over, with few clips above all.
+/// How much of the running moments a batch leaves as they are: together they are of the last ten batches or so. While
+/// it learns a network changes faster than the hundred that DCASE's baseline averages over, with few clips above all.
 const MEMORY: f32 = 0.9;
 
 /// What a channel's product is multiplied with, and what is added then, once the moments are fixed, `[channels]` each.

@@ -1,9 +1,10 @@
 //! The operations that a network's graph consists of, each one pass forward and one back.
 //!
-//! candle keeps the graph and the gradients; these give it a dense layer with bias and ReLU, and an output layer with the loss,
-//! as one node each. Built of candle's own nodes the same network takes four times the processor time on the CPU: gradients of
-//! the input that nobody asks for, a pool of spinning threads that fits side by side contend for, and a look into
-//! `/proc/cpuinfo` at every product, which on large servers takes longer than the product. A test holds both to the same numbers.
+//! candle keeps the graph and the gradients; these give it a dense layer with bias and ReLU, and an output layer with
+//! the loss, as one node each. Built of candle's own nodes the same network takes four times the processor time on the
+//! CPU: gradients of the input that nobody asks for, a pool of spinning threads that fits side by side contend for, and
+//! a look into `/proc/cpuinfo` at every product, which on large servers takes longer than the product. A test holds
+//! both to the same numbers.
 
 mod convolution;
 mod normalisation;
@@ -66,7 +67,8 @@ impl CustomOp3 for DenseRelu {
     }
 }
 
-/// `mean((input · weightᵀ + bias - target)²)`, a scalar, for input `[rows, inputs]`, weight `[outputs, inputs]`, bias and target `[rows, outputs]`.
+/// `mean((input · weightᵀ + bias - target)²)`, a scalar, for input `[rows, inputs]`, weight `[outputs, inputs]`, bias
+/// and target `[rows, outputs]`.
 pub(super) struct ReconstructionLoss {
     target: Tensor,
     /// The error of the forward pass, which the backward pass begins with.

@@ -1,7 +1,8 @@
 //! The way back through a chain of operations.
 //!
-//! candle's own graph adds every gradient to zeros first and shares such additions out among threads that spin while they wait. For a chain, in
-//! which each result is used once, there is nothing to add: each operation's `bwd` is called with the gradient of its output.
+//! candle's own graph adds every gradient to zeros first and shares such additions out among threads that spin while
+//! they wait. For a chain, in which each result is used once, there is nothing to add: each operation's `bwd` is called
+//! with the gradient of its output.
 
 use candle_core::backprop::GradStore;
 use candle_core::{CustomOp1, CustomOp2, CustomOp3, Result, Tensor, Var};

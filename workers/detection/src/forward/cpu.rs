@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use super::{Folded, Segment, Sums, Whitening};
 use crate::{Autoencoder, Standardisation, vectors};
 
-/// Vectors that go through all layers together. Their widest layer (320 wide in the reference method) then takes 400 kB:
-/// it stays in the second-level cache until it has been compared with its input.
+/// Vectors that go through all layers together. Their widest layer (320 wide in the reference method) then takes 400
+/// kB: it stays in the second-level cache until it has been compared with its input.
 const BLOCK: usize = 320;
 
 pub(crate) struct CpuNetwork {
@@ -46,7 +46,8 @@ impl CpuNetwork {
         Self { whitenings, ..self }
     }
 
-    /// Each segment's squared error by mel band, and its distances. A segment's numbers do not depend on what else is in the batch.
+    /// Each segment's squared error by mel band, and its distances. A segment's numbers do not depend on what else is
+    /// in the batch.
     pub(crate) fn sums(&self, segments: &[Segment<'_>]) -> Vec<Sums> {
         let blocks: Vec<(usize, &[f32])> = segments
             .iter()
@@ -74,7 +75,8 @@ impl CpuNetwork {
         }
     }
 
-    /// Cuts a segment into spectrograms of about equally many vectors, at most [`BLOCK`]; neighbours share `frames - 1` rows.
+    /// Cuts a segment into spectrograms of about equally many vectors, at most [`BLOCK`]; neighbours share `frames - 1`
+    /// rows.
     fn blocks<'a>(&self, segment: Segment<'a>) -> impl Iterator<Item = &'a [f32]> + use<'a> {
         let (mels, frames) = (self.mels, self.frames);
         let vectors = vectors::count(segment.len() / mels, frames);
@@ -119,8 +121,8 @@ impl CpuNetwork {
         sums
     }
 
-    /// The errors of the block that has last been reconstructed, `[vectors, frames · mels]`, dB, in the place of its reconstruction; and
-    /// room for whitened ones.
+    /// The errors of the block that has last been reconstructed, `[vectors, frames · mels]`, dB, in the place of its
+    /// reconstruction; and room for whitened ones.
     fn errors<'a>(&self, scratch: &'a mut Scratch) -> (ArrayViewMut2<'a, f32>, &'a mut Array2<f32>) {
         let last = self.weights.len() - 1;
         let bias = self.folded.layers[last].bias.as_slice().expect("a bias is contiguous");

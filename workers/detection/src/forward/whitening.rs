@@ -1,13 +1,15 @@
 //! How unusual a reconstruction's error is, given how the errors of normal sound vary together.
 //!
-//! An autoencoder errs more here than there, and in neighbouring bands and frames together. The mean squared error counts all of that alike;
-//! the Mahalanobis distance measures each direction of the error by how far normal errors go in it (the *selective Mahalanobis* mode of the
-//! baseline of DCASE 2023's Task 2; Harada et al., *First-shot anomaly sound detection for machine condition monitoring*, 2023).
+//! An autoencoder errs more here than there, and in neighbouring bands and frames together. The mean squared error
+//! counts all of that alike; the Mahalanobis distance measures each direction of the error by how far normal errors go
+//! in it (the *selective Mahalanobis* mode of the baseline of DCASE 2023's Task 2; Harada et al., *First-shot anomaly
+//! sound detection for machine condition monitoring*, 2023).
 //!
-//! The covariance is the mean of `error · errorᵀ` over the fitted vectors. They are errors, so it is zero that they are measured from, not
-//! their mean. It is regularised as a correlation: each element is divided by its root mean square (at least 0.05 dB), and then the matrix
-//! shrunk towards the identity by Ledoit and Wolf's share (*A well-conditioned estimator for large-dimensional covariance matrices*, 2004). Their
-//! share supposes independent vectors; stacked ones have all but one frame in common with the next, so only every `frames`th is counted.
+//! The covariance is the mean of `error · errorᵀ` over the fitted vectors. They are errors, so it is zero that they are
+//! measured from, not their mean. It is regularised as a correlation: each element is divided by its root mean square
+//! (at least 0.05 dB), and then the matrix shrunk towards the identity by Ledoit and Wolf's share (*A well-conditioned
+//! estimator for large-dimensional covariance matrices*, 2004). Their share supposes independent vectors; stacked ones
+//! have all but one frame in common with the next, so only every `frames`th is counted.
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
@@ -17,20 +19,21 @@ use crate::cholesky::Cholesky;
 /// No element is taken to err less than that, dB: below, numbers and not sounds would be compared.
 const LEAST_ERROR_DB: f64 = 0.05;
 
-/// Rows of the whitening matrix that are taken together. It is lower triangular: a panel needs only the columns up to its own last row, and with
-/// as many panels as 128 fits into 640 two fifths of the products are saved.
+/// Rows of the whitening matrix that are taken together. It is lower triangular: a panel needs only the columns up to
+/// its own last row, and with as many panels as 128 fits into 640 two fifths of the products are saved.
 const PANEL: usize = 128;
 
 /// Turns errors into ones that on normal sound are uncorrelated and of deviation one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Whitening {
-    /// Lower triangular, `[n, n]`, 1/dB: the squared length of its product with an error is the squared Mahalanobis distance.
+    /// Lower triangular, `[n, n]`, 1/dB: the squared length of its product with an error is the squared Mahalanobis
+    /// distance.
     pub matrix: Array2<f32>,
 }
 
 impl Whitening {
-    /// Calls `found` with each vector's number and Mahalanobis distance, divided by the root of the vector's length: about 1 on normal sound.
-    /// `errors` is `[vectors, n]`, dB, `scratch` at least as large.
+    /// Calls `found` with each vector's number and Mahalanobis distance, divided by the root of the vector's length:
+    /// about 1 on normal sound. `errors` is `[vectors, n]`, dB, `scratch` at least as large.
     pub(crate) fn distances(
         &self,
         errors: ArrayView2<'_, f32>,
@@ -54,7 +57,8 @@ impl Whitening {
     }
 }
 
-/// Learns a [`Whitening`] from errors, in two passes over them: first how large each element's is, then how they go together.
+/// Learns a [`Whitening`] from errors, in two passes over them: first how large each element's is, then how they go
+/// together.
 pub(crate) struct ErrorMoments {
     count: f64,
     squares: Array1<f64>,

@@ -7,8 +7,9 @@ use crate::cholesky::Cholesky;
 
 /// Mean, deviations, and the inverse of a shrunken correlation matrix.
 ///
-/// Bands differ in how much they vary, and shrinking a covariance towards a multiple of the identity would treat the steady ones, on which a
-/// fault shows best, as though they varied like all others. So it is the correlation that is shrunk.
+/// Bands differ in how much they vary, and shrinking a covariance towards a multiple of the identity would treat the
+/// steady ones, on which a fault shows best, as though they varied like all others. So it is the correlation that is
+/// shrunk.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mahalanobis {
     /// Mean of each element, `[n]`.
@@ -55,9 +56,9 @@ impl Mahalanobis {
     }
 }
 
-/// Covariance of centred vectors, `[vectors, n]`, shrunk towards a multiple of the identity by as much as minimises the expected squared
-/// error (Ledoit and Wolf, *A well-conditioned estimator for large-dimensional covariance matrices*, 2004; scikit-learn's
-/// `ledoit_wolf(X, assume_centered=True)`).
+/// Covariance of centred vectors, `[vectors, n]`, shrunk towards a multiple of the identity by as much as minimises the
+/// expected squared error (Ledoit and Wolf, *A well-conditioned estimator for large-dimensional covariance matrices*,
+/// 2004; scikit-learn's `ledoit_wolf(X, assume_centered=True)`).
 #[must_use]
 pub fn shrunken_covariance(centred: &Array2<f64>) -> Array2<f64> {
     let (count, size) = (centred.nrows() as f64, centred.ncols() as f64);
@@ -82,7 +83,8 @@ mod tests {
 
     #[test]
     fn the_shrunken_covariance_is_scikit_learn_s() {
-        // Python: X = np.array([[1,2,0],[-1,0,1],[0,-2,-1],[2,1,1],[-2,-1,-1]], float); sklearn.covariance.ledoit_wolf(X, assume_centered=True), 1.9.1
+        // Python: X = np.array([[1,2,0],[-1,0,1],[0,-2,-1],[2,1,1],[-2,-1,-1]], float);
+        // sklearn.covariance.ledoit_wolf(X, assume_centered=True), 1.9.1
         let centred = array![[1., 2., 0.], [-1., 0., 1.], [0., -2., -1.], [2., 1., 1.], [-2., -1., -1.]];
         let expected = array![[1.84, 0.72, 0.36], [0.72, 1.84, 0.48], [0.36, 0.48, 1.12]];
         let found = shrunken_covariance(&centred);

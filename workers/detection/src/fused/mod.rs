@@ -7,7 +7,8 @@
 //!           └─► moment ─► Mahalanobis ─► …, what it is beyond anything normal ────────────────────────┘
 //! ```
 //!
-//! No labels anywhere: what a part is worth is found out on normal clips, some of which are held out and altered ([`trial`]).
+//! No labels anywhere: what a part is worth is found out on normal clips, some of which are held out and altered
+//! ([`trial`]).
 
 mod cycle;
 mod look;
@@ -71,7 +72,8 @@ pub(crate) struct CrossFitted {
     pub held_out_errors: Vec<Vec<f64>>,
 }
 
-/// Spread of a score's logarithm for one normal deviation of the fused distance: normal scores lie around 1, nearly all below 2.
+/// Spread of a score's logarithm for one normal deviation of the fused distance: normal scores lie around 1, nearly all
+/// below 2.
 pub(crate) const LOG_SPREAD: f64 = 0.25;
 
 impl FusedDetector {
@@ -84,9 +86,9 @@ impl FusedDetector {
         })
     }
 
-    /// What it makes of one channel. The score is dimensionless, 1 for a typical normal channel: the geometric mean of the parts' distances, each in
-    /// its own normal deviations, and what a moment adds. The band errors are those of the mean levels, and those of a
-    /// moment that is beyond anything normal.
+    /// What it makes of one channel. The score is dimensionless, 1 for a typical normal channel: the geometric mean of
+    /// the parts' distances, each in its own normal deviations, and what a moment adds. The band errors are those of
+    /// the mean levels, and those of a moment that is beyond anything normal.
     #[must_use]
     pub fn examine(&self, spectrogram: ArrayView2<'_, f32>) -> Examined {
         let mut fusion = Fusion::default();
@@ -102,8 +104,8 @@ impl FusedDetector {
                     band_errors = (&pooled - &distance.mean).mapv_into(|apart| apart * apart);
                     level_deviation = Some(&distance.deviation);
                 }
-                // A moment that is beyond anything normal explains, too: by the error that as many deviations of the level would be. Swing and cycle know
-                // only wider bands, and would blur what the level says.
+                // A moment that is beyond anything normal explains, too: by the error that as many deviations of the
+                // level would be. Swing and cycle know only wider bands, and would blur what the level says.
                 Some(level_deviation) if parameters.pooling == Pooling::Moment && deviations > BEYOND_NORMAL => {
                     let scaled = distance.scaled(pooled.view()).to_vec();
                     let of_mels = pooling::of_mels(&scaled, band_errors.len());
@@ -117,8 +119,9 @@ impl FusedDetector {
         Examined { score: fusion.score(), band_errors: band_errors.to_vec() }
     }
 
-    /// Fits all parts to clips (each with its channels), scores the clips of every fold by a detector that was not fitted to them, and
-    /// leaves out the parts that notice nothing. Frames are `step_s` apart. `observe` hears of each fold: how many are done, of how many.
+    /// Fits all parts to clips (each with its channels), scores the clips of every fold by a detector that was not
+    /// fitted to them, and leaves out the parts that notice nothing. Frames are `step_s` apart. `observe` hears of each
+    /// fold: how many are done, of how many.
     pub(crate) fn cross_fit(
         clips: &[Vec<ArrayView2<'_, f32>>],
         folds: &[Vec<usize>],
@@ -168,7 +171,8 @@ const MOMENT_GAIN: f64 = 2.0;
 struct Fusion {
     sum: f64,
     weights: f64,
-    /// What a moment is beyond anything normal. It adds and never takes away, so that no steady normality hides a knock.
+    /// What a moment is beyond anything normal. It adds and never takes away, so that no steady normality hides a
+    /// knock.
     excess: f64,
 }
 

@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 pub enum Pooling {
     /// Mean level of each mel band, dB: what sounds all the time.
     Level,
-    /// How far each of sixteen wider bands swings, dB: the difference of its power's 90 % and 10 % quantiles. A steady background, whatever
-    /// its level, is in both and drops out.
+    /// How far each of sixteen wider bands swings, dB: the difference of its power's 90 % and 10 % quantiles. A steady
+    /// background, whatever its level, is in both and drops out.
     Swing,
-    /// How strongly each of sixteen wider bands takes part in the machine's own cycle, in deviations of normal clips. A background that does not
-    /// keep time with the machine drops out, steady or not.
+    /// How strongly each of sixteen wider bands takes part in the machine's own cycle, in deviations of normal clips. A
+    /// background that does not keep time with the machine drops out, steady or not.
     Cycle,
-    /// How far the loudest frame of each of sixteen wider bands is above its median power, dB: what sounds for a moment. A knock in ten seconds of sound
-    /// hardly moves a mean. A steady background is in both and drops out.
+    /// How far the loudest frame of each of sixteen wider bands is above its median power, dB: what sounds for a
+    /// moment. A knock in ten seconds of sound hardly moves a mean. A steady background is in both and drops out.
     Moment,
 }
 
@@ -24,8 +24,8 @@ impl Pooling {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Level, Self::Swing, Self::Cycle, Self::Moment];
 
-    /// How much it counts beside the others in their mean. A moment is no part of the mean: in most clips the loudest frames are chance, which would
-    /// only add its noise.
+    /// How much it counts beside the others in their mean. A moment is no part of the mean: in most clips the loudest
+    /// frames are chance, which would only add its noise.
     pub(super) fn weight(self) -> f64 {
         match self {
             Self::Level | Self::Cycle => 2.0,

@@ -1,8 +1,9 @@
-//! What a part is worth, found out on normal clips alone: held-out ones are altered as faults might alter them, and a part that hardly tells
-//! them from unaltered ones is left out. It would only add its noise.
+//! What a part is worth, found out on normal clips alone: held-out ones are altered as faults might alter them, and a
+//! part that hardly tells them from unaltered ones is left out. It would only add its noise.
 //!
-//! The alterations are nobody's real fault. They are of several kinds, so that no part is favoured: bands that are louder or weaker, a hiss, sound that
-//! swings more or less, pitch that moves. The part that hears moments is tried on moments: on nothing else is it to say anything.
+//! The alterations are nobody's real fault. They are of several kinds, so that no part is favoured: bands that are
+//! louder or weaker, a hiss, sound that swings more or less, pitch that moves. The part that hears moments is tried on
+//! moments: on nothing else is it to say anything.
 
 use ndarray::{Array2, ArrayView2, Axis, Slice};
 use rand::rngs::StdRng;
@@ -105,8 +106,8 @@ pub(super) struct Tried {
     pub sensitivity: f64,
 }
 
-/// Fits a part to clips (each with its channels) and tries it on each fold with the others' look and distance; `None` for the cycle of a machine that has
-/// none. `observe` hears how many folds are done.
+/// Fits a part to clips (each with its channels) and tries it on each fold with the others' look and distance; `None`
+/// for the cycle of a machine that has none. `observe` hears how many folds are done.
 pub(super) fn fitted(
     pooling: Pooling,
     clips: &[Vec<ArrayView2<'_, f32>>],
@@ -187,8 +188,8 @@ pub(super) fn sensitivity(normal: &[f64], altered: &[Vec<f64>]) -> f64 {
     aucs.iter().sum::<f64>() / aucs.len().max(1) as f64
 }
 
-/// The parts worth keeping. The level always is: it explains. A cycle that is worth it replaces the swing: it is what of the swing
-/// comes again and again, and the rest of the swing is as much the background's.
+/// The parts worth keeping. The level always is: it explains. A cycle that is worth it replaces the swing: it is what
+/// of the swing comes again and again, and the rest of the swing is as much the background's.
 pub(super) fn keep(mut tried: Vec<Tried>) -> Vec<Tried> {
     let better_than_chance = |part: &Tried| part.sensitivity - 0.5;
     let of_mean = tried.iter().filter(|part| part.look.pooling() != Pooling::Moment);

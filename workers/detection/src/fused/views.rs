@@ -17,7 +17,8 @@ pub(crate) struct ClipVectors {
 
 /// The level first, then the cycle, or the swing of a machine that has none. Frames are `step_s` apart.
 ///
-/// The moment is left out: the loudest frame of a normal clip is mostly chance, and a bang beside the machine is no reason to distrust a clip.
+/// The moment is left out: the loudest frame of a normal clip is mostly chance, and a bang beside the machine is no
+/// reason to distrust a clip.
 pub(crate) fn clip_vectors(clips: &[Vec<ArrayView2<'_, f32>>], step_s: f64) -> Vec<ClipVectors> {
     let spectra = Spectra::of(clips, step_s);
     let channels: Vec<_> = clips.iter().flatten().copied().collect();

@@ -1,13 +1,14 @@
 //! How much speaks for it that a clip begins where another ended.
 //!
-//! Most sound is coloured: the next samples are known from those before but for a remainder (linear prediction). The errors of the first sixteen
-//! samples behind the joint are compared under two hypotheses: that the clip goes on (errors are as within the clip before), and that it does not
-//! (errors are as where any other stretch of sound nearby is put there). Evidence is the logarithm of the ratio of their likelihoods, both Student's
-//! with five degrees of freedom, since sound has bursts. White noise has none either way, and a joint that fits by chance to `e` logarithms comes
-//! once in exp(e) clips.
+//! Most sound is coloured: the next samples are known from those before but for a remainder (linear prediction). The
+//! errors of the first sixteen samples behind the joint are compared under two hypotheses: that the clip goes on
+//! (errors are as within the clip before), and that it does not (errors are as where any other stretch of sound nearby
+//! is put there). Evidence is the logarithm of the ratio of their likelihoods, both Student's with five degrees of
+//! freedom, since sound has bursts. White noise has none either way, and a joint that fits by chance to `e` logarithms
+//! comes once in exp(e) clips.
 //!
-//! One joint tells little: 1.0 to 2.0 on average of microphones at 16 kHz, where the largest of 3,000 joints that are none was 4.0. So
-//! evidence is added up over neighbours.
+//! One joint tells little: 1.0 to 2.0 on average of microphones at 16 kHz, where the largest of 3,000 joints that are
+//! none was 4.0. So evidence is added up over neighbours.
 
 use ndarray::Array2;
 
@@ -29,7 +30,8 @@ const NEAR: usize = 4_096;
 const STRETCHES: usize = 160;
 /// Degrees of freedom.
 const FREEDOM: f64 = 5.0;
-/// Squared errors that add up to less, in units of the usual one's, are not those of the sound: by chance once in 4,000 joints.
+/// Squared errors that add up to less, in units of the usual one's, are not those of the sound: by chance once in 4,000
+/// joints.
 const LEAST_SQUARES: f64 = 3.5;
 /// Fewer samples say nothing.
 const FEWEST: usize = 2_048;
@@ -51,7 +53,8 @@ pub(super) struct End {
     last: Vec<f64>,
     /// Root mean square of the error of one sample.
     error: f64,
-    /// Of errors where other stretches near the end are put behind it: inverse factor's matrix and the determinant's logarithm.
+    /// Of errors where other stretches near the end are put behind it: inverse factor's matrix and the determinant's
+    /// logarithm.
     other: Spread,
 }
 

@@ -1,4 +1,5 @@
-//! Which clips are pieces of one recording: a clip that goes on where another ended, clips that share a stretch of samples, and what names say.
+//! Which clips are pieces of one recording: a clip that goes on where another ended, clips that share a stretch of
+//! samples, and what names say.
 //!
 //! ```text
 //!  samples ─► Trace ─┬─► joint    does the next clip begin as this one's end predicts?  ─► runs of joints ─┐
@@ -6,8 +7,9 @@
 //!  names ──────────────► names    rec3_part07, rec3_part08 ────────────────────────────────────────────────┘
 //! ```
 //!
-//! Pieces of one recording are more alike than clips of two days, so that a threshold that was calibrated on neighbours of fitted clips is too low.
-//! They are held out together, and count as one recording for what is promised of the threshold.
+//! Pieces of one recording are more alike than clips of two days, so that a threshold that was calibrated on neighbours
+//! of fitted clips is too low. They are held out together, and count as one recording for what is promised of the
+//! threshold.
 
 mod joint;
 mod names;
@@ -19,8 +21,8 @@ use self::joint::{End, Start};
 use self::overlap::Mark;
 use crate::natural_order;
 
-/// The sum of a run's evidence from which on its clips are taken for one recording, in natural logarithms: of clips that do not go on such a sum comes
-/// with a chance below one in ten thousand for each place where a run may begin.
+/// The sum of a run's evidence from which on its clips are taken for one recording, in natural logarithms: of clips
+/// that do not go on such a sum comes with a chance below one in ten thousand for each place where a run may begin.
 const RUN_EVIDENCE: f64 = 9.2;
 /// A joint with less evidence is none, and ends a run.
 const NO_JOINT: f64 = -2.0;

@@ -4,8 +4,9 @@
 const WORDS: [&str; 11] =
     ["part", "piece", "segment", "seg", "chunk", "split", "slice", "fragment", "frag", "cut", "teil"];
 
-/// `rec3` of `rec3_part07.wav`, with its folder; `None` of a name that does not call itself a piece. A counter alone says nothing: recorders number
-/// recordings, too. Nor does a piece of which the name has no more than that: `chunk_0001`.
+/// `rec3` of `rec3_part07.wav`, with its folder; `None` of a name that does not call itself a piece. A counter alone
+/// says nothing: recorders number recordings, too. Nor does a piece of which the name has no more than that:
+/// `chunk_0001`.
 pub(super) fn recording(name: &str) -> Option<String> {
     let (folder, file) = name.rsplit_once(['/', '\\']).unwrap_or(("", name));
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);

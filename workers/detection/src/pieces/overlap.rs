@@ -1,7 +1,8 @@
 //! Clips that share a stretch of samples, shifted: cut from one recording with an overlap.
 //!
-//! Content-defined marks: of all windows of 32 samples those whose hash ends in zeros, which are the same windows in both clips, wherever they
-//! stand. Samples must be equal bit for bit, as in pieces of one file they are, in any lossless format.
+//! Content-defined marks: of all windows of 32 samples those whose hash ends in zeros, which are the same windows in
+//! both clips, wherever they stand. Samples must be equal bit for bit, as in pieces of one file they are, in any
+//! lossless format.
 
 use std::collections::HashMap;
 

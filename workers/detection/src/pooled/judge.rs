@@ -20,19 +20,21 @@ pub struct VectorScores {
     pub threshold: f64,
     /// Scores of the held-out normal vectors that the threshold is from, stretch after stretch.
     pub held_out: Vec<f64>,
-    /// Scores of the vectors to be judged, in their order: dimensionless, 1 for a typical normal one, the higher the less normal.
+    /// Scores of the vectors to be judged, in their order: dimensionless, 1 for a typical normal one, the higher the
+    /// less normal.
     pub scores: Vec<f64>,
 }
 
-/// Fits every detector of vectors to normal ones, `[vectors, n]`, and judges others, `[others, n]`. The fused detector, all of them together,
-/// comes first.
+/// Fits every detector of vectors to normal ones, `[vectors, n]`, and judges others, `[others, n]`. The fused detector,
+/// all of them together, comes first.
 ///
-/// Normal vectors are held out in five stretches of their order; with their scores distances are made comparable and thresholds chosen, so that
-/// `false_alarm_rate` of normal vectors lie above.
+/// Normal vectors are held out in five stretches of their order; with their scores distances are made comparable and
+/// thresholds chosen, so that `false_alarm_rate` of normal vectors lie above.
 ///
 /// # Errors
-/// [`DetectionError::TooFewClips`] with fewer than [`MIN_CLIPS`] normal vectors, [`DetectionError::InvalidOptions`] for a rate outside 0 to 0.5 or
-/// vectors of different lengths or none, [`DetectionError::Training`] where no detector can be fitted to the vectors.
+/// [`DetectionError::TooFewClips`] with fewer than [`MIN_CLIPS`] normal vectors, [`DetectionError::InvalidOptions`] for
+/// a rate outside 0 to 0.5 or vectors of different lengths or none, [`DetectionError::Training`] where no detector can
+/// be fitted to the vectors.
 pub fn judge_vectors(
     normal: &Array2<f64>,
     others: &Array2<f64>,

@@ -7,7 +7,8 @@
 //!                                         └─► ln d, in held-out normal deviations, mean over parts ─► score
 //! ```
 //!
-//! The distances know vectors only, of any length: [`judge_vectors`] fits them to a table's, [`PooledDetector`] to what it pools itself.
+//! The distances know vectors only, of any length: [`judge_vectors`] fits them to a table's, [`PooledDetector`] to what
+//! it pools itself.
 
 mod judge;
 mod mixture;
@@ -174,8 +175,8 @@ pub struct PooledDetector<D> {
     reason = "a detector of another distance is a kind of its own, and those are listed in this crate"
 )]
 impl<D: VectorDistance> PooledDetector<D> {
-    /// What it makes of one channel, `[frames, mels]`, dB. The score is dimensionless, 1 for a typical normal channel; band errors are the mean
-    /// over the parts.
+    /// What it makes of one channel, `[frames, mels]`, dB. The score is dimensionless, 1 for a typical normal channel;
+    /// band errors are the mean over the parts.
     #[must_use]
     pub fn examine(&self, spectrogram: ArrayView2<'_, f32>) -> Examined {
         let poolings: Vec<RankPooling> = self.parts.iter().map(|part| part.pooling).collect();
@@ -189,8 +190,8 @@ impl<D: VectorDistance> PooledDetector<D> {
         Examined { score: score(sum / count), band_errors: (errors / count).to_vec() }
     }
 
-    /// Fits all parts to clips (each with its channels), and scores the clips of every fold by distances that were not fitted to them. `observe`
-    /// hears of each part: how many are done, of how many.
+    /// Fits all parts to clips (each with its channels), and scores the clips of every fold by distances that were not
+    /// fitted to them. `observe` hears of each part: how many are done, of how many.
     pub(crate) fn cross_fit(
         poolings: &[RankPooling],
         clips: &[Vec<ArrayView2<'_, f32>>],

@@ -1,7 +1,8 @@
 //! Distance to the nearest normal vectors, group of bands by group of bands.
 //!
-//! A nearest neighbour in all bands at once is decided by those that vary most; and a clip that is normal in every band, though in a
-//! combination not heard before, has no near neighbour at all. In groups of neighbouring bands there are enough normal clips to be near to.
+//! A nearest neighbour in all bands at once is decided by those that vary most; and a clip that is normal in every
+//! band, though in a combination not heard before, has no near neighbour at all. In groups of neighbouring bands there
+//! are enough normal clips to be near to.
 
 use ndarray::{Array1, Array2, ArrayView1, Axis, Slice};
 use rayon::prelude::*;
@@ -14,10 +15,11 @@ use crate::fused::LEAST_DEVIATION_DB;
 
 /// Groups of bands.
 const GROUPS: usize = 8;
-/// Which neighbour's distance counts: not the nearest, so that one odd clip among the normal ones does not excuse another.
+/// Which neighbour's distance counts: not the nearest, so that one odd clip among the normal ones does not excuse
+/// another.
 const NEIGHBOUR: usize = 2;
-/// A group's normal distance is taken to be at least this share of one deviation squared: groups that are constant in the normal clips would
-/// otherwise make everything of a rounding error.
+/// A group's normal distance is taken to be at least this share of one deviation squared: groups that are constant in
+/// the normal clips would otherwise make everything of a rounding error.
 const LEAST_NORMAL: f64 = 0.01;
 
 /// All normal vectors, and how near they are to each other.
@@ -27,7 +29,8 @@ pub struct BandNeighbours {
     pub vectors: Array2<f64>,
     /// Standard deviation of each element, `[n]`.
     pub deviation: Array1<f64>,
-    /// Mean over normal vectors of each group's squared distance to the second nearest of the others, in deviations, `[groups]`.
+    /// Mean over normal vectors of each group's squared distance to the second nearest of the others, in deviations,
+    /// `[groups]`.
     pub normal: Array1<f64>,
 }
 
@@ -47,8 +50,8 @@ fn group(index: usize, groups: usize, size: usize) -> Slice {
 }
 
 impl BandNeighbours {
-    /// The squared distance of a group of `vector` to the second nearest normal vector (or the last, of fewer), in deviations, and which those
-    /// nearest are. `but` is left out.
+    /// The squared distance of a group of `vector` to the second nearest normal vector (or the last, of fewer), in
+    /// deviations, and which those nearest are. `but` is left out.
     fn nearest(&self, vector: ArrayView1<'_, f64>, index: usize, but: Option<usize>) -> (f64, Vec<usize>) {
         let group = group(index, self.normal.len(), vector.len());
         let own = vector.slice_axis(Axis(0), group);
@@ -105,7 +108,8 @@ impl VectorDistance for BandNeighbours {
         Ok(fitted)
     }
 
-    /// Mean over groups of their squared distances, each divided by what is normal for it: one group that is far off is enough.
+    /// Mean over groups of their squared distances, each divided by what is normal for it: one group that is far off is
+    /// enough.
     fn distance(&self, vector: ArrayView1<'_, f64>) -> f64 {
         let groups = self.normal.iter().enumerate();
         let sum: f64 = groups.map(|(index, normal)| self.nearest(vector, index, None).0 / normal).sum();

@@ -1,8 +1,8 @@
 //! Global weighted ranking pooling: one number a band, between its loudest frame and its mean.
 //!
-//! A band's frames are sorted from loud to quiet and weighted by `r^i / Σ r^j` (Kolesnikov and Lampert, *Seed, Expand and Constrain*, 2016; for
-//! machine sound: Guan et al., *Time-weighted frequency domain audio representation*, 2022). With `r = 1` that is the mean, which steady faults
-//! move; with `r = 0` the maximum, which a knock moves.
+//! A band's frames are sorted from loud to quiet and weighted by `r^i / Σ r^j` (Kolesnikov and Lampert, *Seed, Expand
+//! and Constrain*, 2016; for machine sound: Guan et al., *Time-weighted frequency domain audio representation*, 2022).
+//! With `r = 1` that is the mean, which steady faults move; with `r = 0` the maximum, which a knock moves.
 
 use ndarray::{Array1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};

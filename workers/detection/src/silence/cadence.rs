@@ -9,8 +9,9 @@ const CLIP: f64 = 0.5;
 
 /// Takes the interval between two chunks into the estimate, s.
 ///
-/// A Huber estimate of location in the logarithm of the interval, by stochastic approximation: an outage of a week moves it by no more than an interval
-/// half as long again. It needs no memory but itself. Intervals that are not positive (a chunk again, or out of order) say nothing.
+/// A Huber estimate of location in the logarithm of the interval, by stochastic approximation: an outage of a week
+/// moves it by no more than an interval half as long again. It needs no memory but itself. Intervals that are not
+/// positive (a chunk again, or out of order) say nothing.
 #[must_use]
 pub fn follow_cadence(cadence_s: Option<f64>, last_heard: Option<Timestamp>, time: Timestamp) -> Option<f64> {
     let Some(last_heard) = last_heard else { return cadence_s };

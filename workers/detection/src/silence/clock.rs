@@ -5,12 +5,13 @@ use jiff::Timestamp;
 
 use crate::roster::{Listed, Roster};
 
-/// With fewer machines that are heard there is no clock: of two that disagree about the time nobody can say which is wrong.
+/// With fewer machines that are heard there is no clock: of two that disagree about the time nobody can say which is
+/// wrong.
 pub const MIN_MACHINES: usize = 3;
 
-/// The partition's clock: the upper quartile of the times at which its machines were last heard, silent ones left out. A quarter of the machines
-/// less one may have clocks that are ahead by any time, and it is still the time of a machine whose clock is right; one may be so among as few as
-/// three. `None` with fewer than [`MIN_MACHINES`].
+/// The partition's clock: the upper quartile of the times at which its machines were last heard, silent ones left out.
+/// A quarter of the machines less one may have clocks that are ahead by any time, and it is still the time of a machine
+/// whose clock is right; one may be so among as few as three. `None` with fewer than [`MIN_MACHINES`].
 ///
 /// `heard` is a chunk that the roster does not know of yet.
 #[must_use]
@@ -36,8 +37,8 @@ pub fn partition_clock(roster: &Roster, heard: Option<(&MachineId, Timestamp)>) 
 
 /// For how long the partition has been listened to, s, with a chunk that the roster does not know of yet.
 ///
-/// It grows as the clock does, but by one cadence at the most from chunk to chunk (the median of the machines'): where the clock leaps, nothing was
-/// there to be missed.
+/// It grows as the clock does, but by one cadence at the most from chunk to chunk (the median of the machines'): where
+/// the clock leaps, nothing was there to be missed.
 #[must_use]
 pub fn listened_s(roster: &Roster, machine: &MachineId, time: Timestamp) -> f64 {
     let so_far = roster.listened_s();

@@ -1,5 +1,5 @@
-//! Which machines have fallen silent, by the times of all machines of a partition. No wall clock: the same chunks in the same order silence the
-//! same machines, whenever and in whatever batches they are judged.
+//! Which machines have fallen silent, by the times of all machines of a partition. No wall clock: the same chunks in
+//! the same order silence the same machines, whenever and in whatever batches they are judged.
 //!
 //! ```text
 //!  times of the latest chunks    fan-1 ────────────●            ◄ a gateway whose clock is ahead moves nothing
@@ -8,9 +8,10 @@
 //!                                fan-4 ●                ◄ not heard while that clock went on for `silent_after` cadences: silent
 //! ```
 //!
-//! What counts is how far the clock has gone on since a machine was last heard, not how far it is ahead of the machine's own time: a gateway whose
-//! clock is behind is heard all the same. And the clock counts only as far as it was seen to go on: where nothing has come from any machine over
-//! night, the first chunks of the morning silence nobody.
+//! What counts is how far the clock has gone on since a machine was last heard, not how far it is ahead of the
+//! machine's own time: a gateway whose clock is behind is heard all the same. And the clock counts only as far as it
+//! was seen to go on: where nothing has come from any machine over night, the first chunks of the morning silence
+//! nobody.
 
 mod cadence;
 mod clock;
@@ -23,8 +24,9 @@ use auscult_schemas::{MachineId, MachineState};
 
 use crate::roster::{Listed, Roster};
 
-/// The machines that have fallen silent, in the order of their ids. A machine that is being worked on may well be switched off, and one of which fewer
-/// than five chunks have been judged has no cadence that could be missed. `silent_after` 0: none ever.
+/// The machines that have fallen silent, in the order of their ids. A machine that is being worked on may well be
+/// switched off, and one of which fewer than five chunks have been judged has no cadence that could be missed.
+/// `silent_after` 0: none ever.
 #[must_use]
 pub fn fallen_silent(roster: &Roster, silent_after: u32) -> Vec<MachineId> {
     let Some(clock) = partition_clock(roster, None) else { return Vec::new() };

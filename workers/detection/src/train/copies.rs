@@ -4,9 +4,11 @@ use ndarray::Array2;
 
 use super::TrainingClip;
 
-/// Mean levels of copies differ by less in every band, dB: what rounding to another number of bits, or a lossless format, leaves.
+/// Mean levels of copies differ by less in every band, dB: what rounding to another number of bits, or a lossless
+/// format, leaves.
 const LEVEL_DB: f32 = 0.05;
-/// Root mean square over all frames and bands of the difference of copies, dB. Two recordings of one steady sound are some dB apart.
+/// Root mean square over all frames and bands of the difference of copies, dB. Two recordings of one steady sound are
+/// some dB apart.
 const FRAMES_DB: f64 = 0.1;
 
 /// For each clip the first one that it is a copy of.

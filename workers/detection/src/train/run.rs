@@ -62,8 +62,8 @@ impl<'a> Run<'a> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Runs all fits, the package's first, and reports their epochs to the observer on this thread. One result a fit, `None`
-    /// where it was left out.
+    /// Runs all fits, the package's first, and reports their epochs to the observer on this thread. One result a fit,
+    /// `None` where it was left out.
     ///
     /// One core a fit: its matrices are too small to share.
     pub fn fit_all<D: NetworkDetector>(

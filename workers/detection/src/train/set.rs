@@ -9,7 +9,8 @@ use crate::DetectionError;
 
 /// A clip that was left out of a training.
 ///
-/// Unknown fields are not refused: serde cannot do so where another field is flattened, and would refuse the reason itself.
+/// Unknown fields are not refused: serde cannot do so where another field is flattened, and would refuse the reason
+/// itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// Its name.
@@ -58,18 +59,21 @@ pub struct TrainingSet {
     pub(super) clips: Vec<TrainingClip>,
     /// Those that do not.
     pub left_out: Vec<LeftOut>,
-    /// Names of clips, a tenth of all or more, that are alike among themselves and unlike the others. They are in the set.
+    /// Names of clips, a tenth of all or more, that are alike among themselves and unlike the others. They are in the
+    /// set.
     pub modes: Vec<Vec<String>>,
     /// So many clips are unlike the others that none was left out.
     pub too_many_foreign: Option<usize>,
 }
 
 impl TrainingSet {
-    /// Checks clips, leaves copies out and, unless [`TrainingOptions::keep_all`] says otherwise, those that do not belong.
+    /// Checks clips, leaves copies out and, unless [`TrainingOptions::keep_all`] says otherwise, those that do not
+    /// belong.
     ///
     /// # Errors
-    /// [`DetectionError::InvalidOptions`], [`DetectionError::TrainingClip`] of one that cannot be trained on, [`DetectionError::TooFewClips`] when copies
-    /// count once, [`DetectionError::Training`] where they are too much alike to be told apart.
+    /// [`DetectionError::InvalidOptions`], [`DetectionError::TrainingClip`] of one that cannot be trained on,
+    /// [`DetectionError::TooFewClips`] when copies count once, [`DetectionError::Training`] where they are too much
+    /// alike to be told apart.
     pub fn of(clips: Vec<TrainingClip>, options: &TrainingOptions) -> Result<Self, DetectionError> {
         check_options(options)?;
         check_clips(&clips, options)?;

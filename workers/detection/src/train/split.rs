@@ -21,11 +21,12 @@ pub(crate) struct Split {
 }
 
 impl Split {
-    /// A network's clips are dealt out at random, so that folds are alike even where clips come sorted by machine or session.
+    /// A network's clips are dealt out at random, so that folds are alike even where clips come sorted by machine or
+    /// session.
     ///
-    /// Where the detector wants stretches, folds are those of the clips in the order of their names, which mostly is that of their recording:
-    /// tomorrow's sound is not a neighbour of today's, and a threshold from clips whose neighbours were fitted would be too low. Pieces of
-    /// one recording are held out together either way.
+    /// Where the detector wants stretches, folds are those of the clips in the order of their names, which mostly is
+    /// that of their recording: tomorrow's sound is not a neighbour of today's, and a threshold from clips whose
+    /// neighbours were fitted would be too low. Pieces of one recording are held out together either way.
     pub fn new(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Self, DetectionError> {
         let count = clips.len();
         let hold_out = match options.hold_out {
@@ -82,7 +83,8 @@ impl Split {
     }
 }
 
-/// The clips of each recording, recordings in an order drawn by `seed`. A clip that is no piece of one is a recording by itself.
+/// The clips of each recording, recordings in an order drawn by `seed`. A clip that is no piece of one is a recording
+/// by itself.
 fn shuffled(clips: &[TrainingClip], seed: u64) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..clips.len()).collect();
     // Another stream than the fits', which begin with the seed itself.
@@ -123,7 +125,8 @@ pub(super) fn recordings(clips: &[TrainingClip]) -> usize {
     by_recording(clips, (0..clips.len()).collect()).len()
 }
 
-/// Clips of one recording together, where the first of them stands. Where all are of one there would be nothing to hold out: each then stands for itself.
+/// Clips of one recording together, where the first of them stands. Where all are of one there would be nothing to hold
+/// out: each then stands for itself.
 fn by_recording(clips: &[TrainingClip], order: Vec<usize>) -> Vec<Vec<usize>> {
     let mut place: BTreeMap<&str, usize> = BTreeMap::new();
     let mut recordings: Vec<Vec<usize>> = Vec::new();

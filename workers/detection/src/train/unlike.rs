@@ -1,7 +1,7 @@
 //! Whether a machine's microphones are alike, and a normal for each where they are not.
 //!
-//! A shared normal of a microphone at the machine and one across the hall is as wide as the worse of them: what the near one hears is lost in it.
-//! Where they are alike, a shared one has the more clips to learn from.
+//! A shared normal of a microphone at the machine and one across the hall is as wide as the worse of them: what the
+//! near one hears is lost in it. Where they are alike, a shared one has the more clips to learn from.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -15,8 +15,8 @@ use crate::{Calibration, DetectionError, TrainingEvent};
 
 /// With fewer clips a channel's own normal, and whether it is unlike the others', would be chance.
 const LEAST_CLIPS: usize = 20;
-/// Channels are unlike whose mean levels differ by more than this share of the variance from clip to clip. Of twenty clips of channels that are alike
-/// 0.05 comes by chance.
+/// Channels are unlike whose mean levels differ by more than this share of the variance from clip to clip. Of twenty
+/// clips of channels that are alike 0.05 comes by chance.
 const UNLIKE_MEANS: f64 = 0.15;
 /// Or whose levels vary so many times as much, as a standard deviation.
 const UNLIKE_SPREADS: f64 = 2.0;
@@ -43,7 +43,8 @@ struct OfChannel {
     variance_db2: Vec<f64>,
 }
 
-/// A detector for each channel; `None` where they are alike, the clips are too few to tell, or the detector is a network.
+/// A detector for each channel; `None` where they are alike, the clips are too few to tell, or the detector is a
+/// network.
 pub(super) fn own_normals(
     clips: &[TrainingClip],
     options: &TrainingOptions,

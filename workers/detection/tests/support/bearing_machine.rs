@@ -1,7 +1,8 @@
-//! A machine with a rolling bearing, simulated after R. B. Randall and J. Antoni, *Rolling element bearing diagnostics: a tutorial* (2011).
+//! A machine with a rolling bearing, simulated after R. B. Randall and J. Antoni, *Rolling element bearing diagnostics:
+//! a tutorial* (2011).
 //!
-//! What a machine has besides its bearing is here, too, because it is what examinations stumble over: coloured noise, tones, noise that comes
-//! and goes with the shaft, and impulses at rates that are not the bearing's.
+//! What a machine has besides its bearing is here, too, because it is what examinations stumble over: coloured noise,
+//! tones, noise that comes and goes with the shaft, and impulses at rates that are not the bearing's.
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -24,9 +25,11 @@ pub struct Machine {
     pub tones: f64,
     /// Impulses at a rate that is not the bearing's: Hz, and their height.
     pub clicks: Option<(f64, f64)>,
-    /// Height of impacts once a turn, each a little elsewhere: looseness, which puts lines at all multiples of the shaft's speed.
+    /// Height of impacts once a turn, each a little elsewhere: looseness, which puts lines at all multiples of the
+    /// shaft's speed.
     pub looseness: f64,
-    /// How much of an outer race's strikes comes and goes once a turn, where unbalance moves the load: 0 to 1; by chance up to 0.3 where absent.
+    /// How much of an outer race's strikes comes and goes once a turn, where unbalance moves the load: 0 to 1; by
+    /// chance up to 0.3 where absent.
     pub outer_depth: Option<f64>,
     pub seed: u64,
 }
@@ -141,8 +144,8 @@ impl Machine {
         }
     }
 
-    /// Moments and strengths. The cage slips by a share that stays, and each strike comes a little early or late; the next one is
-    /// reckoned from where it came.
+    /// Moments and strengths. The cage slips by a share that stays, and each strike comes a little early or late; the
+    /// next one is reckoned from where it came.
     fn strikes(&self, rng: &mut StdRng, orders: &BearingOrders, part: BearingPart) -> Vec<(f64, f64)> {
         let slip = 1.0 + rng.random_range(-0.007..0.007);
         let jitter = rng.random_range(0.001..0.01);

@@ -54,8 +54,8 @@ impl Hall {
         }
     }
 
-    /// A score of sound that is normal but for what is added: `lift` in units of the threshold's distance from the median, and the spread so many
-    /// times as wide.
+    /// A score of sound that is normal but for what is added: `lift` in units of the threshold's distance from the
+    /// median, and the spread so many times as wide.
     pub fn score(&mut self, lift: f64, wider: f64) -> f64 {
         let calibration = &MANIFEST.calibration;
         let median = calibration.scores[calibration.scores.len() / 2];
@@ -111,7 +111,8 @@ impl Hall {
         watched
     }
 
-    /// One chunk of each of so many machines, in the round of this number; `lift` gives a machine's lift and spread. How many are found to drift.
+    /// One chunk of each of so many machines, in the round of this number; `lift` gives a machine's lift and spread.
+    /// How many are found to drift.
     pub fn round(&mut self, machines: usize, round: i64, mut lift: impl FnMut(usize) -> (f64, f64)) -> usize {
         let mut found = 0;
         for machine in 0..machines {

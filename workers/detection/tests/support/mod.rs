@@ -29,8 +29,8 @@ pub fn options() -> TrainingOptions {
         batch_size: 64,
         hidden: vec![12, 4, 12],
         hold_out: HoldOut::Folds(3),
-        // Which clips belong is tested in screening.rs. Of these clips, whose levels differ by a third of a decibel, screening takes normal ones out: in 7 of
-        // 16 sets of 40, for their rhythm.
+        // Which clips belong is tested in screening.rs. Of these clips, whose levels differ by a third of a decibel,
+        // screening takes normal ones out: in 7 of 16 sets of 40, for their rhythm.
         keep_all: true,
         created_at: "2026-01-02T03:04:05Z".parse::<Timestamp>().unwrap(),
         ..TrainingOptions::default()

@@ -15,15 +15,15 @@ use crate::{Clip, FeatureError};
 
 /// Decodes a value by its content type.
 ///
-/// - `audio/wav` (also `x-wav`, `wave`, `vnd.wave`): PCM of 8 to 32 bits, float of 32 and 64, plain or extensible, RIFF,
-///   RF64, BW64 and RIFX, finished or not;
+/// - `audio/wav` (also `x-wav`, `wave`, `vnd.wave`): PCM of 8 to 32 bits, float of 32 and 64, plain or extensible,
+///   RIFF, RF64, BW64 and RIFX, finished or not;
 /// - `audio/flac` (also `x-flac`): up to 8 channels and 32 bits, whole recordings and pieces, checksums verified;
 /// - `audio/L16;rate=…;channels=…`: RFC 2586, big-endian, `channels` 1 if absent;
 /// - an empty content type or `application/octet-stream`: WAV or FLAC by the first bytes.
 ///
-/// Integer samples become `value / 2^(bits - 1)`, as in librosa and libsndfile. Values of float WAV are kept as they are,
-/// NaN and infinities too: [`check`](crate::check) refuses those. Where a part is missing or damaged, the rest is read
-/// and [`Clip::incomplete`] set. `docs/formats.md` has the whole list.
+/// Integer samples become `value / 2^(bits - 1)`, as in librosa and libsndfile. Values of float WAV are kept as they
+/// are, NaN and infinities too: [`check`](crate::check) refuses those. Where a part is missing or damaged, the rest is
+/// read and [`Clip::incomplete`] set. `docs/formats.md` has the whole list.
 ///
 /// # Errors
 /// One [`FeatureError`] for each way in which the bytes can be wrong; never a panic, whatever the bytes.
@@ -48,8 +48,8 @@ pub fn decode(content_type: &str, bytes: &[u8]) -> Result<Clip, FeatureError> {
     }
 }
 
-/// What a WAV file says of the full scale of each of its channels (`docs/import.md`); empty where it says nothing. The samples may be missing: format and
-/// comments are enough.
+/// What a WAV file says of the full scale of each of its channels (`docs/import.md`); empty where it says nothing. The
+/// samples may be missing: format and comments are enough.
 #[must_use]
 pub fn full_scales(head: &[u8]) -> Vec<FullScale> {
     wav::full_scales(behind_tags(head))
@@ -101,7 +101,8 @@ const LONGEST_QUOTE: usize = 40;
 /// Longest head of a transfer (HTTP, multipart) in front of a recording.
 const LONGEST_HEAD: usize = 4_096;
 
-/// Where a recording begins behind text, such as the head of the transfer that brought it, a byte-order mark or an empty line.
+/// Where a recording begins behind text, such as the head of the transfer that brought it, a byte-order mark or an
+/// empty line.
 fn behind_what(bytes: &[u8]) -> Option<(usize, &'static str)> {
     let head = &bytes[..bytes.len().min(LONGEST_HEAD)];
     let is_text = |at: usize| std::str::from_utf8(&head[..at]).is_ok_and(|text| !text.contains('\0'));

@@ -11,8 +11,8 @@ pub(super) struct Samples {
 
 /// Splits interleaved samples of `N` bytes into one plane per channel.
 ///
-/// A last block that is not whole (a writer was killed, a byte got lost) is left out. Where bytes got lost *inside*, every
-/// sample behind the gap would be made of bytes of two: such a tail is recognised and read from its other end.
+/// A last block that is not whole (a writer was killed, a byte got lost) is left out. Where bytes got lost *inside*,
+/// every sample behind the gap would be made of bytes of two: such a tail is recognised and read from its other end.
 pub(super) fn read<const N: usize>(data: &[u8], channels: usize, convert: impl Fn([u8; N]) -> f32) -> Samples {
     let block = N * channels;
     let torn = data.len() % block;
@@ -37,8 +37,8 @@ pub(super) fn read<const N: usize>(data: &[u8], channels: usize, convert: impl F
 
 /// Blocks behind a gap from which on the gap is believed: fewer are hardly a loss.
 const FEWEST_BLOCKS: usize = 64;
-/// How much larger the steps behind the gap must be, taken from the start: this many powers of two times the square root
-/// of the samples, four times what chance does to sound that is equally rough either way.
+/// How much larger the steps behind the gap must be, taken from the start: this many powers of two times the square
+/// root of the samples, four times what chance does to sound that is equally rough either way.
 const CLEARLY_LARGER: f64 = 12.0;
 
 /// The byte from which on the samples are right when counted from the end, not from the start. Sound changes little
@@ -98,10 +98,10 @@ impl Place {
 
 /// Finds where the samples stand in containers of `container_bits`, of which `valid_bits` are theirs.
 ///
-/// A container of 8 or more spare bits has them below the sample (the standard), or above it: ALSA's `S24_LE` fills them
-/// with the sign, Rust's hound with zeros, and the headers of both say what others say of the standard. The samples tell:
-/// bits above that are only sign or only zero, bits below that are only zero. Where both holds, or neither, the header
-/// decides.
+/// A container of 8 or more spare bits has them below the sample (the standard), or above it: ALSA's `S24_LE` fills
+/// them with the sign, Rust's hound with zeros, and the headers of both say what others say of the standard. The
+/// samples tell: bits above that are only sign or only zero, bits below that are only zero. Where both holds, or
+/// neither, the header decides.
 pub(super) fn place<const N: usize>(
     data: &[u8],
     widen: fn([u8; N]) -> i32,

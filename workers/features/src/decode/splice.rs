@@ -1,9 +1,9 @@
 //! Joining sound across a gap, where a part of it was lost.
 //!
 //! Filling a gap (silence, a held value) would put a signal into the recording that the sensor never gave, and quality
-//! checks rightly take such for a fault of the sensor. Joining the edges as they are would add a click. So the sound after
-//! the gap is cross-faded with the sound before it: every value that remains was measured, the recording is shorter by
-//! the gap and the fade, and [`Clip::incomplete`](crate::Clip::incomplete) says that something is missing.
+//! checks rightly take such for a fault of the sensor. Joining the edges as they are would add a click. So the sound
+//! after the gap is cross-faded with the sound before it: every value that remains was measured, the recording is
+//! shorter by the gap and the fade, and [`Clip::incomplete`](crate::Clip::incomplete) says that something is missing.
 
 /// Length of the cross-fade, as a part of a second.
 const FADES_PER_SECOND: u32 = 100;

@@ -1,4 +1,5 @@
-//! Tags that players and archives put before and behind sound, whatever its format: ID3v1, ID3v2, APEv2, Lyrics3, padding.
+//! Tags that players and archives put before and behind sound, whatever its format: ID3v1, ID3v2, APEv2, Lyrics3,
+//! padding.
 
 const ID3V1_BYTES: usize = 128;
 const APE_BYTES: usize = 32;

@@ -5,7 +5,8 @@
 use auscult_schemas::FeatureSpec;
 use pulp::Simd;
 
-/// Each band's run is padded with zeros to a multiple of this: the widest vector register that the loop is compiled for.
+/// Each band's run is padded with zeros to a multiple of this: the widest vector register that the loop is compiled
+/// for.
 const LANES: usize = 8;
 
 /// The bands as one run of weights each: at 16 kHz, 1024 and 64 bands they hold 3 % of the matrix.
@@ -76,7 +77,8 @@ impl MelBands {
     }
 }
 
-/// `n_mels + 2` frequencies, evenly spaced in mel: every band's lower edge, centre and upper edge overlap its neighbours'.
+/// `n_mels + 2` frequencies, evenly spaced in mel: every band's lower edge, centre and upper edge overlap its
+/// neighbours'.
 fn band_edges_hz(spec: &FeatureSpec) -> Vec<f64> {
     let low = hz_to_mel(f64::from(spec.f_min_hz));
     let high = hz_to_mel(f64::from(spec.f_max()));

@@ -5,8 +5,8 @@
 //!  f32        [n_fft] f64        f64    f32          f32          f32
 //! ```
 //!
-//! Window and transform are in f64, as librosa's are. A pure tone at full scale leaves bins more than 130 dB below it, where
-//! the rounding of an f32 transform is louder than the signal; from the power spectrum on there are only sums of
+//! Window and transform are in f64, as librosa's are. A pure tone at full scale leaves bins more than 130 dB below it,
+//! where the rounding of an f32 transform is louder than the signal; from the power spectrum on there are only sums of
 //! non-negative numbers, for which f32 keeps seven digits.
 
 mod decibel;
@@ -73,7 +73,8 @@ impl LogMelExtractor {
     }
 
     /// The log-mel spectrogram of samples at the spec's rate: `[frames, mels]`, dB, where `frames` is the spec's
-    /// [`frame_count`](FeatureSpec::frame_count). Full scale is ±1.0; a sine of that amplitude has power `(n_fft / 4)²` in its bin.
+    /// [`frame_count`](FeatureSpec::frame_count). Full scale is ±1.0; a sine of that amplitude has power `(n_fft / 4)²`
+    /// in its bin.
     #[must_use]
     pub fn log_mel(&mut self, samples: &[f32]) -> Array2<f32> {
         let mut spectrogram = Array2::zeros((self.spec.frame_count(samples.len()), self.spec.n_mels));

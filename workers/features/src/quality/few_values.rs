@@ -1,10 +1,11 @@
-//! Whether a channel is dead: constant, or nothing but a few of its format's own steps. Few values that are each held are levels: of a
-//! relay, a tachometer, an inverter.
+//! Whether a channel is dead: constant, or nothing but a few of its format's own steps. Few values that are each held
+//! are levels: of a relay, a tachometer, an inverter.
 
-/// Distinct values that a dead channel may have: two steps about its mean on either side, which is what dither makes of silence.
+/// Distinct values that a dead channel may have: two steps about its mean on either side, which is what dither makes of
+/// silence.
 const FEW: usize = 5;
-/// The coarsest step of a converter, of full scale: 12 bits. A format's own step may be coarser, but where it is finer, values
-/// farther apart than this are levels of a signal, as of a relay.
+/// The coarsest step of a converter, of full scale: 12 bits. A format's own step may be coarser, but where it is finer,
+/// values farther apart than this are levels of a signal, as of a relay.
 const COARSEST_STEP: f32 = 1.0 / 2_048.0;
 /// Samples for which a level is held on average, at least. Dither leaves a value after one or two.
 const LEVEL_SAMPLES: f64 = 3.0;
@@ -65,8 +66,8 @@ impl FewValues {
         self.levels > 1
     }
 
-    /// Whether they are neighbouring steps. `step` is the format's own; float has none, so that there three values or more at equal
-    /// distances between which the signal trembles are taken for steps, whatever the unit.
+    /// Whether they are neighbouring steps. `step` is the format's own; float has none, so that there three values or
+    /// more at equal distances between which the signal trembles are taken for steps, whatever the unit.
     pub fn is_dead(&self, step: Option<f32>) -> bool {
         let values = &self.values[..self.count];
         let (Some(&low), Some(&high)) = (values.first(), values.last()) else { return false };

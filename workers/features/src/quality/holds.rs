@@ -1,10 +1,10 @@
 //! Stretches in which one value is held: what a living signal, which always carries some noise, does not do.
 //!
-//! A hold that the signal enters or leaves with a jump is a gap: samples are missing. A hold that it fades into and out of is a
-//! noise gate's silence, a signal that rests, or one that is too quiet for its steps. One value into which or out of which the signal
-//! goes without a jump again and again is a rest, too: a rectified current, or one that a thyristor switches. A current or a pressure
-//! that is switched off rests at zero, whatever it jumped from. A signal that is nothing but holds, of many values, is a staircase: a
-//! slow transmitter's values, repeated until the next one.
+//! A hold that the signal enters or leaves with a jump is a gap: samples are missing. A hold that it fades into and out
+//! of is a noise gate's silence, a signal that rests, or one that is too quiet for its steps. One value into which or
+//! out of which the signal goes without a jump again and again is a rest, too: a rectified current, or one that a
+//! thyristor switches. A current or a pressure that is switched off rests at zero, whatever it jumped from. A signal
+//! that is nothing but holds, of many values, is a staircase: a slow transmitter's values, repeated until the next one.
 
 use auscult_schemas::{QualityFlag, Quantity};
 
@@ -22,8 +22,8 @@ const ZERO: f32 = 2.0 / 32_768.0;
 const GAPS: usize = 3;
 /// Share of a clip that gaps may hold together, however few: a fifth.
 const GAP_SHARE: f64 = 0.2;
-/// Shortest rest of an alternating current that is switched off, s: three periods of the mains. Lost packets are shorter. What has one
-/// sign may rest for any time.
+/// Shortest rest of an alternating current that is switched off, s: three periods of the mains. Lost packets are
+/// shorter. What has one sign may rest for any time.
 const SHORTEST_REST_S: f64 = 0.06;
 /// Share of a clip that holds must cover for a staircase, and how many of them, and of their values, there must be.
 const STAIRCASE_SHARE: f64 = 0.9;
@@ -32,8 +32,8 @@ const STAIR_VALUES: usize = 4;
 /// What counts as a jump: a quarter of the RMS about the mean, and more than four of the format's steps.
 const JUMP_OF_DEVIATION: f64 = 0.25;
 const JUMP_STEPS: f32 = 4.0;
-/// Share of the gaps that must begin with a jump, and share of those that must end with one, where all hold one value. Lost samples
-/// meet the signal anywhere, and four of five times away from that value.
+/// Share of the gaps that must begin with a jump, and share of those that must end with one, where all hold one value.
+/// Lost samples meet the signal anywhere, and four of five times away from that value.
 const BY_A_JUMP: f64 = 1.0 / 3.0;
 
 /// What the holds of a channel deserve.
@@ -70,7 +70,8 @@ pub(super) fn flags(
     is_much(count, silent).then_some(QualityFlag::Processed)
 }
 
-/// Whether the signal is made of holds, of many values. Most stairs are higher than the steps that a slow quiet signal rests on.
+/// Whether the signal is made of holds, of many values. Most stairs are higher than the steps that a slow quiet signal
+/// rests on.
 fn is_staircase(held: &[Hold], samples: usize, least_height: f32) -> bool {
     let covered: usize = held.iter().map(Hold::samples).sum();
     if held.len() < STAIRS || (covered as f64) < STAIRCASE_SHARE * samples as f64 {
@@ -97,7 +98,8 @@ impl Hold {
         self.end - self.begin
     }
 
-    /// How far from the held value the signal lies in so many samples before the hold and after it; none at the ends of the clip.
+    /// How far from the held value the signal lies in so many samples before the hold and after it; none at the ends of
+    /// the clip.
     fn jumps(&self, samples: &[f32], seen: usize) -> [Option<f32>; 2] {
         let before = &samples[self.begin.saturating_sub(seen)..self.begin];
         let after = &samples[self.end..samples.len().min(self.end + seen)];
@@ -116,8 +118,9 @@ struct Gaps {
 }
 
 impl Gaps {
-    /// The signal may cross the held value just where a gap begins or ends, so that a jump is looked for in as many samples as `seen`.
-    /// Whether all gaps begin so by chance is told by the very next sample, where there are enough of them.
+    /// The signal may cross the held value just where a gap begins or ends, so that a jump is looked for in as many
+    /// samples as `seen`. Whether all gaps begin so by chance is told by the very next sample, where there are enough
+    /// of them.
     fn among(held: &[Hold], samples: &[f32], seen: usize, jump: f32) -> Self {
         let mut gaps = Self { count: 0, samples: 0, edges: [0; 2], by_a_jump: [0; 2], is_one_value: true };
         let is_jump = |edge: Option<f32>| edge.map(|height| height > jump);
@@ -146,8 +149,8 @@ impl Gaps {
     }
 }
 
-/// The holds of so many samples or more. Looked for in strides: a hold that long covers a whole stride and its neighbour's first
-/// sample, so that sound without holds costs a fraction of its samples.
+/// The holds of so many samples or more. Looked for in strides: a hold that long covers a whole stride and its
+/// neighbour's first sample, so that sound without holds costs a fraction of its samples.
 fn holds(samples: &[f32], shortest: usize) -> Vec<Hold> {
     let stride = (shortest / 2).max(1);
     let mut held = Vec::new();

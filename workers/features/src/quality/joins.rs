@@ -1,7 +1,9 @@
-//! Joins: places where samples were lost and the ends were put together, so that the signal jumps and goes on from elsewhere.
+//! Joins: places where samples were lost and the ends were put together, so that the signal jumps and goes on from
+//! elsewhere.
 //!
-//! A join is one step between two samples and nothing before or after it. An impact rings, a click comes back, and a jump within
-//! broad noise cannot be told from the noise, so that this is heard in smooth signals only: currents, vibration, low tones.
+//! A join is one step between two samples and nothing before or after it. An impact rings, a click comes back, and a
+//! jump within broad noise cannot be told from the noise, so that this is heard in smooth signals only: currents,
+//! vibration, low tones.
 
 use super::levels::Levels;
 
@@ -15,7 +17,8 @@ const LEAST_HEIGHT: f64 = 0.25;
 const LEAST_JOINS: usize = 3;
 /// More of them in a second are a converter that switches.
 const MOST_PER_SECOND: f64 = 5.0;
-/// Mean change from sample to sample beside a join, of its height. Less is a current that is switched on from rest, or off.
+/// Mean change from sample to sample beside a join, of its height. Less is a current that is switched on from rest, or
+/// off.
 const LEAST_CHANGE: f32 = 0.005;
 /// Samples on either side in which that is looked for.
 const BESIDE: usize = 16;
@@ -45,7 +48,8 @@ fn second_difference(triple: &[f32]) -> f32 {
     triple[2] - 2.0 * triple[1] + triple[0]
 }
 
-/// Of a block and the two samples behind it, so that every second difference belongs to one block. In lanes, for vector registers.
+/// Of a block and the two samples behind it, so that every second difference belongs to one block. In lanes, for vector
+/// registers.
 fn largest_second_difference(seen: &[f32]) -> f32 {
     const LANES: usize = 16;
     let mut largest = [0.0_f32; LANES];

@@ -11,8 +11,8 @@ pub(super) struct Levels {
 }
 
 impl Levels {
-    /// Blocks of lanes, so that the compiler keeps every sum in vector registers; the mean adds up blocks in f64. The variance is
-    /// taken about the first sample, so that an offset does not eat its digits.
+    /// Blocks of lanes, so that the compiler keeps every sum in vector registers; the mean adds up blocks in f64. The
+    /// variance is taken about the first sample, so that an offset does not eat its digits.
     pub fn measure(samples: &[f32]) -> Self {
         const LANES: usize = 16;
         const BLOCK: usize = 64 * LANES;
@@ -46,8 +46,8 @@ impl Levels {
                 total += f64::from(sum[lane]);
                 squares += f64::from(square[lane]);
             }
-            // A NaN or an infinity survives every sum it is part of. A finite sum that overflowed f32 looks the same, so
-            // the samples themselves decide.
+            // A NaN or an infinity survives every sum it is part of. A finite sum that overflowed f32 looks the same,
+            // so the samples themselves decide.
             levels.finite &= sum.iter().all(|sum| sum.is_finite()) || block.iter().all(|sample| sample.is_finite());
         }
         let count = samples.len() as f64;

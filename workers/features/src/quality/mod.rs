@@ -1,4 +1,5 @@
-//! Whether a clip's sensors measure the machine at all, and how they were recorded: looked at in the samples, before anything is scored.
+//! Whether a clip's sensors measure the machine at all, and how they were recorded: looked at in the samples, before
+//! anything is scored.
 //!
 //! ```text
 //!                                                              sensor faults            notes
@@ -12,10 +13,11 @@
 //!         └─► start       means of parts ────────────────────►                          start_transient
 //! ```
 //!
-//! A *sensor fault* takes its channel out of the score, so it is raised only where the samples cannot be the measured quantity:
-//! whatever could be the machine is judged. Everything else is a *note* beside the score. Every rule is decided for each channel by
-//! itself, by its samples, the format's step and the spec's bands and quantity: no model, no training, nothing of the clips before.
-//! Cost: a few passes over the samples, without sorting them and without an allocation for each.
+//! A *sensor fault* takes its channel out of the score, so it is raised only where the samples cannot be the measured
+//! quantity: whatever could be the machine is judged. Everything else is a *note* beside the score. Every rule is
+//! decided for each channel by itself, by its samples, the format's step and the spec's bands and quantity: no model,
+//! no training, nothing of the clips before. Cost: a few passes over the samples, without sorting them and without an
+//! allocation for each.
 
 mod few_values;
 mod holds;
@@ -34,8 +36,8 @@ use few_values::FewValues;
 use levels::Levels;
 use spectrum::SpectrumChecker;
 
-/// Magnitude of a channel's mean from which on it counts as an offset, of the format's full scale: 10 %, -20 dB. Accelerometers in
-/// good health have 6 %.
+/// Magnitude of a channel's mean from which on it counts as an offset, of the format's full scale: 10 %, -20 dB.
+/// Accelerometers in good health have 6 %.
 const DC_OFFSET: f64 = 0.1;
 
 /// What is odd about a clip.
@@ -74,25 +76,30 @@ impl QualityChecker {
     /// Looks at every channel. Sensor faults:
     ///
     /// - `Silent`: at most five values, within four steps: of the format, or of the coarser converter in it;
-    /// - `Clipped`: at least 1 % of the samples have exactly the lowest or the highest value, which recurs eight times as often as the
-    ///   next one or makes flat tops; at any level, since float has no full scale;
+    /// - `Clipped`: at least 1 % of the samples have exactly the lowest or the highest value, which recurs eight times
+    ///   as often as the next one or makes flat tops; at any level, since float has no full scale;
     /// - `Stuck`: one value that is not zero, held for half of the clip or longer;
-    /// - `DroppedOut`: one value held for 10 ms or longer, entered or left by a jump, three times or for a fifth of the clip together.
+    /// - `DroppedOut`: one value held for 10 ms or longer, entered or left by a jump, three times or for a fifth of the
+    ///   clip together.
     ///
     /// Notes, looked for where there is no fault:
     ///
-    /// - `DcOffset`: the mean is farther from zero than the RMS about it, and by 10 % of full scale at least; not of pressure;
-    /// - `WrongRate`: nothing above an edge at or below 0.75 of the top of the spec's bands, where the spectrum falls by 35 dB or more;
-    ///   every sample repeated; or nothing but stairs of 10 ms or longer;
-    /// - `MainsHum`: 50 or 60 Hz, to 0.2 %, and their harmonics hold 99 % of the energy or more; not of current and pressure;
-    /// - `Processed`: zeros for 10 ms or longer into which the signal fades, three times or for a fifth of the clip; of sound alone;
+    /// - `DcOffset`: the mean is farther from zero than the RMS about it, and by 10 % of full scale at least; not of
+    ///   pressure;
+    /// - `WrongRate`: nothing above an edge at or below 0.75 of the top of the spec's bands, where the spectrum falls
+    ///   by 35 dB or more; every sample repeated; or nothing but stairs of 10 ms or longer;
+    /// - `MainsHum`: 50 or 60 Hz, to 0.2 %, and their harmonics hold 99 % of the energy or more; not of current and
+    ///   pressure;
+    /// - `Processed`: zeros for 10 ms or longer into which the signal fades, three times or for a fifth of the clip; of
+    ///   sound alone;
     /// - `Joins`: three steps or more in a smooth signal, at most five a second;
-    /// - `StartTransient`: the mean begins far from where it stays and settles within a quarter of the clip; of sound and vibration.
+    /// - `StartTransient`: the mean begins far from where it stays and settles within a quarter of the clip; of sound
+    ///   and vibration.
     ///
     /// # Errors
     /// [`FeatureError::NonFinite`] naming the first sample that is NaN or infinite; [`FeatureError::NoSamples`],
-    /// [`FeatureError::UnevenChannels`], [`FeatureError::UnsupportedFormat`], [`FeatureError::TooLarge`] when the clip is
-    /// outside the contract.
+    /// [`FeatureError::UnevenChannels`], [`FeatureError::UnsupportedFormat`], [`FeatureError::TooLarge`] when the clip
+    /// is outside the contract.
     pub fn check(&mut self, clip: &Clip) -> Result<Quality, FeatureError> {
         check_shape(clip)?;
         let mut quality = Quality::default();
@@ -165,7 +172,8 @@ impl QualityChecker {
     }
 }
 
-/// A signal of few values far apart, as of a relay, has them at its extremes; it is cut off only where these are the format's own.
+/// A signal of few values far apart, as of a relay, has them at its extremes; it is cut off only where these are the
+/// format's own.
 fn is_cut_off(samples: &[f32], levels: &Levels, step: Option<f32>, has_few_values: bool) -> bool {
     let is_at_full_scale = step.is_some_and(|step| levels.max >= 1.0 - 1.5 * step && levels.min <= -1.0 + 1.5 * step);
     if has_few_values { is_at_full_scale } else { pile_up::is_clipped(samples, levels, step) }

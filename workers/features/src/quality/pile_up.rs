@@ -1,21 +1,23 @@
 //! Clipping: one extreme value that recurs far more often than the shape of the signal explains.
 //!
-//! No full scale is asked for: float has none, and what was clipped before a gain sits anywhere. Two marks tell a limit from a crest:
+//! No full scale is asked for: float has none, and what was clipped before a gain sits anywhere. Two marks tell a limit
+//! from a crest:
 //!
-//! - *recurrence*: the extreme occurs eight times as often as the next value inward. The crest of a sine, sampled in steps, occurs
-//!   at most 2.4 times as often; a tone that is a whole fraction of the sample rate has every value as often as its extreme;
-//! - *flat tops*: three equal samples or more, from which the signal drops by more than four steps. About a crest it is a
-//!   parabola, which leaves three equal samples by fewer than three steps.
+//! - *recurrence*: the extreme occurs eight times as often as the next value inward. The crest of a sine, sampled in
+//!   steps, occurs at most 2.4 times as often; a tone that is a whole fraction of the sample rate has every value as
+//!   often as its extreme;
+//! - *flat tops*: three equal samples or more, from which the signal drops by more than four steps. About a crest it is
+//!   a parabola, which leaves three equal samples by fewer than three steps.
 
 use super::levels::Levels;
 
-/// Share of a channel's samples that must be clipped: 1 %, a tenth of a second of ten. Less of it is the peaks of a loud machine,
-/// which still tell what it does: a fault that makes it loud must not be hushed up as the sensor's.
+/// Share of a channel's samples that must be clipped: 1 %, a tenth of a second of ten. Less of it is the peaks of a
+/// loud machine, which still tell what it does: a fault that makes it loud must not be hushed up as the sensor's.
 const CLIPPED_SHARE: f64 = 0.01;
 /// How many times as often as the next value the extreme must occur.
 const RECURRENCE: usize = 8;
-/// What is one value with the extreme, and what is one value with the next, of the channel's range: a periodic float signal repeats
-/// with rounding errors of its samples, least at the crest, and of its phase.
+/// What is one value with the extreme, and what is one value with the next, of the channel's range: a periodic float
+/// signal repeats with rounding errors of its samples, least at the crest, and of its phase.
 const SAME: f32 = 1e-4;
 const NEXT: f32 = 1e-3;
 /// Equal samples of a flat top.
@@ -58,8 +60,8 @@ fn count_extremes(samples: &[f32], levels: &Levels) -> [usize; 2] {
     counts
 }
 
-/// The step in which the samples really differ: of 16 bits that lie in 24, 256 of the format's own. Of float the smallest difference
-/// of neighbours, where all samples are whole numbers of it apart, else 0.
+/// The step in which the samples really differ: of 16 bits that lie in 24, 256 of the format's own. Of float the
+/// smallest difference of neighbours, where all samples are whole numbers of it apart, else 0.
 fn actual_step(samples: &[f32], levels: &Levels, step: Option<f32>) -> f32 {
     match step {
         Some(step) => {

@@ -1,34 +1,38 @@
-//! What the spectrum of a channel says of how it was recorded: an edge far below the top of the spec's bands, or little but the mains.
+//! What the spectrum of a channel says of how it was recorded: an edge far below the top of the spec's bands, or little
+//! but the mains.
 
 use auscult_schemas::{QualityFlag, Quantity};
 use realfft::RealFftPlanner;
 
-/// Windows taken from a clip, evenly spread: enough that no pause of the machine is mistaken for a fault of the sensor, few enough that the check
-/// costs a fraction of the log-mel.
+/// Windows taken from a clip, evenly spread: enough that no pause of the machine is mistaken for a fault of the sensor,
+/// few enough that the check costs a fraction of the log-mel.
 const WINDOWS: usize = 3;
-/// Length of a window: the largest power of two within so many seconds. Its resolution separates the mains' harmonics from what
-/// lies between, to four bins of at most 2 Hz.
+/// Length of a window: the largest power of two within so many seconds. Its resolution separates the mains' harmonics
+/// from what lies between, to four bins of at most 2 Hz.
 const WINDOW_S: f64 = 1.0;
 /// With fewer samples in a window there is no spectrum to speak of.
 const SHORTEST_WINDOW: usize = 256;
 
-/// Above this share of half the rate, or of the top of the spec's bands, an edge is a recorder's own filter, not a lower rate: 0.75. From
-/// 8 to 16 kHz, from 11.025 to 16, from 32 to 44.1 or 48 kHz and the like are all below; filters of recorders end at 0.9.
+/// Above this share of half the rate, or of the top of the spec's bands, an edge is a recorder's own filter, not a
+/// lower rate: 0.75. From 8 to 16 kHz, from 11.025 to 16, from 32 to 44.1 or 48 kHz and the like are all below; filters
+/// of recorders end at 0.9.
 const HIGHEST_EDGE: f64 = 0.75;
-/// By how much the spectrum must fall at the edge, dB. Resampling filters fall by 60 and more; rooms, housings and microphones by
-/// 24 to 48 dB an octave, which is 5 to 9 dB over the tenth of the frequency that is compared here.
+/// By how much the spectrum must fall at the edge, dB. Resampling filters fall by 60 and more; rooms, housings and
+/// microphones by 24 to 48 dB an octave, which is 5 to 9 dB over the tenth of the frequency that is compared here.
 const EDGE_DB: f64 = 35.0;
 
-/// Share of the energy that must be the mains': 99 %. Motors and transformers hum at it too, but never without bearings, air and switching
-/// about it.
+/// Share of the energy that must be the mains': 99 %. Motors and transformers hum at it too, but never without
+/// bearings, air and switching about it.
 const HUM_SHARE: f64 = 0.99;
 /// Harmonics that count as the mains'.
 const HUM_HARMONICS: usize = 20;
 /// So many of them, the lowest, hold half of the energy or more.
 const HUM_LOWEST: usize = 3;
-/// Bins on each side of a harmonic that count with it: the main lobe of the Hann window, and one for where it lies between bins.
+/// Bins on each side of a harmonic that count with it: the main lobe of the Hann window, and one for where it lies
+/// between bins.
 const HUM_BINS: usize = 3;
-/// How far from 50 or 60 Hz the mains are at most: 0.2 %. The grids of Europe and of America keep to it but for minutes in a year.
+/// How far from 50 or 60 Hz the mains are at most: 0.2 %. The grids of Europe and of America keep to it but for minutes
+/// in a year.
 const HUM_TOLERANCE: f64 = 0.002;
 /// Bins from one harmonic to the next below which hum and broad sound cannot be told apart.
 const HUM_SPACING_BINS: f64 = 20.0;
@@ -91,11 +95,11 @@ impl SpectrumChecker {
     }
 }
 
-/// Whether there is a frequency, well below `highest` bins, below which there is broad sound and above which, all the way up, there
-/// is none.
+/// Whether there is a frequency, well below `highest` bins, below which there is broad sound and above which, all the
+/// way up, there is none.
 ///
-/// Compared are the lower quartile of the octave below the edge, which no lone tone and nothing that leaks from one lifts, and the
-/// highest of the medians of all steps above it.
+/// Compared are the lower quartile of the octave below the edge, which no lone tone and nothing that leaks from one
+/// lifts, and the highest of the medians of all steps above it.
 fn ends_at_an_edge(power: &[f64], highest: f64) -> bool {
     const STEP: f64 = 1.05;
     let top = power.len() - 1;
@@ -117,7 +121,8 @@ fn ends_at_an_edge(power: &[f64], highest: f64) -> bool {
     let highest_edge = HIGHEST_EDGE * highest.min(top as f64);
     let fall = 10.0_f64.powf(EDGE_DB / 10.0);
     let mut loudest_above = 0.0_f64;
-    // From the top down: what was heard above an edge is above every lower one too. The step next to the edge is its slope.
+    // From the top down: what was heard above an edge is above every lower one too. The step next to the edge is its
+    // slope.
     for edge in edges {
         loudest_above = loudest_above.max(quantile(edge * STEP, edge * STEP * STEP, 0.5));
         if edge <= highest_edge && quantile(edge / 2.0, edge / STEP, 0.25) > fall * loudest_above {
@@ -127,7 +132,8 @@ fn ends_at_an_edge(power: &[f64], highest: f64) -> bool {
     false
 }
 
-/// Whether the harmonics of a frequency, given in bins, hold nearly all of the power, and the strongest of them lies where it should.
+/// Whether the harmonics of a frequency, given in bins, hold nearly all of the power, and the strongest of them lies
+/// where it should.
 fn is_hum(power: &[f64], spacing: f64) -> bool {
     if spacing < HUM_SPACING_BINS {
         return false;

@@ -14,7 +14,8 @@ pub struct Preset {
     pub rate_hz: u32,
     pub quantity: Quantity,
     seconds: f64,
-    /// The signal at a time, for a shaft frequency and an unbalance in multiples of the usual level. White noise of RMS 1 comes last.
+    /// The signal at a time, for a shaft frequency and an unbalance in multiples of the usual level. White noise of RMS
+    /// 1 comes last.
     signal: fn(f64, f64, f64, f64) -> f64,
 }
 

@@ -1,7 +1,8 @@
-//! How often each quality rule is wrong: machines that it would hush, notes that are not true, and sensor faults that it misses.
+//! How often each quality rule is wrong: machines that it would hush, notes that are not true, and sensor faults that
+//! it misses.
 //!
-//! `AUSCULT_TEST_DATA=… cargo test --release -p auscult-features --test false_hushes -- --nocapture` prints the tables of
-//! `docs/quality.md`.
+//! `AUSCULT_TEST_DATA=… cargo test --release -p auscult-features --test false_hushes -- --nocapture` prints the tables
+//! of `docs/quality.md`.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
@@ -61,8 +62,8 @@ fn print_head(of: &str) {
     println!("|---|{}", "---:|".repeat(names.len() + 1));
 }
 
-/// Every preset at 600 to 3600 rpm, which has 3000 and 3600, the mains' own, in it; unbalance up to where hardly anything else is
-/// left; as integers and as float in physical units.
+/// Every preset at 600 to 3600 rpm, which has 3000 and 3600, the mains' own, in it; unbalance up to where hardly
+/// anything else is left; as integers and as float in physical units.
 #[test]
 fn no_simulated_machine_is_hushed_at_any_shaft_speed() {
     print_head("simulated machines");
@@ -105,8 +106,9 @@ const SETS: [(&str, Quantity); 12] = [
     ("femto-bearings", Quantity::Vibration),
 ];
 
-/// Every clip of the public sets, normal or abnormal: a machine's fault must never pass for the sensor's. Then every fifth with each
-/// sensor fault. `AUSCULT_TEST_DATA` names a folder that holds some of the sets (see README, "Recordings").
+/// Every clip of the public sets, normal or abnormal: a machine's fault must never pass for the sensor's. Then every
+/// fifth with each sensor fault. `AUSCULT_TEST_DATA` names a folder that holds some of the sets (see README,
+/// "Recordings").
 #[test]
 fn no_recording_of_a_machine_is_hushed_and_sensor_faults_in_them_are_found() {
     let Some(data) = std::env::var_os("AUSCULT_TEST_DATA").map(PathBuf::from) else {

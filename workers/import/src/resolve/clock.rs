@@ -254,8 +254,8 @@ impl Candidate<'_> {
 }
 
 impl Candidate<'_> {
-    /// Whether a time that begins so may count days: Excel's of 1981 to 2064, MATLAB's `datenum` of the same. Seconds of a day are as large,
-    /// but then the rate is a usual one, or in days less than one in two seconds.
+    /// Whether a time that begins so may count days: Excel's of 1981 to 2064, MATLAB's `datenum` of the same. Seconds
+    /// of a day are as large, but then the rate is a usual one, or in days less than one in two seconds.
     fn may_be_days(&self, step: f64, first: f64) -> bool {
         const SLOWEST_HZ: f64 = 0.5;
         let is_as_large = (30_000.0..60_000.0).contains(&first) || (725_000.0..755_000.0).contains(&first);

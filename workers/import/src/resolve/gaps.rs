@@ -11,7 +11,8 @@ const SHORTEST: usize = 16;
 /// Most pieces that one recording is cut into.
 const MOST_PIECES: usize = 1000;
 
-/// The pieces between gaps, each with every channel. Series with too few numbers are left out; where none remains, there are no pieces.
+/// The pieces between gaps, each with every channel. Series with too few numbers are left out; where none remains,
+/// there are no pieces.
 pub(super) fn cut(
     mut members: Vec<Series>,
     mut breaks: Vec<usize>,

@@ -248,8 +248,8 @@ impl Trial {
         trials
     }
 
-    /// The first of those with the most rows, and of these the most columns: rows without any comma are the same with either mark, and a
-    /// point is taken.
+    /// The first of those with the most rows, and of these the most columns: rows without any comma are the same with
+    /// either mark, and a point is taken.
     fn best(trials: &[Self]) -> Option<Self> {
         let mut best: Option<Self> = None;
         for trial in trials {
@@ -310,7 +310,8 @@ fn sample<'a>(lines: &[&'a str]) -> Vec<&'a str> {
     head.chain(more).copied().filter(|line| !line.trim().is_empty()).collect()
 }
 
-/// `0,012` in each line is one number, or two. A zero in front of other digits tells the former; else a person must say.
+/// `0,012` in each line is one number, or two. A zero in front of other digits tells the former; else a person must
+/// say.
 fn ambiguity(best: &Trial, trials: &[Trial], lines: &[&str]) -> Ambiguity {
     if let Some(detail) = thousands_or_decimals(best, lines) {
         return Ambiguity::Asks(detail);

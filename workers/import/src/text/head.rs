@@ -114,7 +114,8 @@ fn cell_value(cell: &str, has_decimal_comma: bool) -> Option<f64> {
     cell.parse().ok().or_else(|| if has_decimal_comma { cell.replace(',', ".").parse().ok() } else { None })
 }
 
-/// `25,6` is 25.6; `25,600` is not told from 25600 here, and taken as the latter, as a rate is hardly below a kilohertz.
+/// `25,6` is 25.6; `25,600` is not told from 25600 here, and taken as the latter, as a rate is hardly below a
+/// kilohertz.
 fn decimal_comma(text: &str) -> Option<String> {
     let (whole, fraction) = text.split_once(',')?;
     let is_thousands = fraction.len() == 3 && whole.len() <= 3 && !whole.starts_with('0');

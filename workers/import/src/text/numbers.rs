@@ -1,7 +1,7 @@
 //! Numbers in cells: which mark parts decimals, and which thousands.
 //!
-//! Spaces, apostrophes and underscores between thousands cannot be misread and are always taken. Commas and points can: a comma between
-//! thousands is one only where points part decimals, and the other way round.
+//! Spaces, apostrophes and underscores between thousands cannot be misread and are always taken. Commas and points can:
+//! a comma between thousands is one only where points part decimals, and the other way round.
 
 use super::stamp::Stamps;
 
@@ -115,7 +115,8 @@ fn with_point(text: &str) -> Option<String> {
     (!text.contains('.')).then(|| text.replacen(',', ".", 1))
 }
 
-/// The number in which `mark` parts groups of three digits, and the other of point and comma the decimals; `None` where it does not.
+/// The number in which `mark` parts groups of three digits, and the other of point and comma the decimals; `None` where
+/// it does not.
 pub(super) fn groups(text: &str, mark: char) -> Option<f64> {
     let decimal = if mark == ',' { '.' } else { ',' };
     let (whole, fraction) = text.split_once(decimal).map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));

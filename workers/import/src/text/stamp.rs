@@ -12,7 +12,8 @@ impl Stamps {
         self.has.contains(&true).then(|| "dates and times of day are read as seconds".to_owned())
     }
 
-    /// Seconds of a date and time of day in one of the first two columns, or of a date in the first and a time in the second.
+    /// Seconds of a date and time of day in one of the first two columns, or of a date in the first and a time in the
+    /// second.
     pub(super) fn read(&mut self, cell: &str, column: usize) -> Option<f64> {
         let value = match column {
             0 => seconds(cell).or_else(|| days(cell.trim()).map(|days| days as f64 * 86_400.0)),
@@ -70,7 +71,8 @@ fn time_of_day(text: &str) -> Option<f64> {
     is_time.then(|| f64::from(hour * 3600 + minute * 60) + second + fraction)
 }
 
-/// Days since 1970 of `2024-05-01`, `2024/05/01`, `01.05.2024` and `05/01/2024`; of the last two the order does not matter within a recording.
+/// Days since 1970 of `2024-05-01`, `2024/05/01`, `01.05.2024` and `05/01/2024`; of the last two the order does not
+/// matter within a recording.
 fn days(text: &str) -> Option<i64> {
     let numbers: Vec<i64> = text.split(['-', '/', '.']).map(|part| part.parse().ok()).collect::<Option<_>>()?;
     let [a, b, c] = numbers[..] else { return None };

@@ -25,8 +25,8 @@ pub struct KafkaConfig {
     /// `exactly_once`: one transaction covers results, state and offsets. `at_least_once`: a crash may repeat results
     /// (their ids are the same again). Default: `exactly_once`.
     pub delivery: Delivery,
-    /// How the group shares partitions out: `classic` (cooperative-sticky) or `consumer` (KIP-848, brokers from 4.0 on).
-    /// Default: `classic`.
+    /// How the group shares partitions out: `classic` (cooperative-sticky) or `consumer` (KIP-848, brokers from 4.0
+    /// on). Default: `classic`.
     pub group_protocol: GroupProtocol,
     /// After how long without a heartbeat a worker counts as dead. With `group_protocol: consumer` the broker's own
     /// setting (`group.consumer.session.timeout.ms`) counts instead. Unit: milliseconds. Default: 30000.

@@ -22,8 +22,8 @@ const DOTTED: [&str; 2] = ["kafka", "properties"];
 /// `overrides` are paths and values, such as `("kafka.brokers", "kafka:9092")`; they come last and win.
 ///
 /// # Errors
-/// [`ConfigError::Unreadable`] when the file cannot be read, [`ConfigError::Invalid`] with every mistake: unknown names,
-/// values of the wrong type, values out of range.
+/// [`ConfigError::Unreadable`] when the file cannot be read, [`ConfigError::Invalid`] with every mistake: unknown
+/// names, values of the wrong type, values out of range.
 pub fn load<T>(file: Option<&Path>, overrides: &[(String, String)]) -> Result<T, ConfigError>
 where
     T: DeserializeOwned + JsonSchema + Validate,
@@ -142,7 +142,8 @@ fn insert_nested(table: &mut Map<String, Value>, name: &str, value: Value) {
     }
 }
 
-/// Reads a value out of a tree; what cannot be read is noted, taken out and thereby left to its default, and the rest read on.
+/// Reads a value out of a tree; what cannot be read is noted, taken out and thereby left to its default, and the rest
+/// read on.
 struct Reading {
     tree: Value,
     file: Option<String>,

@@ -7,10 +7,10 @@
 //!                 T, or every mistake at once, each with its path
 //! ```
 //!
-//! A worker embeds the sections of this module in a struct of its own, derives `Default`, `Deserialize`, `Serialize` and
-//! `JsonSchema` (with `#[serde(default)]` and `#[schemars(deny_unknown_fields)]`), implements [`Validate`] and calls
-//! [`load`]. Unknown names are found by [`load`] itself, so that all are reported; `serde(deny_unknown_fields)` would
-//! stop at the first.
+//! A worker embeds the sections of this module in a struct of its own, derives `Default`, `Deserialize`, `Serialize`
+//! and `JsonSchema` (with `#[serde(default)]` and `#[schemars(deny_unknown_fields)]`), implements [`Validate`] and
+//! calls [`load`]. Unknown names are found by [`load`] itself, so that all are reported; `serde(deny_unknown_fields)`
+//! would stop at the first.
 
 mod kafka;
 mod load;

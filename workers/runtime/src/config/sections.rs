@@ -57,16 +57,16 @@ pub struct LimitsConfig {
     pub drain_deadline_ms: u64,
     /// With work to do and nothing done for so long, `/readyz` says no. Unit: milliseconds. Default: 60000.
     pub stall_unready_ms: u64,
-    /// With work to do and nothing done for so long, the worker ends with the reason, to be started anew. Must be longer
-    /// than any batch takes. Unit: milliseconds. Default: 300000.
+    /// With work to do and nothing done for so long, the worker ends with the reason, to be started anew. Must be
+    /// longer than any batch takes. Unit: milliseconds. Default: 300000.
     pub stall_exit_ms: u64,
-    /// How long a partition waits after the second transaction in a row that was aborted with its records, doubled with each that follows; the first is
-    /// done again at once. Unit: milliseconds. Default: 100.
+    /// How long a partition waits after the second transaction in a row that was aborted with its records, doubled with
+    /// each that follows; the first is done again at once. Unit: milliseconds. Default: 100.
     pub abort_backoff_ms: u64,
     /// The longest such wait. Unit: milliseconds. Default: 30000.
     pub max_abort_backoff_ms: u64,
-    /// How far a record's time may be ahead of the time at which it is read. One that is further ahead, or before 2001, is judged under the time of
-    /// its arrival. Unit: milliseconds. Default: 3600000 (an hour).
+    /// How far a record's time may be ahead of the time at which it is read. One that is further ahead, or before 2001,
+    /// is judged under the time of its arrival. Unit: milliseconds. Default: 3600000 (an hour).
     pub max_time_ahead_ms: u64,
 }
 
@@ -168,7 +168,8 @@ fn validate_together(kafka: &KafkaConfig, batch: &BatchConfig, limits: &LimitsCo
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
 pub struct HttpConfig {
-    /// Address and port of `/livez`, `/readyz`, `/metrics` and, for callers of the same host, `/log-level`; port 0 takes any free one. Default: `0.0.0.0:9464`.
+    /// Address and port of `/livez`, `/readyz`, `/metrics` and, for callers of the same host, `/log-level`; port 0
+    /// takes any free one. Default: `0.0.0.0:9464`.
     #[schemars(with = "String")]
     pub listen: SocketAddr,
 }

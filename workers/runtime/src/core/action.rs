@@ -55,7 +55,8 @@ pub enum Action<R, O, S> {
     },
     /// Process a batch on top of what is committed and staged; answer with [`super::Event::Computed`].
     Compute(Batch<R>),
-    /// Commit a batch with the membership of this very moment; answer with [`super::Event::Committed`] or [`super::Event::CommitFailed`].
+    /// Commit a batch with the membership of this very moment; answer with [`super::Event::Committed`] or
+    /// [`super::Event::CommitFailed`].
     Commit {
         /// Which batch.
         batch: BatchId,

@@ -13,16 +13,18 @@
 //!
 //! What keeps a result from being lost or doubled, and where it stands:
 //!
-//! * A partition's **epoch** changes when the partition comes, goes or is rewound. A batch carries the epochs under which its
-//!   records were taken; what comes back under an old epoch is dropped before it is sent (`Core::drop_stale`).
+//! * A partition's **epoch** changes when the partition comes, goes or is rewound. A batch carries the epochs under
+//!   which its records were taken; what comes back under an old epoch is dropped before it is sent
+//!   (`Core::drop_stale`).
 //! * Offsets are committed in the transaction that carries the results, so the core never commits any by itself.
 //! * The committed position moves only on `Committed`, and a rewind goes there (`Core::rewind`).
 //! * An outcome that nobody knows (a fatal error in the middle of a commit) is never guessed at: the clients are
 //!   replaced, and the position is read from the broker again (`Core::replace_clients`).
-//! * What is aborted again and again is done again later and later, and each such partition by itself (`Core::back_off`): an aborted
-//!   record takes room on the brokers like any other.
-//! * Where a partition ends in what is never delivered (markers of transactions, aborted records), a commit of the offset alone moves the position
-//!   behind it (`Core::skipped`): the lag comes to rest, and retention that deletes a marker later deletes nothing that was not read.
+//! * What is aborted again and again is done again later and later, and each such partition by itself
+//!   (`Core::back_off`): an aborted record takes room on the brokers like any other.
+//! * Where a partition ends in what is never delivered (markers of transactions, aborted records), a commit of the
+//!   offset alone moves the position behind it (`Core::skipped`): the lag comes to rest, and retention that deletes a
+//!   marker later deletes nothing that was not read.
 //!
 //! The clock is an argument: a [`Duration`] since any fixed start, never the wall clock.
 
@@ -55,7 +57,8 @@ pub struct CoreConfig {
     pub max_buffer_bytes: usize,
     /// After a revoke or a stop, what has not been committed by then is dropped.
     pub drain_deadline: Duration,
-    /// How long a partition waits after its second abort in a row; doubled with each that follows. The first is done again at once.
+    /// How long a partition waits after its second abort in a row; doubled with each that follows. The first is done
+    /// again at once.
     pub abort_backoff: Duration,
     /// The longest such wait.
     pub max_abort_backoff: Duration,
@@ -245,7 +248,8 @@ impl<R, O, S> Core<R, O, S> {
             return;
         }
         let Some(partition) = self.partitions.get_mut(&number) else { return };
-        // Offsets may skip (commit markers, compaction) but never go back: what is behind was delivered before a rewind.
+        // Offsets may skip (commit markers, compaction) but never go back: what is behind was delivered before a
+        // rewind.
         if partition.status != Status::Active || offset < partition.next_offset {
             return;
         }
@@ -330,8 +334,8 @@ impl<R, O, S> Core<R, O, S> {
         }
     }
 
-    /// Notes an abort of the partitions that were in the batch. The first is done again at once, since most come from a rebalance; those that follow wait
-    /// twice as long each.
+    /// Notes an abort of the partitions that were in the batch. The first is done again at once, since most come from a
+    /// rebalance; those that follow wait twice as long each.
     fn back_off(&mut self, in_flight: &InFlight, now: Duration) {
         for (number, share) in &in_flight.shares {
             let Some(partition) = self.partitions.get_mut(number).filter(|owned| owned.epoch == share.epoch) else {
@@ -346,7 +350,8 @@ impl<R, O, S> Core<R, O, S> {
         }
     }
 
-    /// Nothing between `from` and `to` is ever delivered. Commits that, where `from` still is the committed position and nothing has come since.
+    /// Nothing between `from` and `to` is ever delivered. Commits that, where `from` still is the committed position
+    /// and nothing has come since.
     fn skipped(&mut self, number: i32, epoch: Epoch, from: i64, to: i64) {
         let is_idle = self.computing.is_none() && self.waiting.is_none() && self.committing.is_none();
         if !is_idle || self.phase != Phase::Running {
@@ -372,7 +377,8 @@ impl<R, O, S> Core<R, O, S> {
         });
     }
 
-    /// The position of each partition all of whose delivered records are committed, and its epoch. Empty while anything is in flight.
+    /// The position of each partition all of whose delivered records are committed, and its epoch. Empty while anything
+    /// is in flight.
     #[must_use]
     pub fn at_rest(&self) -> Vec<(i32, Epoch, i64)> {
         if self.computing.is_some() || self.waiting.is_some() || self.committing.is_some() {
@@ -384,7 +390,8 @@ impl<R, O, S> Core<R, O, S> {
         resting.map(|(number, owned)| (*number, owned.epoch, owned.committed)).collect()
     }
 
-    /// After an abort: nothing that is in flight may be sent, and every partition is read again from its committed offset.
+    /// After an abort: nothing that is in flight may be sent, and every partition is read again from its committed
+    /// offset.
     fn rewind(&mut self) {
         if let Some(waiting) = self.waiting.take() {
             self.actions.push(Action::DropBatch { batch: waiting.in_flight.batch });

@@ -19,8 +19,9 @@ pub type KafkaMembership = Arc<ConsumerGroupMetadata>;
 
 /// How long librdkafka may take to leave the group before it is left to do so by itself.
 const CLOSING: Duration = Duration::from_secs(10);
-/// How long a partition may take to be ready for a seek: its fetcher starts when others have stopped. Nothing is polled meanwhile; a
-/// consumer that is not ready by then (its partitions may be lost already, without its having told) is replaced.
+/// How long a partition may take to be ready for a seek: its fetcher starts when others have stopped. Nothing is polled
+/// meanwhile; a consumer that is not ready by then (its partitions may be lost already, without its having told) is
+/// replaced.
 const SEEKING: Duration = Duration::from_secs(4);
 
 /// The member of the worker's group. Leaves the group when dropped.

@@ -153,7 +153,8 @@ impl MemberContext {
     }
 
     fn assigned(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
-        // The group is content once it is answered. What is fetched, and from where, is decided when the state is restored.
+        // The group is content once it is answered. What is fetched, and from where, is decided when the state is
+        // restored.
         if let Err(error) = consumer.incremental_assign(&TopicPartitionList::new()) {
             self.note(GroupEvent::Failed(format!("cannot accept an assignment: {error}")));
             return;
@@ -236,8 +237,8 @@ pub(super) struct DeliveryContext {
     outstanding: AtomicU64,
     delivered: AtomicU64,
     lost_connections: AtomicU64,
-    /// A topic that the broker did not let into the transaction. Its records are reported as purged, without the reason, which is
-    /// told in the log alone.
+    /// A topic that the broker did not let into the transaction. Its records are reported as purged, without the
+    /// reason, which is told in the log alone.
     refused_topic: Mutex<Option<String>>,
     failed: Mutex<Vec<Undelivered>>,
 }
@@ -300,8 +301,8 @@ impl ClientContext for DeliveryContext {
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // librdkafka repeats by itself what was under way on a lost connection or was not answered in time, and raises no error:
-        // it says so in its log alone. Where no connection could be made, nothing was under way.
+        // librdkafka repeats by itself what was under way on a lost connection or was not answered in time, and raises
+        // no error: it says so in its log alone. Where no connection could be made, nothing was under way.
         let is_lost = facility == "REQTMOUT" || (facility == "FAIL" && !message.contains("Connect to"));
         if is_lost {
             self.lost_connections.fetch_add(1, Ordering::SeqCst);

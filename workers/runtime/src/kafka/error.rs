@@ -65,8 +65,8 @@ pub(super) fn verdict(error: &KafkaError) -> Verdict {
     }
 }
 
-/// Whether the log will never take such a record, whoever sends it and how often: it is too large, or not valid to the broker. The topic and the
-/// right to write to it are sound.
+/// Whether the log will never take such a record, whoever sends it and how often: it is too large, or not valid to the
+/// broker. The topic and the right to write to it are sound.
 pub(super) fn is_refusal(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
@@ -176,7 +176,8 @@ pub(super) fn remedy(code: RDKafkaErrorCode, about: About<'_>) -> Option<String>
     Some(text.to_owned())
 }
 
-/// What to look at when a connection could not be made, by what librdkafka and OpenSSL say of it; empty where they say it all.
+/// What to look at when a connection could not be made, by what librdkafka and OpenSSL say of it; empty where they say
+/// it all.
 pub(super) fn connection_advice(trouble: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|words| trouble.contains(words));
     if says(&["certificate verify failed"]) {

@@ -16,7 +16,8 @@ use crate::ports::Failure;
 /// How long the brokers may take to answer a worker that starts.
 const CONNECTING: Duration = Duration::from_secs(30);
 
-/// A producer that can be used at once. One that is careful sends each record by itself, so that a refusal is of that record and no other.
+/// A producer that can be used at once. One that is careful sends each record by itself, so that a refusal is of that
+/// record and no other.
 pub(super) fn new_producer(
     config: &KafkaConfig,
     identity: &WorkerIdentity,

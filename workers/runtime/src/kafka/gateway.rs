@@ -19,7 +19,8 @@ use crate::traces::SpanRecorder;
 pub struct GatewayRecord {
     /// Topic.
     pub topic: String,
-    /// Partition; `None` lets the key choose, by CRC-32 as librdkafka's clients do, or as the property `partitioner` says.
+    /// Partition; `None` lets the key choose, by CRC-32 as librdkafka's clients do, or as the property `partitioner`
+    /// says.
     pub partition: Option<i32>,
     /// Key: the machine's id.
     pub key: Option<Bytes>,
@@ -49,7 +50,8 @@ impl GatewayProducer {
             .map_err(|error| KafkaAccessError::Client(error.to_string()))
     }
 
-    /// Has traces begin here, for the recorder's share of the records: their headers say so, and their sending is a span.
+    /// Has traces begin here, for the recorder's share of the records: their headers say so, and their sending is a
+    /// span.
     #[must_use]
     pub fn traced(mut self, spans: Option<SpanRecorder>) -> Self {
         self.spans = spans;

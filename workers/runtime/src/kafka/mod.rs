@@ -22,9 +22,10 @@
 //! `incremental_unassign`. For the same reason nothing but [`KafkaConsumer`]'s `release` may call that function: called
 //! at any other time it would count as the answer to a revoke that is still in the queue. That is why a rewind seeks.
 //!
-//! One limit is Kafka's own: before KIP-890 a delayed `EndTxn` can end a later transaction, and librdkafka 2.12 does not
-//! speak KIP-890's second part yet. A producer that has lost a connection is therefore not used for another transaction, nor is
-//! one whose call has timed out (`KafkaProducer::renew_if_in_doubt`, `fence_off`); its successor's epoch has late requests refused.
+//! One limit is Kafka's own: before KIP-890 a delayed `EndTxn` can end a later transaction, and librdkafka 2.12 does
+//! not speak KIP-890's second part yet. A producer that has lost a connection is therefore not used for another
+//! transaction, nor is one whose call has timed out (`KafkaProducer::renew_if_in_doubt`, `fence_off`); its successor's
+//! epoch has late requests refused.
 
 mod clients;
 mod consumer;

@@ -39,7 +39,8 @@ pub fn machine_places(config: &KafkaConfig, patience: Duration) -> Result<Machin
     Ok(places)
 }
 
-/// The partitions on which one of the newest `each` records of `audio.chunks` is the machine's: where it lives whose sound has not been judged yet.
+/// The partitions on which one of the newest `each` records of `audio.chunks` is the machine's: where it lives whose
+/// sound has not been judged yet.
 ///
 /// # Errors
 /// When the topic is missing or may not be read.

@@ -17,8 +17,8 @@ const ASKING: Duration = Duration::from_secs(10);
 /// A topic's partition and an offset in it.
 pub type Positions = BTreeMap<(String, i32), i64>;
 
-/// The committed offsets of a group that nobody joins: every reader under its name reads all partitions, and they serve the
-/// next one of that name to know what had been dealt with. Kafka's own tools show them, and the lag.
+/// The committed offsets of a group that nobody joins: every reader under its name reads all partitions, and they serve
+/// the next one of that name to know what had been dealt with. Kafka's own tools show them, and the lag.
 pub struct GroupPositions {
     consumer: BaseConsumer<PlainContext>,
     group_id: String,
@@ -83,7 +83,8 @@ impl GroupPositions {
     /// Commits them: the offset after the last record that was dealt with.
     ///
     /// # Errors
-    /// [`KafkaAccessError::Unreachable`]; also where a consumer has joined the group, whose business its offsets then are.
+    /// [`KafkaAccessError::Unreachable`]; also where a consumer has joined the group, whose business its offsets then
+    /// are.
     pub fn commit(&self, positions: &Positions) -> Result<(), KafkaAccessError> {
         if positions.is_empty() {
             return Ok(());

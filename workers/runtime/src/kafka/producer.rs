@@ -37,7 +37,8 @@ pub struct KafkaProducer {
     config: KafkaConfig,
     identity: WorkerIdentity,
     transactional_id: String,
-    /// How many more commits send each record by itself. A broker refuses a batch as a whole, and often does not say for which record.
+    /// How many more commits send each record by itself. A broker refuses a batch as a whole, and often does not say
+    /// for which record.
     careful_commits: u32,
 }
 
@@ -133,13 +134,14 @@ impl KafkaProducer {
         Ok(())
     }
 
-    /// How long a call may take whose transaction can still be given up: there is time left then to do it again before the broker
-    /// aborts the transaction by itself.
+    /// How long a call may take whose transaction can still be given up: there is time left then to do it again before
+    /// the broker aborts the transaction by itself.
     fn limit(&self) -> Duration {
         Duration::from_millis(u64::from(self.config.transaction_timeout_ms / 2))
     }
 
-    /// A commit that is given up costs a new membership, since nobody here knows its outcome. By this time the broker has decided.
+    /// A commit that is given up costs a new membership, since nobody here knows its outcome. By this time the broker
+    /// has decided.
     fn commit_limit(&self) -> Duration {
         Duration::from_millis(u64::from(self.config.transaction_timeout_ms)) * 2
     }
@@ -156,8 +158,9 @@ impl KafkaProducer {
     }
 
     /// When a connection is lost, librdkafka repeats the requests that were under way, and the first copy of one
-    /// may reach the broker much later. Of an `EndTxn` that would commit or abort the *next* transaction of the same producer (KIP-890
-    /// ends that, and librdkafka does not speak it yet). A new producer has a new epoch, under which the late copy is refused.
+    /// may reach the broker much later. Of an `EndTxn` that would commit or abort the *next* transaction of the same
+    /// producer (KIP-890 ends that, and librdkafka does not speak it yet). A new producer has a new epoch, under which
+    /// the late copy is refused.
     fn renew_if_in_doubt(&mut self) -> Result<(), Failure> {
         if !matches!(self.offsets, OffsetCommit::Transaction) || is_mutated(Mutation::NoRenewal) {
             return Ok(());
@@ -182,7 +185,8 @@ impl KafkaProducer {
         let renewed = Arc::new(new_producer(&self.config, &self.identity, self.careful_commits > 0)?);
         self.calls = TransactionalCalls::of(&renewed)?;
         let retired = std::mem::replace(&mut self.producer, renewed);
-        // librdkafka takes its time for a farewell, which nobody has to wait for; and a call that hangs holds on to its producer.
+        // librdkafka takes its time for a farewell, which nobody has to wait for; and a call that hangs holds on to its
+        // producer.
         let spawned = std::thread::Builder::new().name("retire-producer".to_owned()).spawn(move || drop(retired));
         if let Err(error) = spawned {
             tracing::warn!(%error, "no thread to close the old producer on");
@@ -190,7 +194,8 @@ impl KafkaProducer {
         Ok(())
     }
 
-    /// Rule 5: after a transactional call timed out, its producer is never used again. Says what the outcome is for the worker.
+    /// Rule 5: after a transactional call timed out, its producer is never used again. Says what the outcome is for the
+    /// worker.
     fn fence_off(&mut self, reason: String) -> Failure {
         tracing::warn!(reason, "fencing this producer off with a new one");
         match self.renew() {
@@ -233,7 +238,8 @@ impl KafkaProducer {
         self.producer.context().take_all_failed();
         match self.retried(Call::Abort, self.limit()) {
             Ok(()) => Failure::Aborted(reason),
-            // Whoever has fenced this producer has a reason: another worker of the same name, to which the worker's log must point.
+            // Whoever has fenced this producer has a reason: another worker of the same name, to which the worker's log
+            // must point.
             Err(Trouble::Fatal(words)) if self.is_fenced() => {
                 Failure::Fatal(format!("{words}; it was to be aborted because: {reason}"))
             }

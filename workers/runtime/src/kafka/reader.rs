@@ -55,8 +55,8 @@ impl TopicReader {
         Ok(Self { topics, turn: 0 })
     }
 
-    /// The next record, or `None` when there is none within the time, or no more than was there when the reader was opened
-    /// ([`TopicReader::is_at_end`] has just become true).
+    /// The next record, or `None` when there is none within the time, or no more than was there when the reader was
+    /// opened ([`TopicReader::is_at_end`] has just become true).
     ///
     /// # Errors
     /// [`KafkaAccessError::Read`] when no more can come.
@@ -111,7 +111,8 @@ impl TopicReader {
 
 impl OpenTopic {
     fn open(config: &KafkaConfig, topic: &str, from: ReadFrom) -> Result<Self, KafkaAccessError> {
-        // librdkafka wants a group's name before it lets partitions be assigned; nothing joins it and nothing is committed.
+        // librdkafka wants a group's name before it lets partitions be assigned; nothing joins it and nothing is
+        // committed.
         let consumer = plain_reader(config, "auscult-reader", "auscult-reader")
             .map_err(|error| KafkaAccessError::Client(error.to_string()))?;
         let unreachable = |doing: &'static str| {

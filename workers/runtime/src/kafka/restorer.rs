@@ -58,8 +58,8 @@ impl KafkaRestorer {
         })
     }
 
-    /// The offset to go on from. The broker does not tell it while a transaction that holds offsets of the partition is open
-    /// (`UNSTABLE_OFFSET_COMMIT`, KIP-447), and librdkafka asks again then.
+    /// The offset to go on from. The broker does not tell it while a transaction that holds offsets of the partition is
+    /// open (`UNSTABLE_OFFSET_COMMIT`, KIP-447), and librdkafka asks again then.
     fn position(&self, partition: i32) -> Result<Position, Failure> {
         let input = About::Input { group: &self.group, topic: &self.input_topic };
         let list = partition_list(&self.input_topic, [(partition, None)]);
@@ -80,8 +80,9 @@ impl KafkaRestorer {
         Ok(Position { committed, first })
     }
 
-    /// Where to go on, and how many records are gone that nobody has read. A group that was away for long has no offsets left; the
-    /// changelog, written in the same transactions, knows them still. A stage that keeps no state begins at the beginning then.
+    /// Where to go on, and how many records are gone that nobody has read. A group that was away for long has no
+    /// offsets left; the changelog, written in the same transactions, knows them still. A stage that keeps no state
+    /// begins at the beginning then.
     fn conclude(&self, partition: i32, position: &Position, in_changelog: Option<i64>, restored: &mut Restored) {
         let Position { committed, first } = *position;
         let known = committed.or(in_changelog.filter(|_| self.delivery == Delivery::ExactlyOnce));
@@ -102,8 +103,8 @@ impl KafkaRestorer {
         }
     }
 
-    /// A position behind the end of the input is that of another topic of its name: this one was deleted and made anew, or restored from
-    /// elsewhere. Going on there would pass over everything up to it without a word.
+    /// A position behind the end of the input is that of another topic of its name: this one was deleted and made anew,
+    /// or restored from elsewhere. Going on there would pass over everything up to it without a word.
     fn ensure_within(&self, partition: i32, position: i64) -> Result<(), Failure> {
         /// A leader that has just been elected may take a moment to know how far it has come.
         const RECOLLECTING: Duration = Duration::from_secs(10);

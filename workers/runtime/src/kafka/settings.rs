@@ -67,7 +67,8 @@ fn secure(client: &mut ClientConfig, security: &SecurityConfig) {
     }
 }
 
-/// Whom the broker takes the client for, where that can be told from here: of a certificate it makes a name by rules of its own.
+/// Whom the broker takes the client for, where that can be told from here: of a certificate it makes a name by rules of
+/// its own.
 pub(super) fn principal(security: &SecurityConfig) -> Option<String> {
     let SecurityConfig { protocol, sasl, .. } = security;
     let name = match (protocol, sasl.mechanism) {
@@ -119,7 +120,8 @@ pub(super) fn member(config: &KafkaConfig, identity: &WorkerIdentity) -> ClientC
     client
         .set("group.id", &identity.group_id)
         .set("statistics.interval.ms", STATISTICS_MS.to_string())
-        // Where retention has overtaken a reader, going on at the beginning without a word would pass over what was lost.
+        // Where retention has overtaken a reader, going on at the beginning without a word would pass over what was
+        // lost.
         .set("auto.offset.reset", "error");
     match config.group_protocol {
         GroupProtocol::Classic => client
@@ -162,7 +164,8 @@ pub(super) fn idempotent(config: &KafkaConfig, client_id: &str) -> ClientConfig 
         .set("enable.idempotence", "true")
         .set("message.max.bytes", (MAX_MESSAGE_BYTES - FRAMING).to_string())
         .set("compression.type", config.compression.as_str());
-    // librdkafka's own choice of partition for a key, which kcat and confluent-kafka have, too: they are what gateways are written with most.
+    // librdkafka's own choice of partition for a key, which kcat and confluent-kafka have, too: they are what gateways
+    // are written with most.
     set_default(&mut client, config, "partitioner", DEFAULT_PARTITIONER);
     // How long a topic that does not exist is hoped for; the default of 30 s outlasts the transaction.
     set_default(&mut client, config, "topic.metadata.propagation.max.ms", "5000");

@@ -66,10 +66,12 @@ impl std::fmt::Display for TopicProblem {
     }
 }
 
-/// Makes the topics that are missing, each with the same number of partitions. `replication` is -1 for the broker's default.
+/// Makes the topics that are missing, each with the same number of partitions. `replication` is -1 for the broker's
+/// default.
 ///
 /// # Errors
-/// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`]. A topic that cannot be made is told in its own line.
+/// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`]. A topic that cannot be made is told in its own
+/// line.
 pub fn create(
     config: &KafkaConfig,
     topics: &[Topic],
@@ -104,11 +106,13 @@ pub fn create(
     Ok(answers.into_iter().map(told).collect())
 }
 
-/// Adds partitions, topic by topic in the given order, so that each has at least so many; each answer is told as it comes. The first that
-/// cannot be grown ends it: what comes later in the order must never have more than what comes before.
+/// Adds partitions, topic by topic in the given order, so that each has at least so many; each answer is told as it
+/// comes. The first that cannot be grown ends it: what comes later in the order must never have more than what comes
+/// before.
 ///
 /// # Errors
-/// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`], [`KafkaAccessError::NoSuchTopic`], [`KafkaAccessError::NotGrown`].
+/// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`], [`KafkaAccessError::NoSuchTopic`],
+/// [`KafkaAccessError::NotGrown`].
 pub fn grow(
     config: &KafkaConfig,
     topics: &[Topic],
@@ -191,7 +195,8 @@ pub fn examine(config: &KafkaConfig, topics: &[Topic]) -> Result<Examined, Kafka
     let mut partitions: BTreeMap<&str, usize> = BTreeMap::new();
     let mut problems = Vec::new();
     for topic in topics {
-        // One by one and by name: in a list of all, a topic that may not be seen is missing like one that does not exist.
+        // One by one and by name: in a list of all, a topic that may not be seen is missing like one that does not
+        // exist.
         let metadata = reader.fetch_metadata(Some(topic.name), ASKING).map_err(|error| {
             // What keeps it is told where the client is polled.
             while reader.poll(Duration::from_millis(50)).is_some() {}

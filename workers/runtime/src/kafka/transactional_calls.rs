@@ -1,8 +1,9 @@
 //! Transactional calls, each on a thread that may be left behind.
 //!
-//! librdkafka's calls block, and not all of them keep the time limit that they are given: `send_offsets_to_transaction` was seen to wait for ever
-//! when a broker that coordinates died in the middle of it (tests/faults.sh, "3 brokers: …"; librdkafka 2.12.1). Such a call cannot be
-//! called back. It is left behind with its producer, which the next one fences.
+//! librdkafka's calls block, and not all of them keep the time limit that they are given: `send_offsets_to_transaction`
+//! was seen to wait for ever when a broker that coordinates died in the middle of it (tests/faults.sh, "3 brokers: …";
+//! librdkafka 2.12.1). Such a call cannot be called back. It is left behind with its producer, which the next one
+//! fences.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,8 +57,8 @@ struct Request {
     answer: Sender<Result<(), KafkaError>>,
 }
 
-/// A producer, and the thread that makes its transactional calls. The thread ends when this is dropped, or when the call
-/// that it hangs in returns after all.
+/// A producer, and the thread that makes its transactional calls. The thread ends when this is dropped, or when the
+/// call that it hangs in returns after all.
 pub(super) struct TransactionalCalls {
     requests: Sender<Request>,
 }

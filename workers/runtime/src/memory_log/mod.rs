@@ -1,6 +1,7 @@
 //! A log in this process, with what delivery hangs on: partitions, groups with rebalances, transactions, isolation.
 //!
-//! It serves `auscult demo` and the property tests. It is never offered as a broker: nothing is on disk, and there is one process.
+//! It serves `auscult demo` and the property tests. It is never offered as a broker: nothing is on disk, and there is
+//! one process.
 //!
 //! ```text
 //!  append ──► partition ──► consumer (read_committed, up to the first open transaction)
@@ -9,8 +10,8 @@
 //!  begin, send, offsets, markers   ◄── injector: fail here, once, so or so
 //! ```
 //!
-//! As on Kafka, commit markers occupy offsets, a new producer of a transactional id fences the old one and aborts what it left
-//! open, transactional offsets are refused from a member of an old generation (and only from it: ownership of
+//! As on Kafka, commit markers occupy offsets, a new producer of a transactional id fences the old one and aborts what
+//! it left open, transactional offsets are refused from a member of an old generation (and only from it: ownership of
 //! the partition is not checked), and committed offsets are not given out while a transaction that holds some is open.
 
 mod consumer;
@@ -101,7 +102,8 @@ impl MemoryLog {
         offset
     }
 
-    /// Appends a record in a committed transaction of its own, as another worker does, whose marker takes the offset after it. Gives the record's offset.
+    /// Appends a record in a committed transaction of its own, as another worker does, whose marker takes the offset
+    /// after it. Gives the record's offset.
     ///
     /// # Panics
     /// When there is no such topic or partition.
@@ -116,7 +118,8 @@ impl MemoryLog {
         offset
     }
 
-    /// The records from an offset on that a `read_committed` reader sees, at most `limit`, and the offset to go on from.
+    /// The records from an offset on that a `read_committed` reader sees, at most `limit`, and the offset to go on
+    /// from.
     #[must_use]
     pub fn read(&self, topic: &str, partition: i32, from: i64, limit: usize) -> (Vec<Record>, i64) {
         let inner = self.lock();
@@ -175,18 +178,21 @@ impl MemoryLog {
         self.shared.changed.notify_all();
     }
 
-    /// Aborts a transactional id's open transaction and fences its producer, as the coordinator does after the transaction timeout.
+    /// Aborts a transactional id's open transaction and fences its producer, as the coordinator does after the
+    /// transaction timeout.
     pub fn expire_transaction(&self, transactional_id: &str) {
         self.lock().fence(transactional_id);
         self.shared.changed.notify_all();
     }
 
-    /// From now on transactions may write no record to the topic that costs more than so many bytes ([`OutputRecord::bytes`]).
+    /// From now on transactions may write no record to the topic that costs more than so many bytes
+    /// ([`OutputRecord::bytes`]).
     pub fn take_at_most(&self, topic: &str, bytes: usize) {
         self.lock().largest.insert(topic.to_owned(), bytes);
     }
 
-    /// From now on every transaction that writes to this partition is aborted, for a reason that is none of its records'.
+    /// From now on every transaction that writes to this partition is aborted, for a reason that is none of its
+    /// records'.
     pub fn refuse_whole_transactions_with(&self, topic: &str, partition: i32) {
         self.lock().closed = Some((topic.to_owned(), partition));
     }
@@ -208,7 +214,8 @@ impl MemoryLog {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic under the lock is a bug of this module; what the log holds then is still worth reading in a test's report.
+        // A panic under the lock is a bug of this module; what the log holds then is still worth reading in a test's
+        // report.
         self.shared.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 

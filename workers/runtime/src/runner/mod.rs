@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The log thread owns the consumer and never blocks but in `poll`: whatever may take time is done on the other three
-//! threads, and comes back as a completion. Their channels have no bound of their own because the core has one: it never has
-//! more than one batch computing and one committing, nor more restores under way than partitions.
+//! threads, and comes back as a completion. Their channels have no bound of their own because the core has one: it
+//! never has more than one batch computing and one committing, nor more restores under way than partitions.
 
 mod session;
 mod soundings;
@@ -264,7 +264,8 @@ impl<C: LogClients> Runner<C> {
                     self.signs.aborted(&self.tracking.partitions(batch), &failure.to_string());
                 }
                 if let Failure::Refused { outputs, .. } = &failure {
-                    // Before anything is processed again. A closed channel shows as `ThreadEnded` among the completions.
+                    // Before anything is processed again. A closed channel shows as `ThreadEnded` among the
+                    // completions.
                     let _ = self.commands.send(ComputeCommand::Refuse { outputs: outputs.clone() });
                 }
                 self.tracking.dropped(batch);
@@ -368,7 +369,8 @@ impl<C: LogClients> Runner<C> {
             Action::Resume { partitions } => session.consumer.resume(&partitions),
             Action::Commit { batch, outputs, offsets } => {
                 self.tracking.committing(batch, &outputs);
-                // Between the core's look at the epochs and this line the consumer is not polled: nothing is revoked in between.
+                // Between the core's look at the epochs and this line the consumer is not polled: nothing is revoked in
+                // between.
                 let membership = session.consumer.membership()?;
                 session.commit(batch, Transaction { outputs, offsets, membership });
                 Ok(())
@@ -377,8 +379,8 @@ impl<C: LogClients> Runner<C> {
         }
     }
 
-    /// The first time clients are replaced at once. What fails again and again (a topic that is not there, a right that is
-    /// missing) is tried less and less often.
+    /// The first time clients are replaced at once. What fails again and again (a topic that is not there, a right that
+    /// is missing) is tried less and less often.
     fn wait_before_replacing(&self, in_a_row: u32) -> Turn {
         if in_a_row <= 1 {
             return Turn::GoOn;
@@ -448,7 +450,8 @@ impl<C: LogClients> Runner<C> {
         }
     }
 
-    /// Commits positions behind which nothing is left to be read: behind what retention has deleted, and behind markers.
+    /// Commits positions behind which nothing is left to be read: behind what retention has deleted, and behind
+    /// markers.
     fn pass_over_what_is_gone(&mut self) -> Result<Turn, RunnerError> {
         const EVERY: Duration = Duration::from_millis(250);
         if self.soundings.looked.elapsed() < EVERY {
@@ -464,7 +467,8 @@ impl<C: LogClients> Runner<C> {
         Ok(Turn::GoOn)
     }
 
-    /// Partitions that are read to their end may end in markers of transactions, behind which the position is to be committed.
+    /// Partitions that are read to their end may end in markers of transactions, behind which the position is to be
+    /// committed.
     fn sound_ends(&mut self) {
         let Some(session) = &self.session else { return };
         if self.core.is_paused() {

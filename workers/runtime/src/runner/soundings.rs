@@ -36,12 +36,14 @@ impl Soundings {
         self.skipped.insert(partition, (epoch, position));
     }
 
-    /// Whether this position is one of those, and is to be committed now. One that has moved on meanwhile is committed with what moved it.
+    /// Whether this position is one of those, and is to be committed now. One that has moved on meanwhile is committed
+    /// with what moved it.
     pub fn take_skipped(&mut self, partition: i32, epoch: Epoch, position: i64) -> bool {
         self.skipped.remove(&partition).is_some_and(|skipped| skipped == (epoch, position))
     }
 
-    /// Whether the partition is to be looked at, and notes that it is. One that has delivered nothing since the last look has been looked at.
+    /// Whether the partition is to be looked at, and notes that it is. One that has delivered nothing since the last
+    /// look has been looked at.
     pub fn is_due(&mut self, partition: i32, from: i64) -> bool {
         let now = Instant::now();
         let known = self.ends.get(&partition);

@@ -1,4 +1,5 @@
-//! The threads beside the log thread. Each takes from its own channel until that is closed, and answers into the shared one.
+//! The threads beside the log thread. Each takes from its own channel until that is closed, and answers into the shared
+//! one.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Sees to it that a worker never stands still in silence.
 //!
-//! A thread of its own, with a Kafka client of its own, compares what the log holds with what the worker has heard: the known
-//! stalls of Kafka consumers (a wake-up lost at a rebalance, a fetcher that stops) raise no error, and the stalled consumer's own
-//! idea of its lag stands still with it.
+//! A thread of its own, with a Kafka client of its own, compares what the log holds with what the worker has heard: the
+//! known stalls of Kafka consumers (a wake-up lost at a rebalance, a fetcher that stops) raise no error, and the
+//! stalled consumer's own idea of its lag stands still with it.
 //!
 //! ```text
 //!   worker ──signs of life──► look, once a second ◄──ends of partitions── probe
@@ -54,7 +54,8 @@ struct Signs {
     busy_since: Option<Instant>,
     /// Clients that are replaced again and again, without a commit in between.
     trouble: Option<Trouble>,
-    /// Transactions that were aborted again and again, by partition, without a commit of the partition's records in between.
+    /// Transactions that were aborted again and again, by partition, without a commit of the partition's records in
+    /// between.
     aborts: BTreeMap<i32, Trouble>,
 }
 
@@ -100,7 +101,8 @@ impl VitalSigns {
         signs.aborts.retain(|partition, _| !partitions.contains(partition));
     }
 
-    /// A transaction with records of these partitions was aborted. Only their commit is progress: others' commits do not help them.
+    /// A transaction with records of these partitions was aborted. Only their commit is progress: others' commits do
+    /// not help them.
     pub fn aborted(&self, partitions: &BTreeSet<i32>, reason: &str) {
         let now = Instant::now();
         let mut signs = self.signs();
@@ -228,8 +230,9 @@ impl Watch {
         }
     }
 
-    /// Partitions that hold more than the worker hears of. What lies between a position and the end may be nothing but markers of
-    /// transactions; then the consumer has said that it is at the end, and only what has come since then counts.
+    /// Partitions that hold more than the worker hears of. What lies between a position and the end may be nothing but
+    /// markers of transactions; then the consumer has said that it is at the end, and only what has come since then
+    /// counts.
     fn deaf(&self, signs: &Signs) -> Vec<Stall> {
         let mut stalls = Vec::new();
         for (partition, heard) in &signs.heard {

@@ -1,4 +1,5 @@
-//! What happens to a worker, said once: the line in the log and the count are of the same event, so that they cannot tell different stories.
+//! What happens to a worker, said once: the line in the log and the count are of the same event, so that they cannot
+//! tell different stories.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

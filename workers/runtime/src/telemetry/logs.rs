@@ -1,4 +1,5 @@
-//! Structured logs, to standard error: standard output belongs to results. What is logged can be changed while the process runs.
+//! Structured logs, to standard error: standard output belongs to results. What is logged can be changed while the
+//! process runs.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +13,8 @@ use crate::config::{LogConfig, LogFormat, LogLevel};
 
 /// What is logged: the least important level, and for parts of the program another one. Clones change the same thing.
 ///
-/// In words `info`, or `info,auscult_runtime::kafka=debug,librdkafka=debug`: a part is a module with all that is below it.
+/// In words `info`, or `info,auscult_runtime::kafka=debug,librdkafka=debug`: a part is a module with all that is below
+/// it.
 #[derive(Debug, Clone, Default)]
 pub struct LogFilter(Option<Arc<Live>>);
 
@@ -45,7 +47,8 @@ impl LogFilter {
     }
 }
 
-/// Reads `LEVEL,PART=LEVEL,…`. Stricter than the library, to which a mistyped level is the name of a part, with everything else silent.
+/// Reads `LEVEL,PART=LEVEL,…`. Stricter than the library, to which a mistyped level is the name of a part, with
+/// everything else silent.
 fn targets(words: &str) -> Result<Targets, String> {
     let mut default = None;
     let mut targets = Targets::new();

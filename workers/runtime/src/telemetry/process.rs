@@ -1,4 +1,5 @@
-//! What the operating system knows of the process, read from `/proc` at each scrape. Elsewhere than on Linux it stays 0.
+//! What the operating system knows of the process, read from `/proc` at each scrape. Elsewhere than on Linux it stays
+//! 0.
 
 use prometheus::{Gauge, IntGauge};
 

@@ -33,8 +33,8 @@ impl HttpServer {
     /// Listens, and serves until [`HttpServer::stop`].
     ///
     /// # Errors
-    /// [`TelemetryError::Listen`] when the address is taken or not this machine's, [`TelemetryError::Thread`] when there
-    /// can be no more threads.
+    /// [`TelemetryError::Listen`] when the address is taken or not this machine's, [`TelemetryError::Thread`] when
+    /// there can be no more threads.
     pub fn start(
         listen: SocketAddr,
         health: Health,
@@ -134,7 +134,8 @@ async fn log_level(State(served): State<Served>) -> Response {
     }
 }
 
-/// The port is open to whoever scrapes; only who is on this host already, as `kubectl exec` and `port-forward` are, may change anything.
+/// The port is open to whoever scrapes; only who is on this host already, as `kubectl exec` and `port-forward` are, may
+/// change anything.
 async fn set_log_level(
     State(served): State<Served>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,

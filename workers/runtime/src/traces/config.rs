@@ -10,11 +10,11 @@ use crate::config::{Problems, Validate};
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
 pub struct TracesConfig {
-    /// Where spans go by OTLP over HTTP (`http/protobuf`), such as `http://otel-collector:4318`; `/v1/traces` is added. Without TLS: a collector
-    /// stands in the same cluster. Default: none; nothing is recorded.
+    /// Where spans go by OTLP over HTTP (`http/protobuf`), such as `http://otel-collector:4318`; `/v1/traces` is added.
+    /// Without TLS: a collector stands in the same cluster. Default: none; nothing is recorded.
     pub otlp_endpoint: Option<String>,
-    /// Share of the chunks without trace context for which a trace is begun, from 0 to 1; for one with a context whoever began it has
-    /// decided. Default: 0.01.
+    /// Share of the chunks without trace context for which a trace is begun, from 0 to 1; for one with a context
+    /// whoever began it has decided. Default: 0.01.
     pub sample_ratio: f64,
     /// How long the collector may take to answer. Unit: milliseconds. Default: 10000.
     pub timeout_ms: u64,

@@ -6,8 +6,9 @@
 //!                                                                 └─► SpanRecorder, once the batch is committed ─► OTLP ─► collector
 //! ```
 //!
-//! Ids follow from the record: a batch that is done again gives the same spans, and its results the same headers. A span is recorded only
-//! with the commit, as results count only with it. Without a collector nothing is recorded, and a context is carried on untouched.
+//! Ids follow from the record: a batch that is done again gives the same spans, and its results the same headers. A
+//! span is recorded only with the commit, as results count only with it. Without a collector nothing is recorded, and a
+//! context is carried on untouched.
 
 mod config;
 mod otlp;

@@ -26,7 +26,8 @@ impl TraceRule {
         Self { stage: stage.to_owned(), share: None }
     }
 
-    /// The trace of a record: its own, or where it has none that which is begun for it, by its id, and so the same in every stage.
+    /// The trace of a record: its own, or where it has none that which is begun for it, by its id, and so the same in
+    /// every stage.
     #[must_use]
     pub fn context(&self, record: &Record) -> TraceContext {
         TraceContext::of(&record.headers).unwrap_or_else(|| {
@@ -36,7 +37,8 @@ impl TraceRule {
         })
     }
 
-    /// The record's trace and the context of this stage's span of it; `None` where nobody records it. A chunk that is replayed is another record.
+    /// The record's trace and the context of this stage's span of it; `None` where nobody records it. A chunk that is
+    /// replayed is another record.
     #[must_use]
     pub fn span(&self, record: &Record) -> Option<(TraceContext, TraceContext)> {
         self.share?;
@@ -44,8 +46,8 @@ impl TraceRule {
         context.is_sampled().then(|| (context, context.child(&format!("{} {}", self.stage, record.coordinates))))
     }
 
-    /// The context of what a gateway is about to send, where nobody has begun one and it is recorded: the root of the trace, which goes into
-    /// the headers.
+    /// The context of what a gateway is about to send, where nobody has begun one and it is recorded: the root of the
+    /// trace, which goes into the headers.
     pub(crate) fn begin(&self, headers: &mut Headers) -> Option<TraceContext> {
         let share = self.share?;
         let id = headers.get("ce_id").filter(|_| TraceContext::of(headers).is_none())?;

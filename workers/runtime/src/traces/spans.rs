@@ -58,7 +58,8 @@ pub struct SpanRecorder {
 }
 
 impl SpanRecorder {
-    /// A recorder for a worker of this kind, that reads this topic as a member of this group; `None` where the configuration names no collector.
+    /// A recorder for a worker of this kind, that reads this topic as a member of this group; `None` where the
+    /// configuration names no collector.
     ///
     /// # Errors
     /// [`TraceError`].

@@ -1,4 +1,5 @@
-//! A processor whose outputs depend on every record of the machine before them, and the serial replay to hold it against.
+//! A processor whose outputs depend on every record of the machine before them, and the serial replay to hold it
+//! against.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -1,5 +1,6 @@
-//! Exactly one committed result for every record, in order, with a state that equals a serial replay, whatever happens in
-//! between: random interleavings of polls, computations, commits, restores, joins, crashes, expiries and injected errors.
+//! Exactly one committed result for every record, in order, with a state that equals a serial replay, whatever happens
+//! in between: random interleavings of polls, computations, commits, restores, joins, crashes, expiries and injected
+//! errors.
 //!
 //! `PROPTEST_CASES=100000` runs it longer.
 

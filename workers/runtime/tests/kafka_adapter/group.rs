@@ -98,8 +98,8 @@ fn a_second_member_gets_half_only_after_the_first_released_it() {
         let revoked = std::thread::scope(|scope| {
             let polled = scope.spawn(|| second.events_within(Duration::from_secs(8)));
             let revoked = first.await_revoked();
-            // The revoke waits for its answer, however long that takes, and nothing is handed over meanwhile. A rewind of
-            // what stays, and a commit, go on as ever.
+            // The revoke waits for its answer, however long that takes, and nothing is handed over meanwhile. A rewind
+            // of what stays, and a commit, go on as ever.
             let stays = all.iter().copied().find(|partition| !revoked.contains(partition)).unwrap();
             first.consumer.start(&positions(&[(stays, 5)])).unwrap();
             let transaction = Transaction {

@@ -1,4 +1,5 @@
-//! The rdkafka adapter against a real Kafka, whose address is `AUSCULT_TEST_KAFKA`. Without it the tests say so and pass.
+//! The rdkafka adapter against a real Kafka, whose address is `AUSCULT_TEST_KAFKA`. Without it the tests say so and
+//! pass.
 //!
 //! Every test makes topics of its own. Those that concern the group run under both group protocols.
 

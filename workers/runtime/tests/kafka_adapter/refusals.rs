@@ -1,4 +1,5 @@
-//! What a broker refuses for good, where partitions end beyond their last record, and what retention takes from under a reader.
+//! What a broker refuses for good, where partitions end beyond their last record, and what retention takes from under a
+//! reader.
 
 use std::time::{Duration, Instant};
 
@@ -36,7 +37,8 @@ fn noise(bytes: usize) -> String {
     (0..bytes).map(|_| char::from(b'!' + u8::try_from(dice.below(90)).unwrap())).collect()
 }
 
-/// Commits until the refused records are named, as a runner does, which leaves the offsets where they are after an abort.
+/// Commits until the refused records are named, as a runner does, which leaves the offsets where they are after an
+/// abort.
 fn refused_of(worker: &mut Worker, outputs: &[OutputRecord]) -> Vec<(String, Option<i64>, String)> {
     let deadline = Instant::now() + SOON;
     loop {
@@ -153,7 +155,8 @@ fn a_partition_that_ends_in_markers_is_passed_and_one_that_ends_in_a_record_is_n
         write("2");
         assert_eq!(worker.restorer.undelivered_end(0, 1).unwrap(), None, "another record has come");
 
-        // The marker expires before anybody takes over: no loss where its offset was passed, and one where a record was.
+        // The marker expires before anybody takes over: no loss where its offset was passed, and one where a record
+        // was.
         let group = unique("group");
         let mut first = Worker::join(&config, &group, "a", &input);
         first.await_assigned();

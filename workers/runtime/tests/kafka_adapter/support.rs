@@ -39,8 +39,8 @@ pub fn each_protocol(test: impl Fn(KafkaConfig)) {
     }
 }
 
-/// Sets the time without a poll after which a member is thrown out, the shortest that librdkafka takes, and tells how long to
-/// wait for it.
+/// Sets the time without a poll after which a member is thrown out, the shortest that librdkafka takes, and tells how
+/// long to wait for it.
 pub fn thrown_out_after(config: &mut KafkaConfig) -> Duration {
     let interval_ms = config.session_timeout_ms;
     config.properties.insert("max.poll.interval.ms".to_owned(), interval_ms.to_string());

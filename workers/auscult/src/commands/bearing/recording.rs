@@ -10,7 +10,8 @@ use auscult_import::{Options, is_importable};
 use crate::clips::decode_file;
 use crate::natural_order::{in_recorded_order, sort_paths};
 
-/// Samples a channel beyond which a recording is examined and another begins, so that a long folder does not fill the memory: 64 MiB.
+/// Samples a channel beyond which a recording is examined and another begins, so that a long folder does not fill the
+/// memory: 64 MiB.
 const LONGEST_SAMPLES: usize = 16 << 20;
 
 /// Files as they are, and those of folders in the order of the numbers in their names.
@@ -75,8 +76,8 @@ pub(super) struct Channel {
 }
 
 impl Recording {
-    /// The recordings of a file, one but for files that hold several of different rates or lengths. What there is to be said of a file is
-    /// said on standard error.
+    /// The recordings of a file, one but for files that hold several of different rates or lengths. What there is to be
+    /// said of a file is said on standard error.
     ///
     /// # Errors
     /// When it cannot be read or is none.

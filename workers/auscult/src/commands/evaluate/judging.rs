@@ -23,8 +23,8 @@ pub(in crate::commands) struct Heard {
 /// So many clips go through one forward pass.
 const BATCH: usize = 64;
 
-/// Judges clips as a worker does: without the channels whose sensor is at fault. A clip of which none is left has no judgement, and is named on
-/// standard error.
+/// Judges clips as a worker does: without the channels whose sensor is at fault. A clip of which none is left has no
+/// judgement, and is named on standard error.
 pub(in crate::commands) fn judge_in_batches(
     model: &Model,
     clips: &[clips::Clip],
@@ -51,8 +51,8 @@ pub(in crate::commands) fn judge_in_batches(
 
 /// The test clips of a data set.
 pub(super) struct JudgedClips {
-    /// Labelled clips that a sensor heard: those that the figures are of. Where machines have models of their own, each score is in units of its
-    /// machine's threshold.
+    /// Labelled clips that a sensor heard: those that the figures are of. Where machines have models of their own, each
+    /// score is in units of its machine's threshold.
     pub judged: Vec<JudgedClip>,
     /// Every clip, with the model's own score.
     pub scored: Vec<ScoredClip>,

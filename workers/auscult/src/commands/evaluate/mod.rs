@@ -41,7 +41,8 @@ pub struct EvaluateArgs {
     data: Option<PathBuf>,
     /// Use only this machine of the folder; otherwise all its machines' clips are pooled
     ///
-    /// With a folder of models each machine's clips are judged by its own model. Ids are made of folder and file names, such as fan_id_00. The end of one will do where only one ends so: id_00.
+    /// With a folder of models each machine's clips are judged by its own model. Ids are made of folder and file names,
+    /// such as fan_id_00. The end of one will do where only one ends so: id_00.
     #[arg(long, value_name = "ID")]
     machine: Option<String>,
     /// Print one JSON object instead of tables
@@ -52,13 +53,15 @@ pub struct EvaluateArgs {
     plot: Option<PathBuf>,
     /// Also write report.html and DCASE's CSV files into this folder; made if missing
     ///
-    /// The page needs no network: histograms, curves, confusion matrices, figures of every fault, machine and microphone, 95 %
-    /// intervals, and the clips that were judged wrong. The CSV files are anomaly_score_* and decision_result_* as the evaluator of the
-    /// recordings' year takes them, with a row for every test clip, result.csv, and left_out.csv where clips could not be judged.
-    /// Files of those names that are there already are replaced, and named.
+    /// The page needs no network: histograms, curves, confusion matrices, figures of every fault, machine and
+    /// microphone, 95 % intervals, and the clips that were judged wrong. The CSV files are anomaly_score_* and
+    /// decision_result_* as the evaluator of the recordings' year takes them, with a row for every test clip,
+    /// result.csv, and left_out.csv where clips could not be judged. Files of those names that are there already are
+    /// replaced, and named.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Folder of DCASE's evaluator, for test clips whose names carry no label: ground_truth_data, or eval_data_list.csv (2020)
+    /// Folder of DCASE's evaluator, for test clips whose names carry no label: ground_truth_data, or eval_data_list.csv
+    /// (2020)
     ///
     /// Where it lies beside the recordings, or up to two folders above, it is found by itself.
     #[arg(long, value_name = "DIR")]
@@ -79,8 +82,8 @@ pub struct EvaluateArgs {
 struct TableArgs {
     /// Evaluate on tables of pooled log-mels instead of recordings; of several files the means, too
     ///
-    /// Columns: clip, label (normal or abnormal), band_000, band_001, … Detectors are fitted to part of the normal clips and tested with the
-    /// abnormal ones and as many other normal ones. There is no model file.
+    /// Columns: clip, label (normal or abnormal), band_000, band_001, … Detectors are fitted to part of the normal
+    /// clips and tested with the abnormal ones and as many other normal ones. There is no model file.
     #[arg(
         long,
         value_name = "FILE.csv|FILE.parquet",
@@ -132,7 +135,8 @@ tables it has them under tables, and means and means_by_detector.
 /// Evaluates and prints.
 ///
 /// # Errors
-/// When a model or too many clips cannot be read, or there are no clips of one class and no `--out` for scores without figures.
+/// When a model or too many clips cannot be read, or there are no clips of one class and no `--out` for scores without
+/// figures.
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     if !args.tables.table.is_empty() {
         return evaluate_tables(&args.tables, args.json);

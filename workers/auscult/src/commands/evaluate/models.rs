@@ -40,7 +40,8 @@ pub(super) struct Models {
 }
 
 impl Models {
-    /// Reads a model file, or of a folder the file of each machine, named as `auscult train --out FOLDER` and the workers name it.
+    /// Reads a model file, or of a folder the file of each machine, named as `auscult train --out FOLDER` and the
+    /// workers name it.
     ///
     /// # Errors
     /// When a model cannot be read, or the folder lacks that of a machine.

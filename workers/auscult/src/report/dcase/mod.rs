@@ -9,8 +9,9 @@
 //! | `result.csv` | one a machine ([`official`]), the arithmetic and the harmonic mean of each column, and the official score |
 //! | `left_out.csv` | the clips that could not be judged as they should be: file, machine, why |
 //!
-//! Every test clip has a row, since an evaluator refuses a list with one missing. A clip of which no sensor hears the machine has the score of its
-//! sound as it is; one that cannot be read has its section's lowest score, so that it never counts as a fault found.
+//! Every test clip has a row, since an evaluator refuses a list with one missing. A clip of which no sensor hears the
+//! machine has the score of its sound as it is; one that cannot be read has its section's lowest score, so that it
+//! never counts as a fault found.
 
 pub mod official;
 

@@ -6,9 +6,9 @@
 //! | 2021 | AUC and pAUC of each domain alone | harmonic mean of all of them |
 //! | 2022 and later | AUC of each domain's normal clips against the anomalies of both domains; pAUC of all clips | harmonic mean of all of them |
 //!
-//! Since 2021 precision, recall and F1 are of each domain alone. Zeros count as 2.2e-16 in harmonic means. Sources: the evaluators of 2020 and
-//! 2021 (y-kawagu/dcase2020_task2_evaluator, dcase2021_task2_evaluator), 2022 (Kota-Dohi/dcase2022_evaluator), 2023 and 2024
-//! (nttcslab/dcase2023_task2_evaluator, dcase2024_task2_evaluator).
+//! Since 2021 precision, recall and F1 are of each domain alone. Zeros count as 2.2e-16 in harmonic means. Sources: the
+//! evaluators of 2020 and 2021 (y-kawagu/dcase2020_task2_evaluator, dcase2021_task2_evaluator), 2022
+//! (Kota-Dohi/dcase2022_evaluator), 2023 and 2024 (nttcslab/dcase2023_task2_evaluator, dcase2024_task2_evaluator).
 
 use std::collections::BTreeMap;
 
@@ -31,8 +31,8 @@ pub struct LabelledScore {
     pub domain: Domain,
 }
 
-/// A figure of all clips, of the source domain and of the target domain; absent where there are no clips it could be of, or where the
-/// edition does not have it.
+/// A figure of all clips, of the source domain and of the target domain; absent where there are no clips it could be
+/// of, or where the edition does not have it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct ByDomain {
     /// Of all clips.
@@ -89,7 +89,8 @@ impl SectionFigures {
         columns
     }
 
-    /// Of one id or section, by an edition's rules; `None` is for recordings that are not DCASE's, judged as those of 2022.
+    /// Of one id or section, by an edition's rules; `None` is for recordings that are not DCASE's, judged as those of
+    /// 2022.
     #[must_use]
     pub fn of(clips: &[LabelledScore], edition: Option<Edition>) -> Self {
         let all = evaluate_where(clips, |_| true);

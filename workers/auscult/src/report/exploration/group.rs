@@ -1,4 +1,5 @@
-//! The recordings of one machine that belong together: normal ones for training, normal ones for test, one kind of fault.
+//! The recordings of one machine that belong together: normal ones for training, normal ones for test, one kind of
+//! fault.
 
 use std::collections::BTreeMap;
 

@@ -32,8 +32,8 @@ pub struct Recording {
 /// Levels of a recording.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Levels {
-    /// Root mean square over all samples of all channels, dB of full scale ±1.0: a sine of that amplitude has -3.0. Minus infinity of
-    /// digital silence.
+    /// Root mean square over all samples of all channels, dB of full scale ±1.0: a sine of that amplitude has -3.0.
+    /// Minus infinity of digital silence.
     pub rms_dbfs: f64,
     /// Largest magnitude, dB of full scale.
     pub peak_dbfs: f64,

@@ -9,8 +9,8 @@ use super::group::{GroupKind, Machine, tally};
 use super::recording::Recording;
 use crate::signal_findings::signal_findings;
 
-/// Below so many training clips the threshold rests on a handful of held-out scores: at 50, a gamma distribution's shape has a standard
-/// error of a fifth of its value.
+/// Below so many training clips the threshold rests on a handful of held-out scores: at 50, a gamma distribution's
+/// shape has a standard error of a fifth of its value.
 const FEW_TRAINING_CLIPS: usize = 50;
 /// Below so many test clips of a class one clip moves its rate by more than ten percentage points.
 const FEW_TEST_CLIPS: usize = 10;

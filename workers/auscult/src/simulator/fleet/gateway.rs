@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::{Fleet, FleetChunk};
 
-/// The record of a chunk for `audio.chunks`. Its event time is the scenario's; the record's own is that of sending, since brokers delete by it.
+/// The record of a chunk for `audio.chunks`. Its event time is the scenario's; the record's own is that of sending,
+/// since brokers delete by it.
 ///
 /// # Errors
 /// When the scenario's site makes ids that no machine can have.

@@ -40,7 +40,8 @@ pub struct FleetMachine {
     pub dead_microphone: Option<DeadMicrophone>,
 }
 
-/// A fault feeds on itself: it grows with this power of the time since its onset. Halfway to the failure it is a quarter as bad.
+/// A fault feeds on itself: it grows with this power of the time since its onset. Halfway to the failure it is a
+/// quarter as bad.
 const GROWTH: f64 = 2.0;
 
 /// Load: parts of a swing over three hours, of one over the better part of an hour, and of the day. Periods, h.

@@ -6,8 +6,8 @@
 //!                                          └─────► Truth: who fails when, whose microphone dies, when the hall changes
 //! ```
 //!
-//! Nothing stands still: load swings over an hour, over three and over the day, the hall is louder by day, gateways deliver a little late and
-//! never in the same order. All of it follows from the seed.
+//! Nothing stands still: load swings over an hour, over three and over the day, the hall is louder by day, gateways
+//! deliver a little late and never in the same order. All of it follows from the seed.
 
 mod gateway;
 mod machine;

@@ -36,15 +36,18 @@ pub struct FleetChunk {
 const STREAM_STARTS_AT: u64 = 1 << 20;
 /// Training sound is of the days before the start, so that it has heard every hour of them.
 const TRAINING_DAYS: f64 = 7.0;
-/// Machines' turns are spread over this share of the cadence, and each chunk comes up to that share of it early or late.
+/// Machines' turns are spread over this share of the cadence, and each chunk comes up to that share of it early or
+/// late.
 const TURNS: f64 = 0.8;
 const JITTER: f64 = 0.02;
-/// The longest that a gateway takes to deliver, s, and as a share of the cadence: a round is over before the next begins.
+/// The longest that a gateway takes to deliver, s, and as a share of the cadence: a round is over before the next
+/// begins.
 const DELIVERY_S: f64 = 3.0;
 const DELIVERY: f64 = 0.1;
 
 impl Fleet {
-    /// The chunks of a round, one a machine, in the order in which gateways deliver them; those lost in an outage left out.
+    /// The chunks of a round, one a machine, in the order in which gateways deliver them; those lost in an outage left
+    /// out.
     #[must_use]
     pub fn round(&self, number: u64) -> Vec<PlannedChunk> {
         let mut rng = SmallRng::seed_from_u64(mix(self.spec.seed ^ mix(number ^ 0x00de_11fe)));

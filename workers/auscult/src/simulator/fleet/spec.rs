@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::simulator::{Fault, MicrophoneFault};
 
-/// A fleet and what happens to it. Times are hours from its start, `_h`; what is left out has its default, or is drawn by the seed.
+/// A fleet and what happens to it. Times are hours from its start, `_h`; what is left out has its default, or is drawn
+/// by the seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FleetSpec {
@@ -25,7 +26,8 @@ pub struct FleetSpec {
     pub pumps: usize,
     /// Valves.
     pub valves: usize,
-    /// What machines' ids begin with: `works` gives `works/hall-1/fan-01`. Empty: ids without a hall, and one hall for all.
+    /// What machines' ids begin with: `works` gives `works/hall-1/fan-01`. Empty: ids without a hall, and one hall for
+    /// all.
     pub site: String,
     /// Halls that the machines are spread over; each is an environment of its own.
     pub halls: usize,
@@ -75,7 +77,8 @@ pub struct EnvironmentSpec {
     /// The hall, by number from 1; otherwise all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hall: Option<usize>,
-    /// Its level at the microphones, dB SPL, a little more at some and less at others. The hall itself has 66, a fan 78.
+    /// Its level at the microphones, dB SPL, a little more at some and less at others. The hall itself has 66, a fan
+    /// 78.
     pub spl_db: f64,
     /// When it is switched on.
     pub from_h: f64,
@@ -166,8 +169,8 @@ impl FleetSpec {
         }
     }
 
-    /// A hundred machines for a week: three fail, two microphones die, and the hall's sound changes in between. The last failure begins after
-    /// that change: whoever has got used to the hall must not have got deaf.
+    /// A hundred machines for a week: three fail, two microphones die, and the hall's sound changes in between. The
+    /// last failure begins after that change: whoever has got used to the hall must not have got deaf.
     fn week() -> Self {
         let failure = |fault, onset_h, failure_h| FailureSpec { machine: None, fault: Some(fault), onset_h, failure_h };
         let dead = |fault, at_h| DeadMicrophoneSpec { machine: None, fault, at_h };

@@ -1,5 +1,6 @@
-//! Convolutions of stride two as one node of the graph each: a few images at a time, whose patches fit into the cache. On one core: fits run
-//! side by side, and to share out one fit's small products among cores took twice the processor time.
+//! Convolutions of stride two as one node of the graph each: a few images at a time, whose patches fit into the cache.
+//! On one core: fits run side by side, and to share out one fit's small products among cores took twice the processor
+//! time.
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 use ndarray::{Array2, ArrayView2};
@@ -10,8 +11,8 @@ use crate::convolution::Grid;
 /// Images whose patches are held at once.
 const IMAGES: usize = 4;
 
-/// A convolution: input `[images, rows · columns · channels]` (or as many numbers in another shape), kernel `[outputs, kernel · kernel ·
-/// channels]`, output `[images · positions, outputs]`.
+/// A convolution: input `[images, rows · columns · channels]` (or as many numbers in another shape), kernel
+/// `[outputs, kernel · kernel · channels]`, output `[images · positions, outputs]`.
 pub(in crate::fit) struct Convolve {
     pub grid: Grid,
     /// Whether the input's gradient is wanted: not for the first layer, whose input is sound.
@@ -71,8 +72,8 @@ impl CustomOp2 for Convolve {
     }
 }
 
-/// A transposed convolution: input `[images · positions, inputs]` (or as many numbers in another shape), kernel `[inputs, kernel · kernel ·
-/// channels]`, output `[images · rows · columns, channels]`.
+/// A transposed convolution: input `[images · positions, inputs]` (or as many numbers in another shape), kernel
+/// `[inputs, kernel · kernel · channels]`, output `[images · rows · columns, channels]`.
 pub(in crate::fit) struct Spread {
     pub grid: Grid,
 }
@@ -129,8 +130,8 @@ impl CustomOp2 for Spread {
     }
 }
 
-/// `mean((output - target)²)`, a scalar, for an output and a target of as many numbers. Candle's own nodes would share each subtraction out
-/// among cores, whose waiting for each other costs more than the subtraction.
+/// `mean((output - target)²)`, a scalar, for an output and a target of as many numbers. Candle's own nodes would share
+/// each subtraction out among cores, whose waiting for each other costs more than the subtraction.
 pub(in crate::fit) struct MeanSquaredError {
     pub target: Tensor,
 }

@@ -86,8 +86,8 @@ impl CustomOp2 for DenseProduct {
     }
 }
 
-/// `relu((input - mean) / deviation · scale + shift)` for input `[rows, channels]` and scale and shift `[2, channels]`; mean and deviation
-/// are each channel's own over the rows, and left in `moments`.
+/// `relu((input - mean) / deviation · scale + shift)` for input `[rows, channels]` and scale and shift `[2, channels]`;
+/// mean and deviation are each channel's own over the rows, and left in `moments`.
 pub(in crate::fit) struct NormRelu {
     pub moments: Arc<OnceLock<Moments>>,
 }
@@ -153,7 +153,8 @@ impl CustomOp2 for NormRelu {
                     }
                 }
             }
-            // The normalised numbers sum to zero and have a fixed spread, whatever the input: the gradient loses both directions.
+            // The normalised numbers sum to zero and have a fixed spread, whatever the input: the gradient loses both
+            // directions.
             let factor = read(scale_and_shift, |values, layout| {
                 Ok(&matrix(values, layout)?.row(0) * &moments.variance.mapv(inverse_deviation))
             })?;

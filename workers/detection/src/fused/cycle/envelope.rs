@@ -6,8 +6,9 @@ use rustfft::num_complex::Complex64;
 use super::BANDS;
 use crate::fused::pooling::wide_bands;
 
-/// Envelopes are power to the power of 0.75. Power itself adds up, machine and background, but follows its peaks; amplitude is calmer, and no longer adds
-/// up. Between the two is best on made-up faults in made-up backgrounds (0.5: 0.844, 0.65: 0.854, 0.75: 0.854, 1: 0.848 mean AUC).
+/// Envelopes are power to the power of 0.75. Power itself adds up, machine and background, but follows its peaks;
+/// amplitude is calmer, and no longer adds up. Between the two is best on made-up faults in made-up backgrounds (0.5:
+/// 0.844, 0.65: 0.854, 0.75: 0.854, 1: 0.848 mean AUC).
 fn compressed(power: f64) -> f64 {
     let amplitude = power.sqrt();
     amplitude * amplitude.sqrt()
@@ -61,8 +62,8 @@ impl Envelopes {
         real.iter().zip(&imaginary).take(bands).map(|(real, imaginary)| Complex64::new(*real, *imaginary)).collect()
     }
 
-    /// What part of the bands' variance lies at a frequency, summed over them; twice what a sine would have in truth, which does not matter
-    /// where frequencies are compared.
+    /// What part of the bands' variance lies at a frequency, summed over them; twice what a sine would have in truth,
+    /// which does not matter where frequencies are compared.
     pub(super) fn explained(&self, frequency: f64) -> f64 {
         self.amplitudes(frequency).iter().zip(&self.variance).map(|(sum, variance)| sum.norm_sqr() / variance).sum()
     }

@@ -1,4 +1,5 @@
-//! What the machine does over and over: how strongly each wider band takes part in its cycle, whatever sounds beside it.
+//! What the machine does over and over: how strongly each wider band takes part in its cycle, whatever sounds beside
+//! it.
 //!
 //! ```text
 //!  log-mel ─► envelopes of 16 bands ─► amplitude and phase at the cycle's harmonics ─► shifted onto the template ─┐
@@ -7,14 +8,16 @@
 //!                                                       loadings, and the rate, in deviations of normal clips ─► distance
 //! ```
 //!
-//! A compressor's stroke or a pump's stroke comes several times a second, and its sound swells and fades with it. A background does not keep time
-//! with the machine: at the harmonics of the cycle there is only as much of it as between them. So a loading, the projection of a band's
-//! envelope on that band's template, is right on average however loud and however foreign the background is, and how far it may
-//! be off is measured in the same clip. Bands that drown count for little; none of this needs to have heard the background before.
+//! A compressor's stroke or a pump's stroke comes several times a second, and its sound swells and fades with it. A
+//! background does not keep time with the machine: at the harmonics of the cycle there is only as much of it as between
+//! them. So a loading, the projection of a band's envelope on that band's template, is right on average however loud
+//! and however foreign the background is, and how far it may be off is measured in the same clip. Bands that drown
+//! count for little; none of this needs to have heard the background before.
 //!
-//! The template is learned from normal clips alone: their common rate ([`rate`]), then the mean of their harmonics, each clip shifted in
-//! time until it agrees with the others. The idea is the synchronous average of vibration analysis (McFadden 1987, *A revised model for the
-//! extraction of periodic waveforms by time domain averaging*), applied to envelopes and with the cycle found in the sound itself.
+//! The template is learned from normal clips alone: their common rate ([`rate`]), then the mean of their harmonics,
+//! each clip shifted in time until it agrees with the others. The idea is the synchronous average of vibration analysis
+//! (McFadden 1987, *A revised model for the extraction of periodic waveforms by time domain averaging*), applied to
+//! envelopes and with the cycle found in the sound itself.
 
 mod envelope;
 mod rate;
@@ -48,16 +51,19 @@ pub struct CycleParameters {
 pub struct Cycle {
     /// Rate and shape.
     pub parameters: CycleParameters,
-    /// Complex amplitude of each band's envelope at each harmonic, its real parts and then its imaginary ones, `[bands, 2 harmonics]`.
+    /// Complex amplitude of each band's envelope at each harmonic, its real parts and then its imaginary ones,
+    /// `[bands, 2 harmonics]`.
     pub template: Array2<f64>,
-    /// A row each, `[4, bands]`: what a band counts in finding a clip's phase; mean and variance of its loading on normal clips, without what
-    /// their background accounts for; 1 where the band takes part enough to be judged, else 0.
+    /// A row each, `[4, bands]`: what a band counts in finding a clip's phase; mean and variance of its loading on
+    /// normal clips, without what their background accounts for; 1 where the band takes part enough to be judged, else
+    /// 0.
     pub bands: Array2<f64>,
 }
 
 /// Bands of envelopes: few enough to be steady, many enough to tell where a fault is.
 const BANDS: usize = 16;
-/// A band is judged where half of the normal clips let its loading be known to that variance: half of the loading itself.
+/// A band is judged where half of the normal clips let its loading be known to that variance: half of the loading
+/// itself.
 const LARGEST_UNCERTAINTY: f64 = 0.25;
 /// A loading's variance on normal clips is taken to be at least this.
 const LEAST_VARIANCE: f64 = 0.01;
@@ -117,7 +123,8 @@ impl Cycle {
         Ok(())
     }
 
-    /// Learns the cycle of normal channels, `[frames, mels]` each, whose spectra have been averaged; `None` where they have none in common.
+    /// Learns the cycle of normal channels, `[frames, mels]` each, whose spectra have been averaged; `None` where they
+    /// have none in common.
     pub(super) fn fit(channels: &[ArrayView2<'_, f32>], spectrum: &[f64], spectra: &Spectra) -> Option<Self> {
         let found = spectra.search(spectrum)?;
         let (step_s, count) = (spectra.step_s, found.harmonics);
@@ -179,8 +186,8 @@ impl Cycle {
         self.bands.row(3).iter().filter(|judged| **judged > 0.0).count() + 1
     }
 
-    /// The loadings of the bands that are judged, and the rate, each in deviations of normal clips, of which the clip's own background
-    /// is a part.
+    /// The loadings of the bands that are judged, and the rate, each in deviations of normal clips, of which the clip's
+    /// own background is a part.
     #[must_use]
     pub fn pool(&self, spectrogram: ArrayView2<'_, f32>) -> Array1<f64> {
         let CycleParameters { rate_hz, rate_deviation_hz, harmonics, step_s, .. } = self.parameters;

@@ -1,4 +1,5 @@
-//! How often the cycle comes: the comb of frequencies at which all bands' envelopes fluctuate more than between its teeth.
+//! How often the cycle comes: the comb of frequencies at which all bands' envelopes fluctuate more than between its
+//! teeth.
 
 use ndarray::ArrayView2;
 use rayon::prelude::*;
@@ -15,7 +16,8 @@ const FEWEST_CYCLES: f64 = 2.0;
 const STEPS: f64 = 20.0;
 /// Teeth of the comb at the most.
 const TEETH: usize = 6;
-/// A compressor has 1.8 in noise as loud as itself and up to 9 without; a lathe, a slide rail, a fan and small motors have 1.0 to 1.15.
+/// A compressor has 1.8 in noise as loud as itself and up to 9 without; a lathe, a slide rail, a fan and small motors
+/// have 1.0 to 1.15.
 const LEAST_CONTRAST: f64 = 1.3;
 /// Channels that are looked at: enough for a mean.
 const MOST_CHANNELS: usize = 400;

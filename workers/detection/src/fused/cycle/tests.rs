@@ -4,8 +4,8 @@ use rand::{Rng, SeedableRng};
 
 const STEP_S: f64 = 0.032;
 
-/// A machine whose bands swell with its stroke, each in its own way, beside noise of so many decibels; `gain_db` is of the machine's part in
-/// bands 24 to 31.
+/// A machine whose bands swell with its stroke, each in its own way, beside noise of so many decibels; `gain_db` is of
+/// the machine's part in bands 24 to 31.
 fn clip(seed: u64, rate_hz: f64, noise_db: f64, gain_db: f64) -> Array2<f32> {
     let mut rng = StdRng::seed_from_u64(seed);
     let start: f64 = rng.random();

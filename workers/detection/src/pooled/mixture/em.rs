@@ -33,8 +33,8 @@ struct Prior {
 }
 
 impl Mixture {
-    /// Fits so many components to vectors of about unit deviation, `[vectors, n]`. `None` where they cannot be told apart or have no
-    /// covariance.
+    /// Fits so many components to vectors of about unit deviation, `[vectors, n]`. `None` where they cannot be told
+    /// apart or have no covariance.
     pub fn fit(vectors: &Array2<f64>, components: usize, seed: u64) -> Option<Self> {
         let (centres, nearest) = k_means(vectors, components, seed)?;
         let residuals = vectors - &centres.select(Axis(0), &nearest);
@@ -74,7 +74,8 @@ impl Mixture {
         Some(Self { components: shares.columns().into_iter().map(of_component).collect::<Option<_>>()? })
     }
 
-    /// To what share each vector belongs to each component, `[vectors, components]`, and the mean logarithm of the likelihood.
+    /// To what share each vector belongs to each component, `[vectors, components]`, and the mean logarithm of the
+    /// likelihood.
     fn expect(&self, vectors: &Array2<f64>) -> (Array2<f64>, f64) {
         let mut logs = self.weighted_log_densities(vectors);
         let totals = log_sums(&logs);

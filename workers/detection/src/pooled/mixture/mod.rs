@@ -1,9 +1,10 @@
 //! A mixture of Gaussian clouds, for machines with several ways of running.
 //!
-//! Expectation-maximisation (Dempster, Laird and Rubin 1977) with full covariances. A component of few clips in many bands has no covariance of its
-//! own worth the name, so each has a conjugate prior (Fraley and Raftery, *Bayesian regularization for normal mixture estimation*, 2007): as though it had been
-//! seen with as many more vectors as a vector has elements, scattered like the whole set about its k-means centres, whose covariance is Ledoit
-//! and Wolf's. How many components there are is what held-out normal vectors are likeliest with.
+//! Expectation-maximisation (Dempster, Laird and Rubin 1977) with full covariances. A component of few clips in many
+//! bands has no covariance of its own worth the name, so each has a conjugate prior (Fraley and Raftery, *Bayesian
+//! regularization for normal mixture estimation*, 2007): as though it had been seen with as many more vectors as a
+//! vector has elements, scattered like the whole set about its k-means centres, whose covariance is Ledoit and Wolf's.
+//! How many components there are is what held-out normal vectors are likeliest with.
 
 mod em;
 mod start;
@@ -36,8 +37,8 @@ pub struct GaussianMixture {
     pub deviation: Array1<f64>,
     /// Inverse covariance of each component, of elements that have been divided so, `[n, n]`.
     pub precisions: Vec<Array2<f64>>,
-    /// How much less dense a component is at its centre than the densest one: difference of the logarithms of their covariances'
-    /// determinants, `[components]`, at least 0.
+    /// How much less dense a component is at its centre than the densest one: difference of the logarithms of their
+    /// covariances' determinants, `[components]`, at least 0.
     pub sparser: Array1<f64>,
 }
 
@@ -50,7 +51,8 @@ pub struct MixtureShape {
 }
 
 impl GaussianMixture {
-    /// The component that explains a vector best, and `-2 ln` of its density there, less what that is at the centre of the densest.
+    /// The component that explains a vector best, and `-2 ln` of its density there, less what that is at the centre of
+    /// the densest.
     fn best(&self, vector: ArrayView1<'_, f64>) -> (usize, f64) {
         let of_component = |component: usize| {
             let scaled = (&vector - &self.means.row(component)) / &self.deviation;
@@ -94,8 +96,9 @@ impl VectorDistance for GaussianMixture {
         })
     }
 
-    /// `-2 ln N(x)` of the component that explains it best, shifted by its least value and divided by the length: never negative, and of one
-    /// component the Mahalanobis distance. How common a component is does not count: a machine that seldom runs so is no less well.
+    /// `-2 ln N(x)` of the component that explains it best, shifted by its least value and divided by the length: never
+    /// negative, and of one component the Mahalanobis distance. How common a component is does not count: a machine
+    /// that seldom runs so is no less well.
     fn distance(&self, vector: ArrayView1<'_, f64>) -> f64 {
         (self.best(vector).1 / vector.len() as f64).max(f64::MIN_POSITIVE)
     }

@@ -7,8 +7,9 @@ use rand::{Rng, SeedableRng};
 const STARTS: u64 = 3;
 const MOST_ROUNDS: usize = 30;
 
-/// Centres, `[count, n]`, and the nearest of each vector: of three starts the one with the least sum of squares. First centres are k-means++'s
-/// (Arthur and Vassilvitskii 2007), rounds are Lloyd's. `None` where there are fewer different vectors than centres.
+/// Centres, `[count, n]`, and the nearest of each vector: of three starts the one with the least sum of squares. First
+/// centres are k-means++'s (Arthur and Vassilvitskii 2007), rounds are Lloyd's. `None` where there are fewer different
+/// vectors than centres.
 pub(super) fn k_means(vectors: &Array2<f64>, count: usize, seed: u64) -> Option<(Array2<f64>, Vec<usize>)> {
     let runs = (0..STARTS).filter_map(|start| {
         let mut rng = StdRng::seed_from_u64(seed.wrapping_add(start));

@@ -9,12 +9,14 @@
 //!                                                                                              a tenth of all, alike ──┴─► a mode of its own: kept
 //! ```
 //!
-//! A distance that is fitted to a fault calls the fault normal, and one fault in a hundred clips is enough to blind it to its kind. So no clip is measured by a
-//! fit that it, or a clip as strange as it, had a part in (concentration steps as in Rousseeuw and Van Driessen, *A fast algorithm for the
-//! minimum covariance determinant estimator*, 1999, here with shrunk covariances and held-out distances). No labels are used.
+//! A distance that is fitted to a fault calls the fault normal, and one fault in a hundred clips is enough to blind it
+//! to its kind. So no clip is measured by a fit that it, or a clip as strange as it, had a part in (concentration steps
+//! as in Rousseeuw and Van Driessen, *A fast algorithm for the minimum covariance determinant estimator*, 1999, here
+//! with shrunk covariances and held-out distances). No labels are used.
 //!
-//! The core must not be too small either: a background that only a few clips have is explained by those clips alone. From 70 % of the clips and growth by two
-//! deviations, fourteen of a hundred normal clips in factory noise at 0 dB were foreign to each other's core; from 80 % and 2.5 deviations none is.
+//! The core must not be too small either: a background that only a few clips have is explained by those clips alone.
+//! From 70 % of the clips and growth by two deviations, fourteen of a hundred normal clips in factory noise at 0 dB
+//! were foreign to each other's core; from 80 % and 2.5 deviations none is.
 
 mod modes;
 mod statistics;
@@ -55,8 +57,8 @@ pub struct Screening {
     pub deviations: Vec<f64>,
     /// The chance of such a distance of a clip that belongs.
     pub chances: Vec<f64>,
-    /// Groups of clips, a tenth of all or more, that are alike among themselves and unlike the others: another way in which the machine runs, as
-    /// it seems. They are kept.
+    /// Groups of clips, a tenth of all or more, that are alike among themselves and unlike the others: another way in
+    /// which the machine runs, as it seems. They are kept.
     pub modes: Vec<Vec<usize>>,
     /// So many clips would not belong that nothing was left out: is it one machine?
     pub too_many: Option<usize>,
@@ -81,7 +83,8 @@ impl Screening {
     }
 }
 
-/// Finds the clips that do not belong among the others, whatever detector is to be trained. With fewer than ten clips nothing can be told.
+/// Finds the clips that do not belong among the others, whatever detector is to be trained. With fewer than ten clips
+/// nothing can be told.
 ///
 /// # Errors
 /// [`DetectionError::Training`] where the clips are copies of one.
@@ -96,7 +99,8 @@ pub fn screen(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Scree
     }
 }
 
-/// Each of unlike channels by itself, as they are judged: what one alone hears is found, and one that tells nothing makes no clip foreign.
+/// Each of unlike channels by itself, as they are judged: what one alone hears is found, and one that tells nothing
+/// makes no clip foreign.
 fn screen_each(
     count: usize,
     channels: &[ChannelClips],
@@ -150,8 +154,9 @@ fn screen_together(
     let views: Vec<Vec<_>> =
         clips.iter().map(|clip| clip.channels.iter().map(|channel| channel.view()).collect()).collect();
     let vectors = clip_vectors(&views, step_s);
-    // Neighbours explain each other, and in a session of its own a clip has no other. Both are asked: what a stretch without it does not explain may be a
-    // session, and what is explained by neighbours only may be one, too. What neither explains does not belong.
+    // Neighbours explain each other, and in a session of its own a clip has no other. Both are asked: what a stretch
+    // without it does not explain may be a session, and what is explained by neighbours only may be one, too. What
+    // neither explains does not belong.
     let (stretches, dealt) = (split::stretches(clips, FOLDS), split::dealt(clips, FOLDS));
     let by_stretch = Distances { vectors: &vectors, folds: &stretches };
     let by_deal = Distances { vectors: &vectors, folds: &dealt };
@@ -224,7 +229,8 @@ impl Distances<'_> {
         Ok(robust_deviations(&sum))
     }
 
-    /// The clips that are nearest to each other: band by band at first, then by held-out distances from the nearest until they stay the same.
+    /// The clips that are nearest to each other: band by band at first, then by held-out distances from the nearest
+    /// until they stay the same.
     fn core(&self) -> Result<Vec<bool>, DetectionError> {
         let mut near = vec![0.0; self.vectors[0].vectors.len()];
         for ClipVectors { weight, vectors } in self.vectors {
@@ -254,7 +260,8 @@ impl Distances<'_> {
         Ok(core)
     }
 
-    /// Grows a core by all that lie within [`NEAR`] deviations, and by `kept` in any case, until it stays the same; each clip's deviations then.
+    /// Grows a core by all that lie within [`NEAR`] deviations, and by `kept` in any case, until it stays the same;
+    /// each clip's deviations then.
     fn grown(&self, core: &mut Vec<bool>, kept: &[usize]) -> Result<Vec<f64>, DetectionError> {
         kept.iter().for_each(|clip| core[*clip] = true);
         let mut deviations = self.of(core)?;

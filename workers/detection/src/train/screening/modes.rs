@@ -6,7 +6,8 @@ use super::stacked;
 use crate::DetectionError;
 use crate::fused::{ClipVectors, Mahalanobis};
 
-/// A mode has at least this share of all clips: fewer that are alike may as well be one fault that was recorded some times.
+/// A mode has at least this share of all clips: fewer that are alike may as well be one fault that was recorded some
+/// times.
 const LEAST_SHARE: f64 = 0.1;
 /// Clips of one mode deviate in the same direction: cosine of their whitened deviations.
 const LEAST_COSINE: f64 = 0.6;

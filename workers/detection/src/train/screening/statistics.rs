@@ -22,16 +22,17 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// The chance that one of so many values that belong together lies that many robust deviations or more above the others. By Student's distribution with a
-/// quarter as many degrees of freedom as values: distances from a fit to few clips have long tails.
+/// The chance that one of so many values that belong together lies that many robust deviations or more above the
+/// others. By Student's distribution with a quarter as many degrees of freedom as values: distances from a fit to few
+/// clips have long tails.
 pub(super) fn chance_above(deviations: f64, values: usize) -> f64 {
     let freedom = (values as f64 / 4.0).max(1.0);
     let student = StudentsT::new(0.0, 1.0, freedom).expect("its parameters are positive");
     student.sf(deviations)
 }
 
-/// Those whose chance is too small, so that at most the share `false_discoveries` of them is expected to be there by chance (Benjamini and Hochberg,
-/// *Controlling the false discovery rate*, 1995).
+/// Those whose chance is too small, so that at most the share `false_discoveries` of them is expected to be there by
+/// chance (Benjamini and Hochberg, *Controlling the false discovery rate*, 1995).
 pub(super) fn discoveries(chances: &[f64], false_discoveries: f64) -> Vec<bool> {
     let mut ascending = chances.to_vec();
     ascending.sort_by(f64::total_cmp);
@@ -56,7 +57,8 @@ mod tests {
 
     #[test]
     fn discoveries_are_those_of_statsmodels() {
-        // Python: statsmodels.stats.multitest.multipletests([.001, .008, .039, .041, .042, .06, .074, .205], alpha=.05, method="fdr_bh")
+        // Python: statsmodels.stats.multitest.multipletests([.001, .008, .039, .041, .042, .06, .074, .205], alpha=.05,
+        // method="fdr_bh")
         let chances = [0.001, 0.008, 0.039, 0.041, 0.042, 0.06, 0.074, 0.205];
         let found = discoveries(&chances, 0.05);
         assert_eq!(found, [true, true, false, false, false, false, false, false]);

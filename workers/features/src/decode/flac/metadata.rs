@@ -15,8 +15,8 @@ const STREAM_INFO: u8 = 0;
 const STREAM_INFO_BYTES: usize = 34;
 const LAST_BLOCK: u8 = 0x80;
 
-/// What STREAMINFO says. Its block sizes, frame sizes and MD5 are not read: some encoders get the first two wrong, and in a
-/// piece of a recording the MD5 is that of the whole. Every frame carries its own sizes and checksum.
+/// What STREAMINFO says. Its block sizes, frame sizes and MD5 are not read: some encoders get the first two wrong, and
+/// in a piece of a recording the MD5 is that of the whole. Every frame carries its own sizes and checksum.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StreamInfo {
     pub(super) rate_hz: u32,

@@ -4,14 +4,14 @@
 //! What is believed, and what is not:
 //!
 //! - a frame: its header's CRC-8 and its CRC-16 hold. It says how many samples it has;
-//! - a number: frames count up by one, or by their samples. Where they begin is not asked (a piece of a recording goes on
-//!   counting). Where a number leaps forward, frames are missing;
+//! - a number: frames count up by one, or by their samples. Where they begin is not asked (a piece of a recording goes
+//!   on counting). Where a number leaps forward, frames are missing;
 //! - the total of STREAMINFO: never more than a hint. More samples than it says are read. Fewer mean that the end is
 //!   missing, unless the frames began in the middle, or no recording can be so long;
 //! - tags before `fLaC` and behind the last frame are no sound.
 //!
-//! A damaged or missing frame costs that frame: the sound on both sides is [spliced](super::splice), and the clip says that
-//! it is [incomplete](Clip::incomplete).
+//! A damaged or missing frame costs that frame: the sound on both sides is [spliced](super::splice), and the clip says
+//! that it is [incomplete](Clip::incomplete).
 //!
 //! Source: RFC 9639.
 

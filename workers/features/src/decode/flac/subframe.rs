@@ -4,7 +4,8 @@
 
 use super::bits::BitReader;
 
-/// Decodes a subframe of samples of `bits` bits (4 to 33) into `samples`. `None`: the bits are no subframe, or end too soon.
+/// Decodes a subframe of samples of `bits` bits (4 to 33) into `samples`. `None`: the bits are no subframe, or end too
+/// soon.
 pub(super) fn decode(reader: &mut BitReader<'_>, bits: u32, samples: &mut [i64]) -> Option<()> {
     let header = reader.unsigned(8)?;
     if header & 0x80 != 0 {
@@ -92,7 +93,8 @@ fn dot(coefficients: &[i64], past: &[i64]) -> i64 {
     coefficients.iter().zip(past).fold(0_i64, |sum, (&c, &sample)| sum.wrapping_add(c.wrapping_mul(sample)))
 }
 
-/// The residuals of all samples but the first `order`: partitions of equal length, each with a Rice parameter of its own.
+/// The residuals of all samples but the first `order`: partitions of equal length, each with a Rice parameter of its
+/// own.
 fn residuals(reader: &mut BitReader<'_>, order: usize, samples: &mut [i64]) -> Option<()> {
     let parameter_bits = match reader.unsigned(2)? {
         0 => 4,

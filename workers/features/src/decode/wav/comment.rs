@@ -1,7 +1,8 @@
 //! What the comment in a WAV file (`LIST INFO`, `ICMT`) says of its full scale.
 //!
-//! `auscult import` writes `unit g; rate 25600 Hz by …`: the samples are the values in that unit. Others may write `full scale 50 m/s2`.
-//! A walk of its own, which believes nothing: a damaged list of chunks has no comment, and its samples are read all the same.
+//! `auscult import` writes `unit g; rate 25600 Hz by …`: the samples are the values in that unit. Others may write
+//! `full scale 50 m/s2`. A walk of its own, which believes nothing: a damaged list of chunks has no comment, and its
+//! samples are read all the same.
 
 use auscult_schemas::{FullScale, Unit};
 

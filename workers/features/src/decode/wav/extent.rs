@@ -52,7 +52,8 @@ pub(super) struct Promise {
 /// Reads a chunk's size; RIFX is big-endian.
 pub(super) type ReadSize = fn([u8; 4]) -> u32;
 
-/// So few bytes behind the samples are those that a glitch on the way added within them, not something that a program wrote.
+/// So few bytes behind the samples are those that a glitch on the way added within them, not something that a program
+/// wrote.
 const STRAY_BYTES: usize = 3;
 
 /// Finds the end of the samples in `bytes`, all that follows the data chunk's header.
@@ -77,7 +78,8 @@ pub(super) fn find(bytes: &[u8], promise: Promise, read_size: ReadSize) -> Resul
         if is_padding || ends_with_riff || is_no_sound(after, read_size) || is_no_sound(padded, read_size) {
             return Ok(Extent { len, incomplete: false });
         }
-        // A writer that had finished said the same twice. What others put behind it is less than a recorder's next block.
+        // A writer that had finished said the same twice. What others put behind it is less than a recorder's next
+        // block.
         let ends_with_data = riff_end == size || is_odd && riff_end == size + 1;
         let counts_a_chunk = riff_end == bytes.len() as u64
             && [after, padded].iter().any(|chunk| chunk.first_chunk().is_some_and(is_id));
@@ -111,7 +113,8 @@ fn is_one_byte_repeated(bytes: &[u8]) -> bool {
     bytes.windows(2).all(|pair| pair[0] == pair[1]) && bytes.first().is_none_or(|byte| matches!(byte, 0 | 0xFF))
 }
 
-/// Where a chain of chunks that begins with `bytes` would end, by its sizes; beyond `bytes` where its last chunk is cut off.
+/// Where a chain of chunks that begins with `bytes` would end, by its sizes; beyond `bytes` where its last chunk is cut
+/// off.
 fn chain_end(bytes: &[u8], read_size: ReadSize) -> Option<u64> {
     let mut at = 0_u64;
     for _ in 0..MOST_CHUNKS {

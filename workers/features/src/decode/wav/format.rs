@@ -4,8 +4,8 @@
 //!  tag[2] channels[2] rate[4] byte rate[4] block[2] bits[2]   extension size[2] valid bits[2] channel mask[4] sub-format[16]
 //! ```
 //!
-//! The block and the byte rate are often wrong; what they must be follows from the rest. A block that is larger than that
-//! is believed, since containers wider than their samples exist.
+//! The block and the byte rate are often wrong; what they must be follows from the rest. A block that is larger than
+//! that is believed, since containers wider than their samples exist.
 //!
 //! Sources: Microsoft, "Multiple channel audio data and WAVE files"; RFC 2361 (tags).
 

@@ -180,7 +180,8 @@ impl<'a> Chunks<'a> {
         Ok(if self.is_big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
     }
 
-    /// Steps over the pad byte of an odd chunk. Sloppy writers leave it out: then a chunk begins right here, and none behind it.
+    /// Steps over the pad byte of an odd chunk. Sloppy writers leave it out: then a chunk begins right here, and none
+    /// behind it.
     fn skip_pad(&mut self) {
         let next = self.bytes.get(self.position..self.position + 4);
         let is_known = matches!(next, None | Some(b"fmt " | b"data" | b"fact" | b"LIST"));

@@ -12,7 +12,8 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::kafka::token;
 
-/// The highest version of each request that a broker understands, by the request's number (`api_key` in Kafka's protocol guide).
+/// The highest version of each request that a broker understands, by the request's number (`api_key` in Kafka's
+/// protocol guide).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApiVersions(pub BTreeMap<i16, i16>);
 

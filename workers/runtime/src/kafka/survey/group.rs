@@ -13,8 +13,8 @@ use crate::kafka::error::{About, explain};
 /// What a group is like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupFacts {
-    /// Kafka's word for what it is about: `Stable`, `Empty`, `PreparingRebalance`, …; `None` where the broker knows no such group, or does not
-    /// tell (of KIP-848 groups librdkafka's question is not answered).
+    /// Kafka's word for what it is about: `Stable`, `Empty`, `PreparingRebalance`, …; `None` where the broker knows no
+    /// such group, or does not tell (of KIP-848 groups librdkafka's question is not answered).
     pub state: Option<String>,
     /// Its members, as far as they are told.
     pub members: Vec<Member>,
@@ -42,14 +42,16 @@ pub struct Waiting {
     pub deleted: i64,
     /// Offsets between the group's own and the end; markers of transactions are among them.
     pub offsets: i64,
-    /// When the first record that waits was made, ms since the epoch; `None` where none waits and all offsets are markers'.
+    /// When the first record that waits was made, ms since the epoch; `None` where none waits and all offsets are
+    /// markers'.
     pub oldest_ms: Option<i64>,
     /// Whether the first of them was looked for and not found in time.
     pub is_unread: bool,
 }
 
 impl Survey {
-    /// Asks for a group and for what waits in its input's partitions. A commit marker occupies an offset: whether a record waits is told by reading.
+    /// Asks for a group and for what waits in its input's partitions. A commit marker occupies an offset: whether a
+    /// record waits is told by reading.
     ///
     /// # Errors
     /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Read`] with the right that is missing.
@@ -97,8 +99,8 @@ impl Survey {
         Ok(GroupFacts { state, members, waiting })
     }
 
-    /// The names of all groups that may be share groups (KIP-932): librdkafka 2.12 can describe neither these nor those of KIP-848, and calls both dead. Which
-    /// topics they read, and what they see there, it cannot ask for.
+    /// The names of all groups that may be share groups (KIP-932): librdkafka 2.12 can describe neither these nor those
+    /// of KIP-848, and calls both dead. Which topics they read, and what they see there, it cannot ask for.
     ///
     /// # Errors
     /// [`KafkaAccessError::Unreachable`].

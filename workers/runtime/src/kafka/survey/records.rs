@@ -33,8 +33,8 @@ pub struct Glimpse {
 }
 
 impl Survey {
-    /// The latest committed records of each partition, at most about `each`, and not more than what can be read within the time of a few
-    /// questions.
+    /// The latest committed records of each partition, at most about `each`, and not more than what can be read within
+    /// the time of a few questions.
     ///
     /// # Errors
     /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Read`] with the right that is missing.
@@ -54,7 +54,8 @@ impl Survey {
         Ok(found)
     }
 
-    /// Every committed record of a topic, in order within each partition. Whether all partitions were read to their ends.
+    /// Every committed record of a topic, in order within each partition. Whether all partitions were read to their
+    /// ends.
     ///
     /// # Errors
     /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Read`] with the right that is missing.
@@ -79,8 +80,8 @@ impl Survey {
         Ok(unread.is_empty())
     }
 
-    /// Reads from these offsets to the ends of their partitions, or until `take` is content with a partition and says so with `false`.
-    /// Gives the partitions that were not read as far.
+    /// Reads from these offsets to the ends of their partitions, or until `take` is content with a partition and says
+    /// so with `false`. Gives the partitions that were not read as far.
     pub(super) fn read(
         &self,
         topic: &str,
@@ -163,8 +164,8 @@ impl Survey {
         Err(KafkaAccessError::Read(format!("{topic} gave no answer within {} s", self.asking.as_secs())))
     }
 
-    /// The partitions whose readers are held up by a transaction that was open all the time for `patience`, with the offset at which they
-    /// are. Ends as soon as each has moved on or is free.
+    /// The partitions whose readers are held up by a transaction that was open all the time for `patience`, with the
+    /// offset at which they are. Ends as soon as each has moved on or is free.
     ///
     /// # Errors
     /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Client`].

@@ -31,7 +31,8 @@ impl Survey {
     /// Settings of topics, each or which right is missing.
     ///
     /// # Errors
-    /// [`KafkaAccessError::Unreachable`]; [`KafkaAccessError::Client`] where rdkafka's admin client cannot be used (with tokens).
+    /// [`KafkaAccessError::Unreachable`]; [`KafkaAccessError::Client`] where rdkafka's admin client cannot be used
+    /// (with tokens).
     pub fn topic_settings<'a>(
         &self,
         topics: &[&'a str],

@@ -22,8 +22,8 @@ pub enum Trial {
     Unclear(String),
 }
 
-/// Sends a topic a record of zeros that is larger than `max_message_bytes`, its largest. The broker looks at the sender's rights first, then at the size,
-/// and appends nothing.
+/// Sends a topic a record of zeros that is larger than `max_message_bytes`, its largest. The broker looks at the
+/// sender's rights first, then at the size, and appends nothing.
 ///
 /// # Errors
 /// [`KafkaAccessError::Client`].

@@ -1,4 +1,5 @@
-//! Held against what each year's own evaluator printed for the same scores (Python 3.12, scikit-learn 1.7 or later; run on 2026-11-30).
+//! Held against what each year's own evaluator printed for the same scores (Python 3.12, scikit-learn 1.7 or later; run
+//! on 2026-11-30).
 
 use super::*;
 
