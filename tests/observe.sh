@@ -178,6 +178,11 @@ CONFIG
             kcat -P -b "$brokers" -t audio.chunks -k works/hall-1/fan-01 -H content-type=audio/wav -X message.max.bytes=8388608
         kcat -P -b "$brokers" -t audio.chunks -k works/hall-1/stranger-01 -H content-type=audio/wav \
             -X message.max.bytes=8388608 "$folder/sound/works%2Fhall-1%2Ffan-01/train/normal/0000$((count % 10)).wav"
+        # One machine is said to stand still from the first minute on.
+        if [ "$count" = 60 ]; then
+            "$auscult" control works/hall-1/valve-04 idle --by observe --brokers "$brokers" >"$folder/control.log" ||
+                fail "nobody could be told that a machine is idle: $folder/control.log"
+        fi
         sleep 1
     done
     wait "$simulator" || fail "the simulator failed: $folder/simulate.log"

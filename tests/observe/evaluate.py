@@ -31,6 +31,7 @@ EMPTY = {
 RAISED = {
     "AuscultDeadLetters": "one record in fifty is no sound",
     "AuscultFleetDrifting": "the training sound was of another week",
+    "AuscultMachineIdle": "one machine is said to be at rest",
     "AuscultMachinesUnheard": "one machine of twelve has a dead microphone",
     "AuscultModelMismatch": "one machine has no model",
 }
