@@ -16,8 +16,8 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 case $targets in
 *import_file*)
     mkdir -p "$work/seeds"
-    AUSCULT_FUZZ_SEEDS=$work/seeds cargo test --quiet --release --manifest-path "$here/../Cargo.toml" -p auscult-import \
-        --test any_bytes -- --ignored --quiet seeds
+    AUSCULT_FUZZ_SEEDS=$work/seeds cargo test --quiet --release --manifest-path "$here/../Cargo.toml" --workspace \
+        --test any_bytes -- --ignored seeds
     ;;
 esac
 

@@ -173,13 +173,14 @@ CONFIG
     started+=("$simulator")
     local count=0
     while kill -0 "$simulator" 2>/dev/null; do
+        count=$((count + 1))
         # What is no sound, and sound of a machine that has no model.
-        { echo "not a sound $((++count))"; echo "nor this"; } |
+        { echo "not a sound $count"; echo "nor this"; } |
             kcat -P -b "$brokers" -t audio.chunks -k works/hall-1/fan-01 -H content-type=audio/wav -X message.max.bytes=8388608
         kcat -P -b "$brokers" -t audio.chunks -k works/hall-1/stranger-01 -H content-type=audio/wav \
             -X message.max.bytes=8388608 "$folder/sound/works%2Fhall-1%2Ffan-01/train/normal/0000$((count % 10)).wav"
         # One machine is said to stand still from the first minute on.
-        if [ "$count" = 60 ]; then
+        if [ "$count" = 10 ]; then
             "$auscult" control works/hall-1/valve-04 idle --by observe --brokers "$brokers" >"$folder/control.log" ||
                 fail "nobody could be told that a machine is idle: $folder/control.log"
         fi
