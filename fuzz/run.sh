@@ -17,7 +17,7 @@ case $targets in
 *import_file*)
     mkdir -p "$work/seeds"
     AUSCULT_FUZZ_SEEDS=$work/seeds cargo test --quiet --release --manifest-path "$here/../Cargo.toml" --workspace \
-        --test any_bytes -- --ignored seeds
+        --test any_bytes seeds_of_fuzzing
     ;;
 esac
 

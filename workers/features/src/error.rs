@@ -58,6 +58,12 @@ pub enum FeatureError {
         /// What is outside it.
         detail: String,
     },
+    /// A WAV whose codec no tool brings back whole.
+    #[error("WAV: {codec} is not read, and tools bring back only a part of it from a WAV file: record anew, as PCM")]
+    LostCodec {
+        /// `AAC`, `Vorbis` or `Speex`.
+        codec: &'static str,
+    },
     /// More channels than a chunk may have, or none.
     #[error(
         "{format}: {channels} channels, 1 to 16 can be read: {}",
@@ -194,9 +200,11 @@ impl FeatureError {
             Self::UnsupportedContentType(_) | Self::InvalidContentType { .. } => DeadLetterCode::UnsupportedContentType,
             Self::NotAudio { .. } => DeadLetterCode::NotAudio,
             Self::Truncated { .. } | Self::Damaged { .. } => DeadLetterCode::Truncated,
-            Self::UnsupportedFormat { .. } | Self::Channels { .. } | Self::Rate { .. } | Self::ByteOrder => {
-                DeadLetterCode::UnsupportedFormat
-            }
+            Self::UnsupportedFormat { .. }
+            | Self::LostCodec { .. }
+            | Self::Channels { .. }
+            | Self::Rate { .. }
+            | Self::ByteOrder => DeadLetterCode::UnsupportedFormat,
             Self::FullScales { .. } | Self::OtherQuantity { .. } => DeadLetterCode::UnsupportedFormat,
             Self::ForeignFormat { is_sound: true, .. } => DeadLetterCode::UnsupportedFormat,
             Self::ForeignFormat { is_sound: false, .. } => DeadLetterCode::NotAudio,

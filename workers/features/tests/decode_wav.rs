@@ -338,6 +338,14 @@ fn a_codec_inside_wav_is_named() {
         assert_eq!(error.code(), DeadLetterCode::UnsupportedFormat);
         assert!(error.to_string().contains(name) && error.to_string().contains("ffmpeg"), "{error}");
     }
+    // What no tool brings back whole gets no command.
+    for (tag, name) in [(0xFF, "AAC"), (0x566F, "Vorbis"), (0xA109, "Speex")] {
+        let wav = WavBytes { tag, ..WavBytes::default() }.build(&[0; 64]);
+        let error = decode("audio/wav", &wav).unwrap_err();
+        assert_eq!(error.code(), DeadLetterCode::UnsupportedFormat);
+        let words = error.to_string();
+        assert!(words.contains(name) && words.contains("record anew") && !words.contains("ffmpeg"), "{words}");
+    }
 }
 
 #[test]

@@ -5,17 +5,22 @@ mod files;
 #[path = "../../../fuzz/src/import.rs"]
 mod target;
 
+use auscult_import::{Options, read_bytes};
 use files::valid;
 use proptest::prelude::*;
 
+/// With `AUSCULT_FUZZ_SEEDS`, a folder, the files are written there: `fuzz/run.sh` begins with them.
 #[test]
-#[ignore = "fuzz/run.sh runs this for its seeds"]
-fn seeds() {
-    let folder = std::env::var_os("AUSCULT_FUZZ_SEEDS").expect("AUSCULT_FUZZ_SEEDS names the folder for the seeds");
+fn valid_files_are_read_and_are_the_seeds_of_fuzzing() {
+    let folder = std::env::var_os("AUSCULT_FUZZ_SEEDS").map(std::path::PathBuf::from);
     for (number, (name, bytes)) in valid().into_iter().enumerate() {
+        let options = Options { rate_hz: Some(1000.0), ..Options::default() };
+        read_bytes(name, &bytes, &options).unwrap_or_else(|error| panic!("{number}, {name}: {error}"));
         let input = [&[target::choice_of(name)], bytes.as_slice()].concat();
-        std::fs::write(std::path::Path::new(&folder).join(format!("seed-{number}")), input)
-            .expect("the folder is there");
+        target::import_file(&input);
+        if let Some(folder) = &folder {
+            std::fs::write(folder.join(format!("seed-{number}")), input).expect("the folder is there");
+        }
     }
 }
 

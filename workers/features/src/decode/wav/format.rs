@@ -121,6 +121,7 @@ fn encoding(tag: u16, bits: u32, valid_bits: u32, block: usize, channels: usize)
         (TAG_FLOAT, 64, 8) => Ok(Encoding::Float64),
         (TAG_PCM, ..) => unsupported(format!("PCM of {bits} bits in {stored} bytes")),
         (TAG_FLOAT, ..) => unsupported(format!("float of {bits} bits in {stored} bytes")),
+        _ if is_lost_in_wav(tag) => Err(FeatureError::LostCodec { codec: codec_name(tag) }),
         _ => unsupported(format!("{} (format tag {tag:#06x})", codec_name(tag))),
     }
 }
@@ -136,13 +137,18 @@ fn codec_name(tag: u16) -> &'static str {
         0x0031 => "GSM 6.10",
         0x0050 => "MPEG layer 1 or 2",
         0x0055 => "MP3",
-        0x00FF | 0x1600 | 0x1602 => "AAC, of which ffmpeg converts but a part: record it anew,",
+        0x00FF | 0x1600 | 0x1602 => "AAC",
         0x0160..=0x0163 => "Windows Media Audio",
-        0x566F | 0x674F..=0x6751 | 0x676F..=0x6771 => "Vorbis, of which ffmpeg converts but a part: record it anew,",
-        0xA109 => "Speex, of which ffmpeg converts but a part: record it anew,",
+        0x566F | 0x674F..=0x6751 | 0x676F..=0x6771 => "Vorbis",
+        0xA109 => "Speex",
         0xF1AC => "FLAC inside WAV",
         _ => "a codec that is not read",
     }
+}
+
+/// AAC, Vorbis and Speex, whose packets WAV does not keep apart: ffmpeg brings back a part of them or nothing.
+fn is_lost_in_wav(tag: u16) -> bool {
+    matches!(codec_name(tag), "AAC" | "Vorbis" | "Speex")
 }
 
 /// The true tag of WAVE_FORMAT_EXTENSIBLE.
