@@ -336,7 +336,7 @@ pub fn refuse_too_many_bad(bad: usize, all: usize) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulator::{SAMPLE_RATE_HZ, wav_bytes};
+    use auscult_simulator::{SAMPLE_RATE_HZ, wav_bytes};
 
     fn extractor() -> ChunkExtractor {
         ChunkExtractor::new(FeatureSpec::default()).unwrap()

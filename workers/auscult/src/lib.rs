@@ -11,7 +11,6 @@
 //!                    ├─ picture       log-mel spectrograms, score histograms and ROC curves as PNG
 //!                    ├─ report        evaluations and data sets as pages for the browser; DCASE's CSV files
 //!                    ├─ table         tables of pooled log-mels, and what detectors are worth on them
-//!                    ├─ simulator     machine sound from physics, for the demo
 //!                    ├─ demo          the live screen, the plain lines and the closing summary
 //!                    ├─ dead_letters  what could not be processed, and sending it round again
 //!                    ├─ doctor        a live installation looked over, and what is to be done
@@ -31,14 +30,12 @@ pub mod cli;
 pub mod clips;
 pub mod commands;
 pub mod dataset;
-pub mod dead_letters;
 pub mod demo;
 pub mod doctor;
 pub mod full_scales;
 pub mod fused;
 pub mod interrupt;
 pub mod lives;
-pub mod machine_partition;
 pub mod metrics_inventory;
 pub mod model_file;
 pub mod natural_order;
@@ -46,9 +43,7 @@ pub mod picture;
 pub mod pipeline;
 pub mod progress;
 pub mod report;
-pub mod retrain;
 pub mod signal_findings;
-pub mod simulator;
 pub mod table;
 pub mod training_findings;
 pub mod worker;

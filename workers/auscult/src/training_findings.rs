@@ -249,7 +249,7 @@ mod tests {
     use auscult_features::ChunkExtractor;
 
     use super::*;
-    use crate::simulator::wav_bytes;
+    use auscult_simulator::wav_bytes;
 
     fn clip(name: &str, rate_hz: u32, seconds: f64, seed: u32) -> anyhow::Result<Clip> {
         let mut state = seed.wrapping_mul(2_654_435_761) | 1;

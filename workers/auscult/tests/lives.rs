@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use auscult::lives::{Life, LifeOptions, play, recordings};
-use auscult::simulator::{Condition, Fault, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
 use auscult_detection::{DetectorKind, HoldOut, TrainingOptions, WatchPolicy};
 use auscult_schemas::FeatureSpec;
+use auscult_simulator::{Condition, Fault, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
 use jiff::SignedDuration;
 
 const SNAPSHOTS: u64 = 250;

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use auscult::clips::{recordings_in, trace_of};
-use auscult::simulator::{Condition, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
 use auscult_detection::pieces::{Pieces, Trace, pieces};
 use auscult_features::decode;
+use auscult_simulator::{Condition, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
 
 fn found(clips: &[(String, Trace)]) -> Pieces {
     pieces(&clips.iter().map(|(name, trace)| (name.as_str(), Some(trace))).collect::<Vec<_>>())

@@ -317,7 +317,7 @@ fn write_row(out: &mut impl Write, row: &Row, as_json: bool) -> anyhow::Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulator::{SAMPLE_RATE_HZ, wav_bytes};
+    use auscult_simulator::{SAMPLE_RATE_HZ, wav_bytes};
 
     fn tone(seed: u32, hz: f32) -> Vec<u8> {
         let mut state = seed.wrapping_mul(2_654_435_761) | 1;

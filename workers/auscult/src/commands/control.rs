@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::watch::audit_words;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use crate::machine_partition::{Home, unknown};
+use auscult_operations::machine_partition::{Home, unknown};
 
 /// Acknowledge an alarm, mute a machine, work on it, say that it is at rest, or change its threshold
 ///

@@ -15,7 +15,9 @@ use jiff::Timestamp;
 
 use super::arguments::moment;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use crate::dead_letters::{Entry, Inventory, Place, Wanted, mark, place, read_place, replay, subject_without_key};
+use auscult_operations::dead_letters::{
+    Entry, Inventory, Place, Wanted, mark, place, read_place, replay, subject_without_key,
+};
 
 /// Look at records that could not be processed, and send them round again once the reason is mended
 #[derive(Debug, Args)]

@@ -285,7 +285,7 @@ fn grouped(listed: Vec<Listed>, read: Vec<anyhow::Result<Recording>>) -> Vec<Gro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulator::{SAMPLE_RATE_HZ, wav_bytes};
+    use auscult_simulator::{SAMPLE_RATE_HZ, wav_bytes};
 
     fn write(folder: &Path, file: &str, bytes: &[u8]) {
         let path = folder.join(file);

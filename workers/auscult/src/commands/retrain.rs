@@ -20,8 +20,8 @@ use jiff::Timestamp;
 use super::arguments::{ChannelArgs, SpecArgs, moment};
 use super::train::{detectors, train_with_progress};
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use crate::retrain::{Gathered, Sent, Wanted, alarmed, not_running};
 use crate::{interrupt, model_file, progress};
+use auscult_operations::retraining::{Gathered, Sent, Wanted, alarmed, not_running};
 
 /// Learn machines anew from what they have sent: a model each, from the features on audio.features
 ///

@@ -5,18 +5,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use auscult_features::content_type_of;
+use auscult_operations::gateway::chunk_record;
 use auscult_runtime::config::KafkaConfig;
 use auscult_runtime::kafka::GatewayRecord;
-use auscult_schemas::topics::{CHUNKS, MAX_MESSAGE_BYTES};
+use auscult_schemas::topics::MAX_MESSAGE_BYTES;
 use auscult_schemas::{ChunkId, Envelope, MachineId, printable};
-use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use crate::machine_partition::Home;
 use crate::natural_order::{in_recorded_order, sort_paths};
 use crate::{interrupt, progress};
+use auscult_operations::machine_partition::Home;
 
 /// Send recordings to audio.chunks, as a gateway beside a machine does
 ///
@@ -209,12 +209,5 @@ fn chunk(path: &Path, machine: &MachineId, partition: Option<i32>) -> anyhow::Re
         content_type: content_type.to_owned(),
         traceparent: None,
     };
-    Ok(GatewayRecord {
-        topic: CHUNKS.to_owned(),
-        partition,
-        key: Some(Bytes::from(machine.as_str().to_owned())),
-        value: Some(Bytes::from(value)),
-        headers: envelope.headers(),
-        timestamp_ms: None,
-    })
+    Ok(chunk_record(&envelope, value, partition))
 }

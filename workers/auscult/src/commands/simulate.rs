@@ -11,11 +11,10 @@ use jiff::Timestamp;
 use rayon::prelude::*;
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use crate::simulator::MicrophoneFault;
-use crate::simulator::fleet::{
-    DeadMicrophoneSpec, EnvironmentSpec, FailureSpec, Fleet, FleetChunk, FleetSpec, gateway_record,
-};
 use crate::{interrupt, progress};
+use auscult_operations::gateway::chunk_record;
+use auscult_simulator::MicrophoneFault;
+use auscult_simulator::fleet::{DeadMicrophoneSpec, EnvironmentSpec, FailureSpec, Fleet, FleetChunk, FleetSpec};
 
 /// Simulate a fleet of machines: normal sound to train with, a stream with faults in it, and the truth about it
 ///
@@ -236,7 +235,7 @@ fn send(args: &SimulateArgs, fleet: &Fleet) -> anyhow::Result<()> {
         let by_rate_s = args.rate.map_or(0.0, |rate| sent as f64 / rate);
         wait_until(begun + Duration::from_secs_f64(by_speed_s.max(by_rate_s)), interrupted);
         bytes += chunk.wav.len() as u64;
-        producer.send(&gateway_record(fleet, chunk)?)?;
+        producer.send(&chunk_record(&fleet.envelope(&chunk.planned)?, chunk.wav, None))?;
         sent += 1;
         bar.inc(1);
         Ok(ControlFlow::Continue(()))
@@ -272,7 +271,7 @@ fn wait_until(due: Instant, interrupted: &AtomicBool) {
 pub fn write_training(fleet: &Fleet, folder: &Path, clips: u64, interrupted: &AtomicBool) -> anyhow::Result<()> {
     let machines = fleet.machines();
     let bar = progress::bar(machines.len() as u64 * clips, "writing normal sound");
-    let write_machine = |(index, machine): (usize, &crate::simulator::fleet::FleetMachine)| -> anyhow::Result<()> {
+    let write_machine = |(index, machine): (usize, &auscult_simulator::fleet::FleetMachine)| -> anyhow::Result<()> {
         let normal = folder.join(machine.folder_name()).join("train/normal");
         for number in 0..clips {
             if interrupted.load(Ordering::Relaxed) {

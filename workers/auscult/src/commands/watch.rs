@@ -16,8 +16,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use crate::dead_letters::REPLAYED_HEADER;
 use crate::interrupt;
+use auscult_operations::dead_letters::REPLAYED_HEADER;
 
 /// Watch results: scores, alerts, drift, audit records and dead letters as they are committed
 ///

@@ -7,7 +7,7 @@ use auscult_features::content_type_of;
 
 use super::Truth;
 use crate::dataset::{Dataset, MachineClips};
-use crate::simulator::{Condition, SAMPLE_RATE_HZ, Scenario, wav_bytes};
+use auscult_simulator::{Condition, SAMPLE_RATE_HZ, Scenario, wav_bytes};
 
 /// Where a chunk's sound is to be had.
 #[derive(Debug, Clone, PartialEq)]

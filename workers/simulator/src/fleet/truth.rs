@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Fleet;
-use crate::simulator::{Fault, MachineKind, MicrophoneFault};
+use crate::{Fault, MachineKind, MicrophoneFault};
 
 /// The truth about a scenario, as `auscult simulate --truth` writes it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

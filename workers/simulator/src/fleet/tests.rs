@@ -8,11 +8,7 @@ fn short() -> FleetSpec {
     FleetSpec {
         days: 0.25,
         failing: vec![FailureSpec { machine: None, fault: Some(Fault::Leak), onset_h: 1.0, failure_h: 5.0 }],
-        dead_microphones: vec![DeadMicrophoneSpec {
-            machine: None,
-            fault: crate::simulator::MicrophoneFault::Stuck,
-            at_h: 2.0,
-        }],
+        dead_microphones: vec![DeadMicrophoneSpec { machine: None, fault: crate::MicrophoneFault::Stuck, at_h: 2.0 }],
         environment: vec![EnvironmentSpec { hall: None, spl_db: 76.0, from_h: 3.0, until_h: Some(4.0) }],
         outages: vec![OutageSpec { hall: None, from_h: 5.0, until_h: 5.5 }],
         ..FleetSpec::default()
@@ -70,9 +66,9 @@ fn a_fault_grows_from_nothing_to_plainly_broken_at_the_failure() {
 #[test]
 fn a_stuck_microphone_gives_one_value_and_a_quiet_one_its_own_noise() {
     let sound = vec![0.1_f32; 400];
-    let stuck = crate::simulator::Microphone::Dead(crate::simulator::MicrophoneFault::Stuck).hears(sound.clone(), 1);
+    let stuck = crate::Microphone::Dead(crate::MicrophoneFault::Stuck).hears(sound.clone(), 1);
     assert!(stuck.iter().all(|&sample| sample == 0.1));
-    let quiet = crate::simulator::Microphone::Dead(crate::simulator::MicrophoneFault::Quiet).hears(sound, 1);
+    let quiet = crate::Microphone::Dead(crate::MicrophoneFault::Quiet).hears(sound, 1);
     let peak = quiet.iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
     assert!(peak > 0.0 && peak < 2e-4 && quiet[0] != quiet[1], "{peak}");
 }

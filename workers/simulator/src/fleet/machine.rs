@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use jiff::Timestamp;
 
 use super::{EnvironmentSpec, Fleet};
-use crate::simulator::{Circumstances, Condition, Fault, Machine, Microphone, MicrophoneFault};
+use crate::{Circumstances, Condition, Fault, Machine, Microphone, MicrophoneFault};
 
 /// A fault that grows until the machine fails.
 #[derive(Debug, Clone, Copy, PartialEq)]

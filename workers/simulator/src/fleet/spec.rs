@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::simulator::{Fault, MicrophoneFault};
+use crate::{Fault, MicrophoneFault};
 
 /// A fleet and what happens to it. Times are hours from its start, `_h`; what is left out has its default, or is drawn
 /// by the seed.

@@ -9,7 +9,7 @@
 //! Nothing stands still: load swings over an hour, over three and over the day, the hall is louder by day, gateways
 //! deliver a little late and never in the same order. All of it follows from the seed.
 
-mod gateway;
+mod envelope;
 mod machine;
 mod play;
 mod spec;
@@ -23,7 +23,6 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 
 use super::{Fault, Machine, MachineKind, mix};
-pub use gateway::gateway_record;
 pub use machine::{DeadMicrophone, Failure, FleetMachine};
 pub use play::{FleetChunk, PlannedChunk};
 pub use spec::{DeadMicrophoneSpec, EnvironmentSpec, FailureSpec, FleetSpec, OutageSpec};

@@ -4,10 +4,10 @@
 
 use std::ops::ControlFlow;
 
-use auscult::simulator::{Condition, Fault, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
 use auscult_detection::{ClipView, HoldOut, Judgement, Model, TrainingClip, TrainingOptions, train};
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::FeatureSpec;
+use auscult_simulator::{Condition, Fault, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
 use ndarray::Array2;
 
 fn features(machine: &Machine, index: u64, condition: Condition) -> Extraction {

@@ -8,7 +8,7 @@ use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
 
 use super::{Fleet, later};
-use crate::simulator::{Circumstances, Condition, SAMPLE_RATE_HZ, mix, wav_bytes};
+use crate::{Circumstances, Condition, SAMPLE_RATE_HZ, mix, wav_bytes};
 
 /// A chunk that a gateway is going to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
