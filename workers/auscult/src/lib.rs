@@ -3,11 +3,7 @@
 //! ```text
 //!  main ─► cli ─► commands/*          one file a command
 //!                    │
-//!                    ├─ dataset       which recordings a folder holds, of which machine, normal or not
-//!                    ├─ clips         reading and log-mel of many recordings at once
-//!                    ├─ training_findings   what is wrong with training clips: one list for train and explore
 //!                    ├─ model_file    model packages on disk, written whole or not at all
-//!                    ├─ natural_order files in the order of the numbers in their names
 //!                    ├─ picture       log-mel spectrograms, score histograms and ROC curves as PNG
 //!                    ├─ report        evaluations and data sets as pages for the browser; DCASE's CSV files
 //!                    ├─ table         tables of pooled log-mels, and what detectors are worth on them
@@ -27,23 +23,17 @@
 
 pub mod alertmanager;
 pub mod cli;
-pub mod clips;
 pub mod commands;
-pub mod dataset;
 pub mod demo;
 pub mod doctor;
-pub mod full_scales;
 pub mod fused;
 pub mod interrupt;
 pub mod lives;
 pub mod metrics_inventory;
 pub mod model_file;
-pub mod natural_order;
 pub mod picture;
 pub mod pipeline;
 pub mod progress;
 pub mod report;
-pub mod signal_findings;
 pub mod table;
-pub mod training_findings;
 pub mod worker;

@@ -14,9 +14,10 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::evaluate::judge_in_batches;
-use super::train::training_clips;
-use crate::dataset::Dataset;
-use crate::{clips, interrupt, progress};
+use super::reading::{keep_good, read_clips, training_clips};
+use crate::{interrupt, progress};
+use auscult_recordings::clips;
+use auscult_recordings::dataset::Dataset;
 
 /// Compare detectors on data sets
 #[derive(Debug, Args)]
@@ -237,7 +238,7 @@ fn trials(
 ) -> anyhow::Result<Vec<Trial>> {
     let spec = (contender.options)().spec;
     let training = training_clips(&set.train.training_clips()?, &spec, None, interrupted)?;
-    let paths = |machine: &crate::dataset::MachineClips| machine.test_normal.clone();
+    let paths = |machine: &auscult_recordings::dataset::MachineClips| machine.test_normal.clone();
     let normal = read(&set.test.machines.iter().flat_map(paths).collect::<Vec<_>>(), &spec, interrupted)?;
     let abnormal =
         set.test.machines.iter().flat_map(|machine| machine.test_abnormal.iter().map(|clip| clip.path.clone()));
@@ -264,7 +265,7 @@ fn trials(
 }
 
 fn read(paths: &[PathBuf], spec: &FeatureSpec, interrupted: &AtomicBool) -> anyhow::Result<Vec<clips::Clip>> {
-    clips::keep_good(clips::read_clips(paths, spec, "recordings", interrupted)?)
+    keep_good(read_clips(paths, spec, "recordings", interrupted)?)
 }
 
 fn scores(model: &Model, clips: &[clips::Clip]) -> anyhow::Result<Vec<f64>> {

@@ -14,12 +14,14 @@ use clap::Args;
 use rayon::prelude::*;
 
 use super::arguments::{ChannelArgs, DataArgs, SpecArgs, data_dir_help};
-use crate::dataset::{Dataset, MachineClips};
+use super::reading::print_notes;
 use crate::report::exploration::group::{Group, GroupKind, Machine};
 use crate::report::exploration::recording::{Levels, Measured, Recording, RecordingPicture, band_levels};
 use crate::report::exploration::{ExplorationPage, warnings};
-use crate::training_findings::TrainingFindings;
-use crate::{clips, full_scales, interrupt, model_file, progress};
+use crate::{interrupt, model_file, progress};
+use auscult_recordings::dataset::{Dataset, MachineClips};
+use auscult_recordings::training_findings::TrainingFindings;
+use auscult_recordings::{clips, full_scales};
 
 /// Look at recordings before anything is learned from them
 ///
@@ -64,7 +66,7 @@ pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
     model_file::check_writable(&args.out)?;
     let mut spec = args.spec.spec(FeatureSpec::default())?;
     let dataset = args.data.discover()?;
-    dataset.tell_remarks();
+    print_notes(&dataset);
     let normal: Vec<PathBuf> = dataset.machines.iter().flat_map(|machine| machine.train_normal.clone()).collect();
     let full_scale = full_scales::by_recordings(&mut spec, &normal)?;
     let interrupted = interrupt::listen("stopping")?;

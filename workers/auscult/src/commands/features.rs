@@ -13,10 +13,10 @@ use clap::Args;
 use ndarray::ArrayView2;
 
 use super::arguments::{ChannelArgs, SpecArgs};
-use crate::clips::{Clip, read_clip};
+use super::reading::in_recorded_order;
 use crate::model_file;
-use crate::natural_order::in_recorded_order;
 use crate::picture::{SpectrogramPicture, draw_spectrogram};
+use auscult_recordings::clips::{Clip, read_clip};
 
 /// Write each recording's log-mel spectrogram as an array and as a picture
 ///

@@ -11,7 +11,7 @@ use clap::Args;
 use jiff::SignedDuration;
 
 use super::arguments::SpecArgs;
-use super::train::detectors;
+use super::arguments::detectors;
 use crate::lives::page::LivesPage;
 use crate::lives::{Life, LifeOptions, play, recordings};
 use crate::{interrupt, model_file, progress};

@@ -17,8 +17,8 @@ use auscult_schemas::{
 use clap::Args;
 use jiff::Timestamp;
 
-use super::arguments::{ChannelArgs, SpecArgs, moment};
-use super::train::{detectors, train_with_progress};
+use super::arguments::{ChannelArgs, SpecArgs, detectors, moment};
+use super::training::train_with_progress;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 use crate::{interrupt, model_file, progress};
 use auscult_operations::retraining::{Gathered, Sent, Wanted, alarmed, not_running};

@@ -16,9 +16,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::arguments::{CadenceArgs, ChannelArgs, DeviceArgs};
-use crate::clips::read_clip;
+use super::reading::in_recorded_order;
 use crate::model_file;
-use crate::natural_order::in_recorded_order;
+use auscult_recordings::clips::read_clip;
 
 /// Judge recordings: score, threshold, p-value, verdict, the bands that deviate, by how much and when
 ///

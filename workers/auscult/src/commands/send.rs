@@ -13,10 +13,11 @@ use auscult_schemas::{ChunkId, Envelope, MachineId, printable};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use super::reading::in_recorded_order;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use crate::natural_order::{in_recorded_order, sort_paths};
 use crate::{interrupt, progress};
 use auscult_operations::machine_partition::Home;
+use auscult_recordings::natural_order::sort_paths;
 
 /// Send recordings to audio.chunks, as a gateway beside a machine does
 ///

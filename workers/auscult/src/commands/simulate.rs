@@ -349,7 +349,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let fleet = Fleet::new(FleetSpec::default()).unwrap();
         write_training(&fleet, folder.path(), 3, &AtomicBool::new(false)).unwrap();
-        let dataset = crate::dataset::Dataset::discover(folder.path()).unwrap();
+        let dataset = auscult_recordings::dataset::Dataset::discover(folder.path()).unwrap();
         let ids: Vec<&str> = dataset.machines.iter().map(|machine| machine.id.as_str()).collect();
         assert_eq!(ids.len(), 6);
         assert!(ids.contains(&"works%2Fhall-1%2Ffan-01"), "as a model's file is named: {ids:?}");

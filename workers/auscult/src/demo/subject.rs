@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use auscult_features::content_type_of;
 
 use super::Truth;
-use crate::dataset::{Dataset, MachineClips};
+use auscult_recordings::dataset::{Dataset, MachineClips};
 use auscult_simulator::{Condition, SAMPLE_RATE_HZ, Scenario, wav_bytes};
 
 /// Where a chunk's sound is to be had.

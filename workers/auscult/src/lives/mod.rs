@@ -26,7 +26,7 @@ use auscult_schemas::{ChunkId, MachineId, MachineState, ModelId, ScorerState};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::clips;
+use auscult_recordings::clips;
 use snapshots::{Snapshots, machine_of};
 
 pub use snapshots::recordings;

@@ -8,8 +8,8 @@ use auscult_features::{ChunkExtractor, Clip, Extraction};
 use auscult_import::{Options, is_importable};
 
 use super::LifeOptions;
-use crate::clips::{declared_type, decode_file};
-use crate::natural_order::sort_paths;
+use auscult_recordings::clips::{declared_type, decode_file};
+use auscult_recordings::natural_order::sort_paths;
 
 /// A file with fewer snapshots than these is no life, but a snapshot of one.
 const FEWEST_IN_A_LIFE: usize = 10;

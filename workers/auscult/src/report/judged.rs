@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use auscult_detection::{Evaluation, evaluate};
 use auscult_schemas::Quantity;
 
-use crate::dataset::Domain;
+use auscult_recordings::dataset::Domain;
 
 /// A test clip, its labels and what the model said of it.
 #[derive(Debug, Clone)]

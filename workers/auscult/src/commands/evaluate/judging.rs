@@ -7,11 +7,12 @@ use std::sync::atomic::AtomicBool;
 use auscult_detection::{HealthyClip, Judgement, Model, words};
 
 use super::super::arguments::ChannelArgs;
+use super::super::reading::read_clips;
 use super::models::{LoadedModel, Models};
-use crate::clips;
-use crate::dataset::{Dataset, Domain, MachineClips};
 use crate::report::dcase::ScoredClip;
 use crate::report::judged::JudgedClip;
+use auscult_recordings::clips;
+use auscult_recordings::dataset::{Dataset, Domain, MachineClips};
 
 /// What a model says of the channels of a clip whose sensor is well.
 pub(in crate::commands) struct Heard {
@@ -119,7 +120,7 @@ fn judge_machine(
     let tests = test_clips(machine);
     let paths: Vec<PathBuf> = tests.iter().map(|test| test.path.clone()).collect();
     let spec = &model.package.manifest().feature_spec;
-    let read = clips::read_clips(&paths, spec, &format!("test recordings of {}", machine.id), interrupted)?;
+    let read = read_clips(&paths, spec, &format!("test recordings of {}", machine.id), interrupted)?;
     let read = clips::choosing(read, channels.chosen_of(model.package.manifest())?.as_deref());
 
     let mut good = Vec::with_capacity(read.len());

@@ -13,13 +13,14 @@ use auscult_detection::evaluate;
 use clap::Args;
 
 use super::arguments::{CadenceArgs, ChannelArgs, DeviceArgs, data_dir_help};
-use crate::dataset::Dataset;
+use super::reading::print_notes;
 use crate::picture::{ScorePicture, draw_scores};
 use crate::report::dcase;
 use crate::report::evaluation::EvaluationPage;
 use crate::report::judged::scores_by_class;
 use crate::table::{Table, TableFigures, TablesReport};
 use crate::{interrupt, model_file, table};
+use auscult_recordings::dataset::Dataset;
 use figures::Report;
 use judging::JudgedClips;
 pub(super) use judging::judge_in_batches;
@@ -162,7 +163,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
             .with_context(|| format!("cannot make the folder {}: check its path and permissions", folder.display()))?;
         model_file::check_writable(&folder.join(PAGE_NAME))?;
     }
-    dataset.tell_remarks();
+    print_notes(&dataset);
     let models = Models::read(model, &dataset, &args.device.open()?)?;
     let interrupted = interrupt::listen("stopping")?;
     let clips = judging::judge(&models, &dataset, &args.channels, interrupted)?;

@@ -8,8 +8,8 @@ use auscult_detection::{Model, ModelPackage, OpenedDevice};
 use auscult_schemas::{MachineId, ModelId, ModelRef};
 use auscult_scoring_worker::file_stem;
 
-use crate::dataset::{Dataset, MachineClips};
 use crate::model_file;
+use auscult_recordings::dataset::{Dataset, MachineClips};
 
 /// A model, and what it was trained on.
 pub(super) struct LoadedModel {

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 
 use auscult_detection::metrics::{arithmetic_mean, harmonic_mean};
 
-use crate::dataset::{DcaseName, Domain, Edition};
+use auscult_recordings::dataset::{DcaseName, Domain, Edition};
 use official::{LabelledScore, Official, Section, SectionFigures};
 
 /// A file to write.

@@ -16,7 +16,7 @@ use auscult_detection::metrics::{arithmetic_mean, harmonic_mean};
 use auscult_detection::{Evaluation, evaluate};
 use serde::Serialize;
 
-use crate::dataset::{DcaseName, Domain, Edition};
+use auscult_recordings::dataset::{DcaseName, Domain, Edition};
 
 /// A test clip whose truth is known.
 #[derive(Debug, Clone, Copy)]

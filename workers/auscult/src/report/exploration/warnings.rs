@@ -7,7 +7,7 @@ use auscult_schemas::QualityFlag;
 
 use super::group::{GroupKind, Machine, tally};
 use super::recording::Recording;
-use crate::signal_findings::signal_findings;
+use auscult_recordings::signal_findings::signal_findings;
 
 /// Below so many training clips the threshold rests on a handful of held-out scores: at 50, a gamma distribution's
 /// shape has a standard error of a fifth of its value.

@@ -26,24 +26,11 @@ pub fn compare_paths(one: &Path, other: &Path) -> Ordering {
     if others.next().is_some() { Ordering::Less } else { one.cmp(other) }
 }
 
-/// The files of a command line in the order in which they were recorded. Where the shell had sorted them otherwise,
-/// standard error says so.
-#[must_use]
-pub fn in_recorded_order(paths: &[PathBuf]) -> Vec<PathBuf> {
-    let mut ordered = paths.to_vec();
-    if undo_shell_order(&mut ordered) {
-        eprintln!(
-            "note: the files were given as the shell sorts them (1, 10, 2); they are taken in the order of their numbers (1, 2, 10)"
-        );
-    }
-    ordered
-}
-
 /// Files as a shell hands them over for `*.wav` are sorted by their letters: `1`, `10`, `11`, `2`. Puts such a list,
 /// and no other, into the order of [`sort_paths`]. A list in any other order is somebody's own and is kept.
 ///
 /// Returns whether anything was moved.
-fn undo_shell_order(paths: &mut [PathBuf]) -> bool {
+pub fn undo_shell_order(paths: &mut [PathBuf]) -> bool {
     let is_in_natural_order = paths.is_sorted_by(|one, other| compare_paths(one, other).is_le());
     if is_in_natural_order || !(is_sorted_by_letters(paths, str::to_owned) || is_sorted_by_letters(paths, collation)) {
         return false;

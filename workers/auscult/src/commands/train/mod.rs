@@ -1,26 +1,24 @@
 //! `auscult train`: normal recordings in, a model file for each machine out.
 
+mod summary;
+
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
-use auscult_detection::{
-    DetectionError, DetectorKind, FalseAlarms, HoldOut, LeftOut, Manifest, ModelPackage, Phase, TrainingClip,
-    TrainingEvent, TrainingOptions, train,
-};
-use auscult_schemas::{FeatureSpec, ModelId, ModelRef};
+use auscult_detection::{DetectorKind, HoldOut, TrainingClip, TrainingOptions};
+use auscult_schemas::{FeatureSpec, ModelId};
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use indicatif::ProgressBar;
-use serde::Serialize;
 
-use super::arguments::{CadenceArgs, ChannelArgs, DataArgs, SpecArgs, data_dir_help};
-use crate::dataset::{Dataset, MachineClips};
-use crate::training_findings::TrainingFindings;
-use crate::{clips, full_scales, interrupt, model_file, progress};
+use super::arguments::{CadenceArgs, ChannelArgs, DataArgs, SpecArgs, data_dir_help, detectors};
+use super::reading::{print_notes, read_training_clips, training_clips};
+use super::training::with_progress;
+use crate::{interrupt, model_file};
+use auscult_recordings::dataset::{Dataset, MachineClips};
+use auscult_recordings::training_findings::TrainingFindings;
+use auscult_recordings::{clips, full_scales};
 
 /// Learn a machine's normal sound from recordings, and write the model
 ///
@@ -120,7 +118,7 @@ Examples:
 pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let dataset = args.data.discover()?;
     let jobs = args.jobs(&dataset)?;
-    dataset.tell_remarks();
+    print_notes(&dataset);
     let interrupted = interrupt::listen("stopping: keeping the best model so far (once more to end at once)")?;
     let mut out = std::io::stdout().lock();
     if !args.json {
@@ -155,7 +153,7 @@ fn train_one(out: &mut impl Write, args: &TrainArgs, job: &Job, interrupted: &At
     full_scales::by_recordings(&mut options.spec, &paths)?.iter().for_each(|line| eprintln!("{line}"));
     let started = Instant::now();
     let options = TrainingOptions { at_rest: args.at_rest(&options.spec, interrupted)?, ..options };
-    let read = clips::read_training_clips(&paths, &options.spec, "normal recordings", interrupted)?;
+    let read = read_training_clips(&paths, &options.spec, "normal recordings", interrupted)?;
     let read = clips::choosing(read, options.channels.as_deref());
     let mut findings = TrainingFindings::of(read, &options.spec);
     let set = match &findings.refusal {
@@ -170,47 +168,18 @@ fn train_one(out: &mut impl Write, args: &TrainArgs, job: &Job, interrupted: &At
     let false_alarms = args.cadence.false_alarms(&package.manifest().calibration)?;
     let elapsed_s = started.elapsed().as_secs_f64();
     if args.json {
-        serde_json::to_writer_pretty(&mut *out, &Report::of(file, &package, false_alarms, elapsed_s))
+        serde_json::to_writer_pretty(&mut *out, &summary::Report::of(file, &package, false_alarms, elapsed_s))
             .context("cannot write the summary")?;
         writeln!(out)?;
         return Ok(());
     }
-    write_summary(out, &package, &false_alarms, elapsed_s)?;
+    summary::write(out, &package, &false_alarms, elapsed_s)?;
     writeln!(out, "\nwrote {}, version {}", file.display(), package.model_ref().version)?;
     if dataset.check_testable().is_ok() {
         let machine = if *is_one_of_several { format!(" --machine {}", dataset.machines[0].id) } else { String::new() };
         writeln!(out, "next: auscult evaluate {} {}{machine}", file.display(), args.data.data.display())?;
     }
     Ok(())
-}
-
-/// What `--json` prints.
-#[derive(Debug, Serialize)]
-struct Report {
-    file: String,
-    model: ModelRef,
-    clips: usize,
-    left_out: Vec<LeftOut>,
-    seconds: f64,
-    threshold: f64,
-    calibration: FalseAlarms,
-    took_s: f64,
-}
-
-impl Report {
-    fn of(file: &Path, package: &ModelPackage, calibration: FalseAlarms, took_s: f64) -> Self {
-        let Manifest { training, calibration: scores, .. } = package.manifest();
-        Self {
-            file: file.display().to_string(),
-            model: package.model_ref(),
-            clips: training.clips,
-            left_out: training.left_out.clone(),
-            seconds: training.seconds,
-            threshold: scores.threshold,
-            calibration,
-            took_s,
-        }
-    }
 }
 
 fn write_data(out: &mut impl Write, args: &TrainArgs, dataset: &Dataset, models: usize) -> std::io::Result<()> {
@@ -221,14 +190,6 @@ fn write_data(out: &mut impl Write, args: &TrainArgs, dataset: &Dataset, models:
         (all, 1) => writeln!(out, "pooling {all} machines into one model: {}", machines.join(", ")),
         (all, _) => writeln!(out, "a model for each of {all} machines: {}", machines.join(", ")),
     }
-}
-
-/// The detectors by their names.
-pub(super) fn detectors() -> impl TypedValueParser<Value = DetectorKind> {
-    PossibleValuesParser::new(DetectorKind::ALL.iter().map(|kind| kind.name())).map(|name| {
-        let mut kinds = DetectorKind::ALL.iter().copied();
-        kinds.find(|kind| kind.name() == name).expect("only these names are possible")
-    })
 }
 
 impl TrainArgs {
@@ -294,128 +255,6 @@ impl TrainArgs {
             ..defaults
         })
     }
-}
-
-/// Reads the clips and leaves out what teaches nothing, by the list that `train` itself follows: clips that cannot be
-/// read, microphones at fault, rates that are too low. What is found is said on standard error.
-pub(super) fn training_clips(
-    paths: &[PathBuf],
-    spec: &FeatureSpec,
-    chosen: Option<&[usize]>,
-    interrupted: &AtomicBool,
-) -> anyhow::Result<Vec<TrainingClip>> {
-    let read = clips::choosing(clips::read_training_clips(paths, spec, "normal recordings", interrupted)?, chosen);
-    let findings = TrainingFindings::of(read, spec);
-    findings.signals.iter().chain(&findings.lines).for_each(|line| eprintln!("{line}"));
-    findings.into_clips()
-}
-
-/// Trains, shows every epoch, and stops with the best so far when interrupted.
-pub(super) fn train_with_progress(
-    clips: &[TrainingClip],
-    options: &TrainingOptions,
-    interrupted: &AtomicBool,
-) -> anyhow::Result<ModelPackage> {
-    with_progress(options, interrupted, |observe| train(clips, options, observe))
-}
-
-fn with_progress(
-    options: &TrainingOptions,
-    interrupted: &AtomicBool,
-    train: impl FnOnce(&mut dyn FnMut(TrainingEvent) -> ControlFlow<()>) -> Result<ModelPackage, DetectionError>,
-) -> anyhow::Result<ModelPackage> {
-    let bar = progress::bar(options.epochs as u64, "training");
-    let mut observe = |event: TrainingEvent| {
-        show(&bar, &event);
-        if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let package = train(&mut observe);
-    bar.finish_and_clear();
-    Ok(package?)
-}
-
-fn show(bar: &ProgressBar, event: &TrainingEvent) {
-    match event {
-        TrainingEvent::Epoch { phase, validation_loss_db2, done, total, .. } => {
-            bar.set_length(*total as u64);
-            bar.set_position(*done as u64);
-            if *phase == Phase::Model {
-                bar.set_message(format!("training, {validation_loss_db2:.2} dB²"));
-            }
-        }
-        TrainingEvent::Fold { done, total } => {
-            bar.set_length(*total as u64);
-            bar.set_position(*done as u64);
-        }
-        TrainingEvent::Calibrating { held_out } => bar.set_message(format!("calibrating on {held_out}")),
-    }
-}
-
-fn write_summary(
-    out: &mut impl Write,
-    package: &ModelPackage,
-    false_alarms: &FalseAlarms,
-    elapsed_s: f64,
-) -> std::io::Result<()> {
-    let Manifest { training, calibration, feature_spec, .. } = package.manifest();
-    writeln!(
-        out,
-        "learned from     {} clips, {:.0} s of sound, {} vectors",
-        training.clips, training.seconds, training.vectors
-    )?;
-    if let Some(full_scale) = &feature_spec.full_scale {
-        writeln!(
-            out,
-            "full scale       a sample value of 1.0 is {full_scale}; workers need it in their `features`, too"
-        )?;
-    }
-    writeln!(
-        out,
-        "features         {} mel bands up to {:.0} Hz, {} frames of {:.0} ms a vector",
-        feature_spec.n_mels,
-        feature_spec.f_max(),
-        feature_spec.frames,
-        1e3 * feature_spec.hop_length as f64 / f64::from(feature_spec.sample_rate_hz)
-    )?;
-    if let Some(network) = &training.network {
-        let stopped = if network.stopped_early { ", stopped early" } else { "" };
-        writeln!(
-            out,
-            "reconstruction   {:.3} dB² on the vectors fitted, {:.3} dB² on others (epoch {} of {}{stopped})",
-            network.train_loss_db2, network.validation_loss_db2, network.best_epoch, network.epochs
-        )?;
-    }
-    if let Some((name, line)) = package.weights().summary() {
-        writeln!(out, "{name:<16} {line}")?;
-    }
-    if !package.manifest().channel_normals.is_empty() {
-        let normals = package.manifest().channel_normals.iter();
-        let all: f64 = normals.clone().map(|normal| normal.weight).sum();
-        let each = normals.map(|normal| format!("{} (counts {:.0} %)", normal.channel, 100.0 * normal.weight / all));
-        writeln!(out, "unlike channels  a normal each: {}", each.collect::<Vec<_>>().join(", "))?;
-    }
-    let unit = package.weights().unit();
-    let scores = &calibration.scores;
-    let quantile = |share: f64| scores[((scores.len() - 1) as f64 * share).round() as usize];
-    writeln!(
-        out,
-        "held-out scores  {} clips: median {:.3}, 95 % below {:.3}, highest {:.3}{unit}",
-        scores.len(),
-        quantile(0.5),
-        quantile(0.95),
-        quantile(1.0)
-    )?;
-    writeln!(
-        out,
-        "threshold        {:.3}{unit}: {} in a thousand normal clips may exceed it",
-        calibration.threshold,
-        1e3 * calibration.false_alarm_rate
-    )?;
-    for line in false_alarms.in_words() {
-        writeln!(out, "{:<17}{line}", "")?;
-    }
-    writeln!(out, "{:<17}95 % sure of that rate one would be at {:.3}{unit}", "", false_alarms.tolerance_threshold)?;
-    writeln!(out, "took             {elapsed_s:.1} s")
 }
 
 #[cfg(test)]
