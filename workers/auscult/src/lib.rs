@@ -4,9 +4,6 @@
 //!  main ─► cli ─► commands/*          one file a command
 //!                    │
 //!                    ├─ model_file    model packages on disk, written whole or not at all
-//!                    ├─ picture       log-mel spectrograms, score histograms and ROC curves as PNG
-//!                    ├─ report        evaluations and data sets as pages for the browser; DCASE's CSV files
-//!                    ├─ table         tables of pooled log-mels, and what detectors are worth on them
 //!                    ├─ demo          the live screen, the plain lines and the closing summary
 //!                    ├─ dead_letters  what could not be processed, and sending it round again
 //!                    ├─ doctor        a live installation looked over, and what is to be done
@@ -28,12 +25,8 @@ pub mod demo;
 pub mod doctor;
 pub mod fused;
 pub mod interrupt;
-pub mod lives;
 pub mod metrics_inventory;
 pub mod model_file;
-pub mod picture;
 pub mod pipeline;
 pub mod progress;
-pub mod report;
-pub mod table;
 pub mod worker;

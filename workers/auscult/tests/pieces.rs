@@ -9,9 +9,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use auscult::clips::{recordings_in, trace_of};
 use auscult_detection::pieces::{Pieces, Trace, pieces};
 use auscult_features::decode;
+use auscult_recordings::clips::{recordings_in, trace_of};
 use auscult_simulator::{Condition, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
 
 fn found(clips: &[(String, Trace)]) -> Pieces {

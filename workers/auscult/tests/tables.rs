@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use auscult::table::Table;
 use auscult_detection::metrics::roc_auc;
 use auscult_detection::{RankPooling, judge_vectors, pool_all};
+use auscult_evaluation::tables::Table;
 use auscult_features::ChunkExtractor;
 use auscult_schemas::FeatureSpec;
 use auscult_simulator::{SAMPLE_RATE_HZ, wav_bytes};

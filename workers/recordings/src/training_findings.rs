@@ -247,9 +247,9 @@ mod tests {
     use std::path::PathBuf;
 
     use auscult_features::ChunkExtractor;
+    use auscult_simulator::wav_bytes;
 
     use super::*;
-    use auscult_simulator::wav_bytes;
 
     fn clip(name: &str, rate_hz: u32, seconds: f64, seed: u32) -> anyhow::Result<Clip> {
         let mut state = seed.wrapping_mul(2_654_435_761) | 1;

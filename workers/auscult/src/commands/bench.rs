@@ -9,15 +9,15 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use auscult_detection::{DetectorKind, DeviceChoice, Evaluation, Model, TrainingOptions, evaluate, open_device, train};
+use auscult_evaluation::judging::{judge_in_batches, left_out};
+use auscult_recordings::clips;
+use auscult_recordings::dataset::Dataset;
 use auscult_schemas::{FeatureSpec, ModelId};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::evaluate::judge_in_batches;
 use super::reading::{keep_good, read_clips, training_clips};
 use crate::{interrupt, progress};
-use auscult_recordings::clips;
-use auscult_recordings::dataset::Dataset;
 
 /// Compare detectors on data sets
 #[derive(Debug, Args)]
@@ -269,7 +269,11 @@ fn read(paths: &[PathBuf], spec: &FeatureSpec, interrupted: &AtomicBool) -> anyh
 }
 
 fn scores(model: &Model, clips: &[clips::Clip]) -> anyhow::Result<Vec<f64>> {
-    Ok(judge_in_batches(model, clips)?.into_iter().flatten().map(|heard| heard.judgement.score).collect())
+    let judgements = judge_in_batches(model, clips)?;
+    for (clip, _) in clips.iter().zip(&judgements).filter(|(_, judgement)| judgement.is_none()) {
+        eprintln!("{}", left_out(clip));
+    }
+    Ok(judgements.into_iter().flatten().map(|healthy| healthy.judgement.score).collect())
 }
 
 fn summary(set: &Set, contender: &Contender, trials: &[Trial]) -> Row {
@@ -317,8 +321,9 @@ fn write_row(out: &mut impl Write, row: &Row, as_json: bool) -> anyhow::Result<(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use auscult_simulator::{SAMPLE_RATE_HZ, wav_bytes};
+
+    use super::*;
 
     fn tone(seed: u32, hz: f32) -> Vec<u8> {
         let mut state = seed.wrapping_mul(2_654_435_761) | 1;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use auscult_operations::machine_partition::{Home, unknown};
 use auscult_runtime::config::KafkaConfig;
 use auscult_runtime::kafka::{GatewayProducer, GatewayRecord, ReadFrom, TopicReader, chunk_partitions};
 use auscult_runtime::machine_places::listed;
@@ -17,7 +18,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::watch::audit_words;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use auscult_operations::machine_partition::{Home, unknown};
 
 /// Acknowledge an alarm, mute a machine, work on it, say that it is at rest, or change its threshold
 ///

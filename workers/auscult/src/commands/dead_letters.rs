@@ -4,6 +4,9 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
+use auscult_operations::dead_letters::{
+    Entry, Inventory, Place, Wanted, mark, place, read_place, replay, subject_without_key,
+};
 use auscult_runtime::config::KafkaConfig;
 use auscult_runtime::kafka::{GatewayProducer, ReadFrom, TopicReader, machine_places};
 use auscult_runtime::machine_places::MachinePlaces;
@@ -15,9 +18,6 @@ use jiff::Timestamp;
 
 use super::arguments::moment;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use auscult_operations::dead_letters::{
-    Entry, Inventory, Place, Wanted, mark, place, read_place, replay, subject_without_key,
-};
 
 /// Look at records that could not be processed, and send them round again once the reason is mended
 #[derive(Debug, Args)]

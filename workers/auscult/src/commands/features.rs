@@ -8,6 +8,8 @@ use anyhow::{Context, bail};
 use auscult_detection::explain::band_edges;
 use auscult_detection::{is_chosen, words};
 use auscult_features::ChunkExtractor;
+use auscult_recordings::clips::{Clip, read_clip};
+use auscult_reports::pictures::{SpectrogramPicture, draw_spectrogram};
 use auscult_schemas::{FeatureSpec, Reference};
 use clap::Args;
 use ndarray::ArrayView2;
@@ -15,8 +17,6 @@ use ndarray::ArrayView2;
 use super::arguments::{ChannelArgs, SpecArgs};
 use super::reading::in_recorded_order;
 use crate::model_file;
-use crate::picture::{SpectrogramPicture, draw_spectrogram};
-use auscult_recordings::clips::{Clip, read_clip};
 
 /// Write each recording's log-mel spectrogram as an array and as a picture
 ///

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use auscult_detection::{DetectorKind, TrainingOptions};
+use auscult_operations::retraining::{Gathered, Sent, Wanted, alarmed, not_running};
 use auscult_runtime::config::KafkaConfig;
 use auscult_runtime::kafka::{ReadFrom, TopicReader};
 use auscult_schemas::topics::{ALERTS, FEATURES, SCORES};
@@ -21,7 +22,6 @@ use super::arguments::{ChannelArgs, SpecArgs, detectors, moment};
 use super::training::train_with_progress;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 use crate::{interrupt, model_file, progress};
-use auscult_operations::retraining::{Gathered, Sent, Wanted, alarmed, not_running};
 
 /// Learn machines anew from what they have sent: a model each, from the features on audio.features
 ///

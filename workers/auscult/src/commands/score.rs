@@ -8,6 +8,7 @@ use anyhow::bail;
 use auscult_detection::notes::{self, Noted};
 use auscult_detection::{FalseAlarms, Judgement, Model, Recorded, findings, words};
 use auscult_features::{ChunkExtractor, Extraction};
+use auscult_recordings::clips::read_clip;
 use auscult_schemas::{
     DeviatingBand, MachineState, MeasuredLevels, ModelRef, Note, NoteKind, QualityFlag, Quantity, SensorFault,
     TimeCourse,
@@ -18,7 +19,6 @@ use serde::Serialize;
 use super::arguments::{CadenceArgs, ChannelArgs, DeviceArgs};
 use super::reading::in_recorded_order;
 use crate::model_file;
-use auscult_recordings::clips::read_clip;
 
 /// Judge recordings: score, threshold, p-value, verdict, the bands that deviate, by how much and when
 ///

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use auscult_features::content_type_of;
 use auscult_operations::gateway::chunk_record;
+use auscult_operations::machine_partition::Home;
+use auscult_recordings::natural_order::sort_paths;
 use auscult_runtime::config::KafkaConfig;
 use auscult_runtime::kafka::GatewayRecord;
 use auscult_schemas::topics::MAX_MESSAGE_BYTES;
@@ -16,8 +18,6 @@ use jiff::Timestamp;
 use super::reading::in_recorded_order;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 use crate::{interrupt, progress};
-use auscult_operations::machine_partition::Home;
-use auscult_recordings::natural_order::sort_paths;
 
 /// Send recordings to audio.chunks, as a gateway beside a machine does
 ///

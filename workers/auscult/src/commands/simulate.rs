@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use auscult_operations::gateway::chunk_record;
+use auscult_simulator::MicrophoneFault;
+use auscult_simulator::fleet::{DeadMicrophoneSpec, EnvironmentSpec, FailureSpec, Fleet, FleetChunk, FleetSpec};
 use clap::Args;
 use jiff::Timestamp;
 use rayon::prelude::*;
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 use crate::{interrupt, progress};
-use auscult_operations::gateway::chunk_record;
-use auscult_simulator::MicrophoneFault;
-use auscult_simulator::fleet::{DeadMicrophoneSpec, EnvironmentSpec, FailureSpec, Fleet, FleetChunk, FleetSpec};
 
 /// Simulate a fleet of machines: normal sound to train with, a stream with faults in it, and the truth about it
 ///

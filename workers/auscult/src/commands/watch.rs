@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use auscult_detection::words;
+use auscult_operations::dead_letters::REPLAYED_HEADER;
 use auscult_runtime::kafka::{ReadFrom, TopicReader};
 use auscult_runtime::record::Record;
 use auscult_schemas::topics::{ALERTS, AUDIT, DEAD_LETTERS, DRIFT, SCORES};
@@ -17,7 +18,6 @@ use serde_json::{Value, json};
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 use crate::interrupt;
-use auscult_operations::dead_letters::REPLAYED_HEADER;
 
 /// Watch results: scores, alerts, drift, audit records and dead letters as they are committed
 ///

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use auscult_features::content_type_of;
-
-use super::Truth;
 use auscult_recordings::dataset::{Dataset, MachineClips};
 use auscult_simulator::{Condition, SAMPLE_RATE_HZ, Scenario, wav_bytes};
+
+use super::Truth;
 
 /// Where a chunk's sound is to be had.
 #[derive(Debug, Clone, PartialEq)]

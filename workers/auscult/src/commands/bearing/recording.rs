@@ -6,7 +6,6 @@ use anyhow::{Context, bail};
 use auscult_detection::bearing::{BearingError, BearingExam, BearingFinding, BearingOrders, follows_on};
 use auscult_features::content_type_of;
 use auscult_import::{Options, is_importable};
-
 use auscult_recordings::clips::decode_file;
 use auscult_recordings::natural_order::sort_paths;
 

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use anyhow::bail;
 use auscult_detection::{Model, ModelPackage, OpenedDevice};
+use auscult_recordings::dataset::{Dataset, MachineClips};
 use auscult_schemas::{MachineId, ModelId, ModelRef};
 use auscult_scoring_worker::file_stem;
 
 use crate::model_file;
-use auscult_recordings::dataset::{Dataset, MachineClips};
 
 /// A model, and what it was trained on.
 pub(super) struct LoadedModel {

@@ -9,6 +9,9 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
 use auscult_detection::{DetectorKind, HoldOut, TrainingClip, TrainingOptions};
+use auscult_recordings::dataset::{Dataset, MachineClips};
+use auscult_recordings::training_findings::TrainingFindings;
+use auscult_recordings::{clips, full_scales};
 use auscult_schemas::{FeatureSpec, ModelId};
 use clap::Args;
 
@@ -16,9 +19,6 @@ use super::arguments::{CadenceArgs, ChannelArgs, DataArgs, SpecArgs, data_dir_he
 use super::reading::{print_notes, read_training_clips, training_clips};
 use super::training::with_progress;
 use crate::{interrupt, model_file};
-use auscult_recordings::dataset::{Dataset, MachineClips};
-use auscult_recordings::training_findings::TrainingFindings;
-use auscult_recordings::{clips, full_scales};
 
 /// Learn a machine's normal sound from recordings, and write the model
 ///
