@@ -6,8 +6,6 @@ use std::fmt::Write as _;
 use auscult_runtime::telemetry::{MetricDescription, Metrics, Registrar, TelemetryError};
 use auscult_scoring_worker::ScoringMetrics;
 
-use crate::alertmanager;
-
 const HEAD: &str = "\
 # Metrics
 
@@ -33,7 +31,7 @@ pub fn markdown() -> Result<String, TelemetryError> {
     let scoring = Registrar::default();
     ScoringMetrics::register(&scoring, 1)?;
     let bridge = Registrar::default();
-    alertmanager::register_metrics(&bridge)?;
+    auscult_alertmanager::register_metrics(&bridge)?;
 
     let mut text = HEAD.to_owned();
     section(

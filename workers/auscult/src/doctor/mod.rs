@@ -23,10 +23,9 @@ mod topics;
 
 use std::time::Duration;
 
+use auscult_processes::WorkerKind;
 use auscult_runtime::config::{KafkaConfig, LimitsConfig};
 use auscult_scoring_worker::ModelsConfig;
-
-use crate::worker::WorkerKind;
 
 pub use examine::examine;
 pub use print::{json, lines};

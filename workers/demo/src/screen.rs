@@ -205,13 +205,13 @@ fn log_line(line: &AlertLine) -> Line<'static> {
 mod tests {
     use std::time::Duration;
 
-    use MachineState::{Alarm, Healthy, Learning};
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
     use ratatui::buffer::Buffer;
 
     use super::*;
-    use crate::demo::view::samples::{faulty, score};
+    use crate::view::samples::{faulty, score};
+    use MachineState::{Alarm, Healthy, Learning};
 
     fn view() -> DemoView {
         let mut view = DemoView {

@@ -9,9 +9,9 @@ use hyper::Uri;
 use jiff::{SignedDuration, Timestamp};
 use rand::Rng;
 
+use super::active_alerts::{Change, PostedAlert};
 use super::client::{AlertmanagerClient, PostError};
 use super::metrics::BridgeMetrics;
-use super::standing::{Change, PostedAlert};
 
 /// Alerts in one request: some hundred kilobytes.
 const AT_ONCE: usize = 64;
@@ -23,7 +23,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Brings alerts to Alertmanager.
-pub(super) struct Courier {
+pub(super) struct AlertDelivery {
     pub client: AlertmanagerClient,
     /// The members of the cluster. They tell each other what has been notified, not which alerts there are: each gets
     /// all.
@@ -35,7 +35,7 @@ pub(super) struct Courier {
     pub stop: StopSignal,
 }
 
-impl Courier {
+impl AlertDelivery {
     /// Posts the changes until they have been taken. `false`: told to stop before.
     pub fn deliver(&self, changes: &[Change]) -> bool {
         let mut wait = FIRST_WAIT;
@@ -66,8 +66,7 @@ impl Courier {
     /// next repetition.
     fn try_to_deliver(&self, changes: &[Change]) -> Result<(), String> {
         let now = Timestamp::now();
-        let (first, others): (Vec<&Change>, Vec<&Change>) =
-            changes.iter().partition(|change| change.alert.holds_back());
+        let (first, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| change.alert.inhibits());
         let mut holding: BTreeMap<&str, Vec<PostedAlert>> = BTreeMap::new();
         for change in first.iter().filter(|change| change.ended.is_none()) {
             if let Some(machine) = change.alert.machine() {
@@ -81,7 +80,7 @@ impl Courier {
             let _ = self.stop.wait(SETTLING);
         }
         let now = Timestamp::now();
-        let parts = self.accompanied(&others, &holding, now);
+        let parts = self.with_inhibitors(&others, &holding, now);
         self.post_all(parts.iter().map(Vec::as_slice), &mut members, now)
     }
 
@@ -89,7 +88,7 @@ impl Courier {
     /// Alertmanager that was started anew a moment ago has both then, and waits for its `group_wait` before it tells of
     /// anything. (When an alert began stays in its annotations, and Alertmanager keeps the earliest beginning that it
     /// was told.)
-    fn accompanied(
+    fn with_inhibitors(
         &self,
         others: &[&Change],
         holding: &BTreeMap<&str, Vec<PostedAlert>>,

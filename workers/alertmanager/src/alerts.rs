@@ -7,7 +7,7 @@ use auscult_detection::words;
 use auscult_schemas::{Alert, AlertKind, Audit, EnvironmentChange, MachineState};
 use jiff::Timestamp;
 
-use super::standing::{Labels, Standing, Subject};
+use super::active_alerts::{ActiveAlert, Labels, Subject};
 
 /// What is left of an annotation that is longer, characters: a notification is no page.
 const LONGEST: usize = 2_000;
@@ -93,9 +93,9 @@ fn environment_of(machine: &str) -> &str {
 
 /// What an alert about a machine or its sensors says of its subject: every alert of it that stands from now on. `None`
 /// where it says nothing of it, as one about an environment.
-pub(super) fn of_machine(alert: &Alert, own: &BTreeMap<String, String>) -> Option<(Subject, Vec<Standing>)> {
+pub(super) fn of_machine(alert: &Alert, own: &BTreeMap<String, String>) -> Option<(Subject, Vec<ActiveAlert>)> {
     let machine = alert.machine.as_str();
-    let standing = |name: Name, summary: String| Standing {
+    let standing = |name: Name, summary: String| ActiveAlert {
         labels: name.labels(Some(machine), environment_of(machine), own),
         annotations: annotations(alert, summary),
         since: alert.since,
@@ -185,7 +185,7 @@ pub(super) fn of_environment(
     change: &EnvironmentChange,
     until: Timestamp,
     own: &BTreeMap<String, String>,
-) -> (Subject, Vec<Standing>) {
+) -> (Subject, Vec<ActiveAlert>) {
     let EnvironmentChange { environment, machines_affected, machines_heard, since } = change;
     let place = if environment.is_empty() { String::new() } else { format!(" of {environment}") };
     let counts = format!("{machines_affected} of {machines_heard} machines{place}");
@@ -204,12 +204,12 @@ pub(super) fn of_environment(
     // What the machines without one share is named as in the messages.
     let name = if environment.is_empty() { "*" } else { environment };
     let labels = ENVIRONMENT.labels(None, name, own);
-    let alert = Standing { labels, annotations, since: *since, until: Some(until) };
+    let alert = ActiveAlert { labels, annotations, since: *since, until: Some(until) };
     (Subject::Environment(environment.clone()), vec![alert])
 }
 
 /// What an audit record says of a machine's being muted.
-pub(super) fn of_audit(audit: &Audit, own: &BTreeMap<String, String>) -> (Subject, Vec<Standing>) {
+pub(super) fn of_audit(audit: &Audit, own: &BTreeMap<String, String>) -> (Subject, Vec<ActiveAlert>) {
     let machine = audit.machine.as_str();
     let mut alerts = Vec::new();
     if audit.after.muted {
@@ -219,7 +219,7 @@ pub(super) fn of_audit(audit: &Audit, own: &BTreeMap<String, String>) -> (Subjec
             ("since".to_owned(), audit.time.to_string()),
         ]);
         let labels = MUTED.labels(Some(machine), environment_of(machine), own);
-        alerts.push(Standing { labels, annotations, since: audit.time, until: audit.after.muted_until });
+        alerts.push(ActiveAlert { labels, annotations, since: audit.time, until: audit.after.muted_until });
     }
     (Subject::Mute(machine.to_owned()), alerts)
 }

@@ -25,8 +25,8 @@ use auscult_scoring_worker::{MetricsConfig, ModelLibrary, ScoringMetrics, Scorin
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::commands::{feature_worker, scoring_worker};
-use crate::worker::{WorkerKind, runner_config};
+use crate::kafka::runner_config;
+use crate::kinds::{FEATURE_WORKER, SCORING_WORKER, WorkerKind};
 
 /// What a pipeline is told.
 #[derive(Debug, Clone)]
@@ -88,8 +88,8 @@ impl Pipeline {
         let scoring = ScoringStage::start(library, device, config.watch, Arc::clone(&metrics[1]), scoring_metrics)?;
         let mut pipeline = Self { log, partitions: config.partitions, workers: Vec::new(), metrics };
         let age = config.max_batch_age;
-        pipeline.spawn(feature_worker::KIND, FeatureProcessor::new(features), age, 0)?;
-        pipeline.spawn(scoring_worker::KIND, ScoringProcessor::new(scoring), age, 1)?;
+        pipeline.spawn(FEATURE_WORKER, FeatureProcessor::new(features), age, 0)?;
+        pipeline.spawn(SCORING_WORKER, ScoringProcessor::new(scoring), age, 1)?;
         Ok(pipeline)
     }
 

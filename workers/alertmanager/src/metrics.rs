@@ -3,8 +3,8 @@
 use auscult_runtime::telemetry::Registrar;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
-use super::standing::{PostedAlert, StandingAlerts};
-use super::wording::ALERTNAMES;
+use super::active_alerts::{ActiveAlerts, PostedAlert};
+use super::alerts::ALERTNAMES;
 
 /// Metrics of the bridge.
 #[derive(Debug, Clone)]
@@ -24,7 +24,10 @@ pub(super) struct BridgeMetrics {
 }
 
 /// Registers what the bridge exposes, for the inventory of metrics.
-pub(crate) fn register_metrics(make: &Registrar) -> Result<(), prometheus::Error> {
+///
+/// # Errors
+/// When one of its names is taken.
+pub fn register_metrics(make: &Registrar) -> Result<(), prometheus::Error> {
     BridgeMetrics::register(make).map(drop)
 }
 
@@ -60,7 +63,7 @@ impl BridgeMetrics {
         for status in ["firing", "resolved"] {
             metrics.alerts.with_label_values(&[status]);
         }
-        metrics.set_standing(&StandingAlerts::default());
+        metrics.set_active(&ActiveAlerts::default());
         Ok(metrics)
     }
 
@@ -83,7 +86,7 @@ impl BridgeMetrics {
     }
 
     /// What stands now.
-    pub fn set_standing(&self, alerts: &StandingAlerts) {
+    pub fn set_active(&self, alerts: &ActiveAlerts) {
         for name in ALERTNAMES {
             let standing = alerts.all().filter(|alert| alert.labels.get("alertname").is_some_and(|own| own == name));
             self.standing.with_label_values(&[name]).set(i64::try_from(standing.count()).unwrap_or(i64::MAX));

@@ -217,7 +217,7 @@ pub(super) mod samples {
     use super::*;
 
     /// A judgement with threshold 2, for tests.
-    pub(in crate::demo) fn score(machine: &str, score: f64, state: MachineState, previous: MachineState) -> Score {
+    pub(crate) fn score(machine: &str, score: f64, state: MachineState, previous: MachineState) -> Score {
         Score {
             id: "id".to_owned(),
             machine: MachineId::new(machine).unwrap(),
@@ -254,17 +254,16 @@ pub(super) mod samples {
         }
     }
 
-    pub(in crate::demo) fn faulty(fault: &str) -> Truth {
+    pub(crate) fn faulty(fault: &str) -> Truth {
         Truth::Faulty { fault: fault.to_owned(), severity: Some(0.4) }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use MachineState::{Alarm, Healthy, Learning};
-
     use super::samples::{faulty, score};
     use super::*;
+    use MachineState::{Alarm, Healthy, Learning};
 
     #[test]
     fn a_score_becomes_the_machine_s_latest_and_recent_scores_are_bounded() {

@@ -53,10 +53,9 @@ pub fn progress_line(view: &DemoView) -> String {
 mod tests {
     use std::time::Duration;
 
-    use MachineState::{Alarm, Healthy};
-
     use super::*;
-    use crate::demo::view::samples::{faulty, score};
+    use crate::view::samples::{faulty, score};
+    use MachineState::{Alarm, Healthy};
 
     #[test]
     fn an_alarm_is_one_line_with_machine_ratio_bands_and_truth() {

@@ -25,7 +25,7 @@ pub(super) enum Subject {
 
 /// An alert that stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct ActiveAlert {
     /// What it is told by.
     pub labels: Labels,
     /// What it says.
@@ -40,7 +40,7 @@ pub(super) struct Standing {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Change {
     /// The alert.
-    pub alert: Standing,
+    pub alert: ActiveAlert,
     /// When it ended; `None` while it stands.
     pub ended: Option<Timestamp>,
 }
@@ -55,23 +55,23 @@ pub(super) struct PostedAlert {
     pub ends_at: Timestamp,
 }
 
-impl Standing {
+impl ActiveAlert {
     /// The machine that it is of, where it is of one.
     pub fn machine(&self) -> Option<&str> {
         self.labels.get("machine").map(String::as_str)
     }
 
     /// Whether it holds other alerts of its machine back, by the `inhibit_rules` of docs/alertmanager.yml.
-    pub fn holds_back(&self) -> bool {
-        const HOLDING_BACK: [&str; 2] = ["AuscultMachineAcknowledged", "AuscultMachineMuted"];
-        self.labels.get("alertname").is_some_and(|name| HOLDING_BACK.contains(&name.as_str()))
+    pub fn inhibits(&self) -> bool {
+        const INHIBITING: [&str; 2] = ["AuscultMachineAcknowledged", "AuscultMachineMuted"];
+        self.labels.get("alertname").is_some_and(|name| INHIBITING.contains(&name.as_str()))
     }
 }
 
 impl Change {
     /// The alert as it is posted at this time; if nobody repeats it, it ends after `hold`.
     pub fn posted(&self, now: Timestamp, hold: SignedDuration) -> PostedAlert {
-        let Standing { labels, annotations, since, until } = &self.alert;
+        let ActiveAlert { labels, annotations, since, until } = &self.alert;
         // A gateway's clock may be ahead of ours. What has not begun cannot be shown, and what has ended must have.
         let starts_at = (*since).min(now);
         let ends_at = match self.ended {
@@ -85,11 +85,11 @@ impl Change {
 
 /// Every alert that stands. What it takes in memory follows from their number: of a healthy machine nothing is kept.
 #[derive(Debug, Default)]
-pub(super) struct StandingAlerts(BTreeMap<Subject, Vec<Standing>>);
+pub(super) struct ActiveAlerts(BTreeMap<Subject, Vec<ActiveAlert>>);
 
-impl StandingAlerts {
+impl ActiveAlerts {
     /// From `at` on exactly these alerts of the subject stand. Gives what that changes.
-    pub fn replace(&mut self, subject: &Subject, alerts: Vec<Standing>, at: Timestamp) -> Vec<Change> {
+    pub fn replace(&mut self, subject: &Subject, alerts: Vec<ActiveAlert>, at: Timestamp) -> Vec<Change> {
         let mut before = self.0.remove(subject).unwrap_or_default();
         let mut changes = Vec::new();
         let mut standing = Vec::new();
@@ -118,14 +118,14 @@ impl StandingAlerts {
     }
 
     /// What stands and holds the machine's other alerts back.
-    pub fn holding_back(&self, machine: &str) -> impl Iterator<Item = &Standing> {
+    pub fn inhibiting(&self, machine: &str) -> impl Iterator<Item = &ActiveAlert> {
         let of_machine = [Subject::Machine(machine.to_owned()), Subject::Mute(machine.to_owned())];
         let standing = of_machine.into_iter().filter_map(|subject| self.0.get(&subject)).flatten();
-        standing.filter(|alert| alert.holds_back())
+        standing.filter(|alert| alert.inhibits())
     }
 
     /// Everything that stands.
-    pub fn all(&self) -> impl Iterator<Item = &Standing> {
+    pub fn all(&self) -> impl Iterator<Item = &ActiveAlert> {
         self.0.values().flatten()
     }
 }
@@ -138,9 +138,9 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + 60 * minute).unwrap()
     }
 
-    fn alert(name: &str, since: Timestamp) -> Standing {
+    fn alert(name: &str, since: Timestamp) -> ActiveAlert {
         let labels = Labels::from([("alertname".to_owned(), name.to_owned())]);
-        Standing { labels, annotations: BTreeMap::new(), since, until: None }
+        ActiveAlert { labels, annotations: BTreeMap::new(), since, until: None }
     }
 
     fn fan() -> Subject {
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_a_machine_is_no_longer_ends_and_what_it_is_begins() {
-        let mut alerts = StandingAlerts::default();
+        let mut alerts = ActiveAlerts::default();
         assert_eq!(alerts.replace(&fan(), vec![alert("warning", at(0))], at(0)).len(), 1);
         let changes = alerts.replace(&fan(), vec![alert("alarm", at(5))], at(6));
         assert_eq!(
@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn an_alert_that_goes_on_began_when_it_began() {
-        let mut alerts = StandingAlerts::default();
+        let mut alerts = ActiveAlerts::default();
         alerts.replace(&fan(), vec![alert("alarm", at(0))], at(0));
         alerts.replace(&fan(), vec![alert("alarm", at(60)), alert("acknowledged", at(60))], at(60));
         let since: Vec<Timestamp> = alerts.all().map(|alert| alert.since).collect();
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn machines_do_not_touch_each_other_nor_a_machine_its_sensors() {
-        let mut alerts = StandingAlerts::default();
+        let mut alerts = ActiveAlerts::default();
         let sensors = Subject::Sensors("fan-7".to_owned());
         alerts.replace(&fan(), vec![alert("alarm", at(0))], at(0));
         alerts.replace(&sensors, vec![alert("sensor", at(1))], at(1));
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_holds_a_machine_s_alerts_back_is_found_by_the_machine() {
-        let mut alerts = StandingAlerts::default();
+        let mut alerts = ActiveAlerts::default();
         alerts.replace(
             &fan(),
             vec![alert("AuscultMachineAlarm", at(0)), alert("AuscultMachineAcknowledged", at(1))],
@@ -193,7 +193,7 @@ mod tests {
         );
         alerts.replace(&Subject::Mute("fan-7".to_owned()), vec![alert("AuscultMachineMuted", at(2))], at(2));
         let names = |machine: &str| -> Vec<String> {
-            alerts.holding_back(machine).map(|alert| alert.labels["alertname"].clone()).collect()
+            alerts.inhibiting(machine).map(|alert| alert.labels["alertname"].clone()).collect()
         };
         assert_eq!(names("fan-7"), ["AuscultMachineAcknowledged", "AuscultMachineMuted"]);
         assert!(names("fan-8").is_empty());
@@ -201,8 +201,8 @@ mod tests {
 
     #[test]
     fn what_has_an_end_of_its_own_is_forgotten_then() {
-        let mut alerts = StandingAlerts::default();
-        alerts.replace(&fan(), vec![Standing { until: Some(at(30)), ..alert("muted", at(0)) }], at(0));
+        let mut alerts = ActiveAlerts::default();
+        alerts.replace(&fan(), vec![ActiveAlert { until: Some(at(30)), ..alert("muted", at(0)) }], at(0));
         alerts.expire(at(29));
         assert_eq!(alerts.all().count(), 1);
         alerts.expire(at(30));
@@ -212,8 +212,9 @@ mod tests {
     #[test]
     fn what_stands_is_posted_with_an_end_ahead_and_what_ended_with_one_that_is_past() {
         let hold = SignedDuration::from_mins(15);
-        let posted =
-            |until, ended| Change { alert: Standing { until, ..alert("alarm", at(0)) }, ended }.posted(at(100), hold);
+        let posted = |until, ended| {
+            Change { alert: ActiveAlert { until, ..alert("alarm", at(0)) }, ended }.posted(at(100), hold)
+        };
         assert_eq!(posted(None, None).ends_at, at(115));
         assert_eq!(posted(Some(at(105)), None).ends_at, at(105));
         assert_eq!(posted(None, Some(at(90))).ends_at, at(90));

@@ -1,4 +1,4 @@
-//! One worker's process: logs, health, topics, signals, and the runner on the calling thread.
+//! One worker's process on Kafka: logs, health, topics, signals, and the runner on the calling thread.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,18 +15,7 @@ use auscult_runtime::telemetry::{Health, HttpServer, Metrics, UnreadyReason, ini
 use auscult_runtime::traces::{SpanRecorder, TraceRule};
 use auscult_schemas::topics::{ALL, Topic};
 
-/// What distinguishes one kind of worker from another.
-#[derive(Debug, Clone, Copy)]
-pub struct WorkerKind {
-    /// Its name, also its group where none is configured.
-    pub name: &'static str,
-    /// The topic it consumes.
-    pub input: &'static str,
-    /// The topic that keeps its state.
-    pub changelog: Option<&'static str>,
-    /// All topics it touches.
-    pub touches: &'static [&'static str],
-}
+use crate::kinds::WorkerKind;
 
 /// How long the log thread may be silent and count as alive: longer than it may take to connect to brokers that do not
 /// answer.
@@ -37,7 +26,12 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The runner's settings that follow from a configuration.
 #[must_use]
-pub fn runner_config(kind: WorkerKind, worker: &str, batch: &BatchConfig, limits: &LimitsConfig) -> RunnerConfig {
+pub(crate) fn runner_config(
+    kind: WorkerKind,
+    worker: &str,
+    batch: &BatchConfig,
+    limits: &LimitsConfig,
+) -> RunnerConfig {
     RunnerConfig {
         topic: kind.input.to_owned(),
         core: CoreConfig {
@@ -77,7 +71,7 @@ fn give_up(reason: &str) {
 ///
 /// # Errors
 /// When it cannot start (the port is taken, a topic is missing, a model is unusable), or cannot go on.
-pub fn run<P: Processor>(
+pub(crate) fn run<P: Processor>(
     kind: WorkerKind,
     sections: Sections<'_>,
     processor: impl FnOnce(&Arc<Metrics>) -> anyhow::Result<P>,

@@ -190,10 +190,9 @@ impl MachineTally {
 
 #[cfg(test)]
 mod tests {
-    use MachineState::{Alarm, Healthy, Learning};
-
     use super::*;
-    use crate::demo::view::samples::{faulty, score};
+    use crate::view::samples::{faulty, score};
+    use MachineState::{Alarm, Healthy, Learning};
 
     #[test]
     fn truth_against_verdict_gives_hits_false_alarms_and_the_delay() {

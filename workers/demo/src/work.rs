@@ -14,6 +14,7 @@ use auscult_detection::{
     WatchPolicy, open_device, train,
 };
 use auscult_features::{ChunkExtractor, Extraction};
+use auscult_processes::in_memory::{Pipeline, PipelineConfig, ResultReader, SentChunk};
 use auscult_schemas::topics::{DEAD_LETTERS, SCORES};
 use auscult_schemas::{ChunkId, DeadLetter, FeatureSpec, MachineId, ModelId, Score};
 use auscult_scoring_worker::ModelLibrary;
@@ -25,7 +26,6 @@ use rayon::prelude::*;
 
 use super::subject::{DemoMachine, Sound, Subject};
 use super::{Phase, Truth};
-use crate::pipeline::{Pipeline, PipelineConfig, ResultReader, SentChunk};
 
 /// What the work tells.
 #[derive(Debug)]
