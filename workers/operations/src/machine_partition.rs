@@ -17,11 +17,11 @@ const NAMED: usize = 3;
 
 /// What is known of a machine's partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Home {
+pub enum MachinePartitions {
     /// It has a state on these partitions, the one where it was heard last first. There should be one.
-    Judged(Vec<i32>),
+    OfState(Vec<i32>),
     /// It has no state yet, but one of the newest chunks of each of these partitions is its.
-    Heard(Vec<i32>),
+    OfRecentChunks(Vec<i32>),
     /// It was never heard; `similar` are ids that were.
     Unknown {
         /// How many machines are known.
@@ -31,20 +31,20 @@ pub enum Home {
     },
 }
 
-impl Home {
+impl MachinePartitions {
     /// Looks a machine up in `audio.scorer-state`, then among the newest chunks.
     ///
     /// # Errors
     /// When the topics are missing or may not be read.
-    pub fn of(kafka: &KafkaConfig, machine: &MachineId) -> Result<Self, KafkaAccessError> {
+    pub fn find(kafka: &KafkaConfig, machine: &MachineId) -> Result<Self, KafkaAccessError> {
         let places = machine_places(kafka, READING)?;
         let judged: Vec<i32> = places.of(machine).iter().map(|place| place.partition).collect();
         if !judged.is_empty() {
-            return Ok(Self::Judged(judged));
+            return Ok(Self::OfState(judged));
         }
         let heard = heard_lately(kafka, machine, NEWEST)?;
         if !heard.is_empty() {
-            return Ok(Self::Heard(heard));
+            return Ok(Self::OfRecentChunks(heard));
         }
         Ok(Self::Unknown { known: places.machines().count(), similar: similar(&places, machine) })
     }
@@ -53,7 +53,7 @@ impl Home {
     #[must_use]
     pub fn partitions(&self) -> &[i32] {
         match self {
-            Self::Judged(partitions) | Self::Heard(partitions) => partitions,
+            Self::OfState(partitions) | Self::OfRecentChunks(partitions) => partitions,
             Self::Unknown { .. } => &[],
         }
     }
@@ -74,7 +74,7 @@ impl Home {
 
 /// What is said of a machine that was never heard.
 #[must_use]
-pub fn unknown(machine: &MachineId, known: usize, similar: &[String]) -> String {
+pub fn unknown_machine(machine: &MachineId, known: usize, similar: &[String]) -> String {
     let machine = printable(machine.as_str());
     let similar = if similar.is_empty() { String::new() } else { format!(" (did you mean {}?)", similar.join(" or ")) };
     format!(
@@ -136,15 +136,17 @@ mod tests {
         assert_eq!(similar(&places, &machine("fan-07")), ["hall-1/fan-07", "fan-08"]);
         assert_eq!(similar(&places, &machine("PUMP-1")), ["pump-1"]);
         assert!(similar(&places, &machine("compressor")).is_empty());
-        let words = unknown(&machine("fan-07"), 3, &similar(&places, &machine("fan-07")));
+        let words = unknown_machine(&machine("fan-07"), 3, &similar(&places, &machine("fan-07")));
         assert!(words.contains("3 machines") && words.contains("did you mean hall-1/fan-07 or fan-08?"), "{words}");
-        assert!(!unknown(&machine("compressor"), 0, &[]).contains("did you mean"));
+        assert!(!unknown_machine(&machine("compressor"), 0, &[]).contains("did you mean"));
     }
 
     #[test]
     fn a_machine_on_two_partitions_is_warned_of() {
-        assert_eq!(Home::Judged(vec![2]).warning(&machine("fan-1")), None);
-        assert!(Home::Judged(vec![2, 0]).warning(&machine("fan-1")).unwrap().contains("partitions 2 and 0"));
+        assert_eq!(MachinePartitions::OfState(vec![2]).warning(&machine("fan-1")), None);
+        assert!(
+            MachinePartitions::OfState(vec![2, 0]).warning(&machine("fan-1")).unwrap().contains("partitions 2 and 0")
+        );
         assert_eq!(distance("fan-07", "fan-70", 3), 2);
     }
 }

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::bail;
+use auscult_operations::doctor::{Outcome, Question, examine, json, lines};
 use auscult_processes::kinds::{FEATURE_WORKER, FUSED_WORKER, SCORING_WORKER};
 use auscult_runtime::config::{KafkaConfig, LimitsConfig, Problems, Validate};
 use auscult_schemas::printable_json;
@@ -15,7 +16,6 @@ use serde_json::Value;
 
 use super::scoring_worker::ModelArgs;
 use super::worker_arguments::ConfigArgs;
-use crate::doctor::{Outcome, Question, examine, json, lines};
 
 /// Check a live installation, and say what to do about each thing that is wrong
 ///

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use auscult_features::content_type_of;
 use auscult_operations::gateway::chunk_record;
-use auscult_operations::machine_partition::Home;
+use auscult_operations::machine_partition::MachinePartitions;
 use auscult_recordings::natural_order::sort_paths;
 use auscult_runtime::config::KafkaConfig;
 use auscult_runtime::kafka::GatewayRecord;
@@ -135,7 +135,7 @@ pub fn run(args: &SendArgs) -> anyhow::Result<()> {
 
 /// The partition where the machine lives; `None` where it was never heard, or that cannot be seen.
 fn home(kafka: &KafkaConfig, machine: &MachineId) -> Option<i32> {
-    match Home::of(kafka, machine) {
+    match MachinePartitions::find(kafka, machine) {
         Ok(home) => {
             if let Some(warning) = home.warning(machine) {
                 eprintln!("{warning}");

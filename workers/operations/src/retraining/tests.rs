@@ -38,8 +38,8 @@ fn chunk(machine: &str, minutes: i64, faults: Vec<SensorFault>) -> (Envelope, Fe
     (envelope, features)
 }
 
-fn wanted(clips: usize) -> Wanted {
-    Wanted {
+fn wanted(clips: usize) -> SampleRequest {
+    SampleRequest {
         since: at(100),
         until: at(1_100),
         machines: "works/hall-1/".to_owned(),
@@ -51,8 +51,8 @@ fn wanted(clips: usize) -> Wanted {
     }
 }
 
-fn gathered(wanted: Wanted, chunks: impl Iterator<Item = (Envelope, Features)>) -> Gathered {
-    let mut gathered = Gathered::new(wanted);
+fn gathered(wanted: SampleRequest, chunks: impl Iterator<Item = (Envelope, Features)>) -> ChunkSampler {
+    let mut gathered = ChunkSampler::new(wanted);
     for (envelope, features) in chunks {
         if gathered.wants(&envelope) {
             gathered.take(&envelope, &features);
@@ -77,11 +77,11 @@ fn an_even_sample_of_the_time_asked_for_is_kept_and_the_same_one_every_time() {
     let late = minutes.iter().filter(|minutes| **minutes >= 600.0).count();
     assert!((70..=130).contains(&late), "{late} of 200 in the second half");
 
-    let names = |machines: &BTreeMap<MachineId, Sent>| -> Vec<String> {
+    let names = |machines: &BTreeMap<MachineId, MachineSample>| -> Vec<String> {
         machines.values().flat_map(|sent| sent.clips.iter().map(|clip| clip.name.clone())).collect()
     };
     assert_eq!(names(&gathered(wanted(200), chunks()).into_machines()), names(&machines));
-    assert_ne!(names(&gathered(Wanted { seed: 1, ..wanted(200) }, chunks()).into_machines()), names(&machines));
+    assert_ne!(names(&gathered(SampleRequest { seed: 1, ..wanted(200) }, chunks()).into_machines()), names(&machines));
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn a_machine_that_was_in_alarm_at_any_moment_of_the_time_is_named() {
         alert("begun-after", 1_100, Warning, Alarm),
         alert("warned-only", 500, Healthy, Warning),
     ];
-    let named = alarmed(alerts.iter(), at(100), at(1_100));
+    let named = machines_in_alarm(alerts.iter(), at(100), at(1_100));
     let named: Vec<&str> = named.iter().map(MachineId::as_str).collect();
     assert_eq!(named, ["begun-within", "over-within", "silent-meanwhile", "stands-throughout"]);
 }
@@ -136,17 +136,17 @@ fn a_machine_that_was_in_alarm_at_any_moment_of_the_time_is_named() {
 fn chunks_of_a_machine_at_rest_and_chunks_without_a_chosen_channel_teach_nothing() {
     let chunks = || (100..200).map(|minutes| chunk("works/hall-1/fan-01", minutes, Vec::new()));
     let at_rest = (100..140).map(|offset| RecordCoordinates { topic: "audio.chunks".to_owned(), partition: 0, offset });
-    let rested = Wanted { left_out: at_rest.collect(), ..wanted(200) };
+    let rested = SampleRequest { left_out: at_rest.collect(), ..wanted(200) };
     let sent = gathered(rested, chunks()).into_machines().into_values().next().unwrap();
     assert_eq!((sent.heard, sent.at_rest, sent.lacking), (60, 40, 0));
     assert!(sent.clips.iter().all(|clip| clip.name.as_str() >= "works/hall-1/fan-01/00140"));
 
-    let second = Wanted { channels: Some(vec![1]), ..wanted(200) };
+    let second = SampleRequest { channels: Some(vec![1]), ..wanted(200) };
     let sent = gathered(second, chunks()).into_machines().into_values().next().unwrap();
     assert_eq!((sent.heard, sent.lacking), (0, 100));
 
     let two = chunks().map(|(envelope, features)| (envelope, Features { channels: 2, frames: 1, ..features }));
-    let second = Wanted { channels: Some(vec![1]), ..wanted(200) };
+    let second = SampleRequest { channels: Some(vec![1]), ..wanted(200) };
     let sent = gathered(second, two).into_machines().into_values().next().unwrap();
     assert_eq!((sent.heard, sent.clips[0].numbers.as_slice(), sent.clips[0].channels.len()), (100, &[1][..], 1));
 }

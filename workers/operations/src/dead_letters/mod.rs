@@ -10,6 +10,8 @@
 //! The mark lies where the letter lies and lasts as long. It follows the record: who is stopped between the two sends
 //! the record again next time.
 
+mod topic;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use auscult_runtime::kafka::GatewayRecord;
@@ -19,6 +21,8 @@ use auscult_runtime::record::Record;
 use auscult_schemas::topics::DEAD_LETTERS;
 use auscult_schemas::{DeadLetter, DeadLetterCode, Envelope, Headers, MachineId, SchemaError};
 use jiff::Timestamp;
+
+pub use topic::{Replayer, for_each_record, read_inventory};
 
 /// Header of a record that was sent round again: which dead letter it is, as `topic/partition/offset`.
 pub const REPLAY_OF_HEADER: &str = "auscult_replay_of";
@@ -33,7 +37,7 @@ pub type Place = (i32, i64);
 
 /// Which letters are meant; what is left empty restricts nothing.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct LetterFilter {
     /// For these reasons.
     pub codes: Vec<DeadLetterCode>,
     /// Of this machine.
@@ -46,7 +50,7 @@ pub struct Wanted {
     pub places: BTreeSet<Place>,
 }
 
-impl Wanted {
+impl LetterFilter {
     /// Whether anything is restricted.
     #[must_use]
     pub fn is_everything(&self) -> bool {
@@ -80,7 +84,7 @@ pub enum Entry {
     /// The mark of one that was sent round again.
     Mark(Place),
     /// Something that Auscult has not written.
-    Stranger(String),
+    Foreign(String),
 }
 
 impl Entry {
@@ -93,7 +97,7 @@ impl Entry {
         }
         match DeadLetter::read(&record.headers) {
             Ok(letter) => Self::Letter(Box::new(letter)),
-            Err(error) => Self::Stranger(error.to_string()),
+            Err(error) => Self::Foreign(error.to_string()),
         }
     }
 }
@@ -295,14 +299,20 @@ mod tests {
     #[test]
     fn only_letters_that_are_meant_are_taken() {
         let record = record(9, DeadLetterCode::Truncated);
-        let takes = |wanted: Wanted| wanted.takes(&record, &letter(&record));
-        assert!(Wanted::default().is_everything() && takes(Wanted::default()));
-        assert!(takes(Wanted { codes: vec![DeadLetterCode::Truncated], ..Wanted::default() }));
-        assert!(!takes(Wanted { codes: vec![DeadLetterCode::Empty], ..Wanted::default() }));
-        assert!(!takes(Wanted { machine: Some("fan-2".to_owned()), ..Wanted::default() }));
-        assert!(!takes(Wanted { source: Some("audio.features".to_owned()), ..Wanted::default() }));
-        assert!(!takes(Wanted { since: Some("2026-11-28T11:00:00Z".parse().unwrap()), ..Wanted::default() }));
-        assert!(takes(Wanted { places: BTreeSet::from([read_place("3/9").unwrap()]), ..Wanted::default() }));
+        let takes = |wanted: LetterFilter| wanted.takes(&record, &letter(&record));
+        assert!(LetterFilter::default().is_everything() && takes(LetterFilter::default()));
+        assert!(takes(LetterFilter { codes: vec![DeadLetterCode::Truncated], ..LetterFilter::default() }));
+        assert!(!takes(LetterFilter { codes: vec![DeadLetterCode::Empty], ..LetterFilter::default() }));
+        assert!(!takes(LetterFilter { machine: Some("fan-2".to_owned()), ..LetterFilter::default() }));
+        assert!(!takes(LetterFilter { source: Some("audio.features".to_owned()), ..LetterFilter::default() }));
+        assert!(!takes(LetterFilter {
+            since: Some("2026-11-28T11:00:00Z".parse().unwrap()),
+            ..LetterFilter::default()
+        }));
+        assert!(takes(LetterFilter {
+            places: BTreeSet::from([read_place("3/9").unwrap()]),
+            ..LetterFilter::default()
+        }));
         assert!(read_place("3").is_err() && read_place("a/9").is_err());
     }
 }

@@ -16,7 +16,8 @@ use super::clocks::Newest;
 use super::groups::Job;
 use super::machines::Sightings;
 use super::{
-    Finding, Findings, Question, Report, brokers, clocks, groups, machines, partitions as homes, rights, times, topics,
+    Finding, Findings, Question, Report, brokers, clocks, groups, machines, partitions as machine_partitions, rights,
+    times, topics,
 };
 
 /// The groups in the order of the report: what comes first is what the others stand on.
@@ -67,9 +68,9 @@ impl Examination<'_> {
         findings.extend(brokers::versions(&self.brokers, kafka));
         match self.brokers.ids.iter().min().map(|id| self.survey.broker_settings(*id)) {
             Some(Ok(Ok(settings))) => findings.extend(brokers::settings(&settings, kafka, count)),
-            Some(Ok(Err(reason))) => findings.push(untold("brokers", "settings", reason)),
-            Some(Err(error)) => findings.push(untold("brokers", "settings", error.to_string())),
-            None => findings.push(untold("brokers", "settings", "the brokers did not tell who they are".to_owned())),
+            Some(Ok(Err(reason))) => findings.push(unknown("brokers", "settings", reason)),
+            Some(Err(error)) => findings.push(unknown("brokers", "settings", error.to_string())),
+            None => findings.push(unknown("brokers", "settings", "the brokers did not tell who they are".to_owned())),
         }
 
         let placements = self.placements(findings);
@@ -88,7 +89,7 @@ impl Examination<'_> {
                     partitions(CHUNKS).or(partitions(FEATURES)),
                 ));
             }
-            Err(error) => findings.push(untold("topics", "contract", error.to_string())),
+            Err(error) => findings.push(unknown("topics", "contract", error.to_string())),
         }
         findings.extend(topics::copies(&placements, &settings, count));
         findings.extend(topics::retention(&settings));
@@ -98,7 +99,7 @@ impl Examination<'_> {
         let own: Vec<&str> = [Some(kind.input), kind.changelog].into_iter().flatten().collect();
         findings.extend(rights::reading(&self.reading(&placements), &own));
         findings.extend(rights::writing(&self.writing(&placements, &settings)));
-        findings.extend(rights::untold());
+        findings.extend(rights::unknown());
 
         self.groups(&partitions, findings);
         match self.survey.share_groups() {
@@ -106,14 +107,14 @@ impl Examination<'_> {
                 let Question { feature_group, scoring_group, .. } = self.question;
                 findings.extend(groups::sharing(&shared, &[feature_group, scoring_group]));
             }
-            Err(error) => findings.push(untold("groups", "share groups", error.to_string())),
+            Err(error) => findings.push(unknown("groups", "share groups", error.to_string())),
         }
         let inputs: Vec<(&str, i32)> =
             ALL.iter().filter_map(|topic| Some((topic.name, partitions(topic.name)?))).collect();
         let patience = Duration::from_millis(u64::from(kafka.transaction_timeout_ms)) + GRACE;
         match self.survey.held_up(&inputs, patience) {
             Ok(held) => findings.extend(groups::transactions(&held, patience)),
-            Err(error) => findings.push(untold("groups", "open transactions", error.to_string())),
+            Err(error) => findings.push(unknown("groups", "open transactions", error.to_string())),
         }
         self.records(&partitions, &settings, findings);
     }
@@ -125,7 +126,7 @@ impl Examination<'_> {
                 Ok(placement) => {
                     placements.insert(name, placement);
                 }
-                Err(error) => findings.push(untold("topics", "copies", format!("{name}: {error}"))),
+                Err(error) => findings.push(unknown("topics", "copies", format!("{name}: {error}"))),
             }
         }
         placements
@@ -140,7 +141,7 @@ impl Examination<'_> {
         let there: Vec<&'static str> =
             placements.iter().filter(|(_, placement)| is_there(placement)).map(|(name, _)| *name).collect();
         self.survey.topic_settings(&there).unwrap_or_else(|error| {
-            findings.push(untold("topics", "retention", format!("settings of topics: {error}")));
+            findings.push(unknown("topics", "retention", format!("settings of topics: {error}")));
             BTreeMap::new()
         })
     }
@@ -184,7 +185,7 @@ impl Examination<'_> {
         let jobs = if *is_fused { vec![fused] } else { vec![features, scoring] };
         for job in jobs {
             let Some(count) = partitions(job.topic) else {
-                findings.push(untold(
+                findings.push(unknown(
                     "groups",
                     job.check,
                     format!("{}: its input {} cannot be seen", job.group, job.topic),
@@ -196,7 +197,7 @@ impl Examination<'_> {
                     findings.extend(groups::judge(job, &facts, kafka.group_protocol, *lag, now_ms()));
                 }
                 Err(error) if job.topic != self.question.kind.input => {
-                    findings.push(untold("groups", job.check, format!("{}: {error}", job.group)));
+                    findings.push(unknown("groups", job.check, format!("{}: {error}", job.group)));
                 }
                 Err(error) => {
                     let mut refused = Findings::of("groups");
@@ -238,7 +239,7 @@ impl Examination<'_> {
                 Ok(glimpses) => {
                     read.insert(topic, glimpses);
                 }
-                Err(error) => findings.push(untold("clocks", "clocks", error)),
+                Err(error) => findings.push(unknown("clocks", "clocks", error)),
             }
         }
         let of = |topic: &'static str, writer: &'static str| Newest {
@@ -264,18 +265,18 @@ impl Examination<'_> {
                 places.note(glimpse.partition, glimpse.key.as_deref(), glimpse.value.as_deref());
             });
             match remembered {
-                Ok(true) => findings.extend(homes::judge(&places)),
+                Ok(true) => findings.extend(machine_partitions::judge(&places)),
                 Ok(false) => {
                     let reason = format!("{SCORER_STATE} was not read to its end in {} s", READING.as_secs());
-                    findings.push(untold("machines", "models", reason));
+                    findings.push(unknown("machines", "models", reason));
                 }
-                Err(error) => findings.push(untold("machines", "models", error.to_string())),
+                Err(error) => findings.push(unknown("machines", "models", error.to_string())),
             }
         }
         let input = if self.question.is_fused { CHUNKS } else { FEATURES };
         match self.ends(input, partitions(input)) {
             Ok(ends) => findings.extend(groups::positions(&next_offsets, &ends, input)),
-            Err(reason) => findings.push(untold("groups", "positions", reason)),
+            Err(reason) => findings.push(unknown("groups", "positions", reason)),
         }
         for glimpse in read.get(input).into_iter().flatten() {
             sightings.came(glimpse);
@@ -285,9 +286,9 @@ impl Examination<'_> {
     }
 }
 
-fn untold(group: &'static str, check: &'static str, reason: String) -> Finding {
+fn unknown(group: &'static str, check: &'static str, reason: String) -> Finding {
     let mut findings = Findings::of(group);
-    findings.untold(check, reason);
+    findings.unknown(check, reason);
     findings.list.remove(0)
 }
 

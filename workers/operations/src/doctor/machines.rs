@@ -65,11 +65,11 @@ pub(super) fn judge(sightings: &Sightings, models: Option<&ModelLookup>, now_ms:
     let mut findings = Findings::of(GROUP);
     let count = sightings.0.len();
     if count == 0 {
-        findings.untold(CHECK, "no machine has been heard yet");
+        findings.unknown(CHECK, "no machine has been heard yet");
         return findings.list;
     }
     let Some(models) = models else {
-        findings.untold(
+        findings.unknown(
             CHECK,
             format!("{count} machines were seen; this configuration names no models: take a scoring worker's, or --models FOLDER"),
         );
@@ -192,7 +192,7 @@ mod tests {
         let mut seen = Sightings::default();
         seen.remembered(&glimpse("fan-1", Some("{}"), NOW_MS));
         assert_eq!(seen.0.len(), 1);
-        assert_eq!(judge(&seen, None, NOW_MS)[0].outcome, Outcome::Untold);
+        assert_eq!(judge(&seen, None, NOW_MS)[0].outcome, Outcome::Unknown);
         seen.remembered(&glimpse("fan-1", None, NOW_MS));
         assert!(seen.0.is_empty());
 

@@ -40,7 +40,7 @@ pub enum Outcome {
     /// It does not work, or loses something.
     Wrong,
     /// Could not be told, and why.
-    Untold,
+    Unknown,
 }
 
 impl Outcome {
@@ -51,7 +51,7 @@ impl Outcome {
             Self::Ok => "ok",
             Self::Warning => "warning",
             Self::Wrong => "wrong",
-            Self::Untold => "untold",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -95,8 +95,8 @@ impl Findings {
         self.add(check, Outcome::Wrong, says, todo);
     }
 
-    fn untold(&mut self, check: &'static str, says: impl Into<String>) {
-        self.add(check, Outcome::Untold, says, "");
+    fn unknown(&mut self, check: &'static str, says: impl Into<String>) {
+        self.add(check, Outcome::Unknown, says, "");
     }
 
     fn add(&mut self, check: &'static str, outcome: Outcome, says: impl Into<String>, todo: impl Into<String>) {

@@ -66,7 +66,7 @@ pub(super) fn judge(newest: &[Newest<'_>], skew: Duration, now_ms: i64) -> Vec<F
         }
     }
     if seen == 0 {
-        findings.untold(CHECK, "there is no record whose times could tell");
+        findings.unknown(CHECK, "there is no record whose times could tell");
     }
     findings.ok_if_sound(CHECK, format!("no time of the newest {seen} records is ahead of this machine's clock"));
     findings.list
@@ -124,6 +124,6 @@ mod tests {
     #[test]
     fn no_records_tell_nothing() {
         let newest = Newest { topic: "t", writer: "w", glimpses: &[] };
-        assert_eq!(judge(&[newest], Duration::from_secs(5), NOW_MS)[0].outcome, Outcome::Untold);
+        assert_eq!(judge(&[newest], Duration::from_secs(5), NOW_MS)[0].outcome, Outcome::Unknown);
     }
 }

@@ -45,7 +45,7 @@ fn members(findings: &mut Findings, job: Job<'_>, facts: &GroupFacts, protocol: 
         Some(state) => state,
         // Of such a group librdkafka's question gets no answer.
         None if protocol == GroupProtocol::Consumer && is_known => {
-            findings.untold(
+            findings.unknown(
                 check,
                 format!("{group}: members of a KIP-848 group cannot be asked for from here; see /readyz"),
             );
@@ -113,7 +113,7 @@ fn behind(findings: &mut Findings, job: Job<'_>, waiting: &[Waiting], lag: Durat
     }
     let unread: Vec<String> = waiting.iter().filter(|one| one.is_unread).map(|one| one.partition.to_string()).collect();
     if !unread.is_empty() {
-        findings.untold(
+        findings.unknown(
             CHECK,
             format!("{group}: what waits in {topic}, partitions {}, could not be read in time", unread.join(", ")),
         );
@@ -194,7 +194,7 @@ pub(super) fn sharing(groups: &[String], own: &[&str]) -> Vec<Finding> {
     if !others.is_empty() {
         let named = others.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
         let more = if others.len() > NAMED { ", …" } else { "" };
-        findings.untold(
+        findings.unknown(
             CHECK,
             format!(
                 "{named}{more} may be share groups, which see aborted results of audio.* unless the group's share.isolation.level is read_committed: \
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(outcomes(&facts(None, 0, NONE)), [Outcome::Wrong, Outcome::Ok]);
         let never = facts(None, 0, Waiting { is_known: false, ..NONE });
         assert!(judged(&never, GroupProtocol::Consumer)[0].1.contains("does not exist"));
-        assert_eq!(judged(&facts(None, 0, NONE), GroupProtocol::Consumer)[0].0, Outcome::Untold);
+        assert_eq!(judged(&facts(None, 0, NONE), GroupProtocol::Consumer)[0].0, Outcome::Unknown);
     }
 
     #[test]
@@ -257,7 +257,7 @@ mod tests {
             Outcome::Ok
         );
         let found = sharing(&["dashboards".to_owned()], &["auscult-scoring-worker"]);
-        assert_eq!(found[0].outcome, Outcome::Untold);
+        assert_eq!(found[0].outcome, Outcome::Unknown);
         assert!(
             found[0].says.contains("dashboards may be")
                 && found[0].says.contains("share.isolation.level=read_committed")
@@ -283,7 +283,7 @@ mod tests {
         let deleted = facts(Some("Stable"), 1, Waiting { deleted: 3, ..NONE });
         assert_eq!(outcomes(&deleted), [Outcome::Ok, Outcome::Wrong]);
         let unread = facts(Some("Stable"), 1, Waiting { is_unread: true, offsets: 9, ..NONE });
-        assert_eq!(outcomes(&unread), [Outcome::Ok, Outcome::Untold]);
+        assert_eq!(outcomes(&unread), [Outcome::Ok, Outcome::Unknown]);
     }
 
     #[test]

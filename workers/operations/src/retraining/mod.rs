@@ -1,6 +1,8 @@
 //! What machines have sent lately, gathered to learn them anew: a bounded, even sample of each machine's chunks, and
 //! which machines had better not be learnt.
 
+mod reading;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use auscult_detection::{ClipView, HealthyClip, Recorded, TrainingClip, check_chosen, natural_order};
@@ -11,9 +13,11 @@ use jiff::Timestamp;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
+pub use reading::{TopicReading, read_machines_in_alarm, read_not_running, read_samples};
+
 /// Which chunks are wanted.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct SampleRequest {
     /// Recorded then or later.
     pub since: Timestamp,
     /// And before.
@@ -28,13 +32,13 @@ pub struct Wanted {
     pub seed: u64,
     /// The channels that are learned, counted from 0 and ascending; `None`: all.
     pub channels: Option<Vec<usize>>,
-    /// Chunks that say nothing of how the machine sounds when it runs: those of [`not_running`].
+    /// Chunks that say nothing of how the machine sounds when it runs: those of [`is_not_running`].
     pub left_out: HashSet<RecordCoordinates>,
 }
 
 /// What one machine has sent.
 #[derive(Debug)]
-pub struct Sent {
+pub struct MachineSample {
     /// Chunks in that time in which a sensor heard the machine.
     pub heard: u64,
     /// Chunks in that time in which none did.
@@ -50,24 +54,24 @@ pub struct Sent {
 
 /// Gathers.
 #[derive(Debug)]
-pub struct Gathered {
-    wanted: Wanted,
-    machines: BTreeMap<MachineId, Sent>,
+pub struct ChunkSampler {
+    wanted: SampleRequest,
+    machines: BTreeMap<MachineId, MachineSample>,
     /// Chunks in that time whose features follow another spec.
     pub of_another_spec: u64,
 }
 
-impl Gathered {
+impl ChunkSampler {
     /// Nothing yet.
     #[must_use]
-    pub fn new(wanted: Wanted) -> Self {
+    pub fn new(wanted: SampleRequest) -> Self {
         Self { wanted, machines: BTreeMap::new(), of_another_spec: 0 }
     }
 
     /// Whether a chunk's features are to be looked at.
     #[must_use]
     pub fn wants(&self, envelope: &Envelope) -> bool {
-        let Wanted { since, until, machines, .. } = &self.wanted;
+        let SampleRequest { since, until, machines, .. } = &self.wanted;
         (*since..*until).contains(&envelope.time) && envelope.machine.as_str().starts_with(machines)
     }
 
@@ -78,7 +82,7 @@ impl Gathered {
             return;
         }
         let seed = seed_of(self.wanted.seed, &envelope.machine);
-        let new = || Sent {
+        let new = || MachineSample {
             heard: 0,
             unheard: 0,
             at_rest: 0,
@@ -120,7 +124,7 @@ impl Gathered {
 
     /// The machines, in the order of their ids.
     #[must_use]
-    pub fn into_machines(self) -> BTreeMap<MachineId, Sent> {
+    pub fn into_machines(self) -> BTreeMap<MachineId, MachineSample> {
         let mut machines = self.machines;
         machines.values_mut().for_each(|sent| sent.clips.sort_by(|a, b| natural_order(&a.name, &b.name)));
         machines
@@ -150,13 +154,17 @@ fn training_clip(envelope: &Envelope, features: &Features, chosen: Option<&[usiz
 /// Whether a score says that its chunk is not how the machine sounds when it runs: it was at rest, or arrived otherwise
 /// than learned. Another rate or length is no change of the machine that a model should learn by itself.
 #[must_use]
-pub fn not_running(score: &Score) -> bool {
+pub fn is_not_running(score: &Score) -> bool {
     matches!(score.state, MachineState::Idle | MachineState::SetupFault)
 }
 
 /// Machines that were in alarm at any moment of that time, acknowledged or not: what they sounded like then is not to
 /// be learnt as normal. `alerts` in the order of their topic.
-pub fn alarmed<'a>(alerts: impl Iterator<Item = &'a Alert>, since: Timestamp, until: Timestamp) -> BTreeSet<MachineId> {
+pub fn machines_in_alarm<'a>(
+    alerts: impl Iterator<Item = &'a Alert>,
+    since: Timestamp,
+    until: Timestamp,
+) -> BTreeSet<MachineId> {
     let is_alarm = |state: MachineState| matches!(state, MachineState::Alarm | MachineState::Acknowledged);
     let mut alarmed = BTreeSet::new();
     let mut standing: BTreeMap<&MachineId, bool> = BTreeMap::new();

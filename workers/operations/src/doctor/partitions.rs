@@ -13,7 +13,7 @@ pub(super) fn judge(places: &MachinePlaces) -> Vec<Finding> {
     let mut findings = Findings::of("machines");
     let count = places.machines().count();
     if count == 0 {
-        findings.untold(CHECK, "no machine has a state yet");
+        findings.unknown(CHECK, "no machine has a state yet");
         return findings.list;
     }
     let (heard, left): (Vec<Divided>, Vec<Divided>) =
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_machine_that_is_heard_on_two_partitions_is_wrong_and_one_that_has_moved_a_warning() {
-        assert_eq!(judged(&[])[0].outcome, Outcome::Untold);
+        assert_eq!(judged(&[])[0].outcome, Outcome::Unknown);
         assert_eq!(judged(&[("fan-1", 0, "10:00"), ("fan-2", 1, "10:00")])[0].outcome, Outcome::Ok);
         let found =
             judged(&[("fan-1", 0, "10:00"), ("fan-1", 1, "10:01"), ("fan-1", 0, "10:02"), ("fan-2", 1, "10:00")]);

@@ -36,7 +36,7 @@ pub(super) fn reached(brokers: &Brokers, addresses: &str) -> Finding {
 pub(super) fn versions(brokers: &Brokers, kafka: &KafkaConfig) -> Vec<Finding> {
     let mut findings = Findings::of(GROUP);
     let Some(apis) = &brokers.apis else {
-        findings.untold("version", "the broker did not tell which requests it understands");
+        findings.unknown("version", "the broker did not tell which requests it understands");
         return findings.list;
     };
     let has = |(key, version)| apis.has(key, version);
@@ -72,7 +72,7 @@ pub(super) fn settings(settings: &Settings, kafka: &KafkaConfig, brokers: usize)
 
     let wanted = i64::from(kafka.transaction_timeout_ms);
     match settings.number("transaction.max.timeout.ms") {
-        None => findings.untold("transactions", "the broker does not tell transaction.max.timeout.ms"),
+        None => findings.unknown("transactions", "the broker does not tell transaction.max.timeout.ms"),
         Some(most) if most < wanted => findings.wrong(
             "transactions",
             format!("transaction.max.timeout.ms is {most}, less than kafka.transaction_timeout_ms, {wanted}: workers are refused"),
@@ -99,7 +99,7 @@ pub(super) fn settings(settings: &Settings, kafka: &KafkaConfig, brokers: usize)
     }
 
     match settings.number("offsets.retention.minutes") {
-        None => findings.untold("offsets", "the broker does not tell offsets.retention.minutes"),
+        None => findings.unknown("offsets", "the broker does not tell offsets.retention.minutes"),
         Some(minutes) if minutes < 24 * 60 => findings.warning(
             "offsets",
             format!(
@@ -193,7 +193,7 @@ mod tests {
         let found = settings(&short, &kafka, 3);
         assert_eq!(outcomes(&found, "transactions"), [Outcome::Wrong]);
         assert_eq!(outcomes(&found, "sessions"), [Outcome::Wrong]);
-        assert_eq!(outcomes(&found, "offsets"), [Outcome::Untold]);
+        assert_eq!(outcomes(&found, "offsets"), [Outcome::Unknown]);
         let long = set(&[
             ("transaction.max.timeout.ms", "15000"),
             ("group.min.session.timeout.ms", "30000"),

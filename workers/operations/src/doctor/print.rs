@@ -21,7 +21,7 @@ pub fn lines(report: &Report, is_coloured: bool) -> String {
             Outcome::Ok => "32",
             Outcome::Warning => "33",
             Outcome::Wrong => "31;1",
-            Outcome::Untold => "2",
+            Outcome::Unknown => "2",
         };
         let word = paint(&format!("{:<8}", finding.outcome.as_str()), code);
         text += &format!("  {word} {:<17} {}\n", finding.check, printable_lines(&finding.says));
@@ -35,7 +35,7 @@ pub fn lines(report: &Report, is_coloured: bool) -> String {
         count(Outcome::Ok),
         count(Outcome::Warning),
         count(Outcome::Wrong),
-        count(Outcome::Untold)
+        count(Outcome::Unknown)
     );
     text
 }
@@ -95,7 +95,7 @@ mod tests {
     fn warnings_count_only_where_that_was_asked_for() {
         assert!(report(Outcome::Warning).is_sound(false) && !report(Outcome::Warning).is_sound(true));
         assert!(!report(Outcome::Wrong).is_sound(false));
-        assert!(report(Outcome::Untold).is_sound(true));
+        assert!(report(Outcome::Unknown).is_sound(true));
         assert_eq!(json(&report(Outcome::Warning), true)["sound"], false);
         assert_eq!(json(&report(Outcome::Warning), false)["checks"][0]["outcome"], "warning");
     }

@@ -28,13 +28,13 @@ pub(super) fn contract(
         let topic = problem.topic.as_str();
         if placements.get(topic) == Some(&Placement::Hidden) && !own.contains(&topic) {
             findings
-                .untold("contract", format!("{topic}: it cannot be seen from here, and this kind of worker need not"));
+                .unknown("contract", format!("{topic}: it cannot be seen from here, and this kind of worker need not"));
             continue;
         }
         findings.wrong("contract", format!("{}: {}", problem.topic, problem.problem), &problem.remedy);
     }
     for reason in &examined.unchecked {
-        findings.untold("contract", format!("settings of {reason}"));
+        findings.unknown("contract", format!("settings of {reason}"));
     }
     let each = partitions.map(|count| format!(" with {count} partitions each")).unwrap_or_default();
     findings.ok_if_sound(

@@ -32,11 +32,11 @@ pub(super) fn writing(tried: &BTreeMap<&str, Trial>) -> Vec<Finding> {
         match trial {
             Trial::May => {}
             Trial::MayNot(reason) => findings.wrong("write", format!("{topic} cannot be written to"), reason),
-            Trial::Unclear(reason) => findings.untold("write", format!("{topic}: {reason}")),
+            Trial::Unclear(reason) => findings.unknown("write", format!("{topic}: {reason}")),
         }
     }
     if tried.is_empty() {
-        findings.untold(
+        findings.unknown(
             "write",
             "not tried; --try-writing sends each topic a record that the broker has to refuse for its size",
         );
@@ -48,9 +48,9 @@ pub(super) fn writing(tried: &BTreeMap<&str, Trial>) -> Vec<Finding> {
 }
 
 /// What cannot be tried, and where it is told instead.
-pub(super) fn untold() -> Vec<Finding> {
+pub(super) fn unknown() -> Vec<Finding> {
     let mut findings = Findings::of(GROUP);
-    findings.untold(
+    findings.unknown(
         "join and commit",
         "Read group and Write transactional id: whoever tried would push a live worker out; a worker that lacks one says so in its log and in /readyz",
     );
@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].outcome, Outcome::Wrong);
         assert_eq!(writing(&BTreeMap::from([("a", Trial::May)]))[0].outcome, Outcome::Ok);
-        assert_eq!(writing(&BTreeMap::new())[0].outcome, Outcome::Untold);
+        assert_eq!(writing(&BTreeMap::new())[0].outcome, Outcome::Unknown);
     }
 
     #[test]
