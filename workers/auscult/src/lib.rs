@@ -4,13 +4,11 @@
 //!  main ─► cli ─► commands/*          one file a command
 //!                    │
 //!                    ├─ model_file    model packages on disk, written whole or not at all
-//!                    ├─ metrics_inventory   docs/metrics.md, from the registries
 //!                    └─ progress, interrupt      bars on standard error; Ctrl-C as a flag
 //! ```
 
 pub mod cli;
 pub mod commands;
 pub mod interrupt;
-pub mod metrics_inventory;
 pub mod model_file;
 pub mod progress;

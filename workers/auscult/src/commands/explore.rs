@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
+use auscult_recordings::files;
 use auscult_recordings::full_scales;
 use auscult_reports::pages::exploration::group::GroupKind;
 use auscult_reports::pages::exploration::{ExplorationPage, measure, warnings};
@@ -53,7 +54,7 @@ Examples:
 /// # Errors
 /// When the folder holds no recordings or none that can be read, or the page cannot be written.
 pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
-    model_file::check_writable(&args.out)?;
+    files::check_writable(&args.out)?;
     let mut spec = args.spec.spec(FeatureSpec::default())?;
     let dataset = args.data.discover()?;
     print_notes(&dataset);

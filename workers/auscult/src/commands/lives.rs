@@ -7,6 +7,7 @@ use std::str::FromStr;
 use anyhow::ensure;
 use auscult_detection::{AlertPolicy, Cadence, DetectorKind, HoldOut, TrainingOptions, WatchPolicy};
 use auscult_evaluation::lives::{Life, LifeOptions, Playback, play, recordings};
+use auscult_recordings::files;
 use auscult_reports::pages::lives::LivesPage;
 use auscult_schemas::FeatureSpec;
 use clap::Args;
@@ -119,7 +120,7 @@ pub fn run(args: &LivesArgs) -> anyhow::Result<()> {
     let files = recordings(&args.data, args.snapshot)?;
     let options = args.options()?;
     if let Some(out) = &args.out {
-        model_file::check_writable(out)?;
+        files::check_writable(out)?;
     }
     let interrupted = interrupt::listen("stopping")?;
     let mut lives = Vec::with_capacity(files.len());

@@ -17,6 +17,7 @@ use auscult_evaluation::judging::{JudgedClips, MachineModel, test_clips};
 use auscult_evaluation::tables::{Table, TableFigures, TablesReport};
 use auscult_recordings::clips;
 use auscult_recordings::dataset::Dataset;
+use auscult_recordings::files;
 use auscult_reports::pages::evaluation::EvaluationPage;
 use auscult_reports::pictures::{ScorePicture, draw_scores};
 use clap::Args;
@@ -157,12 +158,12 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
         has_figures?;
     }
     if let Some(plot) = &args.plot {
-        model_file::check_writable(plot)?;
+        files::check_writable(plot)?;
     }
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}: check its path and permissions", folder.display()))?;
-        model_file::check_writable(&folder.join(PAGE_NAME))?;
+        files::check_writable(&folder.join(PAGE_NAME))?;
     }
     print_notes(&dataset);
     let models = Models::read(model, &dataset, &args.device.open()?)?;

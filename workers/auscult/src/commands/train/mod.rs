@@ -10,6 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, anyhow, bail};
 use auscult_detection::{DetectorKind, HoldOut, TrainingClip, TrainingOptions};
 use auscult_recordings::dataset::{Dataset, MachineClips};
+use auscult_recordings::files;
 use auscult_recordings::training_findings::TrainingFindings;
 use auscult_recordings::{clips, full_scales};
 use auscult_schemas::{FeatureSpec, ModelId};
@@ -148,7 +149,7 @@ struct Job {
 fn train_one(out: &mut impl Write, args: &TrainArgs, job: &Job, interrupted: &AtomicBool) -> anyhow::Result<()> {
     let Job { file, dataset, is_one_of_several } = job;
     let mut options = args.options(file)?;
-    model_file::check_writable(file)?;
+    files::check_writable(file)?;
     let paths = dataset.training_clips()?;
     full_scales::by_recordings(&mut options.spec, &paths)?.iter().for_each(|line| eprintln!("{line}"));
     let started = Instant::now();

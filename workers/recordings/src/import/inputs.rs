@@ -12,7 +12,8 @@ const MAX_DEPTH: usize = 8;
 
 /// One file.
 #[derive(Debug)]
-pub(super) struct Input {
+pub struct Input {
+    /// The file.
     pub path: PathBuf,
     /// Below the folder that was named: where its recordings go below the folder for results.
     pub folder: PathBuf,
@@ -22,21 +23,27 @@ pub(super) struct Input {
 
 /// Files to import, and those of folders that are none.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub struct Found {
+    /// The files, in the order of the numbers in their names.
     pub inputs: Vec<Input>,
     passed_over: BTreeMap<String, usize>,
 }
 
 impl Found {
     /// `3 files (.pdf 2, .xlsx 1)`.
-    pub(super) fn passed_over_words(&self) -> Option<String> {
+    #[must_use]
+    pub fn passed_over_words(&self) -> Option<String> {
         let count: usize = self.passed_over.values().sum();
         let kinds: Vec<String> = self.passed_over.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
         (count > 0).then(|| format!("{count} files of kinds that are not imported ({})", kinds.join(", ")))
     }
 }
 
-pub(super) fn inputs(paths: &[PathBuf]) -> anyhow::Result<Found> {
+/// The files at these paths, those of folders among them.
+///
+/// # Errors
+/// When a folder cannot be read, or two files would have the same recording.
+pub fn inputs(paths: &[PathBuf]) -> anyhow::Result<Found> {
     let mut found = Found::default();
     for path in paths {
         if path.is_dir() {

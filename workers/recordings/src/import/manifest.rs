@@ -6,8 +6,7 @@ use anyhow::Context;
 use auscult_import::Recording;
 use serde::{Deserialize, Serialize};
 
-use super::ReadingArgs;
-use crate::model_file;
+use crate::files;
 
 /// The file's name.
 pub(super) const FILE_NAME: &str = "import.json";
@@ -100,12 +99,12 @@ impl Manifest {
         }
         let mut text = serde_json::to_vec_pretty(&self.recordings)?;
         text.push(b'\n');
-        model_file::write_whole(&self.path, &text)
+        files::write_whole(&self.path, &text)
     }
 }
 
 /// What the comment in a WAV file says: `unit g; rate 25600 Hz by --rate; from run.csv: Acc`.
-pub(super) fn comment(source: &Path, recording: &Recording, reading: &ReadingArgs) -> String {
+pub(super) fn comment(source: &Path, recording: &Recording, scale: Option<f64>) -> String {
     let mut units: Vec<&str> =
         recording.channels.iter().map(|channel| channel.unit.as_deref().unwrap_or("unknown")).collect();
     // One where all are alike; else one for each, by which the other commands know each channel's.
@@ -114,7 +113,7 @@ pub(super) fn comment(source: &Path, recording: &Recording, reading: &ReadingArg
     }
     let names: Vec<&str> = recording.channels.iter().map(|channel| channel.name.as_str()).collect();
     let source = source.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let scale = reading.scale.map_or_else(String::new, |scale| format!("; times {scale}"));
+    let scale = scale.map_or_else(String::new, |scale| format!("; times {scale}"));
     let (hz, from) = (recording.rate.hz, &recording.rate.from);
     format!("unit {}; rate {hz} Hz by {from}{scale}; from {source}: {}", units.join(", "), names.join(", "))
 }

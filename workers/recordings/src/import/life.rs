@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use auscult_import::{Imported, Recording};
 
-use super::plan::Input;
+use super::Importer;
+use super::inputs::Input;
 use super::words::describe;
-use super::{Run, print};
 
 /// Lives by their folder.
 #[derive(Debug, Default)]
-pub(super) struct Lives {
+pub struct Lives {
     lives: BTreeMap<PathBuf, Life>,
 }
 
@@ -52,9 +52,12 @@ impl Life {
     }
 }
 
-impl Run<'_> {
+impl Importer<'_> {
     /// Adds one file to its folder's life.
-    pub(super) fn take_snapshot(&mut self, input: &Input, imported: Imported, lives: &mut Lives) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// When the file holds several recordings.
+    pub fn take_snapshot(&mut self, input: &Input, imported: Imported, lives: &mut Lives) -> anyhow::Result<()> {
         let Imported { format, mut recordings, notes } = imported;
         ensure!(
             recordings.len() == 1,
@@ -79,7 +82,10 @@ impl Run<'_> {
     }
 
     /// Writes each life; gives the number of snapshots that did not fit.
-    pub(super) fn write_lives(&mut self, lives: Lives) -> anyhow::Result<usize> {
+    ///
+    /// # Errors
+    /// When a recording is there already or cannot be written.
+    pub fn write_lives(&mut self, lives: Lives) -> anyhow::Result<usize> {
         let mut left_out = 0;
         for (folder, life) in lives.lives {
             let mut shapes = life.shapes;
@@ -113,21 +119,21 @@ impl Run<'_> {
             let mut notes = std::mem::take(&mut shape.notes);
             self.write(&shape.first, shape.format, &shape.joined, &path, &mut notes)?;
             let full = self.out.join(&path);
-            print(&format!(
+            (self.print)(&format!(
                 "{}: {} snapshots of {} samples, {}, {} -> {}",
                 folder.display(),
                 shape.snapshots,
                 shape.samples,
                 shape.format,
-                describe(&shape.joined, self.args.reading.unit.is_some()),
+                describe(&shape.joined, self.settings.reading.unit.is_some()),
                 full.display()
             ))?;
             for note in &notes {
-                if self.told.insert(note.clone()) {
-                    print(&format!("    {note}"))?;
+                if self.noted.insert(note.clone()) {
+                    (self.print)(&format!("    {note}"))?;
                 }
             }
-            print(&format!(
+            (self.print)(&format!(
                 "    auscult lives {} --snapshot {} --sample-rate {} --every TIME",
                 full.display(),
                 shape.samples,

@@ -1,27 +1,18 @@
 //! `auscult import`: the files that engineers have, as a folder of recordings that every other command takes.
 
-mod life;
 mod list;
-mod manifest;
-mod plan;
 #[cfg(test)]
 mod tests;
-mod words;
 
-use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
-use auscult_import::{Imported, Options, Recording, Snapshots, TimeUnit, wav_bytes};
+use auscult_import::{Options, Snapshots, TimeUnit};
+use auscult_recordings::import::{ImportSettings, Importer, Lives, inputs};
 use clap::{Args, ValueEnum};
 
-use crate::model_file;
-use life::Lives;
 use list::list;
-use manifest::Manifest;
-use plan::{Input, inputs};
-use words::{describe, remarks};
 
 /// Turn CSV, MATLAB, TDMS, UFF58, HDF5, Parquet, NumPy and sound files into recordings
 ///
@@ -142,13 +133,12 @@ docs/import.md says what is read of each format, and what is refused.";
 /// # Errors
 /// When the folder cannot be made, or at the end when a file could not be imported.
 pub fn run(args: &ImportArgs) -> anyhow::Result<()> {
-    let options = args.reading.options();
     let found = inputs(&args.files)?;
     if let Some(passed_over) = found.passed_over_words() {
         eprintln!("passed over: {passed_over}");
     }
     ensure!(!found.inputs.is_empty(), "there is no file that can be imported: name files, or a folder of them");
-    let Some(out) = &args.out else { return list(&found.inputs, &options) };
+    let Some(out) = &args.out else { return list(&found.inputs, &args.reading.options()) };
     ensure!(args.chunk_secs.is_none_or(|secs| secs > 0.0 && secs.is_finite()), "--chunk-secs must be more than 0");
     if let Some(split) = &args.split {
         let is_below = split.components().all(|part| matches!(part, std::path::Component::Normal(_)));
@@ -157,184 +147,51 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<()> {
     std::fs::create_dir_all(out)
         .with_context(|| format!("cannot make the folder {}: check its path and permissions", out.display()))?;
 
-    let mut run = Run { args, out, manifest: Manifest::open(out)?, told: BTreeSet::new(), written: BTreeSet::new() };
+    let settings = args.settings();
+    let mut print = print_line;
+    let mut importer = Importer::open(&settings, out, &mut print)?;
     let mut lives = Lives::default();
     let mut failures = 0;
     for input in &found.inputs {
-        let done = auscult_import::read(&input.path, &options).map_err(anyhow::Error::from).and_then(|imported| {
-            if args.life { run.take_snapshot(input, imported, &mut lives) } else { run.write_file(input, imported) }
-        });
+        let done =
+            auscult_import::read(&input.path, &settings.reading).map_err(anyhow::Error::from).and_then(|imported| {
+                if args.life {
+                    importer.take_snapshot(input, imported, &mut lives)
+                } else {
+                    importer.write_file(input, imported)
+                }
+            });
         if let Err(error) = done {
             failures += 1;
             eprintln!("error: {}: {error:#}", input.path.display());
         }
     }
-    let left_out = run.write_lives(lives)?;
-    run.manifest.write()?;
+    let left_out = importer.write_lives(lives)?;
+    importer.finish()?;
     if failures + left_out > 0 {
         bail!("{} of {} files were not imported", failures + left_out, found.inputs.len());
     }
     Ok(())
 }
 
-/// One run: where recordings go, and what has been said.
-struct Run<'a> {
-    args: &'a ImportArgs,
-    out: &'a Path,
-    manifest: Manifest,
-    told: BTreeSet<String>,
-    written: BTreeSet<PathBuf>,
-}
-
-impl Run<'_> {
-    /// Writes the recordings of one file.
-    fn write_file(&mut self, input: &Input, imported: Imported) -> anyhow::Result<()> {
-        let Imported { format, recordings, mut notes } = imported;
-        let mut pieces: Vec<(String, Recording)> = Vec::new();
-        for recording in recordings {
-            let stem = join(&input.stem, &recording.name);
-            for (stem, one) in self.channels_of(stem, recording) {
-                match self.args.chunk_secs {
-                    Some(secs) => pieces.extend(cut(&stem, one, secs, &mut notes)?),
-                    None => pieces.push((stem, one)),
-                }
-            }
-        }
-        // All names before the first byte: a file is imported whole or not at all.
-        let mut paths = Vec::with_capacity(pieces.len());
-        for (stem, _) in &pieces {
-            let split = self.args.split.clone().unwrap_or_default();
-            let path = split.join(&input.folder).join(format!("{stem}.wav"));
-            self.check_free(&path)?;
-            paths.push(path);
-        }
-        for ((_, recording), path) in pieces.iter().zip(&paths) {
-            self.write(&input.path, format, recording, path, &mut notes)?;
-        }
-        self.say(&input.path, format, &pieces, &paths, &notes)
-    }
-
-    fn channels_of(&self, stem: String, recording: Recording) -> Vec<(String, Recording)> {
-        if !self.args.per_channel || recording.channels.len() == 1 {
-            return vec![(stem, recording)];
-        }
-        let Recording { name, rate, rpm, channels } = recording;
-        let alone = |(index, channel): (usize, auscult_import::Channel)| {
-            let stem = format!("{stem}_{}", index + 1);
-            (stem, Recording { name: name.clone(), rate: rate.clone(), rpm, channels: vec![channel] })
-        };
-        channels.into_iter().enumerate().map(alone).collect()
-    }
-
-    fn check_free(&mut self, path: &Path) -> anyhow::Result<()> {
-        ensure!(
-            self.written.insert(path.to_owned()),
-            "{} has been written in this run: name the recordings otherwise",
-            path.display()
-        );
-        let full = self.out.join(path);
-        ensure!(
-            self.args.overwrite || !full.exists(),
-            "{} exists already: say --overwrite, or another --out",
-            full.display()
-        );
-        Ok(())
-    }
-
-    fn write(
-        &mut self,
-        source: &Path,
-        format: &str,
-        recording: &Recording,
-        path: &Path,
-        notes: &mut Vec<String>,
-    ) -> anyhow::Result<()> {
-        let bytes = wav_bytes(recording, &manifest::comment(source, recording, &self.args.reading))?;
-        let full = self.out.join(path);
-        if let Some(folder) = full.parent() {
-            std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        }
-        model_file::write_whole(&full, &bytes)?;
-        notes.extend(remarks(recording, bytes.len()));
-        self.manifest.add(source, format, recording, path, self.args.reading.scale, notes);
-        Ok(())
-    }
-
-    /// One line for the file, and what is to be known of it, once.
-    fn say(
-        &mut self,
-        source: &Path,
-        format: &str,
-        pieces: &[(String, Recording)],
-        paths: &[PathBuf],
-        notes: &[String],
-    ) -> anyhow::Result<()> {
-        let mut shown: BTreeSet<String> = BTreeSet::new();
-        let target = match paths {
-            [path] => self.out.join(path).display().to_string(),
-            [first, .., last] => {
-                format!("{} … {} ({} files)", self.out.join(first).display(), last.display(), paths.len())
-            }
-            [] => String::new(),
-        };
-        for (_, recording) in pieces {
-            // Pieces of one recording are alike.
-            let line = describe(recording, self.args.reading.unit.is_some());
-            if shown.insert(line.clone()) && shown.len() <= 8 {
-                print(&format!("{}: {format}, {line} -> {target}", source.display()))?;
-            }
-        }
-        if shown.len() > 8 {
-            print(&format!("{}: and {} recordings more", source.display(), shown.len() - 8))?;
-        }
-        for note in notes {
-            if self.told.insert(note.clone()) {
-                print(&format!("    {note}"))?;
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Prints a line. A reader who has had enough (`| head`) ends no import.
-fn print(line: &str) -> anyhow::Result<()> {
+fn print_line(line: &str) -> anyhow::Result<()> {
     match writeln!(std::io::stdout().lock(), "{line}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
 }
 
-/// Pieces of `secs` each; a rest is left out, as it would be no clip of their length.
-fn cut(
-    stem: &str,
-    recording: Recording,
-    secs: f64,
-    notes: &mut Vec<String>,
-) -> anyhow::Result<Vec<(String, Recording)>> {
-    let len = (secs * recording.rate.hz).round() as usize;
-    let samples = recording.samples();
-    ensure!(len >= 1, "--chunk-secs {secs} is less than a sample");
-    ensure!(samples >= len, "it is {:.3} s long, less than --chunk-secs {secs}", recording.duration_s());
-    let rest = samples % len;
-    if rest > 0 {
-        notes.push(format!("a rest of {:.3} s is left out (--chunk-secs)", rest as f64 / recording.rate.hz));
+impl ImportArgs {
+    fn settings(&self) -> ImportSettings {
+        ImportSettings {
+            reading: self.reading.options(),
+            split: self.split.clone(),
+            chunk_secs: self.chunk_secs,
+            per_channel: self.per_channel,
+            overwrite: self.overwrite,
+        }
     }
-    let width = (samples / len).to_string().len();
-    let piece = |index: usize| {
-        let part = |channel: &auscult_import::Channel| auscult_import::Channel {
-            samples: channel.samples[index * len..(index + 1) * len].to_vec(),
-            name: channel.name.clone(),
-            unit: channel.unit.clone(),
-        };
-        let channels = recording.channels.iter().map(part).collect();
-        let name = format!("{stem}_{:0width$}", index + 1);
-        (name, Recording { name: String::new(), rate: recording.rate.clone(), rpm: recording.rpm, channels })
-    };
-    Ok((0..samples / len).map(piece).collect())
-}
-
-fn join(stem: &str, name: &str) -> String {
-    if name.is_empty() { stem.to_owned() } else { format!("{stem}_{name}") }
 }
 
 impl ReadingArgs {

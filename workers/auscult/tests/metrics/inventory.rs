@@ -24,7 +24,7 @@ Series go when what they tell of goes: the lag of a partition and the machines o
 ///
 /// # Errors
 /// When two metrics have one name.
-pub fn markdown() -> Result<String, TelemetryError> {
+pub(crate) fn markdown() -> Result<String, TelemetryError> {
     let every = Metrics::new("w")?;
     let of_every = every.registrar().descriptions();
     // What a kind of worker registers beside.
