@@ -1,11 +1,11 @@
-//! Which alerts stand, and what a record changes about it. Pure: no clock, no IO.
+//! Which alerts are active, and what a record changes about it. Pure: no clock, no IO.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-/// What Alertmanager tells an alert by.
+/// What identifies an alert to Alertmanager.
 pub(super) type Labels = BTreeMap<String, String>;
 
 /// What alerts are about: of one subject they replace each other.
@@ -23,10 +23,10 @@ pub(super) enum Subject {
     Environment(String),
 }
 
-/// An alert that stands.
+/// An active alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ActiveAlert {
-    /// What it is told by.
+    /// What identifies it.
     pub labels: Labels,
     /// What it says.
     pub annotations: BTreeMap<String, String>,
@@ -41,7 +41,7 @@ pub(super) struct ActiveAlert {
 pub(super) struct Change {
     /// The alert.
     pub alert: ActiveAlert,
-    /// When it ended; `None` while it stands.
+    /// When it ended; `None` while it is active.
     pub ended: Option<Timestamp>,
 }
 
@@ -61,7 +61,7 @@ impl ActiveAlert {
         self.labels.get("machine").map(String::as_str)
     }
 
-    /// Whether it holds other alerts of its machine back, by the `inhibit_rules` of docs/alertmanager.yml.
+    /// Whether it inhibits other alerts of its machine, by the `inhibit_rules` of docs/alertmanager.yml.
     pub fn inhibits(&self) -> bool {
         const INHIBITING: [&str; 2] = ["AuscultMachineAcknowledged", "AuscultMachineMuted"];
         self.labels.get("alertname").is_some_and(|name| INHIBITING.contains(&name.as_str()))
@@ -83,28 +83,28 @@ impl Change {
     }
 }
 
-/// Every alert that stands. What it takes in memory follows from their number: of a healthy machine nothing is kept.
+/// Every active alert. What it takes in memory follows from their number: of a healthy machine nothing is kept.
 #[derive(Debug, Default)]
 pub(super) struct ActiveAlerts(BTreeMap<Subject, Vec<ActiveAlert>>);
 
 impl ActiveAlerts {
-    /// From `at` on exactly these alerts of the subject stand. Gives what that changes.
+    /// From `at` on exactly these alerts of the subject are active. Gives what that changes.
     pub fn replace(&mut self, subject: &Subject, alerts: Vec<ActiveAlert>, at: Timestamp) -> Vec<Change> {
         let mut before = self.0.remove(subject).unwrap_or_default();
         let mut changes = Vec::new();
-        let mut standing = Vec::new();
+        let mut active = Vec::new();
         for mut alert in alerts {
             if let Some(known) = before.iter().position(|known| known.labels == alert.labels) {
-                // It is the same alert and has stood since it began: an acknowledged alarm is no younger than the
+                // It is the same alert and has been active since it began: an acknowledged alarm is no younger than the
                 // alarm.
                 alert.since = before.swap_remove(known).since;
             }
             changes.push(Change { alert: alert.clone(), ended: None });
-            standing.push(alert);
+            active.push(alert);
         }
         changes.extend(before.into_iter().map(|alert| Change { alert, ended: Some(at) }));
-        if !standing.is_empty() {
-            self.0.insert(subject.clone(), standing);
+        if !active.is_empty() {
+            self.0.insert(subject.clone(), active);
         }
         changes
     }
@@ -117,14 +117,14 @@ impl ActiveAlerts {
         });
     }
 
-    /// What stands and holds the machine's other alerts back.
+    /// The active alerts that inhibit the machine's others.
     pub fn inhibiting(&self, machine: &str) -> impl Iterator<Item = &ActiveAlert> {
         let of_machine = [Subject::Machine(machine.to_owned()), Subject::Mute(machine.to_owned())];
-        let standing = of_machine.into_iter().filter_map(|subject| self.0.get(&subject)).flatten();
-        standing.filter(|alert| alert.inhibits())
+        let active = of_machine.into_iter().filter_map(|subject| self.0.get(&subject)).flatten();
+        active.filter(|alert| alert.inhibits())
     }
 
-    /// Everything that stands.
+    /// Every active alert.
     pub fn all(&self) -> impl Iterator<Item = &ActiveAlert> {
         self.0.values().flatten()
     }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_a_machine_s_alerts_back_is_found_by_the_machine() {
+    fn what_inhibits_a_machine_s_alerts_is_found_by_the_machine() {
         let mut alerts = ActiveAlerts::default();
         alerts.replace(
             &fan(),
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_is_posted_with_an_end_ahead_and_what_ended_with_one_that_is_past() {
+    fn what_is_active_is_posted_with_an_end_ahead_and_what_ended_with_one_that_is_past() {
         let hold = SignedDuration::from_mins(15);
         let posted = |until, ended| {
             Change { alert: ActiveAlert { until, ..alert("alarm", at(0)) }, ended }.posted(at(100), hold)

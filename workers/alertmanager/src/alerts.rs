@@ -1,5 +1,5 @@
-//! What a record of ours is to Alertmanager: labels, by which it is told apart and routed, and annotations, which a
-//! person reads.
+//! Our records as Alertmanager's alerts: labels, which identify and route an alert, and annotations, which a person
+//! reads.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::active_alerts::{ActiveAlert, Labels, Subject};
 /// What is left of an annotation that is longer, characters: a notification is no page.
 const LONGEST: usize = 2_000;
 
-/// Who is to be told: `critical` at once, `warning` in time, `info` nobody (it holds others back).
+/// Who is to be told: `critical` at once, `warning` in time, `info` nobody (it inhibits others).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Severity {
     Critical,
@@ -91,11 +91,11 @@ fn environment_of(machine: &str) -> &str {
     machine.rsplit_once('/').map_or("", |(environment, _)| environment)
 }
 
-/// What an alert about a machine or its sensors says of its subject: every alert of it that stands from now on. `None`
+/// What an alert about a machine or its sensors says of its subject: every alert of it that is active from now on. `None`
 /// where it says nothing of it, as one about an environment.
 pub(super) fn of_machine(alert: &Alert, own: &BTreeMap<String, String>) -> Option<(Subject, Vec<ActiveAlert>)> {
     let machine = alert.machine.as_str();
-    let standing = |name: Name, summary: String| ActiveAlert {
+    let active = |name: Name, summary: String| ActiveAlert {
         labels: name.labels(Some(machine), environment_of(machine), own),
         annotations: annotations(alert, summary),
         since: alert.since,
@@ -106,9 +106,9 @@ pub(super) fn of_machine(alert: &Alert, own: &BTreeMap<String, String>) -> Optio
         let subject = Subject::Sensors(machine.to_owned());
         let alerts = match (alert.sensor_faults.len(), alert.state) {
             (0, _) => Vec::new(),
-            (_, MachineState::SensorFault) => vec![standing(ALL_SENSORS, format!("no {sensor} hears {machine}"))],
-            (1, _) => vec![standing(SENSOR, format!("a {sensor} of {machine} is at fault"))],
-            (count, _) => vec![standing(SENSOR, format!("{count} {sensor}s of {machine} are at fault"))],
+            (_, MachineState::SensorFault) => vec![active(ALL_SENSORS, format!("no {sensor} hears {machine}"))],
+            (1, _) => vec![active(SENSOR, format!("a {sensor} of {machine} is at fault"))],
+            (count, _) => vec![active(SENSOR, format!("{count} {sensor}s of {machine} are at fault"))],
         };
         return Some((subject, alerts));
     }
@@ -117,29 +117,29 @@ pub(super) fn of_machine(alert: &Alert, own: &BTreeMap<String, String>) -> Optio
         let alerts = match (alert.notes.len(), alert.state) {
             (0, _) => Vec::new(),
             (_, MachineState::SetupFault) => {
-                vec![standing(SETUP, format!("{machine} is not judged: its sound arrives otherwise than learned"))]
+                vec![active(SETUP, format!("{machine} is not judged: its sound arrives otherwise than learned"))]
             }
-            (_, MachineState::Idle) => vec![standing(SETUP, format!("{machine} is hardly heard: is it at rest?"))],
-            _ => vec![standing(SETUP_NOTE, format!("there is something to know of how {machine} is recorded"))],
+            (_, MachineState::Idle) => vec![active(SETUP, format!("{machine} is hardly heard: is it at rest?"))],
+            _ => vec![active(SETUP_NOTE, format!("there is something to know of how {machine} is recorded"))],
         };
         return Some((subject, alerts));
     }
     if alert.kind == AlertKind::Environment {
         return None;
     }
-    let alarm = || standing(ALARM, format!("{machine} sounds otherwise than in training, and goes on to"));
+    let alarm = || active(ALARM, format!("{machine} sounds otherwise than in training, and goes on to"));
     let alerts = match alert.state {
         MachineState::Alarm => vec![alarm()],
         // The alarm goes on until the machine sounds normal; that somebody knows of it holds its notifications back.
         MachineState::Acknowledged => {
             let who = alert.by.as_deref().unwrap_or("somebody");
-            vec![alarm(), standing(ACKNOWLEDGED, format!("{who} has acknowledged the alarm of {machine}"))]
+            vec![alarm(), active(ACKNOWLEDGED, format!("{who} has acknowledged the alarm of {machine}"))]
         }
-        MachineState::Warning => vec![standing(WARNING, format!("{machine} sounds otherwise at times"))],
+        MachineState::Warning => vec![active(WARNING, format!("{machine} sounds otherwise at times"))],
         MachineState::Silent => {
             let was_alarmed = matches!(alert.previous_state, MachineState::Alarm | MachineState::Acknowledged);
             let name = if was_alarmed { SILENT_AFTER_ALARM } else { SILENT };
-            vec![standing(name, format!("nothing more is heard of {machine}"))]
+            vec![active(name, format!("nothing more is heard of {machine}"))]
         }
         MachineState::Learning | MachineState::Healthy | MachineState::Maintenance => Vec::new(),
         // Of the machine itself nothing is known then: what stood, stands.

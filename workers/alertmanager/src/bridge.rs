@@ -157,7 +157,7 @@ impl Bridge<'_> {
                         return Ok(());
                     }
                     Ok(_) => {}
-                    // What stands is repeated all the same: that Kafka is away must resolve nothing.
+                    // Active alerts are repeated all the same: that Kafka is away must resolve nothing.
                     Err(error) => tracing::warn!(%error, "waiting for the brokers"),
                 }
             }

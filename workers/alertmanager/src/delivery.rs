@@ -1,4 +1,4 @@
-//! Brings alerts to Alertmanager, and does not give up.
+//! Delivers alerts to Alertmanager, and retries until they are taken.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,20 +15,20 @@ use super::metrics::BridgeMetrics;
 
 /// Alerts in one request: some hundred kilobytes.
 const AT_ONCE: usize = 64;
-/// How long an Alertmanager has to take in what holds others back before it gets those: it does so beside, and tells at
-/// once of an alert that is older than its `group_wait`.
+/// How long an Alertmanager has to process inhibiting alerts before it gets the others: it processes them
+/// concurrently, and notifies at once of an alert that is older than its `group_wait`.
 const SETTLING: Duration = Duration::from_secs(1);
 /// How long it waits before it tries again, at first and at most.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// Brings alerts to Alertmanager.
+/// Delivers alerts to Alertmanager.
 pub(super) struct AlertDelivery {
     pub client: AlertmanagerClient,
     /// The members of the cluster. They tell each other what has been notified, not which alerts there are: each gets
     /// all.
     pub endpoints: Vec<Uri>,
-    /// How long an alert stands there if it is not repeated.
+    /// How long an alert stays active there if it is not repeated.
     pub hold: SignedDuration,
     pub metrics: BridgeMetrics,
     pub health: Health,
@@ -61,46 +61,45 @@ impl AlertDelivery {
 
     /// One try; times are those of this moment, however old the changes are.
     ///
-    /// What holds others back goes first, and by itself: an Alertmanager that was started anew knows nothing of it, and
-    /// would page for a machine that is muted. A member of a cluster that has not taken it gets the others with the
+    /// Inhibiting alerts go first, and by themselves: an Alertmanager that was restarted does not know them, and would
+    /// page for a machine that is muted. A member of a cluster that has not taken it gets the others with the
     /// next repetition.
     fn try_to_deliver(&self, changes: &[Change]) -> Result<(), String> {
         let now = Timestamp::now();
         let (first, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| change.alert.inhibits());
-        let mut holding: BTreeMap<&str, Vec<PostedAlert>> = BTreeMap::new();
+        let mut inhibitors: BTreeMap<&str, Vec<PostedAlert>> = BTreeMap::new();
         for change in first.iter().filter(|change| change.ended.is_none()) {
             if let Some(machine) = change.alert.machine() {
-                holding.entry(machine).or_default().push(change.posted(now, self.hold));
+                inhibitors.entry(machine).or_default().push(change.posted(now, self.hold));
             }
         }
         let mut members: Vec<&Uri> = self.endpoints.iter().collect();
         let first: Vec<PostedAlert> = first.into_iter().map(|change| change.posted(now, self.hold)).collect();
         self.post_all(first.chunks(AT_ONCE), &mut members, now)?;
-        if !holding.is_empty() && !others.is_empty() {
+        if !inhibitors.is_empty() && !others.is_empty() {
             let _ = self.stop.wait(SETTLING);
         }
         let now = Timestamp::now();
-        let parts = self.with_inhibitors(&others, &holding, now);
+        let parts = self.with_inhibitors(&others, &inhibitors, now);
         self.post_all(parts.iter().map(Vec::as_slice), &mut members, now)
     }
 
-    /// Each alert that is held back comes once more with what holds it back, in the same request, and begins now: an
-    /// Alertmanager that was started anew a moment ago has both then, and waits for its `group_wait` before it tells of
-    /// anything. (When an alert began stays in its annotations, and Alertmanager keeps the earliest beginning that it
+    /// Each inhibited alert is sent once more with the alerts that inhibit it, in the same request, and begins now: an
+    /// Alertmanager that was restarted a moment ago has both then, and waits for its `group_wait` before it notifies. (When an alert began stays in its annotations, and Alertmanager keeps the earliest beginning that it
     /// was told.)
     fn with_inhibitors(
         &self,
         others: &[&Change],
-        holding: &BTreeMap<&str, Vec<PostedAlert>>,
+        inhibitors: &BTreeMap<&str, Vec<PostedAlert>>,
         now: Timestamp,
     ) -> Vec<Vec<PostedAlert>> {
         let mut parts: Vec<Vec<PostedAlert>> = Vec::new();
         for change in others {
             let mut posted = change.posted(now, self.hold);
             let mut together = Vec::new();
-            let holders = change.alert.machine().and_then(|machine| holding.get(machine));
-            if let Some(holders) = holders.filter(|_| change.ended.is_none()) {
-                together.extend(holders.iter().cloned());
+            let own_inhibitors = change.alert.machine().and_then(|machine| inhibitors.get(machine));
+            if let Some(own_inhibitors) = own_inhibitors.filter(|_| change.ended.is_none()) {
+                together.extend(own_inhibitors.iter().cloned());
                 posted.starts_at = now;
                 posted.ends_at = posted.ends_at.max(now);
             }

@@ -17,8 +17,8 @@ pub(super) struct BridgeMetrics {
     pub refused_alerts: IntCounter,
     /// Records that are no message of ours.
     pub unreadable_records: IntCounter,
-    /// Alerts that stand, by name.
-    standing: IntGaugeVec,
+    /// Active alerts, by name.
+    active: IntGaugeVec,
     /// When Alertmanager last took everything.
     last_delivery: IntGauge,
 }
@@ -51,7 +51,7 @@ impl BridgeMetrics {
                 "auscult_unreadable_records_total",
                 "records of audio.alerts and audio.audit that are no message of ours",
             )?,
-            standing: make.gauges("auscult_standing_alerts", "alerts that stand", &["alertname"])?,
+            active: make.gauges("auscult_standing_alerts", "alerts that stand", &["alertname"])?,
             last_delivery: make.gauge(
                 "auscult_alertmanager_last_delivery_timestamp_seconds",
                 "when Alertmanager last took everything",
@@ -85,11 +85,11 @@ impl BridgeMetrics {
         self.last_delivery.set(now.as_second());
     }
 
-    /// What stands now.
+    /// The alerts that are active now.
     pub fn set_active(&self, alerts: &ActiveAlerts) {
         for name in ALERTNAMES {
-            let standing = alerts.all().filter(|alert| alert.labels.get("alertname").is_some_and(|own| own == name));
-            self.standing.with_label_values(&[name]).set(i64::try_from(standing.count()).unwrap_or(i64::MAX));
+            let active = alerts.all().filter(|alert| alert.labels.get("alertname").is_some_and(|own| own == name));
+            self.active.with_label_values(&[name]).set(i64::try_from(active.count()).unwrap_or(i64::MAX));
         }
     }
 }

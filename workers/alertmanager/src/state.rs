@@ -12,7 +12,7 @@ use super::alerts;
 use super::config::AlertmanagerConfig;
 use super::environment::EnvironmentReports;
 
-/// What stands, and what of it Alertmanager is still to be told.
+/// The active alerts, and the changes that Alertmanager is still to be told.
 pub(super) struct BridgeState<'a> {
     labels: &'a Labels,
     /// How long a change of environment is shown.
@@ -23,8 +23,8 @@ pub(super) struct BridgeState<'a> {
     pending: BTreeMap<Labels, Change>,
     /// When a machine was retired last.
     retired: BTreeMap<String, Timestamp>,
-    /// Of when the latest word on a machine's sensors or recording setup is.
-    latest_beside: BTreeMap<Subject, Timestamp>,
+    /// The time of the latest alert about a machine's sensors or its recording setup.
+    latest_alert: BTreeMap<Subject, Timestamp>,
 }
 
 impl<'a> BridgeState<'a> {
@@ -37,7 +37,7 @@ impl<'a> BridgeState<'a> {
             active: ActiveAlerts::default(),
             pending: BTreeMap::new(),
             retired: BTreeMap::new(),
-            latest_beside: BTreeMap::new(),
+            latest_alert: BTreeMap::new(),
         }
     }
 
@@ -46,7 +46,7 @@ impl<'a> BridgeState<'a> {
         let value = record.value.as_deref().unwrap_or_default();
         let unreadable = |error: serde_json::Error| error.to_string();
         let mut changes = Vec::new();
-        let (said, at) = if record.coordinates.topic == AUDIT {
+        let (subject_alerts, at) = if record.coordinates.topic == AUDIT {
             let audit: Audit = serde_json::from_slice(value).map_err(unreadable)?;
             if audit.action == AuditAction::Control(ControlAction::Retire) {
                 changes = self.retire(audit.machine.as_str(), audit.time);
@@ -55,24 +55,24 @@ impl<'a> BridgeState<'a> {
         } else {
             let alert: Alert = serde_json::from_slice(value).map_err(unreadable)?;
             let machine = alert.machine.as_str();
-            let beside = match alert.kind {
+            let sensors_or_setup = match alert.kind {
                 AlertKind::Sensor => Some(Subject::Sensors(machine.to_owned())),
                 AlertKind::Setup => Some(Subject::Setup(machine.to_owned())),
                 AlertKind::Machine | AlertKind::Environment => None,
             };
-            if let Some(subject) = beside {
+            if let Some(subject) = sensors_or_setup {
                 if self.retired.get(machine).is_some_and(|retired| *retired >= alert.time) {
                     return Ok(());
                 }
-                self.latest_beside.insert(subject, alert.time);
+                self.latest_alert.insert(subject, alert.time);
             }
-            let said = match alert.kind {
+            let subject_alerts = match alert.kind {
                 AlertKind::Environment => self.environment(&alert, record, now)?,
                 AlertKind::Machine | AlertKind::Sensor | AlertKind::Setup => alerts::of_machine(&alert, self.labels),
             };
-            (said, alert.time)
+            (subject_alerts, alert.time)
         };
-        let Some((subject, alerts)) = said else { return Ok(()) };
+        let Some((subject, alerts)) = subject_alerts else { return Ok(()) };
         changes.extend(self.active.replace(&subject, alerts, at));
         if is_new {
             self.pending.extend(changes.into_iter().map(|change| (change.alert.labels.clone(), change)));
@@ -87,7 +87,7 @@ impl<'a> BridgeState<'a> {
         *latest = (*latest).max(at);
         let mut changes = Vec::new();
         for subject in [Subject::Sensors(machine.to_owned()), Subject::Setup(machine.to_owned())] {
-            if self.latest_beside.get(&subject).is_none_or(|told| *told <= at) {
+            if self.latest_alert.get(&subject).is_none_or(|latest| *latest <= at) {
                 changes.extend(self.active.replace(&subject, Vec::new(), at));
             }
         }
@@ -111,7 +111,7 @@ impl<'a> BridgeState<'a> {
         }))
     }
 
-    /// Everything that stands is to be posted, once more. Where an alert has just changed, its change says it all.
+    /// Every active alert is to be posted once more. Where an alert has just changed, its change says it all.
     pub fn enqueue_all(&mut self) {
         for alert in self.active.all() {
             let change = Change { alert: alert.clone(), ended: None };
@@ -119,8 +119,8 @@ impl<'a> BridgeState<'a> {
         }
     }
 
-    /// Of each machine that is to be told of, also what holds its alerts back: an Alertmanager that was started anew
-    /// since knows of no mute.
+    /// For each machine with a pending alert, adds the alerts that inhibit it: an Alertmanager that was restarted since
+    /// knows of no mute.
     fn enqueue_inhibitors(&mut self) {
         let machines: BTreeSet<String> =
             self.pending.values().filter_map(|change| change.alert.labels.get("machine").cloned()).collect();
@@ -180,7 +180,7 @@ mod tests {
         }
     }
 
-    fn state(machine: &str, state: &str, time: &str) -> serde_json::Value {
+    fn state_alert(machine: &str, state: &str, time: &str) -> serde_json::Value {
         serde_json::json!({
             "id": "1", "machine": machine, "time": at(time).to_string(), "state": state, "previous_state": "healthy",
             "since": at(time).to_string(), "chunk_id": "c", "score": 4.5, "threshold": 3.0, "p_value": 1e-6, "bands": [],
@@ -189,7 +189,7 @@ mod tests {
     }
 
     fn environment(machine: &str, affected: u32) -> serde_json::Value {
-        let mut message = state(machine, "healthy", "09:10:00");
+        let mut message = state_alert(machine, "healthy", "09:10:00");
         message["kind"] = "environment".into();
         message["environment"] = serde_json::json!({
             "environment": machine, "machines_affected": affected, "machines_heard": affected + 1, "since": at("09:00:00").to_string()
@@ -199,23 +199,23 @@ mod tests {
 
     fn pending(state: &BridgeState<'_>) -> Vec<String> {
         let named = state.pending.values().map(|change| {
-            let what = if change.ended.is_some() { "ended" } else { "stands" };
+            let what = if change.ended.is_some() { "ended" } else { "active" };
             format!("{} {what}", change.alert.labels["alertname"])
         });
         named.collect()
     }
 
     #[test]
-    fn what_was_delivered_before_a_restart_is_known_and_only_what_stands_is_posted() {
+    fn what_was_delivered_before_a_restart_is_known_and_only_what_is_active_is_posted() {
         let config = AlertmanagerConfig::default();
         let mut state = BridgeState::new(&config);
         let now = at("10:00:00");
-        state.read(&record(ALERTS, 0, 0, &state("fan-1", "alarm", "08:00:00")), false, now).unwrap();
-        state.read(&record(ALERTS, 0, 1, &state("fan-2", "warning", "08:30:00")), false, now).unwrap();
-        state.read(&record(ALERTS, 0, 2, &state("fan-2", "healthy", "08:40:00")), false, now).unwrap();
+        state.read(&record(ALERTS, 0, 0, &state_alert("fan-1", "alarm", "08:00:00")), false, now).unwrap();
+        state.read(&record(ALERTS, 0, 1, &state_alert("fan-2", "warning", "08:30:00")), false, now).unwrap();
+        state.read(&record(ALERTS, 0, 2, &state_alert("fan-2", "healthy", "08:40:00")), false, now).unwrap();
         assert_eq!(pending(&state), [""; 0]);
         // This one nobody has posted yet, so that it must be told of, though nothing stands any more.
-        state.read(&record(ALERTS, 0, 3, &state("fan-1", "healthy", "09:00:00")), true, now).unwrap();
+        state.read(&record(ALERTS, 0, 3, &state_alert("fan-1", "healthy", "09:00:00")), true, now).unwrap();
         state.enqueue_all();
         assert_eq!(pending(&state), ["AuscultMachineAlarm ended"]);
     }
@@ -227,13 +227,13 @@ mod tests {
         let now = at("09:11:00");
         state.read(&record(ALERTS, 0, 0, &environment("plant/hall-2", 5)), true, now).unwrap();
         state.read(&record(ALERTS, 1, 0, &environment("plant/hall-2", 7)), true, now).unwrap();
-        assert_eq!(pending(&state), ["AuscultEnvironmentChanged stands"]);
+        assert_eq!(pending(&state), ["AuscultEnvironmentChanged active"]);
         let alert = &state.pending.values().next().unwrap().alert;
         assert!(alert.annotations["summary"].starts_with("12 of 14 machines"), "{:?}", alert.annotations);
     }
 
     fn sensor(machine: &str, time: &str) -> serde_json::Value {
-        let mut message = state(machine, "healthy", time);
+        let mut message = state_alert(machine, "healthy", time);
         message["kind"] = "sensor".into();
         message["sensor_faults"] = serde_json::json!([{"channel": 0, "flags": ["silent"]}]);
         message
@@ -252,19 +252,19 @@ mod tests {
         let config = AlertmanagerConfig::default();
         let (before, retired, after) =
             (sensor("fan-1", "08:00:00"), retirement("fan-1", "09:00:00"), sensor("fan-1", "09:30:00"));
-        let standing = |records: &[(&str, &serde_json::Value)]| {
+        let active = |records: &[(&str, &serde_json::Value)]| {
             let mut state = BridgeState::new(&config);
             for (topic, value) in records {
                 state.read(&record(topic, 0, 0, value), true, at("10:00:00")).unwrap();
             }
             state.active.all().count()
         };
-        assert_eq!(standing(&[(ALERTS, &before)]), 1);
-        assert_eq!(standing(&[(ALERTS, &before), (AUDIT, &retired)]), 0);
-        assert_eq!(standing(&[(AUDIT, &retired), (ALERTS, &before)]), 0);
+        assert_eq!(active(&[(ALERTS, &before)]), 1);
+        assert_eq!(active(&[(ALERTS, &before), (AUDIT, &retired)]), 0);
+        assert_eq!(active(&[(AUDIT, &retired), (ALERTS, &before)]), 0);
         // It is back, with the microphone that it had.
-        assert_eq!(standing(&[(ALERTS, &before), (AUDIT, &retired), (ALERTS, &after)]), 1);
-        assert_eq!(standing(&[(ALERTS, &before), (ALERTS, &after), (AUDIT, &retired)]), 1);
+        assert_eq!(active(&[(ALERTS, &before), (AUDIT, &retired), (ALERTS, &after)]), 1);
+        assert_eq!(active(&[(ALERTS, &before), (ALERTS, &after), (AUDIT, &retired)]), 1);
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! deliver a little late and never in the same order. All of it follows from the seed.
 
 mod envelope;
+mod files;
 mod machine;
 mod play;
 mod spec;
@@ -23,6 +24,7 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 
 use super::{Fault, Machine, MachineKind, mix};
+pub use files::{WriteError, Writing, write_file};
 pub use machine::{DeadMicrophone, Failure, FleetMachine};
 pub use play::{FleetChunk, PlannedChunk};
 pub use spec::{DeadMicrophoneSpec, EnvironmentSpec, FailureSpec, FleetSpec, OutageSpec};
