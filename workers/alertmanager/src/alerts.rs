@@ -91,8 +91,8 @@ fn environment_of(machine: &str) -> &str {
     machine.rsplit_once('/').map_or("", |(environment, _)| environment)
 }
 
-/// What an alert about a machine or its sensors says of its subject: every alert of it that is active from now on. `None`
-/// where it says nothing of it, as one about an environment.
+/// What an alert about a machine or its sensors says of its subject: every alert of it that is active from now on.
+/// `None` where it says nothing of it, as one about an environment.
 pub(super) fn of_machine(alert: &Alert, own: &BTreeMap<String, String>) -> Option<(Subject, Vec<ActiveAlert>)> {
     let machine = alert.machine.as_str();
     let active = |name: Name, summary: String| ActiveAlert {

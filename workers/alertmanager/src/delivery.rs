@@ -85,8 +85,8 @@ impl AlertDelivery {
     }
 
     /// Each inhibited alert is sent once more with the alerts that inhibit it, in the same request, and begins now: an
-    /// Alertmanager that was restarted a moment ago has both then, and waits for its `group_wait` before it notifies. (When an alert began stays in its annotations, and Alertmanager keeps the earliest beginning that it
-    /// was told.)
+    /// Alertmanager that was restarted a moment ago has both then, and waits for its `group_wait` before it notifies.
+    /// When an alert began stays in its annotations, and Alertmanager keeps the earliest beginning that it was told.
     fn with_inhibitors(
         &self,
         others: &[&Change],

@@ -130,7 +130,7 @@ impl Spread {
     }
 }
 
-/// The data sets of a folder, in the order of their names; of those whose names hold one of `only`, where there are any.
+/// The data sets of a folder, in the order of their names; where `only` is not empty, those whose names hold one of it.
 /// `on_note` is called with a line for each that has nothing to train with.
 ///
 /// # Errors

@@ -2,8 +2,8 @@
 
 use auscult_schemas::topics::{ALL, CHUNKS, FEATURES, Topic};
 
-/// All topics in the order in which they are given more partitions: results before what they are made of. A worker writes to the number of the partition that it reads: that must be there before anything can be read from
-/// it.
+/// All topics in the order in which they are given more partitions: results before what they are made of. A worker
+/// writes to the partition with the number of the one that it reads, so that one must exist first.
 #[must_use]
 pub fn results_first() -> Vec<Topic> {
     let mut topics = ALL.to_vec();

@@ -1,8 +1,8 @@
 //! Pieces of one recording: found in what was cut from long recordings, and not in sets whose clips are recordings of
 //! their own.
 //!
-//! Needs real recordings: `AUSCULT_TEST_DATA=… cargo test --release -p auscult-recordings --test pieces -- --nocapture` prints the
-//! table.
+//! Needs real recordings; this prints the table:
+//! `AUSCULT_TEST_DATA=… cargo test --release -p auscult-recordings --test pieces -- --nocapture`.
 
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 

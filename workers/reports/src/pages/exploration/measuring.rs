@@ -46,8 +46,8 @@ struct FileToMeasure {
     is_shown: bool,
 }
 
-/// Reads and measures every recording of a data set, on all cores. `chosen` are the channels that are measured_file at, all
-/// where it is `None`; `shown` recordings of each group get a picture.
+/// Reads and measures every recording of a data set, on all cores. `chosen` are the channels to look at, all where
+/// it is `None`; `shown` recordings of each group get a picture.
 ///
 /// # Errors
 /// When it is interrupted, or none of the recordings can be used.
