@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use auscult::simulator::Fault;
-use auscult::simulator::fleet::{FailureSpec, Fleet, FleetSpec, gateway_record};
+use auscult_operations::gateway::chunk_record;
 use auscult_runtime::config::KafkaConfig;
 use auscult_runtime::kafka::GatewayProducer;
+use auscult_simulator::Fault;
+use auscult_simulator::fleet::{FailureSpec, Fleet, FleetSpec};
 use auscult_tests::{Alertmanager, Plant, Prometheus, Worker, until};
 use jiff::{SignedDuration, Timestamp};
 
@@ -39,7 +40,7 @@ fn play(spec: &FleetSpec, brokers: &str, is_over: &AtomicBool) -> Result<Timesta
         let due = Duration::from_secs_f64(f64::from(sent) / CHUNKS_PER_S);
         std::thread::sleep(due.saturating_sub(begun.elapsed()));
         last = last.max(chunk.planned.time);
-        producer.send(&gateway_record(&fleet, chunk)?)?;
+        producer.send(&chunk_record(&fleet.envelope(&chunk.planned)?, chunk.wav, None))?;
         sent += 1;
         Ok(ControlFlow::Continue(()))
     })?;

@@ -89,8 +89,8 @@ fn a_healthy_installation_is_ok_throughout_and_stays_as_it_was() -> Result<()> {
     let told = doctor(&brokers, &["--default-model", &model, "--strict", "--try-writing"])?;
     ensure!(told.is_content, "{:#?}", told.checks);
     ensure!(told.all("wrong").is_empty() && told.all("warning").is_empty(), "{:#?}", told.checks);
-    ensure!(told.all("untold").len() == 1, "all but one thing can be told: {:#?}", told.all("untold"));
-    told.ensure("untold", "rights", "/readyz")?;
+    ensure!(told.all("unknown").len() == 1, "all but one thing can be told: {:#?}", told.all("unknown"));
+    told.ensure("unknown", "rights", "/readyz")?;
     for (group, words) in [
         ("brokers", "3 brokers answer"),
         ("brokers", "Kafka 4.0 or later"),
@@ -150,7 +150,7 @@ fn each_thing_that_is_broken_is_named() -> Result<()> {
     ensure!(!told.is_content, "there are no workers");
     told.ensure("wrong", "groups", "auscult-feature-worker does not exist")?;
     told.ensure("warning", "topics", "all topics have one copy")?;
-    told.ensure("untold", "machines", "no machine has been heard yet")?;
+    told.ensure("unknown", "machines", "no machine has been heard yet")?;
 
     let alter = |topic: &str, setting: &str| {
         let arguments = ["--alter", "--entity-type", "topics", "--entity-name", topic, "--add-config", setting];

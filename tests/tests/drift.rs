@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
-use auscult::simulator::Fault;
-use auscult::simulator::fleet::{FailureSpec, FleetSpec};
+use auscult_simulator::Fault;
+use auscult_simulator::fleet::{FailureSpec, FleetSpec};
 use auscult_tests::Prometheus;
 use auscult_tests::fleet::{RunOptions, run_watched};
 

@@ -1,8 +1,8 @@
 //! A small simulated fleet's day through both workers on Kafka. `tests/fleet.sh` plays a hundred machines' week.
 
 use anyhow::Result;
-use auscult::simulator::fleet::{DeadMicrophoneSpec, EnvironmentSpec, FailureSpec, FleetSpec};
-use auscult::simulator::{Fault, MicrophoneFault};
+use auscult_simulator::fleet::{DeadMicrophoneSpec, EnvironmentSpec, FailureSpec, FleetSpec};
+use auscult_simulator::{Fault, MicrophoneFault};
 use auscult_tests::fleet::{RunOptions, judge, run};
 
 /// Twenty machines for a day: one fails, two microphones die, the hall changes.

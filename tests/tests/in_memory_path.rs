@@ -7,15 +7,15 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use anyhow::Result;
-use auscult::pipeline::{Pipeline, PipelineConfig, ResultReader, SentChunk};
-use auscult::simulator::{Condition, Fault, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
 use auscult_detection::{DeviceChoice, ModelPackage, TrainingClip, TrainingOptions, WatchPolicy, open_device, train};
 use auscult_features::ChunkExtractor;
+use auscult_processes::in_memory::{Pipeline, PipelineConfig, ResultReader, SentChunk};
 use auscult_schemas::topics::{ALERTS, DEAD_LETTERS, DRIFT, SCORER_STATE, SCORES};
 use auscult_schemas::{
     Alert, ChunkId, DeadLetter, Drift, FeatureSpec, MachineId, MachineState, ModelId, Score, ScorerState,
 };
 use auscult_scoring_worker::ModelLibrary;
+use auscult_simulator::{Condition, Fault, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use ndarray::Array2;

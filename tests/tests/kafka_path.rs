@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Result;
-use auscult::simulator::{Fault, MachineKind};
 use auscult_schemas::topics::{ALERTS, AUDIT, CHUNKS, SCORER_STATE, SCORES};
+use auscult_simulator::{Fault, MachineKind};
 use auscult_tests::{Journey, Plant, Prometheus, quantile, simulate};
 
 const PARTITIONS: u32 = 4;

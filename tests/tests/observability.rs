@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use auscult::simulator::{Fault, MachineKind};
 use auscult_schemas::TraceContext;
 use auscult_schemas::topics::{ALERTS, CHUNKS, DEAD_LETTERS, FEATURES};
+use auscult_simulator::{Fault, MachineKind};
 use auscult_tests::{Collector, Plant, Span, Worker, get, simulate, until};
 
 const SOON: Duration = Duration::from_secs(60);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use auscult::cli::Cli;
-use auscult::simulator::{Condition, Fault, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
+use auscult_simulator::{Condition, Fault, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
 use auscult_tests::documented::{DocumentedCommand, of_documents, of_help};
 use auscult_tests::{KafkaCluster, Process, auscult_binary, free_ports, get, repository, simulate, until};
 use clap::Parser;

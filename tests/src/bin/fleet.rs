@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use auscult::simulator::fleet::FleetSpec;
+use auscult_simulator::fleet::FleetSpec;
 use auscult_tests::fleet::{Outcome, RunOptions, ScoreSeen, judge, run};
 use clap::Parser;
 

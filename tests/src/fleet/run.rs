@@ -4,11 +4,12 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use auscult::simulator::fleet::{Fleet, FleetSpec, Truth, gateway_record};
+use auscult_operations::gateway::chunk_record;
 use auscult_runtime::config::KafkaConfig;
 use auscult_runtime::kafka::GatewayProducer;
 use auscult_schemas::Alert;
 use auscult_schemas::topics::{ALERTS, CHUNKS, DEAD_LETTERS, FEATURES};
+use auscult_simulator::fleet::{Fleet, FleetSpec, Truth};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -196,7 +197,7 @@ fn send(
             let due = begun + Duration::from_secs_f64(sent as f64 / rate_per_s);
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
-        producer.send(&gateway_record(fleet, chunk)?)?;
+        producer.send(&chunk_record(&fleet.envelope(&chunk.planned)?, chunk.wav, None))?;
         sent += 1;
         anyhow::Ok(ControlFlow::Continue(()))
     })?;

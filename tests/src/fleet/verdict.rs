@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use auscult::simulator::{Fault, MicrophoneFault};
+use auscult_simulator::{Fault, MicrophoneFault};
 use jiff::Timestamp;
 
 /// What is promised of a fleet.

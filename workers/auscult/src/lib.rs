@@ -3,52 +3,12 @@
 //! ```text
 //!  main ─► cli ─► commands/*          one file a command
 //!                    │
-//!                    ├─ dataset       which recordings a folder holds, of which machine, normal or not
-//!                    ├─ clips         reading and log-mel of many recordings at once
-//!                    ├─ training_findings   what is wrong with training clips: one list for train and explore
 //!                    ├─ model_file    model packages on disk, written whole or not at all
-//!                    ├─ natural_order files in the order of the numbers in their names
-//!                    ├─ picture       log-mel spectrograms, score histograms and ROC curves as PNG
-//!                    ├─ report        evaluations and data sets as pages for the browser; DCASE's CSV files
-//!                    ├─ table         tables of pooled log-mels, and what detectors are worth on them
-//!                    ├─ simulator     machine sound from physics, for the demo
-//!                    ├─ demo          the live screen, the plain lines and the closing summary
-//!                    ├─ dead_letters  what could not be processed, and sending it round again
-//!                    ├─ doctor        a live installation looked over, and what is to be done
-//!                    ├─ band          a frequency band in words
-//!                    ├─ alertmanager  what stands, told to Prometheus Alertmanager
-//!                    ├─ machine_partition   where a machine lives, for whoever speaks to it
-//!                    ├─ retrain       what machines have sent, gathered to learn them anew
-//!                    ├─ metrics_inventory   docs/metrics.md, from the registries
-//!                    ├─ worker        one worker's process on Kafka: logs, health, topics, signals, runner
-//!                    ├─ pipeline      both workers in this process, on the in-memory log
-//!                    ├─ fused         both stages in one worker
 //!                    └─ progress, interrupt      bars on standard error; Ctrl-C as a flag
 //! ```
 
-pub mod alertmanager;
 pub mod cli;
-pub mod clips;
 pub mod commands;
-pub mod dataset;
-pub mod dead_letters;
-pub mod demo;
-pub mod doctor;
-pub mod full_scales;
-pub mod fused;
 pub mod interrupt;
-pub mod lives;
-pub mod machine_partition;
-pub mod metrics_inventory;
 pub mod model_file;
-pub mod natural_order;
-pub mod picture;
-pub mod pipeline;
 pub mod progress;
-pub mod report;
-pub mod retrain;
-pub mod signal_findings;
-pub mod simulator;
-pub mod table;
-pub mod training_findings;
-pub mod worker;

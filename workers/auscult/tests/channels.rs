@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use auscult::simulator::{SAMPLE_RATE_HZ, wav_bytes};
+use auscult_simulator::{SAMPLE_RATE_HZ, wav_bytes};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use serde_json::Value;

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use auscult::simulator::{SAMPLE_RATE_HZ, wav_bytes};
+use auscult_simulator::{SAMPLE_RATE_HZ, wav_bytes};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 

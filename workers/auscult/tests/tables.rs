@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-use auscult::simulator::{SAMPLE_RATE_HZ, wav_bytes};
-use auscult::table::Table;
 use auscult_detection::metrics::roc_auc;
 use auscult_detection::{RankPooling, judge_vectors, pool_all};
+use auscult_evaluation::tables::Table;
 use auscult_features::ChunkExtractor;
 use auscult_schemas::FeatureSpec;
+use auscult_simulator::{SAMPLE_RATE_HZ, wav_bytes};
 use ndarray::{Array2, ArrayView2, Axis};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType};

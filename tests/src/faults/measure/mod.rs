@@ -7,11 +7,11 @@ mod restore;
 use std::path::Path;
 
 use anyhow::Result;
-use auscult::simulator::{Condition, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
 use auscult_runtime::config::KafkaConfig;
 use auscult_runtime::kafka::{GatewayProducer, GatewayRecord};
 use auscult_schemas::topics::CHUNKS;
 use auscult_schemas::{ChunkId, Envelope, MachineId};
+use auscult_simulator::{Condition, Machine, MachineKind, SAMPLE_RATE_HZ, wav_bytes};
 use bytes::Bytes;
 use jiff::Timestamp;
 

@@ -1,8 +1,8 @@
 //! Outcomes that are as they should be but for one thing: the judge names that thing and no other.
 
-use auscult::simulator::fleet::{EnvironmentTruth, FailureTruth, MicrophoneTruth};
-use auscult::simulator::{Fault, MachineKind, MicrophoneFault};
 use auscult_schemas::{ChunkId, EnvironmentChange, MachineId, ModelId, ModelRef, QualityFlag, SensorFault};
+use auscult_simulator::fleet::{EnvironmentTruth, FailureTruth, MicrophoneTruth};
+use auscult_simulator::{Fault, MachineKind, MicrophoneFault};
 
 use super::*;
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use auscult::simulator::fleet::{MachineTruth, Truth};
 use auscult_schemas::{Alert, AlertKind, MachineState};
+use auscult_simulator::fleet::{MachineTruth, Truth};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{EnvironmentReport, FailureVerdict, MicrophoneVerdict, Outcome, Promise, ScoreSeen, Shortcoming, Verdict};

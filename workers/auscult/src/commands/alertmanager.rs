@@ -1,9 +1,9 @@
 //! `auscult alertmanager`: alerts from Kafka to Prometheus Alertmanager.
 
+use auscult_alertmanager::BridgeConfig;
 use clap::Args;
 
 use super::worker_arguments::WorkerArgs;
-use crate::alertmanager::{self, BridgeConfig};
 
 /// Run a bridge: audio.alerts in; Prometheus Alertmanager told of what stands and of what has ended
 ///
@@ -50,5 +50,5 @@ pub fn run(args: &AlertmanagerArgs) -> anyhow::Result<()> {
         ("alertmanager.ca_file", args.ca_file.clone()),
     ];
     let config: BridgeConfig = args.worker.config.load(&[args.worker.overrides().as_slice(), &own].concat())?;
-    alertmanager::run(&config)
+    auscult_alertmanager::run(&config)
 }

@@ -5,9 +5,11 @@ use std::str::FromStr;
 
 use anyhow::{Context, bail};
 use auscult_detection::{
-    AlertPolicy, Cadence, Calibration, DeviceChoice, FalseAlarms, Manifest, OpenedDevice, is_chosen, open_device,
+    AlertPolicy, Cadence, Calibration, DetectorKind, DeviceChoice, FalseAlarms, Manifest, OpenedDevice, is_chosen,
+    open_device,
 };
 use auscult_schemas::{FeatureSpec, FullScale, Quantity, Reference};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
@@ -19,6 +21,14 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let ago: Option<SignedDuration> = text.parse().ok();
     let time = ago.filter(|ago| !ago.is_negative()).and_then(|ago| Timestamp::now().checked_sub(ago).ok());
     time.ok_or_else(|| "must be a time such as 2026-01-09T12:00Z, or so long ago, such as 24h".to_owned())
+}
+
+/// The detectors by their names.
+pub(super) fn detectors() -> impl TypedValueParser<Value = DetectorKind> {
+    PossibleValuesParser::new(DetectorKind::ALL.iter().map(|kind| kind.name())).map(|name| {
+        let mut kinds = DetectorKind::ALL.iter().copied();
+        kinds.find(|kind| kind.name() == name).expect("only these names are possible")
+    })
 }
 
 /// How sound becomes numbers, where it is not the default spec.
@@ -227,8 +237,8 @@ pub(super) struct DataArgs {
 }
 
 impl DataArgs {
-    pub(super) fn discover(&self) -> anyhow::Result<crate::dataset::Dataset> {
-        let dataset = crate::dataset::Dataset::discover(&self.data)?;
+    pub(super) fn discover(&self) -> anyhow::Result<auscult_recordings::dataset::Dataset> {
+        let dataset = auscult_recordings::dataset::Dataset::discover(&self.data)?;
         Ok(match &self.machine {
             Some(id) => dataset.only(id)?,
             None => dataset,

@@ -1,6 +1,8 @@
 //! `auscult config check|show|schema`.
 
+use auscult_alertmanager::BridgeConfig;
 use auscult_feature_worker::FeatureWorkerConfig;
+use auscult_processes::FusedConfig;
 use auscult_runtime::config::{Validate, schema};
 use auscult_scoring_worker::ScoringWorkerConfig;
 use clap::{Args, Subcommand, ValueEnum};
@@ -9,8 +11,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::worker_arguments::ConfigArgs;
-use crate::alertmanager::BridgeConfig;
-use crate::fused::FusedConfig;
 
 /// Check, show or describe a worker's configuration
 ///

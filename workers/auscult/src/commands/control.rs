@@ -1,23 +1,20 @@
 //! `auscult control`: what a person asks of whoever judges a machine, sent into the stream of its sound.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
+use auscult_operations::control::{Answer, Answers, control_record};
+use auscult_operations::machine_partition::{MachinePartitions, unknown_machine};
+use auscult_operations::result_lines::audit_words;
 use auscult_runtime::config::KafkaConfig;
-use auscult_runtime::kafka::{GatewayProducer, GatewayRecord, ReadFrom, TopicReader, chunk_partitions};
+use auscult_runtime::kafka::{GatewayProducer, chunk_partitions};
 use auscult_runtime::machine_places::listed;
-use auscult_runtime::record::Record;
-use auscult_schemas::topics::{AUDIT, CHUNKS, DEAD_LETTERS};
-use auscult_schemas::{
-    Audit, ChunkId, Control, ControlAction, DeadLetter, Envelope, JsonMessage, MachineId, printable,
-};
-use bytes::Bytes;
+use auscult_schemas::topics::{AUDIT, CHUNKS};
+use auscult_schemas::{Control, ControlAction, MachineId, printable};
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 
-use super::watch::audit_words;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use crate::machine_partition::{Home, unknown};
 
 /// Acknowledge an alarm, mute a machine, work on it, say that it is at rest, or change its threshold
 ///
@@ -141,7 +138,7 @@ pub fn run(args: &ControlArgs) -> anyhow::Result<()> {
     // Before the message is sent: its answer must not come unseen.
     let answers = if wait.is_zero() { None } else { Some(Answers::open(&config.kafka)?) };
     for partition in &partitions {
-        producer.send(&record(&control, *partition, partitions.len() > 1, now)?)?;
+        producer.send(&control_record(&control, *partition, partitions.len() > 1, now)?)?;
     }
     producer.flush(Duration::from_secs(30))?;
     let asked = format!("{} of {}", control.action.as_str(), printable(machine.as_str()));
@@ -170,11 +167,12 @@ pub fn run(args: &ControlArgs) -> anyhow::Result<()> {
 
 /// The partitions on which the machine lives: one, or it is warned of.
 fn find(kafka: &KafkaConfig, machine: &MachineId) -> anyhow::Result<Vec<i32>> {
-    let home = Home::of(kafka, machine).context("cannot find the partition of the machine; --partition N says it")?;
-    if let Home::Unknown { known, similar } = &home {
+    let home = MachinePartitions::find(kafka, machine)
+        .context("cannot find the partition of the machine; --partition N says it")?;
+    if let MachinePartitions::Unknown { known, similar } = &home {
         bail!(
             "{}. Nothing was sent. A machine whose sound is still to come can be spoken to with --partition N, the one that its gateway will send to",
-            unknown(machine, *known, similar)
+            unknown_machine(machine, *known, similar)
         );
     }
     if let Some(warning) = home.warning(machine) {
@@ -187,64 +185,6 @@ fn checked(partition: i32, kafka: &KafkaConfig) -> anyhow::Result<i32> {
     let count = chunk_partitions(kafka)?;
     ensure!((0..count).contains(&partition), "there is no partition {partition}: {CHUNKS} has 0 to {}", count - 1);
     Ok(partition)
-}
-
-/// What came of the message on one partition.
-enum Answer {
-    /// It was applied.
-    Done(Box<Audit>),
-    /// It became a dead letter, for this reason.
-    Refused(String),
-}
-
-/// What workers write from now on that can be an answer.
-struct Answers(TopicReader);
-
-impl Answers {
-    fn open(kafka: &KafkaConfig) -> anyhow::Result<Self> {
-        let reader = TopicReader::open(kafka, &[AUDIT, DEAD_LETTERS], ReadFrom::End);
-        Ok(Self(reader.context("the worker's answer cannot be read; --wait 0s sends without waiting for it")?))
-    }
-
-    /// Tells of each answer; gives the partitions from which none came in time.
-    fn wait(
-        mut self,
-        control: &Control,
-        mut partitions: Vec<i32>,
-        wait: Duration,
-        mut tell: impl FnMut(i32, Answer),
-    ) -> anyhow::Result<Vec<i32>> {
-        let deadline = Instant::now() + wait;
-        while !partitions.is_empty() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            let Some(record) = self.0.next(left)? else { continue };
-            let partition = record.coordinates.partition;
-            let awaited = partitions.iter().position(|awaited| *awaited == partition);
-            if let (Some(position), Some(answer)) = (awaited, answer(&record, control)) {
-                partitions.remove(position);
-                tell(partition, answer);
-            }
-        }
-        Ok(partitions)
-    }
-}
-
-/// The record as the answer to this message, if it is one.
-fn answer(record: &Record, control: &Control) -> Option<Answer> {
-    if record.key.as_deref() != Some(control.machine.as_str().as_bytes()) {
-        return None;
-    }
-    if record.coordinates.topic == AUDIT {
-        let audit: Audit = serde_json::from_slice(record.value.as_deref()?).ok()?;
-        return (audit.control_id == control.id).then(|| Answer::Done(Box::new(audit)));
-    }
-    // The message as it came, with the reason in its headers.
-    let sent = Control::decode(record.value.as_deref()?).ok()?;
-    let letter = DeadLetter::read(&record.headers).ok()?;
-    (sent.id == control.id).then(|| Answer::Refused(format!("{}: {}", letter.code.as_str(), letter.detail)))
 }
 
 fn action(action: &Action, now: Timestamp) -> anyhow::Result<ControlAction> {
@@ -266,29 +206,6 @@ fn action(action: &Action, now: Timestamp) -> anyhow::Result<ControlAction> {
         }
         Action::Relearn => ControlAction::Relearn,
         Action::Retire => ControlAction::Retire,
-    })
-}
-
-/// The message to one partition. Where it goes to several, each is an event of its own, and so is its audit record; the
-/// request's id is the same.
-fn record(control: &Control, partition: i32, is_one_of_several: bool, now: Timestamp) -> anyhow::Result<GatewayRecord> {
-    let id = control.id.clone().unwrap_or_default();
-    let envelope = Envelope {
-        id: ChunkId(if is_one_of_several { format!("{id}/partition-{partition}") } else { id }),
-        source: "/auscult/control".to_owned(),
-        event_type: Envelope::CONTROL.to_owned(),
-        time: now,
-        machine: control.machine.clone(),
-        content_type: Envelope::CONTROL_JSON.to_owned(),
-        traceparent: None,
-    };
-    Ok(GatewayRecord {
-        topic: CHUNKS.to_owned(),
-        partition: Some(partition),
-        key: Some(Bytes::from(control.machine.as_str().to_owned())),
-        value: Some(control.encode()?),
-        headers: envelope.headers(),
-        timestamp_ms: None,
     })
 }
 

@@ -1,21 +1,18 @@
 //! `auscult dead-letters list|replay`.
 
 use std::io::Write;
-use std::time::Duration;
 
 use anyhow::{bail, ensure};
+use auscult_operations::dead_letters::{
+    Entry, LetterFilter, Place, Replayer, for_each_record, place, read_inventory, read_place, subject_without_key,
+};
 use auscult_runtime::config::KafkaConfig;
-use auscult_runtime::kafka::{GatewayProducer, ReadFrom, TopicReader, machine_places};
-use auscult_runtime::machine_places::MachinePlaces;
-use auscult_runtime::record::Record;
-use auscult_schemas::topics::DEAD_LETTERS;
-use auscult_schemas::{DeadLetterCode, MachineId, printable, printable_json};
+use auscult_schemas::{DeadLetterCode, printable, printable_json};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::arguments::moment;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use crate::dead_letters::{Entry, Inventory, Place, Wanted, mark, place, read_place, replay, subject_without_key};
 
 /// Look at records that could not be processed, and send them round again once the reason is mended
 #[derive(Debug, Args)]
@@ -84,13 +81,6 @@ Examples:
   auscult dead-letters replay --code unknown_machine --machine fan-07 --dry-run
   auscult dead-letters replay --letter 3/1207 --letter 3/1209";
 
-/// Longest that all letters may take to read.
-const READING: Duration = Duration::from_secs(600);
-/// Longest that a group of records may take to be acknowledged.
-const SENDING: Duration = Duration::from_secs(60);
-/// How many records are sent before their marks are.
-const TOGETHER: usize = 50;
-
 /// Lists or replays.
 ///
 /// # Errors
@@ -114,9 +104,9 @@ pub fn run(args: &DeadLettersArgs) -> anyhow::Result<()> {
 }
 
 impl Which {
-    fn wanted(&self) -> Wanted {
+    fn wanted(&self) -> LetterFilter {
         let Self { letters, codes, machine, source, since } = self;
-        Wanted {
+        LetterFilter {
             codes: codes.clone(),
             machine: machine.clone(),
             source: source.clone(),
@@ -126,11 +116,11 @@ impl Which {
     }
 }
 
-fn list(kafka: &KafkaConfig, wanted: &Wanted, is_json: bool) -> anyhow::Result<()> {
-    let inventory = inventory(kafka)?;
+fn list(kafka: &KafkaConfig, wanted: &LetterFilter, is_json: bool) -> anyhow::Result<()> {
+    let inventory = read_inventory(kafka)?;
     let mut out = std::io::stdout().lock();
     let mut count = 0;
-    each(kafka, |record| {
+    for_each_record(kafka, |record| {
         let Entry::Letter(letter) = Entry::of(record) else { return Ok(()) };
         if !inventory.has(place(record)) || !wanted.takes(record, &letter) {
             return Ok(());
@@ -163,13 +153,12 @@ fn list(kafka: &KafkaConfig, wanted: &Wanted, is_json: bool) -> anyhow::Result<(
     Ok(())
 }
 
-fn send_again(kafka: &KafkaConfig, wanted: &Wanted, again: bool, is_dry: bool) -> anyhow::Result<()> {
-    let inventory = inventory(kafka)?;
-    let producer = GatewayProducer::new(kafka, "auscult-dead-letters")?;
-    let mut homes = Homes::default();
+fn send_again(kafka: &KafkaConfig, wanted: &LetterFilter, again: bool, is_dry: bool) -> anyhow::Result<()> {
+    let inventory = read_inventory(kafka)?;
+    let print_note = |note: &str| eprintln!("{}", printable(note));
+    let mut replayer = Replayer::new(kafka, &print_note)?;
     let (mut sent, mut before, mut without_value) = (0, 0, 0);
-    let mut unmarked: Vec<Record> = Vec::new();
-    each(kafka, |record| {
+    for_each_record(kafka, |record| {
         let Entry::Letter(letter) = Entry::of(record) else { return Ok(()) };
         if !inventory.has(place(record)) || !wanted.takes(record, &letter) {
             return Ok(());
@@ -197,15 +186,9 @@ fn send_again(kafka: &KafkaConfig, wanted: &Wanted, again: bool, is_dry: bool) -
             }
             return Ok(());
         }
-        producer.send(&replay(record, &letter, |machine| homes.get(machine, kafka)))?;
-        // The value has been handed over; a mark needs none.
-        unmarked.push(Record { value: None, ..record.clone() });
-        if unmarked.len() >= TOGETHER {
-            mark_all(&producer, &mut unmarked)?;
-        }
-        Ok(())
+        replayer.send(record, &letter)
     })?;
-    mark_all(&producer, &mut unmarked)?;
+    replayer.finish()?;
     let verb = if is_dry { "would be sent" } else { "sent" };
     println!("{sent} letters {verb}");
     if before > 0 {
@@ -218,57 +201,6 @@ fn send_again(kafka: &KafkaConfig, wanted: &Wanted, again: bool, is_dry: bool) -
     }
     if sent == 0 && before == 0 && without_value == 0 {
         bail!("there is no such letter; `auscult dead-letters list` shows what is there");
-    }
-    Ok(())
-}
-
-/// Where machines live whose letters have no key; asked for when the first of them comes.
-#[derive(Default)]
-struct Homes(Option<MachinePlaces>);
-
-impl Homes {
-    fn get(&mut self, machine: &MachineId, kafka: &KafkaConfig) -> Option<i32> {
-        let places = self.0.get_or_insert_with(|| {
-            machine_places(kafka, READING).unwrap_or_else(|error| {
-                let error = error.to_string();
-                eprintln!(
-                    "note: where machines live cannot be seen ({}); their ids choose the partition",
-                    printable(&error)
-                );
-                MachinePlaces::default()
-            })
-        });
-        places.of(machine).first().map(|place| place.partition)
-    }
-}
-
-/// Marks follow acknowledged records only.
-fn mark_all(producer: &GatewayProducer, records: &mut Vec<Record>) -> anyhow::Result<()> {
-    producer.flush(SENDING)?;
-    for record in records.drain(..) {
-        producer.send(&mark(&record))?;
-    }
-    Ok(producer.flush(SENDING)?)
-}
-
-fn inventory(kafka: &KafkaConfig) -> anyhow::Result<Inventory> {
-    let mut inventory = Inventory::default();
-    each(kafka, |record| {
-        inventory.note(record);
-        Ok(())
-    })?;
-    Ok(inventory)
-}
-
-/// Every record of the topic up to its present end, in order within each partition.
-fn each(kafka: &KafkaConfig, mut take: impl FnMut(&Record) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let mut reader = TopicReader::open(kafka, &[DEAD_LETTERS], ReadFrom::Beginning)?;
-    let begun = std::time::Instant::now();
-    while !reader.is_at_end() {
-        ensure!(begun.elapsed() < READING, "{DEAD_LETTERS} was not read to its end in {} s", READING.as_secs());
-        if let Some(record) = reader.next(Duration::from_millis(200))? {
-            take(&record)?;
-        }
     }
     Ok(())
 }

@@ -4,10 +4,10 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::bail;
+use auscult_demo::{DemoPlan, Subject, show, work};
 use clap::Args;
 
 use super::arguments::{DeviceArgs, data_dir_help};
-use crate::demo::{DemoPlan, Subject, show, work};
 use crate::interrupt;
 
 /// Learn machines' normal sound, then judge them live, all in this process

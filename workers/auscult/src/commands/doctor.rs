@@ -4,6 +4,8 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::bail;
+use auscult_operations::doctor::{Outcome, Question, examine, json, lines};
+use auscult_processes::kinds::{FEATURE_WORKER, FUSED_WORKER, SCORING_WORKER};
 use auscult_runtime::config::{KafkaConfig, LimitsConfig, Problems, Validate};
 use auscult_schemas::printable_json;
 use auscult_scoring_worker::ModelsConfig;
@@ -14,8 +16,6 @@ use serde_json::Value;
 
 use super::scoring_worker::ModelArgs;
 use super::worker_arguments::ConfigArgs;
-use super::{feature_worker, run as fused, scoring_worker};
-use crate::doctor::{Outcome, Question, examine, json, lines};
 
 /// Check a live installation, and say what to do about each thing that is wrong
 ///
@@ -104,18 +104,18 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<()> {
     // A worker's own group is that of its kind, and who knows models scores.
     let own = config.kafka.group_id.clone();
     let own_of = |is_its: bool| own.clone().filter(|_| is_its);
-    let scoring = if args.fused { fused::KIND } else { scoring_worker::KIND };
+    let scoring = if args.fused { FUSED_WORKER } else { SCORING_WORKER };
     let or = |given: &Option<String>, own: Option<String>, usual: &str| {
         given.clone().or(own).unwrap_or_else(|| usual.to_owned())
     };
     let question = Question {
-        feature_group: or(&args.feature_group, own_of(!has_models), feature_worker::KIND.name),
+        feature_group: or(&args.feature_group, own_of(!has_models), FEATURE_WORKER.name),
         scoring_group: or(&args.scoring_group, own_of(has_models), scoring.name),
         kafka: config.kafka,
         limits: config.limits,
         models: has_models.then_some(config.models),
         is_fused: args.fused,
-        kind: if has_models || args.fused { scoring } else { feature_worker::KIND },
+        kind: if has_models || args.fused { scoring } else { FEATURE_WORKER },
         lag: whole(args.lag),
         skew: whole(args.skew),
         tries_writing: args.try_writing,

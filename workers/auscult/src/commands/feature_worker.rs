@@ -1,21 +1,10 @@
 //! `auscult feature-worker`: chunks in, features out.
 
-use std::sync::Arc;
-
-use auscult_feature_worker::{FeatureProcessor, FeatureStage, FeatureWorkerConfig};
-use auscult_runtime::telemetry::Metrics;
-use auscult_schemas::topics::{CHUNKS, DEAD_LETTERS, FEATURES};
+use auscult_feature_worker::FeatureWorkerConfig;
+use auscult_processes::run_feature_worker;
 use clap::Args;
 
 use super::worker_arguments::WorkerArgs;
-use crate::worker::{self, WorkerKind};
-
-pub(crate) const KIND: WorkerKind = WorkerKind {
-    name: "auscult-feature-worker",
-    input: CHUNKS,
-    changelog: None,
-    touches: &[CHUNKS, FEATURES, DEAD_LETTERS],
-};
 
 /// Run a feature worker: audio.chunks in, audio.features out
 ///
@@ -40,8 +29,5 @@ Examples:
 /// When the worker cannot start or go on.
 pub fn run(args: &FeatureWorkerArgs) -> anyhow::Result<()> {
     let config: FeatureWorkerConfig = args.worker.config.load(&args.worker.overrides())?;
-    worker::run(KIND, config.sections(), |metrics: &Arc<Metrics>| {
-        let stage = FeatureStage::new(&config.features, config.threads, Arc::clone(metrics))?;
-        Ok(FeatureProcessor::new(stage))
-    })
+    run_feature_worker(&config)
 }

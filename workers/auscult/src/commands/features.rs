@@ -8,15 +8,15 @@ use anyhow::{Context, bail};
 use auscult_detection::explain::band_edges;
 use auscult_detection::{is_chosen, words};
 use auscult_features::ChunkExtractor;
+use auscult_recordings::clips::{Clip, read_clip};
+use auscult_reports::pictures::{SpectrogramPicture, draw_spectrogram};
 use auscult_schemas::{FeatureSpec, Reference};
 use clap::Args;
 use ndarray::ArrayView2;
 
 use super::arguments::{ChannelArgs, SpecArgs};
-use crate::clips::{Clip, read_clip};
+use super::reading::in_recorded_order;
 use crate::model_file;
-use crate::natural_order::in_recorded_order;
-use crate::picture::{SpectrogramPicture, draw_spectrogram};
 
 /// Write each recording's log-mel spectrogram as an array and as a picture
 ///
@@ -70,7 +70,7 @@ pub fn run(args: &FeaturesArgs) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let mut failures = 0;
     for (path, name) in files.iter().zip(&names) {
-        let clip = read_clip(path, &mut extractor).and_then(|clip| clip.choosing(chosen.as_deref()));
+        let clip = read_clip(path, &mut extractor).and_then(|clip| clip.with_channels(chosen.as_deref()));
         let written = clip.and_then(|clip| write_clip(&clip, &args.out, name, extractor.spec()));
         match written {
             Ok(paths) => {

@@ -6,14 +6,15 @@ use std::str::FromStr;
 
 use anyhow::ensure;
 use auscult_detection::{AlertPolicy, Cadence, DetectorKind, HoldOut, TrainingOptions, WatchPolicy};
+use auscult_evaluation::lives::{Life, LifeOptions, Playback, play, recordings};
+use auscult_recordings::files;
+use auscult_reports::pages::lives::LivesPage;
 use auscult_schemas::FeatureSpec;
 use clap::Args;
 use jiff::SignedDuration;
 
 use super::arguments::SpecArgs;
-use super::train::detectors;
-use crate::lives::page::LivesPage;
-use crate::lives::{Life, LifeOptions, play, recordings};
+use super::arguments::detectors;
 use crate::{interrupt, model_file, progress};
 
 /// Play whole lives of machines: how long before its end is each alarmed, by a model of its own beginning?
@@ -119,16 +120,18 @@ pub fn run(args: &LivesArgs) -> anyhow::Result<()> {
     let files = recordings(&args.data, args.snapshot)?;
     let options = args.options()?;
     if let Some(out) = &args.out {
-        model_file::check_writable(out)?;
+        files::check_writable(out)?;
     }
     let interrupted = interrupt::listen("stopping")?;
     let mut lives = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
         let bar = progress::bar(0, &format!("life {} of {}", index + 1, files.len()));
-        let life = play(file, &options, interrupted, &|snapshots| {
+        let on_snapshot = |snapshots| {
             bar.set_length(snapshots as u64);
             bar.inc(1);
-        });
+        };
+        let on_note = |note: &str| bar.suspend(|| eprintln!("{note}"));
+        let life = play(file, &options, &Playback { interrupted, on_snapshot: &on_snapshot, on_note: &on_note });
         bar.finish_and_clear();
         lives.push(life?);
     }

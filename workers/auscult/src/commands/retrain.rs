@@ -1,26 +1,22 @@
 //! `auscult retrain`: models anew, from what the machines have sent.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use auscult_detection::{DetectorKind, TrainingOptions};
-use auscult_runtime::config::KafkaConfig;
-use auscult_runtime::kafka::{ReadFrom, TopicReader};
-use auscult_schemas::topics::{ALERTS, FEATURES, SCORES};
-use auscult_schemas::{
-    Alert, Envelope, FeatureSpec, Features, JsonMessage, MachineId, ModelId, RecordCoordinates, Score, printable,
+use auscult_operations::retraining::{
+    MachineSample, SampleRequest, TopicReading, read_machines_in_alarm, read_not_running, read_samples,
 };
+use auscult_schemas::{FeatureSpec, MachineId, ModelId, printable};
 use clap::Args;
 use jiff::Timestamp;
 
-use super::arguments::{ChannelArgs, SpecArgs, moment};
-use super::train::{detectors, train_with_progress};
+use super::arguments::{ChannelArgs, SpecArgs, detectors, moment};
+use super::training::train_with_progress;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use crate::retrain::{Gathered, Sent, Wanted, alarmed, not_running};
 use crate::{interrupt, model_file, progress};
 
 /// Learn machines anew from what they have sent: a model each, from the features on audio.features
@@ -80,8 +76,6 @@ Examples:
   auscult retrain --since 24h --channels 0,1 --out models/ --brokers localhost:9092    # not the microphone across the hall";
 
 /// Longest that the alerts may take to read.
-const READING_ALERTS: Duration = Duration::from_secs(120);
-
 /// Reads, learns and writes.
 ///
 /// # Errors
@@ -96,8 +90,11 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make the folder {}: check its path and permissions", args.out.display()))?;
     let interrupted = interrupt::listen("ending after this machine (once more to end at once)")?;
 
-    let in_alarm = if args.even_alarmed { BTreeSet::new() } else { read_alarmed(&config.kafka, args.since, until)? };
-    let wanted = Wanted {
+    let kafka = &config.kafka;
+    let in_alarm = if args.even_alarmed { BTreeSet::new() } else { read_machines_in_alarm(kafka, args.since, until)? };
+    let left_out =
+        with_count("scores read", interrupted, |reading| read_not_running(kafka, args.since, until, reading))?;
+    let request = SampleRequest {
         since: args.since,
         until,
         machines: args.machines.clone(),
@@ -105,9 +102,9 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
         clips: args.clips as usize,
         seed: args.seed,
         channels: args.channels.chosen(),
-        left_out: read_not_running(&config.kafka, args.since, until, interrupted)?,
+        left_out,
     };
-    let gathered = gather(&config.kafka, wanted, interrupted)?;
+    let gathered = with_count("features read", interrupted, |reading| read_samples(kafka, request, reading))?;
     let (chunks, others) = (gathered.chunks(), gathered.of_another_spec);
     let machines = gathered.into_machines();
     let mut out = std::io::stdout().lock();
@@ -145,11 +142,16 @@ pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
 }
 
 impl RetrainArgs {
-    fn reason_to_leave_out(&self, machine: &MachineId, sent: &Sent, alarmed: &BTreeSet<MachineId>) -> Option<String> {
+    fn reason_to_leave_out(
+        &self,
+        machine: &MachineId,
+        sent: &MachineSample,
+        alarmed: &BTreeSet<MachineId>,
+    ) -> Option<String> {
         if alarmed.contains(machine) {
             return Some("it was in alarm in that time (--even-alarmed learns it all the same)".to_owned());
         }
-        let Sent { heard, unheard, at_rest, lacking, .. } = sent;
+        let MachineSample { heard, unheard, at_rest, lacking, .. } = sent;
         (*heard < u64::from(self.min_clips)).then(|| {
             let others = [
                 (unheard, "that no sensor heard"),
@@ -168,7 +170,7 @@ impl RetrainArgs {
     fn learn(
         &self,
         machine: &MachineId,
-        sent: &Sent,
+        sent: &MachineSample,
         spec: &FeatureSpec,
         interrupted: &AtomicBool,
     ) -> anyhow::Result<PathBuf> {
@@ -192,71 +194,14 @@ impl RetrainArgs {
     }
 }
 
-fn read_alarmed(kafka: &KafkaConfig, since: Timestamp, until: Timestamp) -> anyhow::Result<BTreeSet<MachineId>> {
-    let records = TopicReader::open(kafka, &[ALERTS], ReadFrom::Beginning)?.read_to_end(READING_ALERTS)?;
-    let mut alerts = Vec::new();
-    for record in &records {
-        match serde_json::from_slice::<Alert>(record.value.as_deref().unwrap_or_default()) {
-            Ok(alert) => alerts.push(alert),
-            Err(error) => tracing::warn!(record = %record.coordinates, %error, "is no alert, and is passed over"),
-        }
-    }
-    Ok(alarmed(alerts.iter(), since, until))
-}
-
-/// The chunks of that time that were judged to be of a machine at rest, or to arrive otherwise than learned.
-fn read_not_running(
-    kafka: &KafkaConfig,
-    since: Timestamp,
-    until: Timestamp,
+/// Shows a count of records while `read` reads them.
+fn with_count<T>(
+    what: &str,
     interrupted: &AtomicBool,
-) -> anyhow::Result<HashSet<RecordCoordinates>> {
-    let mut reader = TopicReader::open(kafka, &[SCORES], ReadFrom::Beginning)?;
-    let mut found = HashSet::new();
-    let bar = progress::count("scores read");
-    while !interrupted.load(Ordering::Relaxed) {
-        let Some(record) = reader.next(Duration::from_millis(200))? else {
-            if reader.is_at_end() {
-                bar.finish_and_clear();
-                return Ok(found);
-            }
-            continue;
-        };
-        bar.inc(1);
-        if let Ok(score) = Score::decode(record.value.as_deref().unwrap_or_default())
-            && (since..until).contains(&score.time)
-            && not_running(&score)
-        {
-            found.insert(score.chunk);
-        }
-    }
-    bail!("interrupted while reading; nothing was written")
-}
-
-/// Reads all features that are kept: a record's own time says when it was written, not when the sound was recorded.
-fn gather(kafka: &KafkaConfig, wanted: Wanted, interrupted: &AtomicBool) -> anyhow::Result<Gathered> {
-    let mut reader = TopicReader::open(kafka, &[FEATURES], ReadFrom::Beginning)?;
-    let mut gathered = Gathered::new(wanted);
-    let bar = progress::count("features read");
-    while !interrupted.load(Ordering::Relaxed) {
-        let Some(record) = reader.next(Duration::from_millis(200))? else {
-            if reader.is_at_end() {
-                bar.finish_and_clear();
-                return Ok(gathered);
-            }
-            continue;
-        };
-        bar.inc(1);
-        // What is no features message has its dead letter from the scoring worker.
-        let key = record.key.as_deref();
-        let envelope =
-            Envelope::read(&record.headers, key, &record.coordinates, record.timestamp_ms, Envelope::FEATURES);
-        let Some(envelope) = envelope.ok().filter(|envelope| !envelope.is_control() && gathered.wants(envelope)) else {
-            continue;
-        };
-        if let Ok(features) = Features::decode(record.value.as_deref().unwrap_or_default()) {
-            gathered.take(&envelope, &features);
-        }
-    }
-    bail!("interrupted while reading; nothing was written")
+    read: impl FnOnce(&TopicReading<'_>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let bar = progress::count(what);
+    let result = read(&TopicReading { interrupted, on_record: &|| bar.inc(1) });
+    bar.finish_and_clear();
+    result
 }

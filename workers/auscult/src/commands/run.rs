@@ -1,24 +1,11 @@
 //! `auscult run --fused`: both stages in one process.
 
-use std::sync::Arc;
-
 use anyhow::bail;
-use auscult_feature_worker::FeatureStage;
-use auscult_runtime::telemetry::Metrics;
-use auscult_schemas::topics::{ALERTS, AUDIT, CHUNKS, DEAD_LETTERS, DRIFT, SCORER_STATE, SCORES};
+use auscult_processes::{FusedConfig, run_fused_worker};
 use clap::Args;
 
-use super::scoring_worker::{ModelArgs, stage};
+use super::scoring_worker::ModelArgs;
 use super::worker_arguments::WorkerArgs;
-use crate::fused::{FusedConfig, FusedProcessor};
-use crate::worker::{self, WorkerKind};
-
-pub(super) const KIND: WorkerKind = WorkerKind {
-    name: "auscult-fused-worker",
-    input: CHUNKS,
-    changelog: Some(SCORER_STATE),
-    touches: &[CHUNKS, SCORES, ALERTS, DRIFT, AUDIT, DEAD_LETTERS, SCORER_STATE],
-};
 
 /// Run both stages in one process: audio.chunks in; audio.scores, audio.alerts and audio.drift out
 ///
@@ -52,9 +39,5 @@ pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     }
     let own = [args.worker.overrides().as_slice(), args.models.overrides().as_slice()].concat();
     let config: FusedConfig = args.worker.config.load(&own)?;
-    let scoring = config.scoring();
-    worker::run(KIND, scoring.sections(), |metrics: &Arc<Metrics>| {
-        let features = FeatureStage::new(&config.features, config.threads, Arc::clone(metrics))?;
-        Ok(FusedProcessor::new(features, stage(&scoring, metrics)?))
-    })
+    run_fused_worker(&config)
 }

@@ -5,17 +5,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use auscult_features::content_type_of;
+use auscult_operations::gateway::chunk_record;
+use auscult_operations::machine_partition::MachinePartitions;
+use auscult_recordings::natural_order::sort_paths;
 use auscult_runtime::config::KafkaConfig;
 use auscult_runtime::kafka::GatewayRecord;
-use auscult_schemas::topics::{CHUNKS, MAX_MESSAGE_BYTES};
+use auscult_schemas::topics::MAX_MESSAGE_BYTES;
 use auscult_schemas::{ChunkId, Envelope, MachineId, printable};
-use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use super::reading::in_recorded_order;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use crate::machine_partition::Home;
-use crate::natural_order::{in_recorded_order, sort_paths};
 use crate::{interrupt, progress};
 
 /// Send recordings to audio.chunks, as a gateway beside a machine does
@@ -134,7 +135,7 @@ pub fn run(args: &SendArgs) -> anyhow::Result<()> {
 
 /// The partition where the machine lives; `None` where it was never heard, or that cannot be seen.
 fn home(kafka: &KafkaConfig, machine: &MachineId) -> Option<i32> {
-    match Home::of(kafka, machine) {
+    match MachinePartitions::find(kafka, machine) {
         Ok(home) => {
             if let Some(warning) = home.warning(machine) {
                 eprintln!("{warning}");
@@ -209,12 +210,5 @@ fn chunk(path: &Path, machine: &MachineId, partition: Option<i32>) -> anyhow::Re
         content_type: content_type.to_owned(),
         traceparent: None,
     };
-    Ok(GatewayRecord {
-        topic: CHUNKS.to_owned(),
-        partition,
-        key: Some(Bytes::from(machine.as_str().to_owned())),
-        value: Some(Bytes::from(value)),
-        headers: envelope.headers(),
-        timestamp_ms: None,
-    })
+    Ok(chunk_record(&envelope, value, partition))
 }

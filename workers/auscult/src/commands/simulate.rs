@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use auscult_operations::gateway::chunk_record;
+use auscult_simulator::MicrophoneFault;
+use auscult_simulator::fleet::{
+    DeadMicrophoneSpec, EnvironmentSpec, FailureSpec, Fleet, FleetSpec, Writing, write_file,
+};
 use clap::Args;
 use jiff::Timestamp;
-use rayon::prelude::*;
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
-use crate::simulator::MicrophoneFault;
-use crate::simulator::fleet::{
-    DeadMicrophoneSpec, EnvironmentSpec, FailureSpec, Fleet, FleetChunk, FleetSpec, gateway_record,
-};
 use crate::{interrupt, progress};
 
 /// Simulate a fleet of machines: normal sound to train with, a stream with faults in it, and the truth about it
@@ -145,7 +145,7 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<()> {
     }
     if let Some(path) = &args.truth {
         let truth = serde_json::to_string_pretty(&fleet.truth())?;
-        write(path, truth.as_bytes())?;
+        write_file(path, truth.as_bytes())?;
     }
     if args.train.is_none() && args.out.is_none() {
         return send(args, &fleet);
@@ -236,7 +236,7 @@ fn send(args: &SimulateArgs, fleet: &Fleet) -> anyhow::Result<()> {
         let by_rate_s = args.rate.map_or(0.0, |rate| sent as f64 / rate);
         wait_until(begun + Duration::from_secs_f64(by_speed_s.max(by_rate_s)), interrupted);
         bytes += chunk.wav.len() as u64;
-        producer.send(&gateway_record(fleet, chunk)?)?;
+        producer.send(&chunk_record(&fleet.envelope(&chunk.planned)?, chunk.wav, None))?;
         sent += 1;
         bar.inc(1);
         Ok(ControlFlow::Continue(()))
@@ -265,61 +265,25 @@ fn wait_until(due: Instant, interrupted: &AtomicBool) {
     }
 }
 
-/// Writes normal sound of every machine in the layout that `auscult train` takes.
-///
-/// # Errors
-/// When a file cannot be written, or `interrupted` is set.
-pub fn write_training(fleet: &Fleet, folder: &Path, clips: u64, interrupted: &AtomicBool) -> anyhow::Result<()> {
-    let machines = fleet.machines();
-    let bar = progress::bar(machines.len() as u64 * clips, "writing normal sound");
-    let write_machine = |(index, machine): (usize, &crate::simulator::fleet::FleetMachine)| -> anyhow::Result<()> {
-        let normal = folder.join(machine.folder_name()).join("train/normal");
-        for number in 0..clips {
-            if interrupted.load(Ordering::Relaxed) {
-                bail!("interrupted; {} is not complete", folder.display());
-            }
-            write(&normal.join(format!("{number:05}.wav")), &fleet.training_wav(index, number, clips))?;
-            bar.inc(1);
-        }
-        Ok(())
-    };
-    machines.par_iter().enumerate().try_for_each(write_machine)?;
+fn write_training(fleet: &Fleet, folder: &Path, clips: u64, interrupted: &AtomicBool) -> anyhow::Result<()> {
+    let machines = fleet.machines().len();
+    let bar = progress::bar(machines as u64 * clips, "writing normal sound");
+    fleet.write_training(folder, clips, &Writing { interrupted, on_written: &|| bar.inc(1) })?;
     bar.finish_and_clear();
     println!(
-        "wrote {clips} clips of normal sound of each of {} machines; now: auscult train {} --out models/",
-        machines.len(),
+        "wrote {clips} clips of normal sound of each of {machines} machines; now: auscult train {} --out models/",
         folder.display()
     );
     Ok(())
 }
 
 fn write_stream(fleet: &Fleet, folder: &Path, interrupted: &AtomicBool) -> anyhow::Result<()> {
-    let bar = progress::bar(fleet.rounds() * fleet.machines().len() as u64, "writing the stream");
-    let mut written = 0_u64;
-    fleet.play(|chunk: FleetChunk| {
-        if interrupted.load(Ordering::Relaxed) {
-            return anyhow::Ok(ControlFlow::Break(()));
-        }
-        let machine = &fleet.machines()[chunk.planned.machine];
-        // Colons are no part of a file name everywhere.
-        let name = chunk.planned.time.strftime("%Y%m%dT%H%M%SZ.wav").to_string();
-        write(&folder.join(machine.folder_name()).join(name), &chunk.wav)?;
-        written += 1;
-        bar.inc(1);
-        Ok(ControlFlow::Continue(()))
-    })?;
+    let machines = fleet.machines().len();
+    let bar = progress::bar(fleet.rounds() * machines as u64, "writing the stream");
+    let written = fleet.write_stream(folder, &Writing { interrupted, on_written: &|| bar.inc(1) })?;
     bar.finish_and_clear();
-    println!("wrote {written} chunks of {} machines below {}", fleet.machines().len(), folder.display());
+    println!("wrote {written} chunks of {machines} machines below {}", folder.display());
     Ok(())
-}
-
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder {}: check its path and permissions", folder.display()))?;
-    }
-    std::fs::write(path, bytes)
-        .with_context(|| format!("cannot write {}: check its path, permissions and free space", path.display()))
 }
 
 #[cfg(test)]
@@ -350,7 +314,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let fleet = Fleet::new(FleetSpec::default()).unwrap();
         write_training(&fleet, folder.path(), 3, &AtomicBool::new(false)).unwrap();
-        let dataset = crate::dataset::Dataset::discover(folder.path()).unwrap();
+        let dataset = auscult_recordings::dataset::Dataset::discover(folder.path()).unwrap();
         let ids: Vec<&str> = dataset.machines.iter().map(|machine| machine.id.as_str()).collect();
         assert_eq!(ids.len(), 6);
         assert!(ids.contains(&"works%2Fhall-1%2Ffan-01"), "as a model's file is named: {ids:?}");

@@ -1,8 +1,9 @@
 //! `auscult topics create|check|grow`.
 
 use anyhow::bail;
+use auscult_operations::topics::results_first;
 use auscult_runtime::kafka::topics::{self, Created, Examined, Grown};
-use auscult_schemas::topics::{ALL, CHUNKS, DEFAULT_PARTITIONS, FEATURES, Topic};
+use auscult_schemas::topics::{ALL, CHUNKS, DEFAULT_PARTITIONS};
 use clap::{Args, Subcommand};
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
@@ -97,18 +98,6 @@ pub fn run(args: &TopicsArgs) -> anyhow::Result<()> {
     }
 }
 
-/// A worker writes to the number of the partition that it reads: that must be there before anything can be read from
-/// it.
-fn results_first() -> Vec<Topic> {
-    let mut topics = ALL.to_vec();
-    topics.sort_by_key(|topic| match topic.name {
-        CHUNKS => 2,
-        FEATURES => 1,
-        _ => 0,
-    });
-    topics
-}
-
 fn check(config: &KafkaOnly) -> anyhow::Result<()> {
     let Examined { problems, unchecked } = topics::examine(&config.kafka, &ALL)?;
     for problem in &problems {
@@ -123,16 +112,4 @@ fn check(config: &KafkaOnly) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!("{} topics are not as they must be", problems.len());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_topic_is_grown_before_the_one_that_its_records_come_from() {
-        let names: Vec<&str> = results_first().iter().map(|topic| topic.name).collect();
-        assert_eq!(names.len(), ALL.len());
-        assert_eq!(names[names.len() - 2..], [FEATURES, CHUNKS]);
-    }
 }

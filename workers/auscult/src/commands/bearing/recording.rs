@@ -6,9 +6,10 @@ use anyhow::{Context, bail};
 use auscult_detection::bearing::{BearingError, BearingExam, BearingFinding, BearingOrders, follows_on};
 use auscult_features::content_type_of;
 use auscult_import::{Options, is_importable};
+use auscult_recordings::clips::decode_file;
+use auscult_recordings::natural_order::sort_paths;
 
-use crate::clips::decode_file;
-use crate::natural_order::{in_recorded_order, sort_paths};
+use crate::commands::reading::in_recorded_order;
 
 /// Samples a channel beyond which a recording is examined and another begins, so that a long folder does not fill the
 /// memory: 64 MiB.

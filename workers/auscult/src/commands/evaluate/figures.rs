@@ -1,11 +1,10 @@
 //! The figures of an evaluation as one JSON object.
 
 use auscult_detection::{Evaluation, FalseAlarms, Means, Rates};
+use auscult_evaluation::dcase::official::Official;
+use auscult_evaluation::judged::{self, JudgedClip};
+use auscult_evaluation::judging::JudgedClips;
 use serde::Serialize;
-
-use super::judging::JudgedClips;
-use crate::report::dcase::official::Official;
-use crate::report::judged::{self, JudgedClip};
 
 /// What `--json` prints, and nothing else.
 #[derive(Debug, Serialize)]

@@ -1,29 +1,32 @@
 //! `auscult evaluate`: how well a model tells a data set's normal clips from its abnormal ones.
 
 mod figures;
-mod judging;
 mod models;
 mod print;
+mod tables;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, bail};
 use auscult_detection::evaluate;
+use auscult_evaluation::dcase;
+use auscult_evaluation::judged::scores_by_class;
+use auscult_evaluation::judging::{JudgedClips, MachineModel, test_clips};
+use auscult_evaluation::tables::{Table, TableFigures, TablesReport};
+use auscult_recordings::clips;
+use auscult_recordings::dataset::Dataset;
+use auscult_recordings::files;
+use auscult_reports::pages::evaluation::EvaluationPage;
+use auscult_reports::pictures::{ScorePicture, draw_scores};
 use clap::Args;
 
 use super::arguments::{CadenceArgs, ChannelArgs, DeviceArgs, data_dir_help};
-use crate::dataset::Dataset;
-use crate::picture::{ScorePicture, draw_scores};
-use crate::report::dcase;
-use crate::report::evaluation::EvaluationPage;
-use crate::report::judged::scores_by_class;
-use crate::table::{Table, TableFigures, TablesReport};
-use crate::{interrupt, model_file, table};
+use super::reading::{print_notes, read_clips};
+use crate::{interrupt, model_file};
 use figures::Report;
-use judging::JudgedClips;
-pub(super) use judging::judge_in_batches;
-use models::Models;
+use models::{LoadedModel, Models};
 
 /// Judge a data set's test clips and say how well normal and abnormal are told apart
 ///
@@ -155,17 +158,17 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
         has_figures?;
     }
     if let Some(plot) = &args.plot {
-        model_file::check_writable(plot)?;
+        files::check_writable(plot)?;
     }
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}: check its path and permissions", folder.display()))?;
-        model_file::check_writable(&folder.join(PAGE_NAME))?;
+        files::check_writable(&folder.join(PAGE_NAME))?;
     }
-    dataset.tell_remarks();
+    print_notes(&dataset);
     let models = Models::read(model, &dataset, &args.device.open()?)?;
     let interrupted = interrupt::listen("stopping")?;
-    let clips = judging::judge(&models, &dataset, &args.channels, interrupted)?;
+    let clips = judge(&models, &dataset, &args.channels, interrupted)?;
 
     let (normal, abnormal) = scores_by_class(&clips.judged);
     let evaluation = evaluate(&normal, &abnormal, clips.threshold);
@@ -223,6 +226,33 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Judges every test clip.
+fn judge(
+    models: &Models,
+    dataset: &Dataset,
+    channels: &ChannelArgs,
+    interrupted: &AtomicBool,
+) -> anyhow::Result<JudgedClips> {
+    let mut all = JudgedClips::new(models.only().map_or(1.0, LoadedModel::threshold));
+    for (loaded, machines) in models.with_machines(dataset) {
+        let manifest = loaded.package.manifest();
+        let threshold = loaded.threshold();
+        let unit = if models.only().is_some() { 1.0 } else { threshold };
+        let model = MachineModel { model: &loaded.model, threshold, unit };
+        for machine in machines {
+            let tests = test_clips(machine);
+            let paths: Vec<PathBuf> = tests.iter().map(|test| test.path.clone()).collect();
+            let what = format!("test recordings of {}", machine.id);
+            let read = read_clips(&paths, &manifest.feature_spec, &what, interrupted)?;
+            let read = clips::with_channels(read, channels.chosen_of(manifest)?.as_deref());
+            let notes = all.judge_machine(machine, &model, tests, read)?;
+            notes.iter().for_each(|note| eprintln!("{note}"));
+        }
+    }
+    all.refuse_too_many_unreadable()?;
+    Ok(all)
+}
+
 fn evaluate_tables(args: &TableArgs, json: bool) -> anyhow::Result<()> {
     let read = args.table.iter().map(|path| Table::read(path)).collect::<anyhow::Result<Vec<Table>>>()?;
     let figures = |table: &Table| TableFigures::of(table, args.seed, args.false_alarm_rate);
@@ -232,7 +262,7 @@ fn evaluate_tables(args: &TableArgs, json: bool) -> anyhow::Result<()> {
         serde_json::to_writer_pretty(&mut out, &report).context("cannot write the figures")?;
         writeln!(out)?;
     } else {
-        table::write_report(&mut out, &report)?;
+        tables::write_report(&mut out, &report)?;
     }
     Ok(())
 }

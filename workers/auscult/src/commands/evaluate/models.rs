@@ -5,10 +5,10 @@ use std::path::Path;
 
 use anyhow::bail;
 use auscult_detection::{Model, ModelPackage, OpenedDevice};
+use auscult_recordings::dataset::{Dataset, MachineClips};
 use auscult_schemas::{MachineId, ModelId, ModelRef};
 use auscult_scoring_worker::file_stem;
 
-use crate::dataset::{Dataset, MachineClips};
 use crate::model_file;
 
 /// A model, and what it was trained on.

@@ -3,11 +3,11 @@
 use std::io::Write;
 
 use auscult_detection::{Evaluation, FalseAlarms, Means};
+use auscult_evaluation::dcase::official::{Official, SectionFigures};
+use auscult_evaluation::judged;
+use auscult_evaluation::judging::JudgedClips;
 
 use super::figures::evaluate_machines;
-use super::judging::JudgedClips;
-use crate::report::dcase::official::{Official, SectionFigures};
-use crate::report::judged;
 
 /// Writes the figures for people.
 pub(super) fn write_tables(
@@ -128,11 +128,11 @@ mod tests {
     use std::path::PathBuf;
 
     use auscult_detection::{Calibration, evaluate};
+    use auscult_evaluation::judged::{JudgedClip, scores_by_class};
 
     use super::super::figures::Report;
     use super::*;
     use crate::commands::arguments::CadenceArgs;
-    use crate::report::judged::{JudgedClip, scores_by_class};
 
     fn clip(machine: &str, is_abnormal: bool, score: f64) -> JudgedClip {
         let fault = is_abnormal.then(|| "leak".to_owned());

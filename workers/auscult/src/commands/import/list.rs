@@ -4,8 +4,7 @@ use std::io::Write;
 
 use anyhow::ensure;
 use auscult_import::Options;
-
-use super::plan::Input;
+use auscult_recordings::import::Input;
 
 /// Prints every series and single number.
 pub(super) fn list(inputs: &[Input], options: &Options) -> anyhow::Result<()> {

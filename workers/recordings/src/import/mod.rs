@@ -1,0 +1,16 @@
+//! Files that engineers have, as a folder of recordings that training, evaluation and gateways take.
+//!
+//! ```text
+//!  files, folders ─► inputs ─► auscult_import::read ─┬─► importer ─► WAV files, import.json
+//!                                                    └─► life     one recording of all a machine's snapshots
+//! ```
+
+mod importer;
+mod inputs;
+mod life;
+mod manifest;
+mod words;
+
+pub use importer::{ImportSettings, Importer};
+pub use inputs::{Found, Input, inputs};
+pub use life::Lives;

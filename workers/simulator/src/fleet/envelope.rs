@@ -1,0 +1,24 @@
+//! The envelope of a chunk: what its gateway says of the sound.
+
+use auscult_schemas::{ChunkId, Envelope, MachineId, SchemaError};
+
+use super::{Fleet, PlannedChunk};
+
+impl Fleet {
+    /// The envelope of a chunk for `audio.chunks`. Its event time is the scenario's, not that of sending.
+    ///
+    /// # Errors
+    /// When the scenario's site makes ids that no machine can have.
+    pub fn envelope(&self, planned: &PlannedChunk) -> Result<Envelope, SchemaError> {
+        let id = self.machines[planned.machine].machine.id();
+        Ok(Envelope {
+            id: ChunkId(format!("{id}/{}", planned.number)),
+            source: "/auscult/simulate".to_owned(),
+            event_type: Envelope::CHUNK.to_owned(),
+            time: planned.time,
+            machine: MachineId::new(id)?,
+            content_type: "audio/wav".to_owned(),
+            traceparent: None,
+        })
+    }
+}
