@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn an_alarm_is_one_line_with_machine_ratio_bands_and_truth() {
         let mut view = DemoView { elapsed: Duration::from_secs(4), ..DemoView::default() };
-        let alert = view.hear(&score("fan-1", 5.0, Alarm, Healthy), "fan", faulty("bearing wear")).unwrap();
+        let alert = view.update(&score("fan-1", 5.0, Alarm, Healthy), "fan", faulty("bearing wear")).unwrap();
         assert_eq!(
             alert_line(&alert),
             "    4.0 s  fan-1        ALARM  chunk 1: 2.5 x threshold, +9 dB around 2.9–3.5 kHz (truth: bearing wear, 40 %)"

@@ -225,7 +225,7 @@ mod tests {
             let grown = (f64::from(step) - 20.0).max(0.0) / 8.0;
             let (previous, now) = if step == 0 { (Learning, Healthy) } else { (Healthy, Healthy) };
             for id in ["fan-2", "pump-1", "pump-2", "valve-1", "valve-2"] {
-                view.hear(&score(id, 1.4, now, previous), id.split('-').next().unwrap(), Truth::Normal);
+                view.update(&score(id, 1.4, now, previous), id.split('-').next().unwrap(), Truth::Normal);
             }
             let (previous, now) = match step {
                 0..=24 => (previous, now),
@@ -233,7 +233,7 @@ mod tests {
                 _ => (Alarm, Alarm),
             };
             let truth = if step >= 20 { faulty("bearing wear") } else { Truth::Normal };
-            view.hear(&score("fan-1", 1.4 + grown, now, previous), "fan", truth);
+            view.update(&score("fan-1", 1.4 + grown, now, previous), "fan", truth);
         }
         view
     }
@@ -286,7 +286,7 @@ mod tests {
     fn machines_that_do_not_fit_are_counted_with_their_alarms() {
         let mut view = view();
         for index in 0..30 {
-            view.hear(&score(&format!("extra-{index}"), 9.0, Alarm, Alarm), "fan", Truth::Unknown);
+            view.update(&score(&format!("extra-{index}"), 9.0, Alarm, Alarm), "fan", Truth::Unknown);
         }
         let lines = lines(&rendered(&view, 100, 24));
         let rest = line_with(&lines, "more,");

@@ -24,7 +24,7 @@ pub struct Shown {
     pub dead_letters: Vec<String>,
 }
 
-struct Audience {
+struct Presenter {
     view: DemoView,
     shown: Shown,
     kinds: Vec<(String, String)>,
@@ -32,7 +32,7 @@ struct Audience {
     streaming_since: Option<Instant>,
 }
 
-impl Audience {
+impl Presenter {
     fn new(subject: &str, kinds: Vec<(String, String)>) -> Self {
         let machines = kinds.iter().map(|(id, kind)| MachineView::new(id, kind)).collect();
         let view = DemoView { subject: subject.to_owned(), machines, ..DemoView::default() };
@@ -41,7 +41,7 @@ impl Audience {
     }
 
     /// Takes an event in; gives a line worth printing.
-    fn hear(&mut self, event: DemoEvent) -> Option<String> {
+    fn update(&mut self, event: DemoEvent) -> Option<String> {
         self.view.elapsed = self.begun.elapsed();
         match event {
             DemoEvent::Phase(phase) => {
@@ -54,7 +54,7 @@ impl Audience {
             DemoEvent::Judged { score, truth, sound_s } => {
                 let kind = self.kinds.iter().find(|(id, _)| id == score.machine.as_str()).map_or("", |(_, kind)| kind);
                 self.shown.tally.add(&score, &truth, sound_s);
-                let alert = self.view.hear(&score, kind, truth);
+                let alert = self.view.update(&score, kind, truth);
                 if let Some(since) = self.streaming_since {
                     self.view.chunks_per_second = self.view.chunks as f64 / since.elapsed().as_secs_f64().max(0.1);
                 }
@@ -80,18 +80,18 @@ pub fn show(
     interrupted: &AtomicBool,
     on_screen: bool,
 ) -> anyhow::Result<Shown> {
-    let audience = Audience::new(subject, kinds);
+    let presenter = Presenter::new(subject, kinds);
     if !on_screen {
-        return print(audience, events);
+        return print(presenter, events);
     }
     let mut terminal = ratatui::try_init()?;
-    let shown = draw_all(audience, events, interrupted, &mut terminal);
+    let shown = draw_all(presenter, events, interrupted, &mut terminal);
     ratatui::try_restore()?;
     shown
 }
 
 fn draw_all(
-    mut audience: Audience,
+    mut presenter: Presenter,
     events: &Receiver<DemoEvent>,
     interrupted: &AtomicBool,
     terminal: &mut ratatui::DefaultTerminal,
@@ -100,13 +100,13 @@ fn draw_all(
         let next_frame = Instant::now() + FRAME;
         loop {
             match events.recv_deadline(next_frame) {
-                Ok(event) => drop(audience.hear(event)),
+                Ok(event) => drop(presenter.update(event)),
                 Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => return Ok(audience.shown),
+                Err(RecvTimeoutError::Disconnected) => return Ok(presenter.shown),
             }
         }
-        audience.view.elapsed = audience.begun.elapsed();
-        terminal.draw(|frame| draw(frame, &audience.view))?;
+        presenter.view.elapsed = presenter.begun.elapsed();
+        terminal.draw(|frame| draw(frame, &presenter.view))?;
         while event::poll(Duration::ZERO)? {
             if is_farewell(&event::read()?) {
                 interrupted.store(true, Ordering::Relaxed);
@@ -122,22 +122,22 @@ fn is_farewell(event: &Event) -> bool {
     is_control_c || matches!(key.code, KeyCode::Char('q') | KeyCode::Esc)
 }
 
-fn print(mut audience: Audience, events: &Receiver<DemoEvent>) -> anyhow::Result<Shown> {
+fn print(mut presenter: Presenter, events: &Receiver<DemoEvent>) -> anyhow::Result<Shown> {
     let mut out = std::io::stdout().lock();
     let mut last = Instant::now();
     loop {
         let line = match events.recv_timeout(LINE) {
-            Ok(event) => audience.hear(event),
+            Ok(event) => presenter.update(event),
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => return Ok(audience.shown),
+            Err(RecvTimeoutError::Disconnected) => return Ok(presenter.shown),
         };
         if let Some(line) = line {
             writeln!(out, "{line}")?;
         }
         if last.elapsed() >= LINE {
             last = Instant::now();
-            audience.view.elapsed = audience.begun.elapsed();
-            writeln!(out, "{}", progress_line(&audience.view))?;
+            presenter.view.elapsed = presenter.begun.elapsed();
+            writeln!(out, "{}", progress_line(&presenter.view))?;
         }
     }
 }

@@ -114,7 +114,7 @@ impl MachineView {
         }
     }
 
-    fn hear(&mut self, score: &Score, truth: Truth) {
+    fn update(&mut self, score: &Score, truth: Truth) {
         self.state = score.state;
         self.score = Some(score.score);
         self.threshold = score.threshold;
@@ -176,14 +176,14 @@ impl DemoView {
 
     /// Takes in one judged chunk; a machine not listed yet is added. Returns the change of state, if it is one that
     /// people want to hear of: into alarm or out of it, not the first chunk's `unknown` to `healthy`.
-    pub fn hear(&mut self, score: &Score, kind: &str, truth: Truth) -> Option<AlertLine> {
+    pub fn update(&mut self, score: &Score, kind: &str, truth: Truth) -> Option<AlertLine> {
         let id = score.machine.as_str();
         let index = self.machines.iter().position(|machine| machine.id == id).unwrap_or_else(|| {
             self.machines.push(MachineView::new(id, kind));
             self.machines.len() - 1
         });
         let machine = &mut self.machines[index];
-        machine.hear(score, truth.clone());
+        machine.update(score, truth.clone());
         self.chunks += 1;
 
         // A sensor's fault says nothing of the machine, which is in its old state again when the sensor is well.
@@ -270,7 +270,7 @@ mod tests {
         let mut view = DemoView::default();
         for step in 0..MachineView::RECENT + 5 {
             assert_eq!(
-                view.hear(&score("fan-1", 1.0 + step as f64 * 1e-3, Healthy, Healthy), "fan", Truth::Normal),
+                view.update(&score("fan-1", 1.0 + step as f64 * 1e-3, Healthy, Healthy), "fan", Truth::Normal),
                 None
             );
         }
@@ -283,11 +283,11 @@ mod tests {
     #[test]
     fn only_changes_into_and_out_of_alarm_are_logged() {
         let mut view = DemoView::default();
-        assert!(view.hear(&score("fan-1", 1.0, Healthy, Learning), "fan", Truth::Normal).is_none());
-        let raised = view.hear(&score("fan-1", 5.0, Alarm, Healthy), "fan", faulty("bearing wear")).unwrap();
+        assert!(view.update(&score("fan-1", 1.0, Healthy, Learning), "fan", Truth::Normal).is_none());
+        let raised = view.update(&score("fan-1", 5.0, Alarm, Healthy), "fan", faulty("bearing wear")).unwrap();
         assert_eq!((raised.chunk, raised.ratio, raised.state), (2, 2.5, Alarm));
-        assert!(view.hear(&score("fan-1", 5.0, Alarm, Alarm), "fan", faulty("bearing wear")).is_none());
-        assert!(view.hear(&score("fan-1", 1.0, Healthy, Alarm), "fan", Truth::Normal).is_some());
+        assert!(view.update(&score("fan-1", 5.0, Alarm, Alarm), "fan", faulty("bearing wear")).is_none());
+        assert!(view.update(&score("fan-1", 1.0, Healthy, Alarm), "fan", Truth::Normal).is_some());
         assert_eq!(view.log.len(), 2);
     }
 }

@@ -209,7 +209,7 @@ pub fn test_clips(machine: &MachineClips) -> Vec<TestClip> {
 fn score_all_channels<'a>(model: &Model, clips: &[&'a Clip]) -> anyhow::Result<BTreeMap<&'a Path, f64>> {
     let mut scores = BTreeMap::new();
     for batch in clips.chunks(BATCH) {
-        let whole: Vec<_> = batch.iter().filter_map(|clip| clip.whole()).collect();
+        let whole: Vec<_> = batch.iter().filter_map(|clip| clip.all_channels()).collect();
         for (clip, judgement) in batch.iter().zip(model.judge_heard(&whole)?) {
             scores.insert(clip.path.as_path(), judgement.score);
         }

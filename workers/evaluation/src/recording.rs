@@ -35,7 +35,7 @@ pub fn judge_recording(
     model: &Model,
     extractor: &mut ChunkExtractor,
 ) -> anyhow::Result<ScoredRecording> {
-    let clip = read_clip(path, extractor)?.choosing(chosen)?;
+    let clip = read_clip(path, extractor)?.with_channels(chosen)?;
     let judgement = match clip.healthy() {
         Some(healthy) => model.judge_heard(&[healthy])?.pop(),
         None => None,

@@ -56,14 +56,14 @@ impl TrainingFindings {
         for clip in read {
             match clip.and_then(|clip| Ok((clip.to_training()?, clip))) {
                 Ok((training, clip)) => {
-                    if training.channels.len() < clip.listened() {
+                    if training.channels.len() < clip.channel_count() {
                         let faults = words::sensor_faults(&clip.features.sensor_faults, clip.quantity);
                         findings.lines.push(format!("left out: {}: {faults}", clip.path.display()));
                     }
                     let (rate_hz, duration_s) = (clip.features.source_rate_hz, clip.features.duration_s);
                     readable.push(Readable {
                         clip: training,
-                        listened: clip.listened(),
+                        listened: clip.channel_count(),
                         rate_hz,
                         duration_s,
                         trace: clip.trace,

@@ -73,7 +73,7 @@ pub fn run(args: &FeaturesArgs) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let mut failures = 0;
     for (path, name) in files.iter().zip(&names) {
-        let clip = read_clip(path, &mut extractor).and_then(|clip| clip.choosing(chosen.as_deref()));
+        let clip = read_clip(path, &mut extractor).and_then(|clip| clip.with_channels(chosen.as_deref()));
         let written = clip.and_then(|clip| write_clip(&clip, &args.out, name, extractor.spec()));
         match written {
             Ok(paths) => {

@@ -70,7 +70,7 @@ pub(super) fn training_clips(
     chosen: Option<&[usize]>,
     interrupted: &AtomicBool,
 ) -> anyhow::Result<Vec<TrainingClip>> {
-    let read = clips::choosing(read_training_clips(paths, spec, "normal recordings", interrupted)?, chosen);
+    let read = clips::with_channels(read_training_clips(paths, spec, "normal recordings", interrupted)?, chosen);
     let findings = TrainingFindings::of(read, spec);
     findings.signals.iter().chain(&findings.lines).for_each(|line| eprintln!("{line}"));
     findings.into_clips()

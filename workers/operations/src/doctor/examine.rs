@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use super::clocks::Newest;
 use super::groups::Job;
-use super::machines::Sightings;
+use super::machines::MachineSightings;
 use super::{
     Finding, Findings, Question, Report, brokers, clocks, groups, machines, partitions as machine_partitions, rights,
     times, topics,
@@ -252,7 +252,7 @@ impl Examination<'_> {
         let chunks = read.get(CHUNKS).map(Vec::as_slice).unwrap_or_default();
         findings.extend(times::judge(settings, chunks, now_ms()));
 
-        let mut sightings = Sightings::default();
+        let mut sightings = MachineSightings::default();
         let mut places = MachinePlaces::default();
         let mut next_offsets: BTreeMap<i32, i64> = BTreeMap::new();
         if let Some(count) = partitions(SCORER_STATE) {

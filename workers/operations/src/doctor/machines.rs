@@ -26,9 +26,9 @@ pub(super) struct Sighting {
 
 /// All machines that were seen.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Sightings(BTreeMap<MachineId, Sighting>);
+pub(super) struct MachineSightings(BTreeMap<MachineId, Sighting>);
 
-impl Sightings {
+impl MachineSightings {
     /// What a scoring worker remembers; a record without a value is a machine that was forgotten, as one is that was
     /// retired.
     pub fn remembered(&mut self, glimpse: &Glimpse) {
@@ -61,7 +61,7 @@ fn machine(glimpse: &Glimpse) -> Option<MachineId> {
 }
 
 /// Judges the models of all that were seen.
-pub(super) fn judge(sightings: &Sightings, models: Option<&ModelLookup>, now_ms: i64) -> Vec<Finding> {
+pub(super) fn judge(sightings: &MachineSightings, models: Option<&ModelLookup>, now_ms: i64) -> Vec<Finding> {
     let mut findings = Findings::of(GROUP);
     let count = sightings.0.len();
     if count == 0 {
@@ -168,7 +168,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = ModelsConfig { dir: Some(folder.path().to_owned()), ..ModelsConfig::default() };
         let lookup = ModelLookup::new(&config);
-        let mut seen = Sightings::default();
+        let mut seen = MachineSightings::default();
         seen.came(&glimpse("fan-1", None, NOW_MS));
         let found = judge(&seen, Some(&lookup), NOW_MS);
         assert!(found[0].outcome == Outcome::Wrong && found[0].says.contains("fan-1 (there is no fan-1.safetensors)"));
@@ -181,7 +181,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("fan-1.safetensors"), b"no package").unwrap();
         let config = ModelsConfig { dir: Some(folder.path().to_owned()), ..ModelsConfig::default() };
-        let mut seen = Sightings::default();
+        let mut seen = MachineSightings::default();
         seen.came(&glimpse("fan-1", None, NOW_MS));
         let found = judge(&seen, Some(&ModelLookup::new(&config)), NOW_MS);
         assert!(found[0].outcome == Outcome::Wrong && found[0].says.contains("unusable"), "{found:?}");
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_machine_whose_state_was_taken_out_is_forgotten() {
-        let mut seen = Sightings::default();
+        let mut seen = MachineSightings::default();
         seen.remembered(&glimpse("fan-1", Some("{}"), NOW_MS));
         assert_eq!(seen.0.len(), 1);
         assert_eq!(judge(&seen, None, NOW_MS)[0].outcome, Outcome::Unknown);

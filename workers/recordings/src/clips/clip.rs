@@ -45,13 +45,13 @@ impl Clip {
 
     /// The chosen channels, those whose sensor is at fault among them.
     #[must_use]
-    pub fn whole(&self) -> Option<HealthyClip<'_>> {
+    pub fn all_channels(&self) -> Option<HealthyClip<'_>> {
         HealthyClip::of(&self.view(), self.chosen.as_deref(), &[])
     }
 
     /// How many channels are listened to.
     #[must_use]
-    pub fn listened(&self) -> usize {
+    pub fn channel_count(&self) -> usize {
         self.chosen.as_ref().map_or(self.features.channels, Vec::len)
     }
 
@@ -59,7 +59,7 @@ impl Clip {
     ///
     /// # Errors
     /// Naming the file and the channel that it lacks.
-    pub fn choosing(mut self, chosen: Option<&[usize]>) -> anyhow::Result<Self> {
+    pub fn with_channels(mut self, chosen: Option<&[usize]>) -> anyhow::Result<Self> {
         if let Err(lacking) = check_chosen(self.features.channels, chosen) {
             bail!("{}: {lacking}", self.path.display());
         }

@@ -82,8 +82,8 @@ fn read_all(
 
 /// Recordings with only their chosen channels; one that lacks any is an error in its place.
 #[must_use]
-pub fn choosing(clips: Vec<anyhow::Result<Clip>>, chosen: Option<&[usize]>) -> Vec<anyhow::Result<Clip>> {
-    clips.into_iter().map(|clip| clip.and_then(|clip| clip.choosing(chosen))).collect()
+pub fn with_channels(clips: Vec<anyhow::Result<Clip>>, chosen: Option<&[usize]>) -> Vec<anyhow::Result<Clip>> {
+    clips.into_iter().map(|clip| clip.and_then(|clip| clip.with_channels(chosen))).collect()
 }
 
 /// A share of bad clips above which a folder is not to be trusted.

@@ -76,22 +76,22 @@ impl Fleet {
     /// A planned chunk's sound, as a WAV file.
     #[must_use]
     pub fn wav(&self, planned: &PlannedChunk) -> Vec<u8> {
-        let fated = &self.machines[planned.machine];
-        let circumstances = self.circumstances(fated, planned.time);
+        let fleet_machine = &self.machines[planned.machine];
+        let circumstances = self.circumstances(fleet_machine, planned.time);
         let index = STREAM_STARTS_AT + planned.number;
-        let sound = fated.machine.chunk_in(index, fated.condition(planned.time), circumstances);
+        let sound = fleet_machine.machine.chunk_in(index, fleet_machine.condition(planned.time), circumstances);
         let seed = mix(self.spec.seed ^ mix(index) ^ planned.machine as u64);
-        wav_bytes(&fated.microphone(planned.time).hears(sound, seed), SAMPLE_RATE_HZ)
+        wav_bytes(&fleet_machine.microphone(planned.time).hears(sound, seed), SAMPLE_RATE_HZ)
     }
 
     /// Clip `number` of `clips` of a machine's normal sound in the week before the start, as a WAV file.
     #[must_use]
     pub fn training_wav(&self, machine: usize, number: u64, clips: u64) -> Vec<u8> {
         debug_assert!(number < clips && clips < STREAM_STARTS_AT, "training would run into the stream");
-        let fated = &self.machines[machine];
+        let fleet_machine = &self.machines[machine];
         let before_h = TRAINING_DAYS * 24.0 * (number as f64 + 0.5) / clips as f64;
         let circumstances = self.usual_circumstances(machine, self.time(-before_h));
-        let sound = fated.machine.chunk_in(number, Condition::NORMAL, circumstances);
+        let sound = fleet_machine.machine.chunk_in(number, Condition::NORMAL, circumstances);
         wav_bytes(&sound, SAMPLE_RATE_HZ)
     }
 

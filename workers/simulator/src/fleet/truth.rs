@@ -95,16 +95,18 @@ impl Fleet {
         for planned in (0..self.rounds()).flat_map(|number| self.round(number)) {
             chunks[planned.machine] += 1;
         }
-        let machines = self.machines.iter().zip(&chunks).map(|(fated, &chunks)| MachineTruth {
-            id: fated.machine.id().to_owned(),
-            kind: fated.machine.kind(),
+        let machines = self.machines.iter().zip(&chunks).map(|(fleet_machine, &chunks)| MachineTruth {
+            id: fleet_machine.machine.id().to_owned(),
+            kind: fleet_machine.machine.kind(),
             chunks,
-            failure: fated.failure.map(|failure| FailureTruth {
+            failure: fleet_machine.failure.map(|failure| FailureTruth {
                 fault: failure.fault,
                 onset: failure.onset,
                 failure: failure.failure,
             }),
-            dead_microphone: fated.dead_microphone.map(|dead| MicrophoneTruth { fault: dead.fault, at: dead.at }),
+            dead_microphone: fleet_machine
+                .dead_microphone
+                .map(|dead| MicrophoneTruth { fault: dead.fault, at: dead.at }),
         });
         let spec = &self.spec;
         let changes = spec.environment.iter().flat_map(|change| {

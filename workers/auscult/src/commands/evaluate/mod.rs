@@ -244,7 +244,7 @@ fn judge(
             let paths: Vec<PathBuf> = tests.iter().map(|test| test.path.clone()).collect();
             let what = format!("test recordings of {}", machine.id);
             let read = read_clips(&paths, &manifest.feature_spec, &what, interrupted)?;
-            let read = clips::choosing(read, channels.chosen_of(manifest)?.as_deref());
+            let read = clips::with_channels(read, channels.chosen_of(manifest)?.as_deref());
             let notes = all.judge_machine(machine, &model, tests, read)?;
             notes.iter().for_each(|note| eprintln!("{note}"));
         }

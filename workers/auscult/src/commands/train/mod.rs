@@ -155,7 +155,7 @@ fn train_one(out: &mut impl Write, args: &TrainArgs, job: &Job, interrupted: &At
     let started = Instant::now();
     let options = TrainingOptions { at_rest: args.at_rest(&options.spec, interrupted)?, ..options };
     let read = read_training_clips(&paths, &options.spec, "normal recordings", interrupted)?;
-    let read = clips::choosing(read, options.channels.as_deref());
+    let read = clips::with_channels(read, options.channels.as_deref());
     let mut findings = TrainingFindings::of(read, &options.spec);
     let set = match &findings.refusal {
         None => findings.set(&options),

@@ -186,7 +186,7 @@ fn measure_file(
             chosen: None,
             features: whole.unwrap_or(features),
         });
-        let clip = training.map(|clip| clip.choosing(chosen)).transpose()?;
+        let clip = training.map(|clip| clip.with_channels(chosen)).transpose()?;
         Ok(MeasuredFile { recording, clip })
     };
     read().with_context(|| name.clone())
