@@ -14,6 +14,9 @@ use auscult_schemas::{FeatureSpec, Reference};
 use clap::Args;
 use ndarray::ArrayView2;
 
+mod npy;
+
+use self::npy::npy_bytes;
 use super::arguments::{ChannelArgs, SpecArgs};
 use super::reading::in_recorded_order;
 use crate::model_file;
@@ -123,7 +126,7 @@ fn write_clip(clip: &Clip, folder: &Path, name: &str, spec: &FeatureSpec) -> any
             .expect("a channel holds frames × mels values");
 
         let array_path = folder.join(format!("{name}.npy"));
-        ndarray_npy::write_npy(&array_path, &log_mel)
+        std::fs::write(&array_path, npy_bytes(log_mel))
             .with_context(|| format!("cannot write {}: check the disk's space", array_path.display()))?;
 
         let picture_path = folder.join(format!("{name}.png"));
