@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use auscult_detection::notes::{self, Noted};
+use auscult_detection::notes::{self, ChunkNotes};
 use auscult_detection::{FalseAlarms, Judgement, Model, Recorded, findings, words};
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{
@@ -109,7 +109,7 @@ struct Scored {
     /// Absent where every sensor is at fault.
     judgement: Option<Judgement>,
     /// What is to be noted, and why it says nothing about the machine's health.
-    noted: Noted,
+    noted: ChunkNotes,
     quality: Vec<QualityFlag>,
     sensor_faults: Vec<SensorFault>,
     quantity: Option<Quantity>,
@@ -323,7 +323,7 @@ mod tests {
     use super::*;
 
     fn scored(notes: Vec<Note>, unjudged: Option<MachineState>) -> Scored {
-        let noted = Noted { notes, unjudged };
+        let noted = ChunkNotes { notes, unjudged };
         Scored { judgement: None, noted, quality: Vec::new(), sensor_faults: Vec::new(), quantity: None, levels: None }
     }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, anyhow, bail};
 use auscult_detection::{
-    DetectionError, DetectorKind, FalseAlarms, HoldOut, LeftOut, Manifest, ModelPackage, Phase, TrainingClip,
+    DetectionError, DetectorKind, FalseAlarms, HoldOut, ExcludedClip, Manifest, ModelPackage, Phase, TrainingClip,
     TrainingEvent, TrainingOptions, train,
 };
 use auscult_schemas::{FeatureSpec, ModelId, ModelRef};
@@ -190,7 +190,7 @@ struct Report {
     file: String,
     model: ModelRef,
     clips: usize,
-    left_out: Vec<LeftOut>,
+    left_out: Vec<ExcludedClip>,
     seconds: f64,
     threshold: f64,
     calibration: FalseAlarms,
