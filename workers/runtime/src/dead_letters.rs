@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   record refused by the processor ──────────────┐
-//!   output refused by the log ─► Letters::refuse ─┴─► letter: key, value, headers, and why
+//!   output refused ─► DeadLetters::refuse ────────┴─► dead letter: key, value, headers, and why
 //!                                       ▲                 │ refused by the log, too
 //!                                       └─────────────────┘ then without the value (its size and hash stay), then without the
 //!                                                           record's own headers, then without its key

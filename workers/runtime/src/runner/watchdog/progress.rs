@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::ports::PartitionProgress;
 
-/// What the runner tells of itself.
+/// What the runner reports of itself.
 #[derive(Debug, Clone)]
 pub(in crate::runner) struct ProgressReport(Arc<Mutex<Progress>>);
 
 #[derive(Debug, Clone)]
 pub(super) struct Progress {
-    /// When the log thread last turned.
+    /// When the log thread last went through its loop.
     pub loop_ran: Instant,
     /// What was last heard of each started partition.
     pub progress: BTreeMap<i32, PartitionProgress>,
@@ -48,7 +48,7 @@ impl ProgressReport {
         })))
     }
 
-    /// The log thread has turned.
+    /// The log thread has gone through its loop.
     pub fn loop_ran(&self, is_busy: bool, is_paused: bool) {
         let now = Instant::now();
         let mut report = self.report();
