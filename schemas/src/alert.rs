@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChunkId, DeviatingBand, MachineId, MachineState, ModelRef, Note, Quantity, SensorFault};
+use crate::{ChunkId, Classification, DeviatingBand, MachineId, MachineState, ModelRef, Note, Quantity, SensorFault};
 
 /// What an alert is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -33,27 +33,6 @@ impl AlertKind {
             Self::Sensor => "sensor",
             Self::Environment => "environment",
             Self::Setup => "setup",
-        }
-    }
-}
-
-/// The evidence that a warning or an alarm rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Classification {
-    /// Single chunks deviate, others do not: a passing event, or the beginning of something.
-    Pointwise,
-    /// Nearly all of the latest chunks deviate.
-    Persistent,
-}
-
-impl Classification {
-    /// The classification as it stands in messages.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pointwise => "pointwise",
-            Self::Persistent => "persistent",
         }
     }
 }

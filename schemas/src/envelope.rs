@@ -175,7 +175,7 @@ impl Envelope {
         if let (None, Some(subject)) = (key_text, subject)
             && let Ok(machine) = MachineId::new(subject)
         {
-            return Err(SchemaError::MissingKey { machine });
+            return Err(SchemaError::MissingKey { machine: machine.to_string() });
         }
         let machine = MachineId::new(key_text.unwrap_or_default())?;
         if let Some(subject) = subject

@@ -1,7 +1,5 @@
 //! Everything that can be wrong with a message.
 
-use crate::MachineId;
-
 /// Why a message, a header or a spec could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
@@ -15,7 +13,7 @@ pub enum SchemaError {
     )]
     MissingKey {
         /// Whom the subject names.
-        machine: MachineId,
+        machine: String,
     },
     /// A CloudEvent in structured mode that cannot be read.
     #[error("CloudEvent in structured mode: {0}")]

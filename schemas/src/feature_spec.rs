@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{FullScale, SchemaError};
+use crate::{FullScale, Quantity, SchemaError};
 
 /// The recipe of a log-mel spectrogram. Two machines that hold the same spec compute the same numbers.
 ///
@@ -66,20 +66,6 @@ pub struct FeatureSpec {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
 fn is_false(value: &bool) -> bool {
     !value
-}
-
-/// What a sensor measures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Quantity {
-    /// Sound pressure, by a microphone.
-    Sound,
-    /// Acceleration or velocity of a housing.
-    Vibration,
-    /// Electrical current.
-    Current,
-    /// Pressure of a fluid.
-    Pressure,
 }
 
 /// Window function of the STFT.

@@ -30,35 +30,41 @@ mod full_scale;
 mod ids;
 mod json;
 mod label;
+mod machine_state;
 mod model;
 mod note;
 mod printable;
+mod quality_flag;
+mod quantity;
 mod score;
 mod state;
 mod structured;
 pub mod topics;
 mod trace_context;
 
-pub use alert::{Alert, AlertKind, Classification, EnvironmentChange};
+pub use alert::{Alert, AlertKind, EnvironmentChange};
 pub use audit::{Audit, AuditAction, Judging};
 pub use control::{Control, ControlAction};
 pub use dead_letter::{DeadLetter, DeadLetterCode, OmittedParts};
 pub use drift::{ChartReading, Drift, DriftChange, DriftChart, QualityRate};
 pub use envelope::{Envelope, Headers, RecordCoordinates};
 pub use error::SchemaError;
-pub use feature_spec::{FeatureSpec, FeatureSpecHash, MelNorm, MelScale, Quantity, Reference, Window};
+pub use feature_spec::{FeatureSpec, FeatureSpecHash, MelNorm, MelScale, Reference, Window};
 pub use features::{Features, FeaturesMetadata};
 pub use full_scale::{FullScale, MeasuredLevels, Unit, three_digits};
 pub use ids::{ChunkId, MachineId, ModelId};
 pub use json::JsonMessage;
 pub use label::{Label, Verdict};
+pub use machine_state::{Classification, MachineState};
 pub use model::{ModelAssignment, ModelRef};
 pub use note::{Note, NoteKind, SetupNote};
 pub use printable::{printable, printable_json, printable_lines};
-pub use score::{DeviatingBand, QualityFlag, Score, SensorFault, StageTimings, TimeCourse};
+pub use quality_flag::QualityFlag;
+pub use quantity::Quantity;
+pub use score::{DeviatingBand, Score, SensorFault, StageTimings, TimeCourse};
 pub use state::{
-    AlertMemory, BandMemory, ChartMemory, DeviationMemory, DriftEpisode, DriftMemory, LevelMemory, MachineState,
-    Relearning, ScorerState, SensorMemory, SetupMemory, Standing, ThresholdAdjustment, ThresholdEdit,
+    AlertMemory, BandMemory, ChartMemory, DeviationMemory, DriftEpisode, DriftMemory, LevelMemory, Relearning,
+    ScorerState, SensorMemory, SetupMemory, Standing, ThresholdAdjustment, ThresholdEdit,
 };
 pub use structured::open_structured;
 pub use trace_context::TraceContext;

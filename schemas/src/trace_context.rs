@@ -53,13 +53,13 @@ impl TraceContext {
     /// The same for whoever asks, however often: a repeated batch is no second trace, and each worker's log names the
     /// same one.
     #[must_use]
-    pub fn begun_for(chunk: &ChunkId, share: f64) -> Self {
+    pub fn started_for(chunk: &ChunkId, share: f64) -> Self {
         let digest = Sha256::digest([b"auscult trace ".as_slice(), chunk.0.as_bytes()].concat());
-        let begun = Self { trace_id: leading(&digest), span_id: leading(&digest[16..]), flags: 0 };
-        Self { flags: if begun.rank() < share { Self::SAMPLED } else { 0 }, ..begun }
+        let started = Self { trace_id: leading(&digest), span_id: leading(&digest[16..]), flags: 0 };
+        Self { flags: if started.rank() < share { Self::SAMPLED } else { 0 }, ..started }
     }
 
-    /// The context of what follows from this one in `stage`. Deterministic as [`TraceContext::begun_for`] is.
+    /// The context of what follows from this one in `stage`. Deterministic as [`TraceContext::started_for`] is.
     #[must_use]
     pub fn child(&self, stage: &str) -> Self {
         let digest = Sha256::digest([&self.trace_id, self.span_id.as_slice(), stage.as_bytes()].concat());
@@ -166,18 +166,18 @@ mod tests {
         assert_ne!(child, parent.child("scoring-worker"));
     }
 
-    fn begun(number: u32, share: f64) -> TraceContext {
-        TraceContext::begun_for(&ChunkId(format!("m/{number}")), share)
+    fn started(number: u32, share: f64) -> TraceContext {
+        TraceContext::started_for(&ChunkId(format!("m/{number}")), share)
     }
 
     #[test]
     fn ranks_of_chunks_are_spread_evenly() {
-        let ranks: Vec<f64> = (0..2_000).map(|number| begun(number, 0.0).rank()).collect();
+        let ranks: Vec<f64> = (0..2_000).map(|number| started(number, 0.0).rank()).collect();
         assert!(ranks.iter().all(|rank| (0.0..1.0).contains(rank)));
         for share in [0.1, 0.5] {
-            let recorded = (0..2_000).filter(|number| begun(*number, share).is_sampled()).count() as f64 / 2_000.0;
+            let recorded = (0..2_000).filter(|number| started(*number, share).is_sampled()).count() as f64 / 2_000.0;
             assert!((recorded - share).abs() < 0.04, "{recorded} of all are recorded, {share} were asked for");
         }
-        assert!((0..2_000).all(|number| begun(number, 1.0).is_sampled() && !begun(number, 0.0).is_sampled()));
+        assert!((0..2_000).all(|number| started(number, 1.0).is_sampled() && !started(number, 0.0).is_sampled()));
     }
 }

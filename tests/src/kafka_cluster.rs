@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::installation::{kafka_class_path, program};
 use crate::kafka_properties::{BrokerPorts, properties};
-use crate::secured_cluster::SecuredListeners;
+use crate::secured_listeners::SecuredListeners;
 use crate::{Kcat, Process, free_ports, repository, until};
 
 /// 16 bytes in base64url. Must not begin with a dash: the formatter would take it for an option.

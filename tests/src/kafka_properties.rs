@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::repository;
-use crate::secured_cluster::SecuredListeners;
+use crate::secured_listeners::SecuredListeners;
 
 /// Which ports a broker listens on.
 #[derive(Debug, Clone, Copy)]

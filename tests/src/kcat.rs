@@ -7,7 +7,6 @@ use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
 use crate::installation::program;
-use crate::verifier::Offsets;
 
 /// kcat, pointed at a cluster.
 #[derive(Debug, Clone)]
@@ -166,19 +165,6 @@ impl Kcat {
             Ok(((topic.to_owned(), partition), offset.parse().with_context(|| format!("kcat -Q: {line}"))?))
         });
         parsed.collect()
-    }
-
-    /// How many committed records a topic has got since.
-    ///
-    /// # Errors
-    /// When the topic cannot be read.
-    pub fn count_since(&self, topic: &str, since: &Offsets) -> Result<usize> {
-        let partitions = self.partitions()?.get(topic).copied().with_context(|| format!("no topic {topic}"))?;
-        let mut count = 0;
-        for partition in 0..partitions {
-            count += self.consume_raw(topic, partition, since.of(topic, partition), ".")?.len();
-        }
-        Ok(count)
     }
 
     /// The committed records of a partition from an offset on, as kcat writes them in this format.

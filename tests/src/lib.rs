@@ -41,6 +41,7 @@ mod process;
 mod prometheus;
 mod recordings;
 mod secured_cluster;
+mod secured_listeners;
 mod tcp_proxy;
 pub mod upgrade;
 pub mod verifier;

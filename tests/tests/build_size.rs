@@ -91,9 +91,7 @@ fn measured() -> BuildSize {
     let mut weights: Vec<(f64, String)> = folders()
         .into_iter()
         .filter(|(package, _)| compiled.contains(package))
-        .map(|((name, _), folder)| {
-            (source_bytes(&folder) as f64 / 1e3 * cost_of_level(level(profile, &name)), name)
-        })
+        .map(|((name, _), folder)| (source_bytes(&folder) as f64 / 1e3 * cost_of_level(level(profile, &name)), name))
         .collect();
     assert_eq!(weights.len(), compiled.len());
     weights.sort_by(|(one, _), (other, _)| other.total_cmp(one));

@@ -19,6 +19,21 @@ const READ: [&str; 8] = [CHUNKS, FEATURES, SCORES, ALERTS, DRIFT, AUDIT, SCORER_
 #[derive(Debug, Clone)]
 pub struct Offsets(BTreeMap<(String, i32), i64>);
 
+impl Kcat {
+    /// How many committed records a topic has got since.
+    ///
+    /// # Errors
+    /// When the topic cannot be read.
+    pub fn count_since(&self, topic: &str, since: &Offsets) -> Result<usize> {
+        let partitions = self.partitions()?.get(topic).copied().with_context(|| format!("no topic {topic}"))?;
+        let mut count = 0;
+        for partition in 0..partitions {
+            count += self.consume_raw(topic, partition, since.of(topic, partition), ".")?.len();
+        }
+        Ok(count)
+    }
+}
+
 impl Offsets {
     /// The ends as they are now.
     ///

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use auscult_detection::{
-    Applied, Asked, HealthyClip, Heard, Judgement, Model, ModelPackage, Observation, Recorded, Roster, WatchPolicy,
-    Watched, apply_control, watch_chunk, words,
+    AppliedControl, ControlRequest, HealthyClip, Judgement, Model, ModelPackage, Observation, ObservationOutcome,
+    ObservedChunk, PartitionMachines, Recorded, WatchPolicy, apply_control, watch_chunk, words,
 };
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_schemas::{
@@ -128,7 +128,7 @@ impl Replay {
         let judgement = judge_what_is_heard(model, features)?;
 
         let id = Score::deterministic_id(&envelope.machine, &metadata.chunk, model.model_ref());
-        let heard = Heard {
+        let heard = ObservedChunk {
             id: &id,
             machine: &envelope.machine,
             chunk_id: &envelope.id,
@@ -143,13 +143,16 @@ impl Replay {
         };
         let place = (record.coordinates.partition, Bytes::from(envelope.machine.as_str().to_owned()));
         // Made anew for every chunk: a worker that keeps its own wrongly is found out.
-        let mut roster = Roster::default();
-        self.states.iter().filter(|((partition, _), _)| *partition == place.0).for_each(|(_, state)| roster.put(state));
+        let mut machines = PartitionMachines::new(WatchPolicy::default().alert.silent_after);
+        self.states
+            .iter()
+            .filter(|((partition, _), _)| *partition == place.0)
+            .for_each(|(_, state)| machines.put(state));
         let partition = place.0;
         let state_of =
             |other: &MachineId| self.states.get(&(partition, Bytes::from(other.as_str().to_owned()))).cloned();
-        let watched = watch_chunk(&mut roster, state_of, self.states.get(&place), &heard, &WatchPolicy::default());
-        let Watched { observation, environment, silent, others } = watched;
+        let watched = watch_chunk(&mut machines, state_of, self.states.get(&place), &heard, &WatchPolicy::default());
+        let ObservationOutcome { observation, environment, silent, others } = watched;
         let neighbours = environment.into_iter().chain(silent).collect();
         for state in others.clone() {
             self.states.insert((place.0, Bytes::from(state.machine.as_str().to_owned())), state);
@@ -197,7 +200,7 @@ impl Replay {
         &mut self,
         record: &TopicRecord,
         under: impl Fn(&str) -> Option<&'a ModelRef>,
-    ) -> Option<Result<(Envelope, Applied), DeadLetterCode>> {
+    ) -> Option<Result<(Envelope, AppliedControl), DeadLetterCode>> {
         if !is_control(record) {
             return None;
         }
@@ -208,7 +211,7 @@ impl Replay {
         &mut self,
         record: &TopicRecord,
         under: impl Fn(&str) -> Option<&'a ModelRef>,
-    ) -> Result<(Envelope, Applied), DeadLetterCode> {
+    ) -> Result<(Envelope, AppliedControl), DeadLetterCode> {
         let value = record.value.as_deref().unwrap_or_default();
         if value.is_empty() {
             return Err(DeadLetterCode::Empty);
@@ -222,7 +225,7 @@ impl Replay {
         let before = self.states.get(&place);
         let id = format!("{}/{}/control", envelope.machine, envelope.id);
         let model = model_of(&self.models, under(&id));
-        let asked = Asked {
+        let asked = ControlRequest {
             id: &id,
             control: &control,
             record_id: &envelope.id,

@@ -39,7 +39,10 @@ fn model(is_cyclic: bool, expected: Pooling) -> Model {
     let options = TrainingOptions { detector: DetectorKind::Fused, ..TrainingOptions::default() };
     let package = train(&clips, &options, &mut |_| ControlFlow::Continue(())).expect("the clips are sound");
     let auscult_detection::Weights::Fused(detector) = package.weights() else { unreachable!("as asked for") };
-    assert!(detector.parts.iter().any(|part| part.look.pooling() == expected), "{expected:?} is what is measured");
+    assert!(
+        detector.parts.iter().any(|part| part.fitted_pooling.pooling() == expected),
+        "{expected:?} is what is measured"
+    );
     Model::load(&package, &Device::Cpu).expect("it was just made")
 }
 

@@ -15,6 +15,10 @@ use statrs::function::gamma::{digamma, ln_gamma};
 
 use crate::DetectionError;
 
+/// The fewest clips that a threshold is calibrated with. Of eight scores a gamma distribution's shape has a standard
+/// error of half its value (`sqrt(2 / 8)`): a threshold to begin with, no more.
+pub const MIN_CLIPS: usize = 8;
+
 /// The smallest p-value that is ever claimed. A few hundred clips cannot vouch for rarer events than one in a million,
 /// however far the fitted tail is followed; and a p-value of zero would say that normal sound *cannot* score so high.
 pub const P_VALUE_FLOOR: f64 = 1e-6;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::DetectorParameters;
+use crate::parameters::DetectorParameters;
 
 /// One channel's own normal, in the manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,9 +40,4 @@ pub(crate) fn weighted_mean<'a>(channels: impl Iterator<Item = (f64, &'a [f64])>
 /// Mean over channels of their mean levels by mel band, dB, `[mels]`.
 pub(crate) fn mean_of<'a>(normals: impl IntoIterator<Item = &'a ChannelNormal>, mels: usize) -> Vec<f64> {
     weighted_mean(normals.into_iter().map(|normal| (1.0, normal.mean_band_levels_db.as_slice())), mels)
-}
-
-/// The prefix of a channel's tensors.
-pub(crate) fn prefix(channel: usize) -> String {
-    format!("channels.{channel:02}.")
 }

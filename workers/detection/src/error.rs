@@ -50,3 +50,8 @@ pub enum DetectionError {
     #[error("tensor operation: {0}")]
     Tensor(#[from] candle_core::Error),
 }
+
+/// A model package that is none.
+pub(crate) fn invalid_package(reason: String) -> DetectionError {
+    DetectionError::InvalidPackage(reason)
+}

@@ -88,14 +88,14 @@ impl AlarmCounts {
     /// is well.
     ///
     /// From healthy to alarm and back is one cycle, and a month has as many alarms as cycles (renewal). Both parts are
-    /// exact for independent chunks, and warnings are counted as if alarms took no time from them: see [`mean_wait`]
-    /// and [`mean_stand`].
+    /// exact for independent chunks, and warnings are counted as if alarms took no time from them: see [`mean_chunks_to_alarm`]
+    /// and [`mean_alarm_length`].
     #[must_use]
     pub fn of(rate: f64, clear_rate: f64, cadence: Cadence, policy: &AlertPolicy) -> Self {
         let chunks = MONTH_S / cadence.0;
         let hold = (f64::from(policy.min_alarm_secs) / cadence.0).ceil() as u64;
-        let stand = mean_stand(clear_rate, policy.clear_after, hold);
-        let cycles = |of: u32, window: u32| chunks / (mean_wait(rate, of, window) + stand);
+        let stand = mean_alarm_length(clear_rate, policy.clear_after, hold);
+        let cycles = |of: u32, window: u32| chunks / (mean_chunks_to_alarm(rate, of, window) + stand);
         Self {
             anomalous_chunks: rate * chunks,
             warnings: cycles(policy.warn_of, policy.warn_window),
@@ -201,7 +201,7 @@ impl FalseAlarms {
 /// is followed until it leaves at a steady rate, and from then on the wait is geometric. Only positive numbers are
 /// added, so that a rare event loses no digits. A `window` beyond 16 is cut to it.
 #[must_use]
-pub fn mean_wait(rate: f64, of: u32, window: u32) -> f64 {
+pub fn mean_chunks_to_alarm(rate: f64, of: u32, window: u32) -> f64 {
     let window = window.clamp(1, AlertPolicy::MAX_WINDOW);
     let of = of.clamp(1, window);
     if rate <= 0.0 {
@@ -242,7 +242,7 @@ pub fn mean_wait(rate: f64, of: u32, window: u32) -> f64 {
 /// `W(k) = (1 - p^k) / ((1 - p) p^k)` (Feller, *An Introduction to Probability Theory and Its Applications* I, 3rd
 /// edition, XIII.7).
 #[must_use]
-pub fn mean_stand(clear_rate: f64, run: u32, hold: u64) -> f64 {
+pub fn mean_alarm_length(clear_rate: f64, run: u32, hold: u64) -> f64 {
     let run = run.max(1) as usize;
     let waiting = |run: usize| {
         if clear_rate >= 1.0 {

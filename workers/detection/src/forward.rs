@@ -13,7 +13,8 @@ pub(crate) use tensor::TensorNetwork;
 pub use whitening::Whitening;
 pub(crate) use whitening::{ErrorCorrelation, ErrorMoments};
 
-use crate::{Autoencoder, Standardisation};
+use crate::Autoencoder;
+use crate::standardisation::Standardisation;
 
 /// One microphone's spectrogram, `[rows, mels]`, dB.
 pub(crate) type Segment<'a> = &'a [f32];

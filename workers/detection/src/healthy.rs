@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use auscult_schemas::SensorFault;
 use ndarray::Array2;
 
-use crate::{ClipView, is_chosen};
+use crate::clip::ClipView;
+use crate::is_chosen;
 
 /// A clip without the channels whose sensor is at fault.
 #[derive(Debug, Clone)]

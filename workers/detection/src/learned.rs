@@ -3,20 +3,12 @@
 use auscult_schemas::{FeatureSpec, QualityFlag, Reference};
 use serde::{Deserialize, Serialize};
 
+use crate::DetectionError;
 use crate::calibration::quantile;
-use crate::{DetectionError, TrainingClip};
+use crate::training::TrainingClip;
 
 /// A rate or a flag that fewer training clips than this share had was not learned: one in twenty.
 pub(crate) const USUAL_SHARE: f64 = 0.05;
-
-/// How a clip was recorded.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Recorded {
-    /// The sample rate it came with, Hz.
-    pub source_rate_hz: u32,
-    /// Its length, s.
-    pub duration_s: f64,
-}
 
 /// What a model has learned of the recording setup; absent in packages of earlier versions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -10,11 +10,13 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`vectors`] | a spectrogram's stacked vectors, without copying them |
-//! | `detector` | what every kind of detector can do, and the list of the kinds |
+//! | `parameters` | the kinds of detectors, and what the manifest says of each |
+//! | `detector` | what every kind of detector can do: how it learns, is kept in a file and judges |
 //! | `fused` | the default detector: Mahalanobis distances of pooled log-mels |
 //! | `pooled` | other distances of pooled log-mels, and of vectors that somebody else pooled |
 //! | `autoencoder`, `convolution` | networks of dense layers (the reference method's among them) and of convolutions |
 //! | `fit` | how they learn |
+//! | `training` | clips, options and events of a training |
 //! | `train` | who fits on what, who is held out, and the package that results |
 //! | [`calibration`] | held-out scores to threshold, p-value and health index |
 //! | `manifest`, `package` | the model file |
@@ -28,14 +30,16 @@
 //! | `learned`, [`notes`] | how training clips were recorded, and what of a chunk does not fit that |
 //! | [`metrics`], `sweep`, `evaluation` | how good a model is on labelled clips, at every threshold and at its own |
 //! | [`bootstrap`] | how far those figures would move on other clips |
-//! | `watch`, [`roster`], [`silence`], [`environment`] | what a chunk says of the machines beside its own |
-//! | `alert`, `deviation`, `sensors`, `setup`, [`drift`] | what a scoring worker remembers of a machine |
+//! | `watch`, [`partition`], [`silence`], [`environment`] | what a chunk says of the machines beside its own |
+//! | `alert_state`, `alert`, `deviation`, `sensors`, `setup`, [`drift`] | what a scoring worker remembers of a machine |
 //! | [`bearing`] | which part of a bearing is damaged, from vibration and shaft speed: no model |
 //!
 //! Pure: bytes and numbers in, bytes and numbers out. No Kafka, no files, and no clock but in
 //! `TrainingOptions::default`.
 
 mod alert;
+mod alert_policy;
+mod alert_state;
 mod autoencoder;
 pub mod bearing;
 pub mod bootstrap;
@@ -43,14 +47,18 @@ pub mod calibration;
 mod channel_normals;
 mod cholesky;
 mod chosen;
+mod clip;
+mod confusion;
 mod convolution;
 mod detector;
 mod deviation;
 mod device;
 pub mod drift;
+mod drift_reference;
 pub mod environment;
 mod error;
 mod evaluation;
+mod examined;
 pub mod explain;
 pub mod false_alarms;
 pub mod findings;
@@ -58,62 +66,78 @@ mod fit;
 mod forward;
 mod fused;
 mod healthy;
+mod judgement;
 mod learned;
 mod manifest;
 pub mod metrics;
 mod model;
 mod natural_order;
 pub mod notes;
+mod observed_chunk;
 mod package;
+mod parameters;
+pub mod partition;
 pub mod pieces;
 mod pooled;
-pub mod roster;
 mod sensors;
 mod setup;
 pub mod silence;
+mod standardisation;
 mod sweep;
+mod tensors;
 pub mod time_course;
 mod train;
+mod training;
 pub mod vectors;
 mod watch;
 pub mod words;
 
 pub use alert::{
-    AlertPolicy, Applied, Asked, ControlError, Heard, HeldThreshold, Observation, WatchPolicy, apply_control,
-    fall_silent, judging, observe_chunk,
+    AppliedControl, ControlError, ControlRequest, HeldThreshold, Observation, WatchPolicy, apply_control, fall_silent,
+    judging, observe_chunk,
 };
+pub use alert_policy::AlertPolicy;
 pub use autoencoder::{Autoencoder, Dense};
-pub use calibration::{Calibration, GammaFit};
+pub use calibration::{Calibration, GammaFit, MIN_CLIPS};
 pub use channel_normals::ChannelNormal;
 pub use chosen::{check_chosen, is_chosen};
+pub use clip::ClipView;
 pub use convolution::{ConvolutionalAutoencoder, Kernel};
-pub use detector::{
-    AutoencoderParameters, ConvolutionalParameters, DetectorKind, DetectorParameters, Examined, FusedParameters,
-    PooledParameters, PooledPartParameters, SelectiveMahalanobis, SelectiveParameters, Weights, WideAutoencoder,
-};
+pub use detector::{SelectiveMahalanobis, Weights, WideAutoencoder};
 pub use device::{DeviceChoice, OpenedDevice, open_device};
-pub use drift::{DriftPolicy, DriftReference, LevelSpread, charts_going_on};
+pub use drift::{DriftPolicy, charts_going_on};
+pub use drift_reference::{DriftReference, LevelSpread};
 pub use environment::EnvironmentPolicy;
 pub use error::DetectionError;
 pub use evaluation::{Evaluation, MAX_FALSE_POSITIVE_RATE, MeanFigures, Means, Rates, evaluate};
-pub use false_alarms::{AlarmCounts, Cadence, FalseAlarms, mean_stand, mean_wait};
+pub use examined::Examined;
+pub use false_alarms::{AlarmCounts, Cadence, FalseAlarms, mean_alarm_length, mean_chunks_to_alarm};
 pub use forward::Whitening;
 pub use fused::{
-    Cycle, CycleParameters, FusedDetector, Look, Mahalanobis, Part, PartParameters, Pooling, shrunken_covariance,
+    Cycle, CycleParameters, FittedPooling, FusedDetector, Mahalanobis, Part, PartParameters, Pooling,
+    shrunken_covariance,
 };
 pub use healthy::HealthyClip;
-pub use learned::{Learned, LearnedLengths, LearnedRate, Levels, Recorded};
-pub use manifest::{Manifest, NetworkTraining, Standardisation, TrainingSummary};
-pub use model::{ClipView, Judgement, Model};
+pub use judgement::Judgement;
+pub use learned::{Learned, LearnedLengths, LearnedRate, Levels};
+pub use manifest::{Manifest, NetworkTraining, TrainingSummary};
+pub use model::Model;
 pub use natural_order::natural_order;
+pub use observed_chunk::ObservedChunk;
 pub use package::ModelPackage;
+pub use parameters::{
+    AutoencoderParameters, ConvolutionalParameters, DetectorKind, DetectorParameters, FusedParameters,
+    PooledParameters, PooledPartParameters, SelectiveParameters,
+};
+pub use partition::{MachineSummary, PartitionMachines, counted_state};
 pub use pooled::{
     BandNeighbours, GaussianMixture, LogScale, MahalanobisShape, MixtureShape, NeighboursShape, PooledDetector,
     PooledPart, RankPooling, VectorScores, judge_vectors, pool_all,
 };
-pub use roster::Roster;
+pub use standardisation::Standardisation;
 pub use sweep::{OperatingPoint, sweep};
-pub use train::{
-    HoldOut, LeftOut, LeftOutReason, MIN_CLIPS, Phase, TrainingClip, TrainingEvent, TrainingOptions, TrainingSet, train,
+pub use train::{TrainingSet, train};
+pub use training::{
+    ExcludedClip, ExclusionReason, HoldOut, Phase, Recorded, TrainingClip, TrainingEvent, TrainingOptions,
 };
-pub use watch::{Watched, watch_chunk};
+pub use watch::{ObservationOutcome, watch_chunk};

@@ -4,7 +4,11 @@ use auscult_schemas::{FeatureSpec, FeatureSpecHash, ModelId, Quantity};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{Calibration, ChannelNormal, DetectorParameters, DriftReference, HoldOut, Learned, LeftOut};
+use crate::drift_reference::DriftReference;
+use crate::parameters::DetectorParameters;
+use crate::standardisation::Standardisation;
+use crate::training::{ExcludedClip, HoldOut};
+use crate::{Calibration, ChannelNormal, Learned};
 
 /// Everything about a model but its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,19 +60,6 @@ impl Manifest {
     }
 }
 
-/// The scaling of the input: `(dB - mean of its band) / deviation`.
-///
-/// One deviation for all bands, so that the fitted loss stays the reference method's, only in another unit: errors
-/// times `deviation²` are dB² again, whichever band they lie in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Standardisation {
-    /// Mean level of each mel band in the fitted sound, dB, `[mels]`.
-    pub mean_db: Vec<f32>,
-    /// Root mean square over all bands of the distance from those means, dB.
-    pub deviation_db: f32,
-}
-
 /// How a model was trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,7 +72,7 @@ pub struct TrainingSummary {
     pub fitted_clips: usize,
     /// Clips that are not among them, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub left_out: Vec<LeftOut>,
+    pub left_out: Vec<ExcludedClip>,
     /// Stacked vectors of all clips and channels.
     pub vectors: usize,
     /// Length of all clips together, one channel each, s.

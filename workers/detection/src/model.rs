@@ -1,50 +1,16 @@
 //! A model at work: many clips in, one judgement of each out.
 
-use auscult_schemas::{DeviatingBand, FeatureSpecHash, ModelRef, TimeCourse};
+use auscult_schemas::{FeatureSpecHash, ModelRef, TimeCourse};
 use candle_core::Device;
 
 use crate::channel_normals::{ChannelNormal, combined, mean_of, weighted_mean};
-use crate::detector::{Backend, Examined, Scorer};
+use crate::clip::ClipView;
+use crate::detector::{Backend, Scorer};
+use crate::examined::{Examined, mean_over_channels};
 use crate::explain::{BandEdges, band_edges, deviating_bands};
 use crate::forward::Segment;
+use crate::judgement::Judgement;
 use crate::{DetectionError, HealthyClip, Manifest, ModelPackage, time_course};
-
-/// One clip's log-mel spectrogram.
-#[derive(Debug, Clone, Copy)]
-pub struct ClipView<'a> {
-    /// Microphones.
-    pub channels: usize,
-    /// Spectrogram frames of each.
-    pub frames: usize,
-    /// Mel bands of each frame.
-    pub mels: usize,
-    /// `[channels, frames, mels]`, row-major, dB.
-    pub values: &'a [f32],
-}
-
-/// What a model says of one clip.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Judgement {
-    /// The channels' scores together, in the detector's unit: their mean where they are errors, dB²; their geometric
-    /// mean where they are distances, dimensionless.
-    pub score: f64,
-    /// Each channel's score.
-    pub channel_scores: Vec<f64>,
-    /// The probability that normal sound scores this high or higher.
-    pub p_value: f64,
-    /// 100 is as normal as the training sound, 50 is at the threshold, 0 is far beyond.
-    pub health_index: f64,
-    /// Scores above it are anomalous.
-    pub threshold: f64,
-    /// `score > threshold`.
-    pub anomalous: bool,
-    /// The frequency bands that deviate, widest share first.
-    pub bands: Vec<DeviatingBand>,
-    /// When within the clip it deviates; only of an anomalous one.
-    pub time_course: Option<TimeCourse>,
-    /// Mean level of each mel band over frames and channels, dB, `[mels]`: what drift is measured on.
-    pub band_levels_db: Vec<f32>,
-}
 
 /// A loaded model.
 pub struct Model {
@@ -286,13 +252,6 @@ impl Model {
             channel_scores,
         }
     }
-}
-
-/// A clip's error by mel band, dB²: the mean over its channels.
-pub(crate) fn mean_over_channels(channel_errors: &[&[f64]]) -> Vec<f64> {
-    let bands = channel_errors.first().map_or(0, |errors| errors.len());
-    let channels = channel_errors.len() as f64;
-    (0..bands).map(|band| channel_errors.iter().map(|errors| errors[band]).sum::<f64>() / channels).collect()
 }
 
 /// Mean level of each mel band over all rows, dB.

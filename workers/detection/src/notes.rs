@@ -4,8 +4,10 @@
 
 use auscult_schemas::{FeatureSpec, MachineState, Note, NoteKind, QualityFlag, SetupNote};
 
-use crate::learned::{Learned, LearnedRate, Recorded, USUAL_SHARE, total_level_db};
-use crate::{Judgement, Manifest, words};
+use crate::judgement::Judgement;
+use crate::learned::{Learned, LearnedRate, USUAL_SHARE, total_level_db};
+use crate::training::Recorded;
+use crate::{Manifest, words};
 
 /// Rates give the same bandwidth within this share: 2 %, less than the highest of 64 mel bands is wide.
 const SAME_RATE: f64 = 0.02;
@@ -27,7 +29,7 @@ const REST_BAND_DB: f64 = 6.0;
 
 /// What is to be noted of a chunk, and why it says nothing about the machine's health.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Noted {
+pub struct ChunkNotes {
     /// The notes, those about the setup first.
     pub notes: Vec<Note>,
     /// `sensor_fault`, `setup_fault` or `idle`; `None` of a chunk that is judged.
@@ -42,17 +44,17 @@ pub fn of_chunk(
     judgement: Option<&Judgement>,
     recorded: Option<Recorded>,
     quality: &[QualityFlag],
-) -> Noted {
+) -> ChunkNotes {
     let mut notes = recorded.map(|recorded| of_recording(manifest, recorded, quality)).unwrap_or_default();
-    let Some(judgement) = judgement else { return Noted { notes, unjudged: Some(MachineState::SensorFault) } };
+    let Some(judgement) = judgement else { return ChunkNotes { notes, unjudged: Some(MachineState::SensorFault) } };
     if is_incomparable(&notes) {
-        return Noted { notes, unjudged: Some(MachineState::SetupFault) };
+        return ChunkNotes { notes, unjudged: Some(MachineState::SetupFault) };
     }
     let rest = at_rest(manifest, judgement);
     if let Some(Rest::FarQuieter(note)) = &rest {
         notes.insert(0, note.clone());
     }
-    Noted { notes, unjudged: rest.map(|_| MachineState::Idle) }
+    ChunkNotes { notes, unjudged: rest.map(|_| MachineState::Idle) }
 }
 
 /// What is to be noted of a chunk, by how it was recorded and by its quality flags.
@@ -64,9 +66,9 @@ pub fn of_recording(manifest: &Manifest, recorded: Recorded, quality: &[QualityF
         notes.extend(other_length(learned, recorded.duration_s));
     }
     let usual = manifest.learned.as_ref().map(|learned| learned.flags.as_slice()).unwrap_or_default();
-    let noted =
+    let chunk_notes =
         quality.iter().filter(|flag| NoteKind::is_noted(**flag) && !(may_be_learned(**flag) && usual.contains(flag)));
-    notes.extend(noted.map(|flag| words::quality_note(*flag, manifest.quantity())));
+    notes.extend(chunk_notes.map(|flag| words::quality_note(*flag, manifest.quantity())));
     notes
 }
 

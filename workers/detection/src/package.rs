@@ -7,8 +7,10 @@ use auscult_schemas::ModelRef;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use sha2::{Digest, Sha256};
 
-use crate::channel_normals::{ChannelNormal, prefix};
-use crate::detector::{NamedTensor, TensorFile, Weights};
+use crate::channel_normals::ChannelNormal;
+use crate::detector::Weights;
+use crate::error::invalid_package;
+use crate::tensors::{NamedTensor, TensorFile, prefix};
 use crate::{DetectionError, Manifest};
 
 const MANIFEST_KEY: &str = "auscult.manifest";
@@ -50,18 +52,20 @@ impl ModelPackage {
     /// # Errors
     /// [`DetectionError::InvalidPackage`] when a number in the manifest cannot be written as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>, DetectionError> {
-        let manifest = serde_json::to_string(&self.manifest).map_err(|error| invalid(format!("manifest: {error}")))?;
+        let manifest =
+            serde_json::to_string(&self.manifest).map_err(|error| invalid_package(format!("manifest: {error}")))?;
         let manifest_hash = Sha256::digest(manifest.as_bytes());
         let tensors = tensors(&self.manifest, &self.weights, &self.channel_weights);
         let mut views = Vec::with_capacity(tensors.len());
         for (name, dtype, shape, bytes) in &tensors {
-            let view = TensorView::new(*dtype, shape.clone(), bytes).map_err(|error| invalid(error.to_string()))?;
+            let view =
+                TensorView::new(*dtype, shape.clone(), bytes).map_err(|error| invalid_package(error.to_string()))?;
             views.push((name.as_str(), view));
         }
         let hash_view = TensorView::new(Dtype::U8, vec![manifest_hash.len()], &manifest_hash);
-        views.push((MANIFEST_HASH, hash_view.map_err(|error| invalid(error.to_string()))?));
+        views.push((MANIFEST_HASH, hash_view.map_err(|error| invalid_package(error.to_string()))?));
         let metadata = HashMap::from([(MANIFEST_KEY.to_owned(), manifest)]);
-        safetensors::serialize(views, Some(metadata)).map_err(|error| invalid(error.to_string()))
+        safetensors::serialize(views, Some(metadata)).map_err(|error| invalid_package(error.to_string()))
     }
 
     /// Reads a file's content and checks it whole: layout, hashes, shapes, finite numbers, feature spec.
@@ -70,17 +74,18 @@ impl ModelPackage {
     /// [`DetectionError::InvalidPackage`] saying what is wrong.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DetectionError> {
         let foreign = |error: safetensors::SafeTensorError| {
-            invalid(format!("these {} bytes are no whole safetensors file ({error})", bytes.len()))
+            invalid_package(format!("these {} bytes are no whole safetensors file ({error})", bytes.len()))
         };
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(foreign)?;
         let text = header.metadata().as_ref().and_then(|metadata| metadata.get(MANIFEST_KEY));
-        let text = text.ok_or_else(|| invalid("a safetensors file, but without an Auscult manifest".to_owned()))?;
+        let text =
+            text.ok_or_else(|| invalid_package("a safetensors file, but without an Auscult manifest".to_owned()))?;
         let manifest = read_manifest(text)?;
 
         let tensors = SafeTensors::deserialize(bytes).map_err(foreign)?;
         let manifest_hash = Sha256::digest(text.as_bytes());
         if !tensors.tensor(MANIFEST_HASH).is_ok_and(|tensor| *tensor.data() == manifest_hash[..]) {
-            return Err(invalid("its manifest has been altered".to_owned()));
+            return Err(invalid_package("its manifest has been altered".to_owned()));
         }
         let file = TensorFile::new(&tensors);
         let weights = manifest.detector.read(&file, &manifest.feature_spec)?;
@@ -88,7 +93,7 @@ impl ModelPackage {
             |normal: &ChannelNormal| normal.detector.read(&file.of_channel(normal.channel), &manifest.feature_spec);
         let channel_weights = manifest.channel_normals.iter().map(of_channel).collect::<Result<Vec<_>, _>>()?;
         if manifest.weights_sha256 != weights_sha256(&self::tensors(&manifest, &weights, &channel_weights)) {
-            return Err(invalid("the weights are not those that the manifest was written for".to_owned()));
+            return Err(invalid_package("the weights are not those that the manifest was written for".to_owned()));
         }
         check(&manifest, &weights)?;
         check_channels(&manifest, &channel_weights)?;
@@ -125,10 +130,6 @@ impl ModelPackage {
     }
 }
 
-pub(crate) fn invalid(reason: String) -> DetectionError {
-    DetectionError::InvalidPackage(reason)
-}
-
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
@@ -158,7 +159,7 @@ fn weights_sha256(tensors: &[NamedTensor]) -> String {
 }
 
 fn read_manifest(text: &str) -> Result<Manifest, DetectionError> {
-    let unreadable = |error: serde_json::Error| invalid(format!("its manifest cannot be read ({error})"));
+    let unreadable = |error: serde_json::Error| invalid_package(format!("its manifest cannot be read ({error})"));
     /// The one field that every format version has.
     #[derive(serde::Deserialize)]
     struct Version {
@@ -167,7 +168,7 @@ fn read_manifest(text: &str) -> Result<Manifest, DetectionError> {
     let Version { format_version } = serde_json::from_str(text).map_err(unreadable)?;
     if format_version != Manifest::FORMAT_VERSION {
         let known = Manifest::FORMAT_VERSION;
-        return Err(invalid(format!("format version {format_version}, but this build knows version {known}")));
+        return Err(invalid_package(format!("format version {format_version}, but this build knows version {known}")));
     }
     serde_json::from_str(text).map_err(unreadable)
 }
@@ -177,7 +178,7 @@ fn check_channels(manifest: &Manifest, channel_weights: &[Weights]) -> Result<()
     let spec = &manifest.feature_spec;
     let normals = &manifest.channel_normals;
     if !normals.is_sorted_by(|one, other| one.channel < other.channel) || normals.len() != channel_weights.len() {
-        return Err(invalid("its channels' normals are not one for each, in order".to_owned()));
+        return Err(invalid_package("its channels' normals are not one for each, in order".to_owned()));
     }
     for (ChannelNormal { channel, detector, weight, mean_band_levels_db }, own) in normals.iter().zip(channel_weights) {
         own.check(spec)?;
@@ -187,7 +188,7 @@ fn check_channels(manifest: &Manifest, channel_weights: &[Weights]) -> Result<()
             && mean_band_levels_db.len() == spec.n_mels
             && mean_band_levels_db.iter().all(|level| level.is_finite());
         if !is_sound {
-            return Err(invalid(format!("the normal of channel {channel} holds no sensible numbers")));
+            return Err(invalid_package(format!("the normal of channel {channel} holds no sensible numbers")));
         }
     }
     Ok(())
@@ -196,13 +197,13 @@ fn check_channels(manifest: &Manifest, channel_weights: &[Weights]) -> Result<()
 /// Whether manifest and weights fit each other, and hold nothing that could make a judgement senseless.
 fn check(manifest: &Manifest, weights: &Weights) -> Result<(), DetectionError> {
     let spec = &manifest.feature_spec;
-    spec.validate().map_err(|error| invalid(error.to_string()))?;
+    spec.validate().map_err(|error| invalid_package(error.to_string()))?;
     if manifest.feature_spec_hash != spec.hash() {
-        return Err(invalid("its feature spec and the hash of it differ".to_owned()));
+        return Err(invalid_package("its feature spec and the hash of it differ".to_owned()));
     }
     weights.check(spec)?;
     if manifest.detector != weights.parameters() {
-        return Err(invalid("its weights are not those of its detector".to_owned()));
+        return Err(invalid_package("its weights are not those of its detector".to_owned()));
     }
 
     let calibration = &manifest.calibration;
@@ -213,7 +214,7 @@ fn check(manifest: &Manifest, weights: &Weights) -> Result<(), DetectionError> {
     ];
     for (name, values) in bands {
         if values.len() != spec.n_mels || !values.iter().all(|value| value.is_finite()) {
-            return Err(invalid(format!("{name} must hold {} finite numbers", spec.n_mels)));
+            return Err(invalid_package(format!("{name} must hold {} finite numbers", spec.n_mels)));
         }
     }
     let is_positive = |value: f64| value.is_finite() && value > 0.0;
@@ -253,7 +254,7 @@ fn check(manifest: &Manifest, weights: &Weights) -> Result<(), DetectionError> {
         ),
     ];
     match checks.iter().find(|(holds, _)| !holds) {
-        Some((_, field)) => Err(invalid(format!("{field} holds no sensible numbers"))),
+        Some((_, field)) => Err(invalid_package(format!("{field} holds no sensible numbers"))),
         None => Ok(()),
     }
 }

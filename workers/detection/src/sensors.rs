@@ -7,7 +7,7 @@
 use auscult_schemas::{SensorFault, SensorMemory};
 use jiff::Timestamp;
 
-use crate::AlertPolicy;
+use crate::alert_policy::AlertPolicy;
 
 /// What a chunk changes.
 #[derive(Debug, PartialEq)]

@@ -7,7 +7,7 @@
 use auscult_schemas::{Note, SetupMemory};
 use jiff::Timestamp;
 
-use crate::AlertPolicy;
+use crate::alert_policy::AlertPolicy;
 
 /// Takes one chunk's notes into account; the first of the consecutive chunks that led to a report, where there is one.
 pub(crate) fn advance(

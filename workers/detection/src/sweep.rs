@@ -7,7 +7,7 @@
 //!  ROC         (0, 0)                                          …   (1, 1)
 //! ```
 
-use crate::metrics::Confusion;
+use crate::confusion::Confusion;
 
 /// What a threshold would lead to.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -13,7 +13,7 @@ use std::ops::Range;
 use auscult_schemas::{FeatureSpec, TimeCourse};
 
 use crate::calibration::quantile;
-use crate::model::ClipView;
+use crate::clip::ClipView;
 use crate::{Calibration, vectors};
 
 /// No band is taken to vary less than that on normal sound, dB².

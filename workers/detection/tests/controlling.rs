@@ -4,7 +4,7 @@
 
 mod support;
 
-use auscult_detection::{AlertPolicy, Asked, Roster, WatchPolicy, apply_control};
+use auscult_detection::{AlertPolicy, ControlRequest, PartitionMachines, WatchPolicy, apply_control};
 use auscult_schemas::{AuditAction, ChunkId, Control, ControlAction, MachineState, ModelRef, ScorerState};
 use support::listening::{MANIFEST, Played, Step, at, machine, model, play, step, watch};
 
@@ -23,7 +23,7 @@ fn asked(state: &ScorerState, action: ControlAction, seconds: i64) -> Played {
 fn refused(state: Option<&ScorerState>, by: &str, action: ControlAction) -> String {
     let control = Control { machine: machine(), id: None, by: by.to_owned(), at: Some(at(100)), action };
     let (record_id, model) = (ChunkId("c".to_owned()), model());
-    let asked = Asked {
+    let asked = ControlRequest {
         id: "id",
         control: &control,
         record_id: &record_id,
@@ -159,11 +159,11 @@ fn a_retired_machine_is_forgotten_and_is_a_new_one_when_it_is_heard_again() {
         "the alarm is told to be over"
     );
     assert!(retired.state.retired.is_some() && retired.state.mute.is_none() && retired.state.last_heard.is_none());
-    let mut roster = Roster::default();
-    roster.put(&muted.state);
-    assert_eq!(roster.iter().count(), 1);
-    roster.put(&retired.state);
-    assert_eq!(roster.iter().count(), 0, "nobody waits for its chunks");
+    let mut machines = PartitionMachines::new(policy.alert.silent_after);
+    machines.put(&muted.state);
+    assert_eq!(machines.iter().count(), 1);
+    machines.put(&retired.state);
+    assert_eq!(machines.iter().count(), 0, "nobody waits for its chunks");
 
     let again = step(Some(&retired.state), &Step::Chunk(1.0), at(300), &policy).unwrap();
     assert_eq!(again.state.chunks, 1);

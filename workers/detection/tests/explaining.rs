@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use auscult_detection::explain::{BandEdges, band_edges};
 use auscult_detection::time_course::most_of_it;
 use auscult_detection::{
-    AlertPolicy, ClipView, DetectorKind, Heard, Judgement, Model, TrainingClip, TrainingOptions, WatchPolicy,
+    AlertPolicy, ClipView, DetectorKind, Judgement, Model, ObservedChunk, TrainingClip, TrainingOptions, WatchPolicy,
     observe_chunk, train, words,
 };
 use auscult_schemas::{ChunkId, FeatureSpec, MachineId, ModelId, ModelRef, ScorerState};
@@ -176,7 +176,7 @@ fn two_channels_of_which_one_hears_an_event_still_name_its_time() {
 
 fn observe(before: Option<&ScorerState>, minute: i64, judgement: &Judgement) -> auscult_detection::Observation {
     let time = "2026-03-14T14:00:00Z".parse::<Timestamp>().unwrap() + minute.minutes();
-    let heard = Heard {
+    let heard = ObservedChunk {
         id: &format!("fan-07/0/{minute}/v1"),
         machine: &MachineId::new("fan-07").unwrap(),
         chunk_id: &ChunkId(minute.to_string()),

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use auscult_detection::false_alarms::{ENOUGH_CLIPS, MONTH_S, RateBounds};
-use auscult_detection::{AlarmCounts, AlertPolicy, Cadence, Calibration, FalseAlarms, GammaFit, mean_stand, mean_wait};
+use auscult_detection::{
+    AlarmCounts, AlertPolicy, Cadence, Calibration, FalseAlarms, GammaFit, mean_alarm_length, mean_chunks_to_alarm,
+};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
@@ -133,13 +135,13 @@ fn waiting_times_that_are_known_in_closed_form_are_met() {
     for (p, k) in [(0.5_f64, 3_u32), (0.01, 3), (0.001, 4)] {
         let all = p.powi(k as i32);
         let run = (1.0 - all) / ((1.0 - p) * all);
-        assert!((mean_wait(p, k, k) / run - 1.0).abs() < 1e-9, "{p} {k}");
+        assert!((mean_chunks_to_alarm(p, k, k) / run - 1.0).abs() < 1e-9, "{p} {k}");
     }
-    assert!((mean_wait(0.01, 1, 5) - 100.0).abs() < 1e-6);
-    assert_eq!(mean_wait(1.0, 4, 5), 4.0);
-    assert!(mean_wait(0.0, 1, 5).is_infinite());
+    assert!((mean_chunks_to_alarm(0.01, 1, 5) - 100.0).abs() < 1e-6);
+    assert_eq!(mean_chunks_to_alarm(1.0, 4, 5), 4.0);
+    assert!(mean_chunks_to_alarm(0.0, 1, 5).is_infinite());
     // An alarm stands for its hold and no longer where every chunk is normal.
-    assert_eq!((mean_stand(1.0, 5, 360), mean_stand(1.0, 5, 0)), (360.0, 5.0));
+    assert_eq!((mean_alarm_length(1.0, 5, 360), mean_alarm_length(1.0, 5, 0)), (360.0, 5.0));
 }
 
 fn false_alarms(clips: usize, cadence: &str) -> FalseAlarms {

@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 
 use auscult_detection::notes::of_chunk;
 use auscult_detection::{
-    Asked, Heard, Judgement, Manifest, ModelPackage, Observation, Recorded, TrainingClip, TrainingOptions, WatchPolicy,
-    apply_control, fall_silent, observe_chunk, train,
+    ControlRequest, Judgement, Manifest, ModelPackage, Observation, ObservedChunk, Recorded, TrainingClip,
+    TrainingOptions, WatchPolicy, apply_control, fall_silent, observe_chunk, train,
 };
 use auscult_schemas::{
     AlertKind, ChunkId, Control, ControlAction, MachineState, Note, QualityFlag, ScorerState, SensorFault,
@@ -78,7 +78,7 @@ impl Bench {
     fn observe(&mut self, judgement: Option<&Judgement>, recorded: Recorded, faults: &[SensorFault]) -> Observation {
         self.chunks += 1;
         let id = format!("fan-07/0/{}/v1", self.chunks);
-        let heard = Heard {
+        let heard = ObservedChunk {
             id: &id,
             machine: &machine(),
             chunk_id: &ChunkId(id.clone()),
@@ -101,10 +101,10 @@ impl Bench {
     fn control(
         &mut self,
         action: ControlAction,
-    ) -> Result<auscult_detection::Applied, auscult_detection::ControlError> {
+    ) -> Result<auscult_detection::AppliedControl, auscult_detection::ControlError> {
         self.chunks += 1;
         let control = Control { machine: machine(), id: None, by: "anna".to_owned(), at: None, action };
-        let asked = Asked {
+        let asked = ControlRequest {
             id: "a",
             control: &control,
             record_id: &ChunkId("a".to_owned()),
@@ -155,8 +155,8 @@ fn what_arrives_otherwise_than_learned_is_told_once_and_alarms_nobody() {
             let heard = bench.hear(30.0, 0.0, otherwise);
             assert_eq!((heard.scored_state, heard.health_index), (MachineState::SetupFault, None));
             assert!(!heard.anomalous && heard.alert.is_none() && heard.drift.is_none(), "chunk {chunk}");
-            let noted: Vec<&str> = heard.notes.iter().map(|note| note.words.as_str()).collect();
-            assert_eq!(noted, [words]);
+            let chunk_notes: Vec<&str> = heard.notes.iter().map(|note| note.words.as_str()).collect();
+            assert_eq!(chunk_notes, [words]);
             assert!(heard.notes.iter().all(|note| !note.remedy.is_empty()));
             told.extend(heard.setup_alert.map(|alert| (chunk, alert)));
         }
@@ -291,9 +291,9 @@ fn a_flag_that_training_had_is_no_note_but_what_harms_the_sound_is() {
     };
     let words = |manifest: &Manifest, flag| {
         let heard = judgement(manifest, 0.5, 0.0);
-        let noted = of_chunk(manifest, Some(&heard), Some(LEARNED), &[flag]);
-        assert_eq!(noted.unjudged, None, "a note keeps nothing from being judged");
-        noted.notes.into_iter().map(|note: Note| note.words).collect::<Vec<_>>()
+        let chunk_notes = of_chunk(manifest, Some(&heard), Some(LEARNED), &[flag]);
+        assert_eq!(chunk_notes.unjudged, None, "a note keeps nothing from being judged");
+        chunk_notes.notes.into_iter().map(|note: Note| note.words).collect::<Vec<_>>()
     };
     let (without, with) = (flagged(Vec::new()), flagged(vec![QualityFlag::MainsHum, QualityFlag::Joins]));
     assert_eq!(words(&without, QualityFlag::MainsHum).len(), 1);

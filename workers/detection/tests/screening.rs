@@ -8,7 +8,7 @@ mod support;
 use std::ops::ControlFlow;
 
 use auscult_detection::{
-    ClipView, DetectionError, DetectorKind, FalseAlarms, LeftOutReason, Model, ModelPackage, TrainingClip,
+    ClipView, DetectionError, DetectorKind, ExclusionReason, FalseAlarms, Model, ModelPackage, TrainingClip,
     TrainingOptions, TrainingSet,
 };
 use candle_core::Device;
@@ -43,7 +43,7 @@ fn package(set: &TrainingSet, options: &TrainingOptions) -> ModelPackage {
 }
 
 fn foreign(set: &TrainingSet) -> Vec<&str> {
-    let foreign = set.left_out.iter().filter(|out| matches!(out.reason, LeftOutReason::Foreign { .. }));
+    let foreign = set.left_out.iter().filter(|out| matches!(out.reason, ExclusionReason::Foreign { .. }));
     foreign.map(|out| out.name.as_str()).collect()
 }
 

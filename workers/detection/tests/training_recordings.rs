@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use auscult_detection::{
-    ClipView, DetectorKind, Evaluation, LeftOutReason, Model, TrainingClip, TrainingOptions, TrainingSet, evaluate,
+    ClipView, DetectorKind, Evaluation, ExclusionReason, Model, TrainingClip, TrainingOptions, TrainingSet, evaluate,
 };
 use auscult_features::{ChunkExtractor, content_type_of};
 use auscult_schemas::FeatureSpec;
@@ -85,7 +85,7 @@ fn trained(clips: Vec<TrainingClip>, of: &Recordings, abnormal: &[TrainingClip],
     let threshold = package.manifest().calibration.threshold;
     let model = Model::load(&package, &Device::Cpu).unwrap();
     let figures = evaluate(&scores(&model, &of.normal), &scores(&model, abnormal), threshold);
-    let foreign = set.left_out.iter().filter(|out| matches!(out.reason, LeftOutReason::Foreign { .. }));
+    let foreign = set.left_out.iter().filter(|out| matches!(out.reason, ExclusionReason::Foreign { .. }));
     if std::env::var_os("AUSCULT_TEST_TALK").is_some() {
         set.left_out.iter().for_each(|out| println!("    {}", out.in_words()));
         println!("    modes {:?} too many {:?}", set.modes, set.too_many_foreign);

@@ -8,7 +8,7 @@ mod support;
 use std::sync::LazyLock;
 
 use auscult_detection::{
-    AlertPolicy, DriftPolicy, Heard, Judgement, Manifest, Observation, WatchPolicy, observe_chunk,
+    AlertPolicy, DriftPolicy, Judgement, Manifest, Observation, ObservedChunk, WatchPolicy, observe_chunk,
 };
 use auscult_schemas::{ChunkId, Classification, MachineId, MachineState, ModelId, ModelRef, ScorerState};
 use jiff::{Timestamp, ToSpan};
@@ -50,7 +50,7 @@ fn observe(
     version: &str,
     policy: &WatchPolicy,
 ) -> Observation {
-    let heard = Heard {
+    let heard = ObservedChunk {
         id: &format!("fan-07/0/{index}/{version}"),
         machine: &MachineId::new("fan-07").unwrap(),
         chunk_id: &ChunkId(format!("chunk-{index}")),

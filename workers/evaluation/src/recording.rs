@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use auscult_detection::notes::{self, Noted};
+use auscult_detection::notes::{self, ChunkNotes};
 use auscult_detection::{Judgement, Model, Recorded, words};
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_recordings::clips::read_clip;
@@ -14,7 +14,7 @@ pub struct ScoredRecording {
     /// Absent where every sensor is at fault.
     pub judgement: Option<Judgement>,
     /// What is to be noted, and why it says nothing about the machine's health.
-    pub noted: Noted,
+    pub noted: ChunkNotes,
     /// What its quality flags are.
     pub quality: Vec<QualityFlag>,
     /// Channels whose sensor is at fault.

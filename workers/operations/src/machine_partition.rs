@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auscult_runtime::config::KafkaConfig;
-use auscult_runtime::kafka::{KafkaAccessError, heard_lately, machine_places};
+use auscult_runtime::kafka::{KafkaAccessError, machine_places, recent_partitions};
 use auscult_runtime::machine_places::{MachinePlaces, listed};
 use auscult_schemas::topics::{CHUNKS, SCORER_STATE};
 use auscult_schemas::{MachineId, printable};
@@ -42,7 +42,7 @@ impl MachinePartitions {
         if !judged.is_empty() {
             return Ok(Self::OfState(judged));
         }
-        let heard = heard_lately(kafka, machine, NEWEST)?;
+        let heard = recent_partitions(kafka, machine, NEWEST)?;
         if !heard.is_empty() {
             return Ok(Self::OfRecentChunks(heard));
         }

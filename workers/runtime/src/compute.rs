@@ -3,7 +3,7 @@
 //!
 //! Synchronous and without threads of its own; the runner puts it on one.
 //!
-//! A letter can always be written, or a smaller one in its place (`letters`): what the log refused for good is told
+//! A letter can always be written, or a smaller one in its place (`dead_letters`): what the log refused for good is told
 //! here, and the record becomes a letter when it is processed again. Times that cannot be are replaced by the time of
 //! arrival before a processor sees them (`times`).
 
@@ -12,15 +12,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use auscult_schemas::{DeadLetterCode, Headers, RecordCoordinates, TraceContext};
+use auscult_schemas::{DeadLetterCode, Headers, RecordCoordinates};
 use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::core::{Batch, BatchId};
-use crate::letters::{Letters, Unwritable};
+use crate::dead_letters::{DeadLetters, Unwritable};
 use crate::ports::RefusedOutput;
 use crate::processor::{Memory, Output, Processor, Rejection, StateKey};
 use crate::record::{NEXT_OFFSET_HEADER, OutputRecord, Record};
+use crate::rejected_record::RejectedRecord;
 use crate::states::States;
 use crate::times::{DoubtfulTime, Times};
 use crate::traces::TraceRule;
@@ -49,36 +50,9 @@ pub struct Computed {
     /// Their size, bytes.
     pub bytes: usize,
     /// Which records were refused, and why.
-    pub rejections: Vec<Refused>,
+    pub rejections: Vec<RejectedRecord>,
     /// Records whose times cannot be.
     pub doubtful_times: Vec<DoubtfulTime>,
-}
-
-/// A record that could not be processed, as the log tells of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// Which.
-    pub record: RecordCoordinates,
-    /// Its key: the machine, if it is one.
-    pub machine: String,
-    /// Why, as a code.
-    pub code: DeadLetterCode,
-    /// Why, in words.
-    pub detail: String,
-    /// The trace that it belongs to.
-    pub trace_id: String,
-}
-
-impl Refused {
-    fn of(record: &Record, rejection: &Rejection, context: &TraceContext) -> Self {
-        Self {
-            record: record.coordinates.clone(),
-            machine: crate::letters::shortened(&record.key_text()),
-            code: rejection.code,
-            detail: crate::letters::shortened(&rejection.detail),
-            trace_id: context.trace_id_hex(),
-        }
-    }
 }
 
 /// Processor and states.
@@ -86,7 +60,7 @@ pub struct Compute<P: Processor> {
     config: ComputeConfig,
     processor: P,
     states: States<P::State>,
-    letters: Letters,
+    dead_letters: DeadLetters,
     times: Times,
     /// The wall clock, for the time in dead letters and for times that cannot be.
     clock: fn() -> Timestamp,
@@ -96,9 +70,9 @@ impl<P: Processor> Compute<P> {
     /// A compute side that knows no machine yet.
     #[must_use]
     pub fn new(config: ComputeConfig, processor: P) -> Self {
-        let letters = Letters::new(&config.worker);
+        let dead_letters = DeadLetters::new(&config.worker);
         let times = Times { max_ahead: config.max_time_ahead };
-        Self { config, processor, states: States::default(), letters, times, clock: Timestamp::now }
+        Self { config, processor, states: States::default(), dead_letters, times, clock: Timestamp::now }
     }
 
     /// These will never be taken by the log: what they came of becomes a dead letter when it is processed again. A
@@ -106,14 +80,14 @@ impl<P: Processor> Compute<P> {
     pub fn refuse(&mut self, outputs: &[RefusedOutput]) {
         for output in outputs {
             let is_state = self.config.changelog.is_some_and(|changelog| changelog == output.topic);
-            self.letters.refuse(output, is_state);
+            self.dead_letters.refuse(output, is_state);
         }
     }
 
     /// The batch is committed: what it staged is the committed state, and what was refused of it is over.
     pub fn swap(&mut self, batch: BatchId) {
         self.states.swap(batch);
-        self.letters.committed(batch);
+        self.dead_letters.committed(batch);
     }
 
     /// The machines' states.
@@ -142,7 +116,7 @@ impl<P: Processor> Compute<P> {
     /// Forgets the machines of a partition that is given away.
     pub fn forget(&mut self, partition: i32) {
         self.states.forget(partition);
-        self.letters.forget(partition);
+        self.dead_letters.forget(partition);
         self.tell_processor();
     }
 
@@ -194,8 +168,8 @@ impl<P: Processor> Compute<P> {
                 }
                 Err(rejection) => {
                     let context = self.config.traces.context(record);
-                    computed.rejections.push(Refused::of(record, &rejection, &context));
-                    sent.push(self.letters.letter(record, rejection, &context, arrival));
+                    computed.rejections.push(RejectedRecord::of(record, &rejection, &context));
+                    sent.push(self.dead_letters.dead_letter(record, rejection, &context, arrival));
                 }
             }
         }
@@ -205,12 +179,12 @@ impl<P: Processor> Compute<P> {
         computed.doubtful_times = doubts.into_iter().flatten().collect();
         computed.bytes = computed.outputs.values().flatten().map(OutputRecord::bytes).sum();
         self.states.stage(batch.id, written);
-        self.letters.processed(batch.id, &next_offsets(&batch.records));
+        self.dead_letters.processed(batch.id, &next_offsets(&batch.records));
         computed
     }
 
     fn refuse_unseen(&self, record: &Record) -> Option<Rejection> {
-        if let Some(Unwritable { rejection: Some(rejection), .. }) = self.letters.unwritable(record) {
+        if let Some(Unwritable { rejection: Some(rejection), .. }) = self.dead_letters.unwritable(record) {
             return Some(rejection.clone());
         }
         let len = record.value.as_ref().map_or(0, Bytes::len);

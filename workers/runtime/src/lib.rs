@@ -12,15 +12,16 @@
 pub mod compute;
 pub mod config;
 pub mod core;
+mod dead_letters;
 mod fault_injection;
 pub mod http;
 pub mod kafka;
-mod letters;
 pub mod machine_places;
 pub mod memory_log;
 pub mod ports;
 pub mod processor;
 pub mod record;
+mod rejected_record;
 pub mod runner;
 pub mod states;
 pub mod telemetry;

@@ -56,7 +56,7 @@ pub struct MachinePlaces(BTreeMap<MachineId, BTreeMap<i32, Place>>);
 
 /// What is looked at of a state; its other fields are passed over.
 #[derive(Deserialize)]
-struct StateGlimpse {
+struct PartialState {
     last_heard: Option<Timestamp>,
     cadence_s: Option<f64>,
     retired: Option<IgnoredAny>,
@@ -68,7 +68,7 @@ impl MachinePlaces {
     pub fn note(&mut self, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>) {
         let key = key.and_then(|key| std::str::from_utf8(key).ok());
         let Some(machine) = key.and_then(|key| MachineId::new(key).ok()) else { return };
-        let glimpse = value.map(serde_json::from_slice::<StateGlimpse>);
+        let glimpse = value.map(serde_json::from_slice::<PartialState>);
         let places = self.0.entry(machine).or_default();
         let Some(glimpse) = glimpse.filter(|glimpse| glimpse.as_ref().map_or(true, |state| state.retired.is_none()))
         else {

@@ -54,7 +54,7 @@ pub struct RefusedOutput {
 impl RefusedOutput {
     /// Whether it is a dead letter.
     #[must_use]
-    pub fn is_letter(&self) -> bool {
+    pub fn is_dead_letter(&self) -> bool {
         self.topic == auscult_schemas::topics::DEAD_LETTERS
     }
 
@@ -123,7 +123,7 @@ pub trait LogConsumer {
     fn lag(&self) -> BTreeMap<i32, i64>;
 
     /// When each started partition last gave a sign of life. Empty where nothing is to be watched.
-    fn heard(&self) -> BTreeMap<i32, Heard> {
+    fn progress(&self) -> BTreeMap<i32, PartitionProgress> {
         BTreeMap::new()
     }
 
@@ -133,7 +133,7 @@ pub trait LogConsumer {
 
 /// A partition's last sign of life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
+pub struct PartitionProgress {
     /// The offset to be delivered next.
     pub position: i64,
     /// When a record was delivered, or the end of the partition was reported.

@@ -68,8 +68,8 @@ impl Times {
     pub fn doubt(self, record: &Record, arrival: Timestamp) -> Option<DoubtfulTime> {
         let doubtful = |doubt: TimeDoubt, told: String| DoubtfulTime {
             doubt,
-            machine: crate::letters::shortened(&record.key_text()),
-            told: crate::letters::shortened(&told),
+            machine: crate::dead_letters::shortened(&record.key_text()),
+            told: crate::dead_letters::shortened(&told),
             record: record.coordinates.to_string(),
         };
         if let Some(bytes) = record.headers.get(CE_TIME) {

@@ -1,6 +1,6 @@
 //! Control messages: read, applied in their place among the machine's chunks, recorded.
 
-use auscult_detection::{Applied, Asked, apply_control};
+use auscult_detection::{AppliedControl, ControlRequest, apply_control};
 use auscult_runtime::processor::{Output, Rejection};
 use auscult_runtime::record::Record;
 use auscult_schemas::{Alert, Control, DeadLetterCode, Envelope, JsonMessage, topics};
@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::ScoringStage;
 use crate::event::ScoringEvent;
-use crate::stage::{Place, ScoredChunk, ScoringInput, json, result};
+use crate::stage::{RecordContext, ScoredChunk, ScoringInput, json, result};
 
 /// Reads the control message in a record whose envelope says that it is one.
 ///
@@ -35,14 +35,14 @@ impl ScoringStage {
         &self,
         envelope: &Envelope,
         control: &Control,
-        place: Place<'_, '_>,
+        context: RecordContext<'_, '_>,
     ) -> Result<Vec<Output>, Rejection> {
-        let Place { partition, memory, rosters } = place;
+        let RecordContext { partition, memory, machines } = context;
         let model = self.library.find(&envelope.machine).map_err(|(code, detail)| Rejection { code, detail })?;
         let key = Bytes::from(envelope.machine.as_str().to_owned());
         // By the message's own id, so that a message that was delivered twice is recorded under one id.
         let id = format!("{}/{}/control", envelope.machine, envelope.id);
-        let asked = Asked {
+        let asked = ControlRequest {
             id: &id,
             control,
             record_id: &envelope.id,
@@ -52,14 +52,14 @@ impl ScoringStage {
         };
         let applied = apply_control(memory.get(partition, &key), &asked, &self.policy.alert)
             .map_err(|error| invalid(error.to_string()))?;
-        let Applied { state, audit, alert } = applied;
+        let AppliedControl { state, audit, alert } = applied;
         let mut outputs = vec![result(envelope, &audit.id, topics::AUDIT, Envelope::AUDIT, json(&audit)?)];
         if let Some(alert) = &alert {
             outputs.push(result(envelope, &alert.id, topics::ALERTS, Envelope::ALERT, json(alert)?));
             self.count_alert(alert);
         }
-        ScoringEvent::Controlled { machine: &envelope.machine, control }.tell(&self.scoring_metrics);
-        rosters.partition(partition).put(&state);
+        ScoringEvent::Controlled { machine: &envelope.machine, control }.report(&self.scoring_metrics);
+        machines.partition(partition).put(&state);
         memory.put(partition, key, state);
         Ok(outputs)
     }

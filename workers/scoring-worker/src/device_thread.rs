@@ -1,8 +1,8 @@
 //! One operating system thread that owns a device and the models on it.
 //!
 //! A CUDA context belongs to the thread that made it; handing work to whichever thread is free is how such contexts
-//! break. What others hold are [`Shelf`]s: a model never changes on its shelf, a new one gets a shelf of its own. So
-//! whoever goes on asking for the same shelf goes on getting the same model.
+//! break. What others hold are [`ModelSlot`]s: a model never changes on its slot, a new one gets a slot of its own. So
+//! whoever goes on asking for the same slot goes on getting the same model.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,20 +11,20 @@ use std::sync::Arc;
 use auscult_detection::{DetectionError, HealthyClip, Judgement, Model, ModelPackage, OpenedDevice};
 use crossbeam_channel::{Receiver, Sender};
 
-use crate::healthy_channels::HeardChannels;
+use crate::healthy_channels::HealthyChannels;
 use crate::self_test::self_test;
 
 /// Place of a model on the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Shelf(pub u64);
+pub(crate) struct ModelSlot(pub u64);
 
 /// Judgements of one batch under one model, or why there are none.
 pub(crate) type Judged = Result<Vec<Judgement>, DetectionError>;
 
 enum Request {
-    Judge { shelf: Shelf, clips: Vec<Arc<HeardChannels>>, answer: Sender<Judged> },
-    Add { package: Box<ModelPackage>, answer: Sender<Result<Shelf, String>> },
-    Discard(Shelf),
+    Judge { slot: ModelSlot, clips: Vec<Arc<HealthyChannels>>, answer: Sender<Judged> },
+    Add { package: Box<ModelPackage>, answer: Sender<Result<ModelSlot, String>> },
+    Discard(ModelSlot),
 }
 
 /// A handle to the thread. It ends when the last handle is dropped.
@@ -34,7 +34,7 @@ pub(crate) struct DeviceThread {
 }
 
 impl DeviceThread {
-    /// Starts the thread and loads the models on it, onto shelves 0, 1, 2 and so on.
+    /// Starts the thread and loads the models on it, into slots 0, 1, 2 and so on.
     ///
     /// # Errors
     /// [`StartError`].
@@ -43,15 +43,15 @@ impl DeviceThread {
         let (loaded, is_loaded) = crossbeam_channel::bounded(1);
         let name = format!("device-{}", device.name.replace(':', "-"));
         std::thread::Builder::new().name(name).spawn(move || {
-            let models: Result<BTreeMap<Shelf, Model>, DetectionError> = (0..)
-                .map(Shelf)
+            let models: Result<BTreeMap<ModelSlot, Model>, DetectionError> = (0..)
+                .map(ModelSlot)
                 .zip(packages)
-                .map(|(shelf, package)| Ok((shelf, Model::load(&package, &device.device)?)))
+                .map(|(slot, package)| Ok((slot, Model::load(&package, &device.device)?)))
                 .collect();
             match models {
                 Ok(models) => {
                     let _ = loaded.send(Ok(()));
-                    Shelves { models, device }.serve(&received);
+                    DeviceModels { models, device }.serve(&received);
                 }
                 Err(error) => {
                     let _ = loaded.send(Err(error));
@@ -62,24 +62,24 @@ impl DeviceThread {
         Ok(Self { requests })
     }
 
-    /// Judges clips under the model of one shelf, all in one forward pass; waits for the answer.
+    /// Judges clips under the model in one slot, all in one forward pass; waits for the answer.
     ///
     /// # Panics
     /// When the thread has ended, which only a bug in a model can bring about; the runner then refuses the record at
     /// fault.
-    pub(crate) fn judge(&self, shelf: Shelf, clips: Vec<Arc<HeardChannels>>) -> Judged {
+    pub(crate) fn judge(&self, slot: ModelSlot, clips: Vec<Arc<HealthyChannels>>) -> Judged {
         let (answer, answered) = crossbeam_channel::bounded(1);
         self.requests
-            .send(Request::Judge { shelf, clips, answer })
+            .send(Request::Judge { slot, clips, answer })
             .expect("the device thread lives as long as its handle");
         answered.recv().expect("the device thread answers every request")
     }
 
-    /// Loads a model onto a new shelf and tries it out there. Batches wait for no longer than that takes.
+    /// Loads a model into a new slot and tries it out there. Batches wait for no longer than that takes.
     ///
     /// # Errors
     /// Why it does not load, or what its test came to.
-    pub(crate) fn add(&self, package: ModelPackage) -> Result<Shelf, String> {
+    pub(crate) fn add(&self, package: ModelPackage) -> Result<ModelSlot, String> {
         let (answer, answered) = crossbeam_channel::bounded(1);
         let _ = self.requests.send(Request::Add { package: Box::new(package), answer });
         answered
@@ -87,9 +87,9 @@ impl DeviceThread {
             .unwrap_or_else(|_| Err("loading it panicked: please report it together with the file".to_owned()))
     }
 
-    /// Lets a model go; nobody may ask for its shelf again.
-    pub(crate) fn discard(&self, shelf: Shelf) {
-        let _ = self.requests.send(Request::Discard(shelf));
+    /// Lets a model go; nobody may ask for its slot again.
+    pub(crate) fn discard(&self, slot: ModelSlot) {
+        let _ = self.requests.send(Request::Discard(slot));
     }
 }
 
@@ -107,42 +107,42 @@ pub enum StartError {
     Ended,
 }
 
-struct Shelves {
-    models: BTreeMap<Shelf, Model>,
+struct DeviceModels {
+    models: BTreeMap<ModelSlot, Model>,
     device: OpenedDevice,
 }
 
-impl Shelves {
+impl DeviceModels {
     /// A panic is the request's, not the thread's: whoever asked sees the channel close.
     fn serve(mut self, requests: &Receiver<Request>) {
-        let mut next = self.models.keys().last().map_or(0, |shelf| shelf.0 + 1);
+        let mut next = self.models.keys().last().map_or(0, |slot| slot.0 + 1);
         for request in requests {
             match request {
-                Request::Judge { shelf, clips, answer } => {
-                    if let Ok(judged) = catch_unwind(AssertUnwindSafe(|| self.judge(shelf, &clips))) {
+                Request::Judge { slot, clips, answer } => {
+                    if let Ok(judged) = catch_unwind(AssertUnwindSafe(|| self.judge(slot, &clips))) {
                         let _ = answer.send(judged);
                     }
                 }
                 Request::Add { package, answer } => {
                     let Ok(loaded) = catch_unwind(AssertUnwindSafe(|| self.load(&package))) else { continue };
                     let added = loaded.map(|model| {
-                        let shelf = Shelf(next);
+                        let slot = ModelSlot(next);
                         next += 1;
-                        self.models.insert(shelf, model);
-                        shelf
+                        self.models.insert(slot, model);
+                        slot
                     });
                     let _ = answer.send(added);
                 }
-                Request::Discard(shelf) => {
-                    self.models.remove(&shelf);
+                Request::Discard(slot) => {
+                    self.models.remove(&slot);
                 }
             }
         }
     }
 
-    fn judge(&self, shelf: Shelf, clips: &[Arc<HeardChannels>]) -> Judged {
+    fn judge(&self, slot: ModelSlot, clips: &[Arc<HealthyChannels>]) -> Judged {
         let heard: Vec<HealthyClip<'_>> = clips.iter().map(|clip| clip.clip()).collect();
-        self.models.get(&shelf).expect("a shelf that is asked for holds a model").judge_heard(&heard)
+        self.models.get(&slot).expect("a slot that is asked for holds a model").judge_heard(&heard)
     }
 
     fn load(&self, package: &ModelPackage) -> Result<Model, String> {

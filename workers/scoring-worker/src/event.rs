@@ -27,7 +27,7 @@ pub(crate) enum ScoringEvent<'a> {
 
 impl ScoringEvent<'_> {
     /// Counts it and writes it into the log.
-    pub(crate) fn tell(&self, metrics: &ScoringMetrics) {
+    pub(crate) fn report(&self, metrics: &ScoringMetrics) {
         self.count(metrics);
         self.log();
     }
@@ -107,10 +107,10 @@ mod tests {
     fn a_fallback_to_the_cpu_is_a_metric_and_the_cpu_asked_for_is_none() {
         let metrics = ScoringMetrics::register(&Registrar::default(), 10).unwrap();
         let mut device = open_device(DeviceChoice::Cpu).unwrap();
-        ScoringEvent::DeviceOpened(&device).tell(&metrics);
+        ScoringEvent::DeviceOpened(&device).report(&metrics);
         assert_eq!(metrics.device_fallback.get(), 0);
         device.fallback = Some("no driver".to_owned());
-        ScoringEvent::DeviceOpened(&device).tell(&metrics);
+        ScoringEvent::DeviceOpened(&device).report(&metrics);
         assert_eq!(metrics.device_fallback.get(), 1);
     }
 }

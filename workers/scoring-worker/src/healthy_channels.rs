@@ -8,14 +8,14 @@ use auscult_schemas::Features;
 
 /// What is judged of a chunk.
 #[derive(Debug)]
-pub(crate) struct HeardChannels {
+pub(crate) struct HealthyChannels {
     /// The features of these channels alone.
     pub features: Arc<Features>,
     /// Their numbers in the clip.
     pub channels: Vec<usize>,
 }
 
-impl HeardChannels {
+impl HealthyChannels {
     /// As a model takes it.
     pub(crate) fn clip(&self) -> HealthyClip<'_> {
         let Features { frames, mels, ref values, .. } = *self.features;
@@ -25,12 +25,12 @@ impl HeardChannels {
 
 /// A chunk's chosen channels without those whose sensor is at fault: its own features where all are left, and `None`
 /// where no channel is.
-pub(crate) fn healthy_channels(features: Arc<Features>, chosen: Option<&[usize]>) -> Option<HeardChannels> {
+pub(crate) fn healthy_channels(features: Arc<Features>, chosen: Option<&[usize]>) -> Option<HealthyChannels> {
     let Features { channels, frames, mels, ref values, ref metadata } = *features;
     let healthy = HealthyClip::of(&ClipView { channels, frames, mels, values }, chosen, &metadata.sensor_faults)?;
     let left = healthy.channels.clone();
     if left.len() == channels {
-        return Some(HeardChannels { features, channels: left });
+        return Some(HealthyChannels { features, channels: left });
     }
     let features = Arc::new(Features {
         metadata: metadata.clone(),
@@ -39,7 +39,7 @@ pub(crate) fn healthy_channels(features: Arc<Features>, chosen: Option<&[usize]>
         mels,
         values: healthy.values.into_owned().into(),
     });
-    Some(HeardChannels { features, channels: left })
+    Some(HealthyChannels { features, channels: left })
 }
 
 #[cfg(test)]

@@ -8,14 +8,15 @@
 //!                                             └─► alert state, drift ─► audio.scores, audio.alerts, audio.drift
 //! ```
 //!
-//! Model files may change meanwhile (`reload`): a new model is loaded onto a shelf of its own, tried out there, and
+//! Model files may change meanwhile (`reload`): a new model is loaded into a slot of its own, tried out there, and
 //! serves from the next batch on.
 
-mod census;
 mod config;
 mod control;
 mod device_thread;
 mod event;
+mod file_version;
+mod fleet_counts;
 mod healthy_channels;
 mod library;
 mod lookup;
@@ -24,10 +25,10 @@ mod metrics;
 mod place_watch;
 mod processor;
 mod reload;
-mod rosters;
 mod self_test;
 mod site_counters;
 mod stage;
+mod worker_machines;
 
 pub use config::{MetricsConfig, ModelsConfig, ScoringWorkerConfig};
 pub use control::read_control;

@@ -11,8 +11,8 @@ use auscult_detection::{Manifest, ModelPackage};
 use auscult_schemas::{DeadLetterCode, MachineId, ModelRef};
 
 use crate::ModelsConfig;
-use crate::device_thread::Shelf;
-use crate::reload::Print;
+use crate::device_thread::ModelSlot;
+use crate::file_version::FileVersion;
 
 /// Why no library could be set up.
 #[derive(Debug, thiserror::Error)]
@@ -50,18 +50,18 @@ impl fmt::Display for Owner {
 
 /// What a model on the device is.
 #[derive(Debug)]
-pub(crate) struct ShelvedModel {
+pub(crate) struct LoadedModel {
     /// Where it is.
-    pub shelf: Shelf,
+    pub slot: ModelSlot,
     /// Its name and version.
     pub model: ModelRef,
     /// What it says of itself.
     pub manifest: Manifest,
 }
 
-impl ShelvedModel {
-    pub(crate) fn of(package: &ModelPackage, shelf: Shelf) -> Arc<Self> {
-        Arc::new(Self { shelf, model: package.model_ref(), manifest: package.manifest().clone() })
+impl LoadedModel {
+    pub(crate) fn of(package: &ModelPackage, slot: ModelSlot) -> Arc<Self> {
+        Arc::new(Self { slot, model: package.model_ref(), manifest: package.manifest().clone() })
     }
 }
 
@@ -71,17 +71,17 @@ pub(crate) struct Entry {
     /// The file, or another name where the model comes from elsewhere.
     pub name: String,
     /// The model, or what is wrong with the file.
-    pub model: Result<Arc<ShelvedModel>, String>,
+    pub model: Result<Arc<LoadedModel>, String>,
 }
 
 /// All models at hand, and whom they serve.
 #[derive(Debug, Default)]
 pub struct ModelLibrary {
     by_owner: BTreeMap<Owner, Entry>,
-    /// What is to be loaded onto the first shelves, in their order.
+    /// What is to be loaded onto the first slots, in their order.
     packages: Vec<ModelPackage>,
     /// The files as they were when they were read.
-    prints: BTreeMap<Owner, Print>,
+    file_versions: BTreeMap<Owner, FileVersion>,
 }
 
 impl ModelLibrary {
@@ -93,7 +93,9 @@ impl ModelLibrary {
         let mut library = Self::default();
         for (owner, path) in model_files(config)? {
             // Taken before the file is read: what changes in between is noticed at the first look.
-            library.prints.extend(Print::of(&path).ok().flatten().map(|print| (owner.clone(), print)));
+            library
+                .file_versions
+                .extend(FileVersion::of(&path).ok().flatten().map(|file_version| (owner.clone(), file_version)));
             let name = path.display().to_string();
             let package = read_package(&path).map_err(|failure| failure.reason());
             if let Err(reason) = &package {
@@ -130,10 +132,10 @@ impl ModelLibrary {
 
     fn add(&mut self, owner: Owner, name: String, package: Result<ModelPackage, String>) {
         let model = package.map(|package| {
-            let shelf = Shelf(self.packages.len() as u64);
-            let shelved = ShelvedModel::of(&package, shelf);
+            let slot = ModelSlot(self.packages.len() as u64);
+            let loaded_model = LoadedModel::of(&package, slot);
             self.packages.push(package);
-            shelved
+            loaded_model
         });
         self.by_owner.insert(owner, Entry { name, model });
     }
@@ -144,8 +146,8 @@ impl ModelLibrary {
     }
 
     /// The files as they were when they were read.
-    pub(crate) fn prints(&self) -> &BTreeMap<Owner, Print> {
-        &self.prints
+    pub(crate) fn file_versions(&self) -> &BTreeMap<Owner, FileVersion> {
+        &self.file_versions
     }
 
     /// Every file, usable or not.
@@ -154,12 +156,12 @@ impl ModelLibrary {
     }
 
     /// Serves an owner with this from now on. Gives the model that did so before.
-    pub(crate) fn put(&mut self, owner: Owner, entry: Entry) -> Option<Arc<ShelvedModel>> {
+    pub(crate) fn put(&mut self, owner: Owner, entry: Entry) -> Option<Arc<LoadedModel>> {
         self.by_owner.insert(owner, entry).and_then(|before| before.model.ok())
     }
 
     /// The owner has no file any more. Gives the model that served it.
-    pub(crate) fn remove(&mut self, owner: &Owner) -> Option<Arc<ShelvedModel>> {
+    pub(crate) fn remove(&mut self, owner: &Owner) -> Option<Arc<LoadedModel>> {
         self.by_owner.remove(owner).and_then(|before| before.model.ok())
     }
 
@@ -167,7 +169,7 @@ impl ModelLibrary {
     ///
     /// # Errors
     /// Why there is none, as a dead letter's code and detail.
-    pub(crate) fn find(&self, machine: &MachineId) -> Result<&Arc<ShelvedModel>, (DeadLetterCode, String)> {
+    pub(crate) fn find(&self, machine: &MachineId) -> Result<&Arc<LoadedModel>, (DeadLetterCode, String)> {
         let own = self.by_owner.get(&Owner::Machine(file_stem(machine)));
         let entry = own.or_else(|| self.by_owner.get(&Owner::Everyone)).ok_or_else(|| {
             let detail = format!(
@@ -207,13 +209,13 @@ pub(crate) enum ReadFailure {
     /// It cannot be read; the next attempt may come to something else.
     Unreadable(String),
     /// What is in it is no sound package, and will not be until the file changes.
-    Unsound(String),
+    Malformed(String),
 }
 
 impl ReadFailure {
     pub(crate) fn reason(self) -> String {
         match self {
-            Self::Missing(reason) | Self::Unreadable(reason) | Self::Unsound(reason) => reason,
+            Self::Missing(reason) | Self::Unreadable(reason) | Self::Malformed(reason) => reason,
         }
     }
 }
@@ -223,7 +225,7 @@ pub(crate) fn read_package(path: &Path) -> Result<ModelPackage, ReadFailure> {
         ErrorKind::NotFound => ReadFailure::Missing(error.to_string()),
         _ => ReadFailure::Unreadable(error.to_string()),
     })?;
-    ModelPackage::from_bytes(&bytes).map_err(|error| ReadFailure::Unsound(error.to_string()))
+    ModelPackage::from_bytes(&bytes).map_err(|error| ReadFailure::Malformed(error.to_string()))
 }
 
 /// The file's name without its ending: a machine's id.

@@ -2,7 +2,7 @@
 //! is sound; the stage takes it over between two batches.
 //!
 //! ```text
-//!   files ──every reload_secs──► changed? ──► parse ──► load and test on the device, on a shelf of its own
+//!   files ──every reload_secs──► changed? ──► parse ──► load and test on the device, in a slot of its own
 //!                                               │                 │
 //!                                   broken: an error, a metric;   └─sound──► Change ──► ScoringStage, at a batch boundary
 //!                                   the old model goes on
@@ -11,45 +11,27 @@
 //! A file that is deleted and put there anew is missing for a moment; only one that is missing in two looks is gone.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 
 use crate::device_thread::DeviceThread;
 use crate::event::ScoringEvent;
-use crate::library::{ModelLibrary, Owner, ReadFailure, ShelvedModel, model_files, read_package};
+use crate::file_version::FileVersion;
+use crate::library::{LoadedModel, ModelLibrary, Owner, ReadFailure, model_files, read_package};
 use crate::{ModelsConfig, ScoringMetrics};
-
-/// What tells one version of a file from another without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Print {
-    modified: Option<SystemTime>,
-    bytes: u64,
-}
-
-impl Print {
-    /// `None` where there is no file.
-    pub(crate) fn of(path: &Path) -> std::io::Result<Option<Self>> {
-        match std::fs::metadata(path) {
-            Ok(metadata) => Ok(Some(Self { modified: metadata.modified().ok(), bytes: metadata.len() })),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-}
 
 /// What the stage has to do about a file.
 #[derive(Debug)]
 pub(crate) enum Change {
     /// A model that has passed its test is on the device.
-    Sound { owner: Owner, name: String, model: Arc<ShelvedModel> },
+    Usable { owner: Owner, name: String, model: Arc<LoadedModel> },
     /// A file cannot be used, and its owner has no model from before.
-    Broken { owner: Owner, name: String, reason: String },
+    Unusable { owner: Owner, name: String, reason: String },
     /// The file is gone.
-    Gone(Owner),
+    Removed(Owner),
 }
 
 /// The thread that looks. It ends when this is dropped.
@@ -65,12 +47,12 @@ impl Reload {
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(crate) fn start(mut looker: Looker, every: Duration) -> std::io::Result<Self> {
+    pub(crate) fn start(mut model_watcher: ModelWatcher, every: Duration) -> std::io::Result<Self> {
         let (found, changes) = crossbeam_channel::unbounded();
         let (end, ended) = crossbeam_channel::bounded::<()>(0);
         std::thread::Builder::new().name("model-reload".to_owned()).spawn(move || {
             while ended.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                for change in looker.look() {
+                for change in model_watcher.check() {
                     let _ = found.send(change);
                 }
             }
@@ -81,9 +63,9 @@ impl Reload {
 
 /// What is known of a file.
 #[derive(Default)]
-struct Known {
+struct WatchedFile {
     /// As it was when it was last read. `None`: it has never been there.
-    print: Option<Print>,
+    file_version: Option<FileVersion>,
     /// It is to be read again even if it does not change.
     is_pending: bool,
     /// Looks in a row in which it was missing.
@@ -91,20 +73,20 @@ struct Known {
     /// Version of the owner's model. It may be older than the file.
     serving: Option<String>,
     /// What is wrong with the file.
-    complaint: Option<String>,
+    reported_error: Option<String>,
 }
 
 /// Looks at the model files, and remembers what it saw.
-pub(crate) struct Looker {
+pub(crate) struct ModelWatcher {
     config: ModelsConfig,
     device: DeviceThread,
     metrics: ScoringMetrics,
-    known: BTreeMap<Owner, Known>,
+    watched: BTreeMap<Owner, WatchedFile>,
     /// The folder could not be read at the last look.
-    is_blind: bool,
+    is_unreadable: bool,
 }
 
-impl Looker {
+impl ModelWatcher {
     /// Goes on from what the library holds.
     pub(crate) fn new(
         config: &ModelsConfig,
@@ -112,119 +94,119 @@ impl Looker {
         device: DeviceThread,
         metrics: ScoringMetrics,
     ) -> Self {
-        let mut known = BTreeMap::new();
+        let mut watched = BTreeMap::new();
         for (owner, entry) in library.entries() {
-            let print = library.prints().get(owner).copied();
-            let complaint = entry.model.as_ref().err().cloned();
+            let file_version = library.file_versions().get(owner).copied();
+            let reported_error = entry.model.as_ref().err().cloned();
             let serving = entry.model.as_ref().ok().map(|model| model.model.version.clone());
-            let is_pending = complaint.is_some();
-            known.insert(owner.clone(), Known { print, is_pending, missed: 0, serving, complaint });
+            let is_pending = reported_error.is_some();
+            watched.insert(owner.clone(), WatchedFile { file_version, is_pending, missed: 0, serving, reported_error });
         }
-        Self { config: config.clone(), device, metrics, known, is_blind: false }
+        Self { config: config.clone(), device, metrics, watched, is_unreadable: false }
     }
 
     /// Looks once.
-    pub(crate) fn look(&mut self) -> Vec<Change> {
+    pub(crate) fn check(&mut self) -> Vec<Change> {
         let present = match self.present() {
             Ok(present) => present,
             Err(reason) => {
-                if !self.is_blind {
+                if !self.is_unreadable {
                     tracing::error!(
                         reason,
                         "the model files cannot be looked at; the models that are loaded go on serving"
                     );
                 }
-                self.is_blind = true;
+                self.is_unreadable = true;
                 return Vec::new();
             }
         };
-        self.is_blind = false;
+        self.is_unreadable = false;
         let mut changes = Vec::new();
-        for (owner, (path, print)) in &present {
-            changes.extend(self.look_at(owner, path, *print));
+        for (owner, (path, file_version)) in &present {
+            changes.extend(self.check_file(owner, path, *file_version));
         }
-        self.forget_gone(&present, &mut changes);
-        let unusable = self.known.values().filter(|known| known.complaint.is_some()).count();
+        self.forget_removed(&present, &mut changes);
+        let unusable = self.watched.values().filter(|watched| watched.reported_error.is_some()).count();
         self.metrics.unusable_models.set(i64::try_from(unusable).unwrap_or(i64::MAX));
         changes
     }
 
-    fn present(&self) -> Result<BTreeMap<Owner, (PathBuf, Print)>, String> {
+    fn present(&self) -> Result<BTreeMap<Owner, (PathBuf, FileVersion)>, String> {
         let mut present = BTreeMap::new();
         for (owner, path) in model_files(&self.config).map_err(|error| error.to_string())? {
-            let print = Print::of(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-            present.extend(print.map(|print| (owner, (path, print))));
+            let file_version = FileVersion::of(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            present.extend(file_version.map(|file_version| (owner, (path, file_version))));
         }
         Ok(present)
     }
 
-    fn look_at(&mut self, owner: &Owner, path: &Path, print: Print) -> Option<Change> {
-        let known = self.known.entry(owner.clone()).or_default();
-        known.missed = 0;
-        let is_changed = known.print != Some(print);
-        if !is_changed && !known.is_pending {
+    fn check_file(&mut self, owner: &Owner, path: &Path, file_version: FileVersion) -> Option<Change> {
+        let watched = self.watched.entry(owner.clone()).or_default();
+        watched.missed = 0;
+        let is_changed = watched.file_version != Some(file_version);
+        if !is_changed && !watched.is_pending {
             return None;
         }
-        known.print = Some(print);
-        known.is_pending = false;
+        watched.file_version = Some(file_version);
+        watched.is_pending = false;
         let package = match read_package(path) {
             Ok(package) => package,
             Err(ReadFailure::Missing(_)) => {
                 // Being replaced this very moment.
-                known.is_pending = true;
+                watched.is_pending = true;
                 return None;
             }
             Err(failure) => {
-                known.is_pending = matches!(failure, ReadFailure::Unreadable(_));
-                return self.complain(owner, path, is_changed, failure.reason());
+                watched.is_pending = matches!(failure, ReadFailure::Unreadable(_));
+                return self.report_unusable(owner, path, is_changed, failure.reason());
             }
         };
         let version = package.model_ref().version;
-        if known.serving.as_ref() == Some(&version) {
-            known.complaint = None;
+        if watched.serving.as_ref() == Some(&version) {
+            watched.reported_error = None;
             return None;
         }
         match self.device.add(package.clone()) {
-            Ok(shelf) => {
-                known.serving = Some(version);
-                known.complaint = None;
-                let model = ShelvedModel::of(&package, shelf);
-                Some(Change::Sound { owner: owner.clone(), name: path.display().to_string(), model })
+            Ok(slot) => {
+                watched.serving = Some(version);
+                watched.reported_error = None;
+                let model = LoadedModel::of(&package, slot);
+                Some(Change::Usable { owner: owner.clone(), name: path.display().to_string(), model })
             }
             Err(reason) => {
                 // It may be for want of memory, which comes and goes.
-                known.is_pending = true;
-                self.complain(owner, path, is_changed, reason)
+                watched.is_pending = true;
+                self.report_unusable(owner, path, is_changed, reason)
             }
         }
     }
 
     /// Once for every change of the file, and where the reason is another than before.
-    fn complain(&mut self, owner: &Owner, path: &Path, is_changed: bool, reason: String) -> Option<Change> {
-        let known = self.known.entry(owner.clone()).or_default();
-        let is_said = !is_changed && known.complaint.as_ref() == Some(&reason);
-        if is_said {
+    fn report_unusable(&mut self, owner: &Owner, path: &Path, is_changed: bool, reason: String) -> Option<Change> {
+        let watched = self.watched.entry(owner.clone()).or_default();
+        let is_reported = !is_changed && watched.reported_error.as_ref() == Some(&reason);
+        if is_reported {
             return None;
         }
         let name = path.display().to_string();
-        let serving = known.serving.as_deref();
-        ScoringEvent::ModelUnusable { file: &name, reason: &reason, serving }.tell(&self.metrics);
-        known.complaint = Some(reason.clone());
-        known.serving.is_none().then(|| Change::Broken { owner: owner.clone(), name, reason })
+        let serving = watched.serving.as_deref();
+        ScoringEvent::ModelUnusable { file: &name, reason: &reason, serving }.report(&self.metrics);
+        watched.reported_error = Some(reason.clone());
+        watched.serving.is_none().then(|| Change::Unusable { owner: owner.clone(), name, reason })
     }
 
-    fn forget_gone(&mut self, present: &BTreeMap<Owner, (PathBuf, Print)>, changes: &mut Vec<Change>) {
+    fn forget_removed(&mut self, present: &BTreeMap<Owner, (PathBuf, FileVersion)>, changes: &mut Vec<Change>) {
         const LOOKS: u32 = 2;
-        self.known.retain(|owner, known| {
+        self.watched.retain(|owner, watched| {
             // One that has never been there stays what it was at the start: asked for, and missing.
-            if present.contains_key(owner) || known.print.is_none() {
+            if present.contains_key(owner) || watched.file_version.is_none() {
                 return true;
             }
-            known.missed += 1;
-            if known.missed < LOOKS {
+            watched.missed += 1;
+            if watched.missed < LOOKS {
                 return true;
             }
-            changes.push(Change::Gone(owner.clone()));
+            changes.push(Change::Removed(owner.clone()));
             false
         });
     }

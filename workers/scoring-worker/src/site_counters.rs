@@ -16,13 +16,13 @@ const OTHER: &str = "other";
 
 /// Where a machine stands, and what it is, as its id says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place<'a> {
+struct Site<'a> {
     site: &'a str,
     line: &'a str,
     kind: &'a str,
 }
 
-impl<'a> Place<'a> {
+impl<'a> Site<'a> {
     /// `works/hall-1/fan-01`: the site `works`, the line `hall-1` (all that stands between the first and the last `/`),
     /// and the kind `fan`, which is the last part without its number. What an id does not say is empty.
     fn of(machine: &'a MachineId) -> Self {
@@ -69,7 +69,7 @@ impl SiteCounters {
         if score.health_index.is_none() {
             return;
         }
-        let Place { site, line, kind } = Place::of(&score.machine);
+        let Site { site, line, kind } = Site::of(&score.machine);
         let labels = if self.is_known(&format!("{site}/{line}/{kind}")) { [site, line, kind] } else { [OTHER; 3] };
         self.chunks.with_label_values(&labels).inc();
         // A rate needs the 0 before the first.
@@ -91,7 +91,7 @@ mod tests {
     fn a_machine_s_id_says_where_it_stands_and_what_it_is() {
         let place = |id: &str| {
             let machine = MachineId::new(id).unwrap();
-            let Place { site, line, kind } = Place::of(&machine);
+            let Site { site, line, kind } = Site::of(&machine);
             [site, line, kind].map(str::to_owned)
         };
         assert_eq!(place("works/hall-1/fan-01"), ["works", "hall-1", "fan"]);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use auscult_detection::Applied;
+use auscult_detection::AppliedControl;
 use auscult_schemas::topics::{ALERTS, AUDIT, CHUNKS, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
 use auscult_schemas::{
     ChunkId, DeadLetter, DeadLetterCode, Envelope, Features, FeaturesMetadata, Headers, MachineId, RecordCoordinates,
@@ -138,7 +138,7 @@ pub(super) fn work(topics: &mut Topics) {
         let partition = message.coordinates.partition;
         if let Some(applied) = worker.control(&message, |_| None) {
             match applied {
-                Ok((envelope, Applied { state, audit, alert })) => {
+                Ok((envelope, AppliedControl { state, audit, alert })) => {
                     let mut send = |topic: &str, value: Value| {
                         let headers = headers_of(&envelope, &audit.id, "/auscult/scoring-worker");
                         push(topics, topic, partition, message.key.clone(), Some(value.to_string().into()), headers);

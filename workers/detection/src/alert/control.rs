@@ -1,20 +1,21 @@
 //! One control message: what a person has asked for is done, and recorded.
 
 use auscult_schemas::{
-    Alert, Audit, AuditAction, ChunkId, Control, ControlAction, DriftMemory, Judging, MachineState, ModelRef,
-    ScorerState, Standing, ThresholdEdit,
+    Alert, Audit, AuditAction, ChunkId, Control, ControlAction, DriftMemory, MachineState, ModelRef, ScorerState,
+    Standing, ThresholdEdit,
 };
 use jiff::Timestamp;
 
-use super::machine;
+use super::carry_over::{expire, started};
+use super::judging::judging;
 use super::message::{self, Before, Cause};
-use super::observe::{begun, expire};
-use super::{AlertPolicy, HeldThreshold};
 use crate::Manifest;
+use crate::alert_policy::AlertPolicy;
+use crate::alert_state;
 
 /// A control message as it came.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub struct ControlRequest<'a> {
     /// The audit record's deterministic id, which an alert takes over.
     pub id: &'a str,
     /// What is asked for.
@@ -31,7 +32,7 @@ pub struct Asked<'a> {
 
 /// What follows from a control message.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Applied {
+pub struct AppliedControl {
     /// What to remember of the machine from now on.
     pub state: ScorerState,
     /// What was done.
@@ -80,15 +81,15 @@ pub enum ControlError {
 /// [`ControlError`]; nothing has changed then.
 pub fn apply_control(
     before: Option<&ScorerState>,
-    asked: &Asked<'_>,
+    asked: &ControlRequest<'_>,
     policy: &AlertPolicy,
-) -> Result<Applied, ControlError> {
+) -> Result<AppliedControl, ControlError> {
     let Control { machine, by, .. } = asked.control;
     if by.trim().is_empty() {
         return Err(ControlError::Nobody);
     }
     let time = asked.control.at.unwrap_or(asked.record_time);
-    let mut state = begun(before, machine, asked.model, time);
+    let mut state = started(before, machine, asked.model, time);
     expire(&mut state, time);
     let judged_before = judging(&state, asked.manifest, policy);
     act(&mut state, &asked.control.action, by, time)?;
@@ -110,24 +111,7 @@ pub fn apply_control(
         after,
         model: Some(asked.model.clone()),
     };
-    Ok(Applied { state, audit, alert })
-}
-
-/// How a machine is judged, as an audit record says it.
-#[must_use]
-pub fn judging(state: &ScorerState, manifest: &Manifest, policy: &AlertPolicy) -> Judging {
-    let held = HeldThreshold::of(&manifest.calibration, state, policy);
-    let until = |standing: &Option<Standing>| standing.as_ref().and_then(|standing| standing.until);
-    Judging {
-        state: state.alert.state,
-        threshold: held.threshold,
-        threshold_by: held.by,
-        muted: state.mute.is_some(),
-        muted_until: until(&state.mute),
-        maintenance_until: until(&state.maintenance),
-        idle: state.idle.is_some(),
-        idle_until: until(&state.idle),
-    }
+    Ok(AppliedControl { state, audit, alert })
 }
 
 fn act(state: &mut ScorerState, action: &ControlAction, by: &str, time: Timestamp) -> Result<(), ControlError> {
@@ -145,8 +129,8 @@ fn act(state: &mut ScorerState, action: &ControlAction, by: &str, time: Timestam
         ControlAction::Maintenance { until } => {
             let asked = standing(by, time, *until)?;
             if state.maintenance.is_none() {
-                machine::begin_anew(&mut state.alert, time);
-                machine::enter(&mut state.alert, MachineState::Maintenance, time);
+                alert_state::restart(&mut state.alert, time);
+                alert_state::enter(&mut state.alert, MachineState::Maintenance, time);
                 (state.acknowledged, state.deviation) = (None, None);
                 state.drift = DriftMemory::default();
             }
@@ -158,7 +142,7 @@ fn act(state: &mut ScorerState, action: &ControlAction, by: &str, time: Timestam
             if state.maintenance.take().is_none() {
                 return Err(ControlError::NoMaintenance(state.alert.state));
             }
-            machine::begin_anew(&mut state.alert, time);
+            alert_state::restart(&mut state.alert, time);
             Ok(())
         }
         ControlAction::Idle { until } => {
@@ -178,7 +162,7 @@ fn act(state: &mut ScorerState, action: &ControlAction, by: &str, time: Timestam
         ControlAction::SetThreshold { threshold, factor } => {
             state.threshold = threshold_edit(*threshold, *factor, by, time)?;
             // The latest verdicts were of another threshold.
-            machine::forget_evidence(&mut state.alert);
+            alert_state::forget_evidence(&mut state.alert);
             Ok(())
         }
         ControlAction::Relearn => {
@@ -186,7 +170,7 @@ fn act(state: &mut ScorerState, action: &ControlAction, by: &str, time: Timestam
             state.drift = DriftMemory::default();
             state.recent_scores.clear();
             if state.maintenance.is_none() {
-                machine::begin_anew(&mut state.alert, time);
+                alert_state::restart(&mut state.alert, time);
                 state.acknowledged = None;
             }
             Ok(())
@@ -195,7 +179,7 @@ fn act(state: &mut ScorerState, action: &ControlAction, by: &str, time: Timestam
             let mut retired = ScorerState::new(state.machine.clone(), state.model.clone());
             // What stands is over, and is told so.
             retired.alert = state.alert.clone();
-            machine::begin_anew(&mut retired.alert, time);
+            alert_state::restart(&mut retired.alert, time);
             retired.retired = Some(standing(by, time, None)?);
             *state = retired;
             Ok(())
@@ -206,7 +190,7 @@ fn act(state: &mut ScorerState, action: &ControlAction, by: &str, time: Timestam
 /// An alarm that silence has interrupted is acknowledged as well as one that stands.
 fn acknowledge(state: &mut ScorerState, by: &str, time: Timestamp) -> Result<(), ControlError> {
     match (state.alert.state, state.alert.resumes) {
-        (MachineState::Alarm, _) => machine::enter(&mut state.alert, MachineState::Acknowledged, time),
+        (MachineState::Alarm, _) => alert_state::enter(&mut state.alert, MachineState::Acknowledged, time),
         (MachineState::Silent, Some(MachineState::Alarm)) => {
             state.alert.resumes = Some(MachineState::Acknowledged);
         }
@@ -219,7 +203,7 @@ fn acknowledge(state: &mut ScorerState, by: &str, time: Timestamp) -> Result<(),
 
 fn unacknowledge(state: &mut ScorerState, time: Timestamp) -> Result<(), ControlError> {
     match (state.alert.state, state.alert.resumes) {
-        (MachineState::Acknowledged, _) => machine::enter(&mut state.alert, MachineState::Alarm, time),
+        (MachineState::Acknowledged, _) => alert_state::enter(&mut state.alert, MachineState::Alarm, time),
         (MachineState::Silent, Some(MachineState::Acknowledged)) => {
             state.alert.resumes = Some(MachineState::Alarm);
         }

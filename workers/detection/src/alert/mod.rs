@@ -17,19 +17,18 @@
 //! for neither, so that a score that wavers around the threshold neither raises nor clears. `sensor_fault`,
 //! `setup_fault` and `idle` are no states of the machine's own: see `sensors` and `notes`.
 
+mod carry_over;
 mod control;
-mod machine;
+mod environment;
+mod judging;
 mod message;
 mod observe;
-mod policy;
 mod silence;
-mod surroundings;
 mod threshold;
 
-pub use control::{Applied, Asked, ControlError, apply_control, judging};
-pub(crate) use machine::forget_evidence;
-pub use observe::{Heard, Observation, WatchPolicy, observe_chunk};
-pub use policy::AlertPolicy;
+pub use control::{AppliedControl, ControlError, ControlRequest, apply_control};
+pub(crate) use environment::environment_alert;
+pub use judging::judging;
+pub use observe::{Observation, WatchPolicy, observe_chunk};
 pub use silence::fall_silent;
-pub(crate) use surroundings::environment_alert;
 pub use threshold::HeldThreshold;

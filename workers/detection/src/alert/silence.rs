@@ -4,8 +4,9 @@
 use auscult_schemas::{Alert, ChunkId, MachineState, ScorerState};
 use jiff::Timestamp;
 
-use super::machine;
 use super::message::{self, Before, Cause};
+use crate::alert_state;
+use crate::partition::can_fall_silent;
 
 /// Has a machine fall silent at `time`, because of a record that moved the partition's clock: `id` and `chunk_id` are
 /// the alert's. `None` where it cannot: it is silent already, being worked on, or at rest as a person has said.
@@ -18,7 +19,7 @@ pub fn fall_silent(
     id: &str,
     chunk_id: &ChunkId,
 ) -> Option<(ScorerState, Alert)> {
-    if matches!(before.alert.state, MachineState::Silent | MachineState::Maintenance) || before.idle.is_some() {
+    if !can_fall_silent(before) {
         return None;
     }
     let mut state = before.clone();
@@ -27,7 +28,7 @@ pub fn fall_silent(
     }
     state.alert.resumes = Some(before.alert.state);
     state.idle_since = None;
-    machine::enter(&mut state.alert, MachineState::Silent, time);
+    alert_state::enter(&mut state.alert, MachineState::Silent, time);
     state.alert.decided = before.alert.decided;
     let threshold = state.held_threshold.unwrap_or_default();
     let cause = Cause { id, chunk_id, time, threshold, quantity: None };

@@ -2,8 +2,9 @@
 
 use auscult_schemas::{ScorerState, ThresholdAdjustment, ThresholdEdit};
 
+use crate::Calibration;
+use crate::alert_policy::AlertPolicy;
 use crate::calibration::{health_index, quantile};
-use crate::{AlertPolicy, Calibration};
 
 /// The thresholds of one machine as they are now.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,25 +2,18 @@
 
 use auscult_schemas::FeatureSpec;
 use rand::rngs::StdRng;
-use serde::{Deserialize, Serialize};
 
-use super::network::{self, FittedSound, NetworkDetector};
-use super::{
-    Backend, Detector, Examined, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training, arithmetic_mean, floats,
-};
+use super::network::{FittedSound, NetworkDetector};
+use super::run;
+use super::{Backend, Detector, Observer, Scorer, TrainedDetector, Training, arithmetic_mean};
 use crate::autoencoder::{Autoencoder, Dense};
+use crate::error::invalid_package;
+use crate::examined::Examined;
 use crate::fit::DenseLearner;
 use crate::forward::{BandErrors, CpuNetwork, Segment, Sums, TensorNetwork};
-use crate::package::invalid;
+use crate::parameters::AutoencoderParameters;
+use crate::tensors::{NamedTensor, TensorFile, floats};
 use crate::{DetectionError, Manifest, Standardisation, TrainingOptions, vectors};
-
-/// An autoencoder's shape.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AutoencoderParameters {
-    /// Layer widths from input to output.
-    pub widths: Vec<usize>,
-}
 
 impl Detector for Autoencoder {
     type Parameters = AutoencoderParameters;
@@ -28,8 +21,8 @@ impl Detector for Autoencoder {
     const HELD_OUT_IN_STRETCHES: bool = false;
     const UNIT: &'static str = " dB²";
 
-    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<Learnt<Self>, DetectionError> {
-        network::fit(training, observe)
+    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<TrainedDetector<Self>, DetectionError> {
+        run::fit(training, observe)
     }
 
     fn parameters(&self) -> AutoencoderParameters {
@@ -60,13 +53,13 @@ impl Detector for Autoencoder {
         let ends = (widths.first(), widths.last());
         let chained = self.layers.windows(2).all(|pair| pair[0].weight.nrows() == pair[1].weight.ncols());
         if widths.len() < 2 || ends != (Some(&vector_len), Some(&vector_len)) || !chained {
-            return Err(invalid(format!("layer widths {widths:?} do not fit vectors of {vector_len} values")));
+            return Err(invalid_package(format!("layer widths {widths:?} do not fit vectors of {vector_len} values")));
         }
         let mut weights = self.layers.iter().flat_map(|layer| layer.weight.iter().chain(&layer.bias));
         if weights.all(|weight| weight.is_finite()) {
             Ok(())
         } else {
-            Err(invalid("a weight is not a finite number".to_owned()))
+            Err(invalid_package("a weight is not a finite number".to_owned()))
         }
     }
 

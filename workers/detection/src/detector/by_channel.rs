@@ -4,8 +4,9 @@
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
-use super::{Examined, Scorer, geometric_mean};
+use super::{Scorer, geometric_mean};
 use crate::DetectionError;
+use crate::examined::Examined;
 use crate::forward::Segment;
 use crate::fused::FusedDetector;
 use crate::pooled::{PooledDetector, VectorDistance};

@@ -3,28 +3,19 @@
 use auscult_schemas::FeatureSpec;
 use rand::rngs::StdRng;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::autoencoder::mean_errors;
 use super::network::{self, FittedSound, NetworkDetector};
-use super::{
-    Backend, Detector, Examined, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training, arithmetic_mean,
-};
+use super::run;
+use super::{Backend, Detector, Observer, Scorer, TrainedDetector, Training, arithmetic_mean};
 use crate::convolution::{ConvolutionalAutoencoder, PATCH_FRAMES, patch_starts};
+use crate::error::invalid_package;
+use crate::examined::Examined;
 use crate::fit::ConvolutionalLearner;
 use crate::forward::Segment;
-use crate::package::invalid;
+use crate::parameters::ConvolutionalParameters;
+use crate::tensors::{NamedTensor, TensorFile};
 use crate::{DetectionError, HoldOut, Manifest, Standardisation, TrainingOptions};
-
-/// A convolutional autoencoder's shape; kernels and channels are always the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConvolutionalParameters {
-    /// Mel bands of its patches.
-    pub mels: usize,
-    /// Frames of its patches.
-    pub frames: usize,
-}
 
 impl Detector for ConvolutionalAutoencoder {
     type Parameters = ConvolutionalParameters;
@@ -40,8 +31,8 @@ impl Detector for ConvolutionalAutoencoder {
         PATCH_FRAMES
     }
 
-    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<Learnt<Self>, DetectionError> {
-        network::fit(training, observe)
+    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<TrainedDetector<Self>, DetectionError> {
+        run::fit(training, observe)
     }
 
     fn parameters(&self) -> ConvolutionalParameters {
@@ -67,22 +58,23 @@ impl Detector for ConvolutionalAutoencoder {
         if frames != PATCH_FRAMES || mels != spec.n_mels {
             let expected = spec.n_mels;
             let reason = format!("patches of {frames} x {mels}, but this build has {PATCH_FRAMES} x {expected}");
-            return Err(invalid(reason));
+            return Err(invalid_package(reason));
         }
         let shapes = Self::shapes(mels);
         file.expect(shapes.len(), "a convolutional network")?;
         let values = shapes.iter().map(|(name, shape)| file.floats(name, shape)).collect::<Result<Vec<_>, _>>()?;
-        Self::from_values(mels, values).ok_or_else(|| invalid("a weight has another shape than is due".to_owned()))
+        Self::from_values(mels, values)
+            .ok_or_else(|| invalid_package("a weight has another shape than is due".to_owned()))
     }
 
     fn check(&self, spec: &FeatureSpec) -> Result<(), DetectionError> {
         if self.mels != spec.n_mels {
-            return Err(invalid(format!("patches of {} mel bands do not fit {}", self.mels, spec.n_mels)));
+            return Err(invalid_package(format!("patches of {} mel bands do not fit {}", self.mels, spec.n_mels)));
         }
         if self.values().iter().flatten().all(|weight| weight.is_finite()) {
             Ok(())
         } else {
-            Err(invalid("a weight is not a finite number".to_owned()))
+            Err(invalid_package("a weight is not a finite number".to_owned()))
         }
     }
 

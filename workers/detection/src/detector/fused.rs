@@ -1,24 +1,14 @@
 //! The fused Mahalanobis distances as a detector.
 
 use auscult_schemas::FeatureSpec;
-use serde::{Deserialize, Serialize};
 
 use super::by_channel::ChannelScorer;
-use super::{Backend, Detector, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training, doubles, examined};
-use crate::fused::{Cycle, CycleParameters, FusedDetector, Look, Mahalanobis, Part, PartParameters, Pooling};
-use crate::package::invalid;
+use super::{Backend, Detector, Observer, Scorer, TrainedDetector, Training, examined};
+use crate::error::invalid_package;
+use crate::fused::{Cycle, FittedPooling, FusedDetector, Mahalanobis, Part, PartParameters, Pooling};
+use crate::parameters::FusedParameters;
+use crate::tensors::{NamedTensor, TensorFile, doubles};
 use crate::{Calibration, DetectionError, Manifest, TrainingEvent};
-
-/// What a fused detector is made of.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FusedParameters {
-    /// What is fused.
-    pub parts: Vec<PartParameters>,
-    /// The machine's cycle, where one of the parts is about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cycle: Option<CycleParameters>,
-}
 
 impl Detector for FusedDetector {
     type Parameters = FusedParameters;
@@ -26,7 +16,7 @@ impl Detector for FusedDetector {
     const HELD_OUT_IN_STRETCHES: bool = true;
     const UNIT: &'static str = "";
 
-    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<Learnt<Self>, DetectionError> {
+    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<TrainedDetector<Self>, DetectionError> {
         let Training { clips, options, split } = *training;
         let views: Vec<Vec<_>> =
             clips.iter().map(|clip| clip.channels.iter().map(|channel| channel.view()).collect()).collect();
@@ -42,7 +32,7 @@ impl Detector for FusedDetector {
         let held_out = examined(&fitted.held_out_scores, &fitted.held_out_errors);
         let calibration =
             Calibration::of_scores(fitted.held_out_scores, &fitted.held_out_errors, options.false_alarm_rate)?;
-        Ok(Learnt { detector: fitted.detector, standardisation: None, calibration, held_out, network: None })
+        Ok(TrainedDetector { detector: fitted.detector, standardisation: None, calibration, held_out, network: None })
     }
 
     fn parameters(&self) -> FusedParameters {
@@ -54,13 +44,13 @@ impl Detector for FusedDetector {
 
     fn tensors(&self) -> Vec<NamedTensor> {
         let mut tensors = Vec::new();
-        for (index, Part { look, distance, .. }) in self.parts.iter().enumerate() {
+        for (index, Part { fitted_pooling, distance, .. }) in self.parts.iter().enumerate() {
             let Mahalanobis { mean, deviation, precision } = distance;
             let [mean_name, deviation_name, precision_name] = part_names(index);
             tensors.push(doubles(mean_name, mean));
             tensors.push(doubles(deviation_name, deviation));
             tensors.push(doubles(precision_name, precision));
-            if let Look::Cycle(cycle) = look {
+            if let FittedPooling::Cycle(cycle) = fitted_pooling {
                 tensors.push(doubles(CYCLE_TEMPLATE.to_owned(), &cycle.template));
                 tensors.push(doubles(CYCLE_BANDS.to_owned(), &cycle.bands));
             }
@@ -73,49 +63,50 @@ impl Detector for FusedDetector {
         file.expect(3 * parameters.parts.len() + cycle_tensors, &format!("{} parts", parameters.parts.len()))?;
         let mut parts = Vec::with_capacity(parameters.parts.len());
         for (index, part) in parameters.parts.iter().enumerate() {
-            let look = match part.pooling {
-                Pooling::Level => Look::Level,
-                Pooling::Swing => Look::Swing,
-                Pooling::Moment => Look::Moment,
+            let fitted_pooling = match part.pooling {
+                Pooling::Level => FittedPooling::Level,
+                Pooling::Swing => FittedPooling::Swing,
+                Pooling::Moment => FittedPooling::Moment,
                 Pooling::Cycle => {
-                    let parameters = parameters.cycle.ok_or_else(|| invalid("its cycle is missing".to_owned()))?;
+                    let parameters =
+                        parameters.cycle.ok_or_else(|| invalid_package("its cycle is missing".to_owned()))?;
                     let bands = Cycle::bands_of(spec.n_mels);
-                    Look::Cycle(Cycle {
+                    FittedPooling::Cycle(Cycle {
                         parameters,
                         template: file.doubles_2d(CYCLE_TEMPLATE, (bands, 2 * parameters.harmonics))?,
                         bands: file.doubles_2d(CYCLE_BANDS, (Cycle::BAND_ROWS, bands))?,
                     })
                 }
             };
-            let size = look.pooled_len(spec.n_mels);
+            let size = fitted_pooling.pooled_len(spec.n_mels);
             let [mean, deviation, precision] = part_names(index);
             let distance = Mahalanobis {
                 mean: file.doubles_1d(&mean, size)?,
                 deviation: file.doubles_1d(&deviation, size)?,
                 precision: file.doubles_2d(&precision, (size, size))?,
             };
-            parts.push(Part { parameters: *part, look, distance });
+            parts.push(Part { parameters: *part, fitted_pooling, distance });
         }
         Ok(Self { parts })
     }
 
     fn check(&self, spec: &FeatureSpec) -> Result<(), DetectionError> {
         if !self.parts.iter().any(|part| part.parameters.pooling == Pooling::Level) {
-            return Err(invalid("its parts lack the level, which explains".to_owned()));
+            return Err(invalid_package("its parts lack the level, which explains".to_owned()));
         }
-        for Part { parameters, look, distance } in &self.parts {
-            if let Look::Cycle(cycle) = look {
+        for Part { parameters, fitted_pooling, distance } in &self.parts {
+            if let FittedPooling::Cycle(cycle) = fitted_pooling {
                 let step_s = spec.hop_length as f64 / f64::from(spec.sample_rate_hz);
-                cycle.check(step_s).map_err(invalid)?;
+                cycle.check(step_s).map_err(invalid_package)?;
             }
             let Mahalanobis { mean, deviation, precision } = distance;
             let numbers = [parameters.log_mean, parameters.log_deviation, parameters.sensitivity];
             let mut values = mean.iter().chain(deviation).chain(precision).chain(&numbers);
             if !values.all(|value| value.is_finite()) {
-                return Err(invalid("a weight is not a finite number".to_owned()));
+                return Err(invalid_package("a weight is not a finite number".to_owned()));
             }
             if parameters.log_deviation <= 0.0 || deviation.iter().any(|deviation| *deviation <= 0.0) {
-                return Err(invalid("a part's deviation is not positive".to_owned()));
+                return Err(invalid_package("a part's deviation is not positive".to_owned()));
             }
         }
         Ok(())
@@ -126,14 +117,15 @@ impl Detector for FusedDetector {
     }
 
     fn summary(&self) -> Option<(&'static str, String)> {
-        let parts =
-            self.parts.iter().map(|Part { parameters: PartParameters { pooling, sensitivity, .. }, look, .. }| {
-                let rate = match look {
-                    Look::Cycle(cycle) => format!(" of {:.2} a second", cycle.parameters.rate_hz),
-                    Look::Level | Look::Swing | Look::Moment => String::new(),
+        let parts = self.parts.iter().map(
+            |Part { parameters: PartParameters { pooling, sensitivity, .. }, fitted_pooling, .. }| {
+                let rate = match fitted_pooling {
+                    FittedPooling::Cycle(cycle) => format!(" of {:.2} a second", cycle.parameters.rate_hz),
+                    FittedPooling::Level | FittedPooling::Swing | FittedPooling::Moment => String::new(),
                 };
                 format!("{}{rate} (sensitivity {sensitivity:.2})", format!("{pooling:?}").to_lowercase())
-            });
+            },
+        );
         Some(("fused of", parts.collect::<Vec<_>>().join(", ")))
     }
 }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A new kind is a module with `impl Detector` and a line in `detectors!` below. Its parameters are in the manifest
-//! under its name in snake case, its tensors in the file; training, packages, judging and the command line know it from
+//! under its name in snake case (a line in `parameters`), its tensors in the file; training, packages, judging and the command line know it from
 //! here.
 
 mod autoencoder;
@@ -15,34 +15,28 @@ mod convolutional;
 mod fused;
 mod network;
 mod pooled;
+mod run;
 mod selective;
-mod tensors;
 mod wide;
 
 use std::ops::ControlFlow;
 
 use auscult_schemas::FeatureSpec;
 use candle_core::Device;
-use serde::{Deserialize, Serialize};
 
-pub use autoencoder::AutoencoderParameters;
-pub use convolutional::ConvolutionalParameters;
-pub use fused::FusedParameters;
-pub(crate) use network::{FittedSound, NetworkDetector};
-pub use pooled::{PooledParameters, PooledPartParameters};
-pub use selective::{SelectiveMahalanobis, SelectiveParameters};
-pub(crate) use tensors::{NamedTensor, TensorFile, doubles, floats};
+pub use selective::SelectiveMahalanobis;
 pub use wide::WideAutoencoder;
 
 use crate::convolution::ConvolutionalAutoencoder;
+use crate::examined::Examined;
 use crate::forward::Segment;
 use crate::fused::{FusedDetector, Mahalanobis};
-use crate::pooled::{BandNeighbours, GaussianMixture, MahalanobisShape, MixtureShape, NeighboursShape, PooledDetector};
-use crate::train::Split;
-use crate::{
-    Autoencoder, Calibration, DetectionError, HoldOut, Manifest, NetworkTraining, Standardisation, TrainingClip,
-    TrainingEvent, TrainingOptions,
-};
+use crate::parameters::{DetectorKind, DetectorParameters};
+use crate::pooled::{BandNeighbours, GaussianMixture, PooledDetector};
+use crate::standardisation::Standardisation;
+use crate::tensors::{NamedTensor, TensorFile};
+use crate::training::{HoldOut, Split, TrainingClip, TrainingEvent, TrainingOptions};
+use crate::{Autoencoder, Calibration, DetectionError, Manifest, NetworkTraining};
 
 /// A kind of detector: how it learns, how it is kept in a file, and how it comes to judge.
 pub(crate) trait Detector: Sized {
@@ -67,7 +61,7 @@ pub(crate) trait Detector: Sized {
     }
 
     /// Fits it to normal clips and scores those that are held out by a detector that was not fitted to them.
-    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<Learnt<Self>, DetectionError>;
+    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<TrainedDetector<Self>, DetectionError>;
 
     /// Its kind and shape.
     fn parameters(&self) -> Self::Parameters;
@@ -109,15 +103,6 @@ pub(crate) trait Scorer: Send + Sync {
     }
 }
 
-/// What a detector makes of one channel.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Examined {
-    /// In the detector's unit, positive; the higher, the less normal.
-    pub score: f64,
-    /// How far each mel band is from what the detector expects of it, squared, dB², `[mels]`.
-    pub band_errors: Vec<f64>,
-}
-
 /// Where a detector works.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Backend<'a> {
@@ -139,7 +124,7 @@ pub(crate) struct Training<'a> {
 pub(crate) type Observer<'a> = &'a mut dyn FnMut(TrainingEvent) -> ControlFlow<()>;
 
 /// What comes out of a training.
-pub(crate) struct Learnt<D> {
+pub(crate) struct TrainedDetector<D> {
     pub detector: D,
     /// How its input is scaled, where it is.
     pub standardisation: Option<Standardisation>,
@@ -151,10 +136,10 @@ pub(crate) struct Learnt<D> {
     pub network: Option<NetworkTraining>,
 }
 
-impl<D> Learnt<D> {
-    fn map<E>(self, into: impl FnOnce(D) -> E) -> Learnt<E> {
+impl<D> TrainedDetector<D> {
+    fn map<E>(self, into: impl FnOnce(D) -> E) -> TrainedDetector<E> {
         let Self { detector, standardisation, calibration, held_out, network } = self;
-        Learnt { detector: into(detector), standardisation, calibration, held_out, network }
+        TrainedDetector { detector: into(detector), standardisation, calibration, held_out, network }
     }
 }
 
@@ -174,25 +159,10 @@ pub(crate) fn geometric_mean(scores: &[f64]) -> f64 {
     (scores.iter().map(|score| score.ln()).sum::<f64>() / scores.len() as f64).exp()
 }
 
-/// The list: a kind's name, its detector, the parameters it has in the manifest, what it is called on a command line.
+/// The list: a kind's name, and its detector. `parameters` has the same list with what the manifest says of each.
 macro_rules! detectors {
-    ($($(#[$doc:meta])* $kind:ident($detector:ty, $parameters:ty, $name:literal),)+) => {
-        /// What is to be trained.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum DetectorKind {
-            $($(#[$doc])* $kind,)+
-        }
-
+    ($($kind:ident($detector:ty),)+) => {
         impl DetectorKind {
-            /// All there are.
-            pub const ALL: &'static [Self] = &[$(Self::$kind),+];
-
-            /// Its name on a command line.
-            #[must_use]
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$kind => $name,)+ }
-            }
-
             pub(crate) fn is_held_out_in_stretches(self) -> bool {
                 match self { $(Self::$kind => <$detector>::HELD_OUT_IN_STRETCHES,)+ }
             }
@@ -211,18 +181,11 @@ macro_rules! detectors {
                 self,
                 training: &Training<'_>,
                 observe: Observer<'_>,
-            ) -> Result<Learnt<Weights>, DetectionError> {
+            ) -> Result<TrainedDetector<Weights>, DetectionError> {
                 match self {
                     $(Self::$kind => Ok(<$detector>::fit(training, observe)?.map(Weights::$kind)),)+
                 }
             }
-        }
-
-        /// A detector's kind and shape.
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(tag = "kind", rename_all = "snake_case")]
-        pub enum DetectorParameters {
-            $($(#[$doc])* $kind($parameters),)+
         }
 
         impl DetectorParameters {
@@ -241,7 +204,10 @@ macro_rules! detectors {
         /// What was learnt.
         #[derive(Debug, Clone, PartialEq)]
         pub enum Weights {
-            $($(#[$doc])* $kind($detector),)+
+            $(
+                #[doc = concat!("[`DetectorKind::", stringify!($kind), "`].")]
+                $kind($detector),
+            )+
         }
 
         impl Weights {
@@ -289,30 +255,12 @@ macro_rules! detectors {
 }
 
 detectors! {
-    /// Mahalanobis distances of differently pooled log-mels, fused: seconds to train. The score is dimensionless.
-    Fused(FusedDetector, FusedParameters, "fused"),
-    /// The reference method's network: dense layers, ReLU between them, linear output. The score is the mean squared
-    /// reconstruction error, dB².
-    Autoencoder(Autoencoder, AutoencoderParameters, "autoencoder"),
-    /// Mahalanobis distances of log-mels pooled from mean to maximum, fused. The score is dimensionless.
-    Pooled(PooledDetector<Mahalanobis>, PooledParameters<MahalanobisShape>, "pooled"),
-    /// A mixture of Gaussian clouds of mean log-mels. The score is dimensionless.
-    Gmm(PooledDetector<GaussianMixture>, PooledParameters<MixtureShape>, "gmm"),
-    /// The nearest normal clips, group of bands by group of bands. The score is dimensionless.
-    Knn(PooledDetector<BandNeighbours>, PooledParameters<NeighboursShape>, "knn"),
-    /// A deeper and wider network that learns with batch normalisation, as in the baseline of DCASE's Task 2 (2020 and
-    /// later). The score is the mean squared reconstruction error, dB².
-    Wide(WideAutoencoder, AutoencoderParameters, "wide"),
-    /// The same network, whose errors are measured by how those of normal sound vary together: the *selective
-    /// Mahalanobis* score of DCASE 2023's baseline. The score is dimensionless.
-    WideMahalanobis(SelectiveMahalanobis, SelectiveParameters, "wide-mahalanobis"),
-    /// A network of convolutions on stretches of a second. The score is the mean squared reconstruction error, dB².
-    Convolutional(ConvolutionalAutoencoder, ConvolutionalParameters, "convolutional"),
-}
-
-impl Default for DetectorKind {
-    /// The reference method's.
-    fn default() -> Self {
-        Self::Autoencoder
-    }
+    Fused(FusedDetector),
+    Autoencoder(Autoencoder),
+    Pooled(PooledDetector<Mahalanobis>),
+    Gmm(PooledDetector<GaussianMixture>),
+    Knn(PooledDetector<BandNeighbours>),
+    Wide(WideAutoencoder),
+    WideMahalanobis(SelectiveMahalanobis),
+    Convolutional(ConvolutionalAutoencoder),
 }

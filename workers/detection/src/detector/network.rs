@@ -3,13 +3,12 @@
 use auscult_schemas::FeatureSpec;
 use rand::rngs::StdRng;
 
-use super::{Backend, Detector, Learnt, Observer, Scorer, Training};
+use super::{Backend, Detector, Scorer};
+use crate::DetectionError;
+use crate::calibration::MIN_CLIPS;
 use crate::fit::Learner;
-use crate::train::Run;
-use crate::{
-    Calibration, DetectionError, HoldOut, MIN_CLIPS, NetworkTraining, Standardisation, TrainingClip, TrainingEvent,
-    TrainingOptions,
-};
+use crate::standardisation::Standardisation;
+use crate::training::{HoldOut, TrainingClip, TrainingOptions};
 
 /// A detector around a network that reconstructs stretches of a spectrogram.
 pub(crate) trait NetworkDetector: Detector + Send {
@@ -50,45 +49,4 @@ pub(crate) struct FittedSound<'a> {
 /// clips to calibrate on, else in three folds.
 pub(super) fn few_fits(clips: usize) -> HoldOut {
     if clips < 5 * MIN_CLIPS { HoldOut::Folds(3) } else { HoldOut::Share(0.2) }
-}
-
-/// Fits a network and those that score the held-out clips.
-pub(super) fn fit<D: NetworkDetector>(
-    training: &Training<'_>,
-    observe: Observer<'_>,
-) -> Result<Learnt<D>, DetectionError> {
-    let Training { clips, options, split } = *training;
-    let run = Run::new(clips, options);
-    let results = run.fit_all::<D>(split, observe)?;
-    let (mut scores, mut errors) = (Vec::new(), Vec::new());
-    let mut model = None;
-    for result in results.into_iter().flatten() {
-        for clip in &result.held_out {
-            scores.push(clip.score);
-            errors.push(clip.band_errors.clone());
-        }
-        if result.is_model {
-            model = Some(result);
-        }
-    }
-    let model = model.expect("the model's own fit is never left out");
-    // Nothing to stop any more: whatever the observer answers, the package is next.
-    let _ = observe(TrainingEvent::Calibrating { held_out: scores.len() });
-    let to_db2 = model.scaling.as_ref().map_or(1.0, |scaling| f64::from(scaling.deviation_db).powi(2));
-    Ok(Learnt {
-        held_out: Vec::new(),
-        detector: model.detector,
-        standardisation: model.scaling,
-        calibration: Calibration::of_scores(scores, &errors, options.false_alarm_rate)?,
-        network: Some(NetworkTraining {
-            epochs: options.epochs,
-            epochs_run: model.epochs_run,
-            best_epoch: model.best.epoch,
-            stopped_early: run.was_stopped(),
-            batch_size: options.batch_size,
-            learning_rate: options.learning_rate,
-            train_loss_db2: model.best.train * to_db2,
-            validation_loss_db2: model.best.validation * to_db2,
-        }),
-    })
 }

@@ -1,36 +1,17 @@
 //! Distances of pooled log-mels as detectors: one kind for each distance.
 
 use auscult_schemas::FeatureSpec;
-use serde::{Deserialize, Serialize};
 
 use super::by_channel::ChannelScorer;
-use super::{Backend, Detector, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training, examined};
+use super::{Backend, Detector, Observer, Scorer, TrainedDetector, Training, examined};
+use crate::error::invalid_package;
 use crate::fused::Mahalanobis;
-use crate::package::invalid;
+use crate::parameters::{PooledParameters, PooledPartParameters};
 use crate::pooled::{
     BandNeighbours, GaussianMixture, LogScale, PooledDetector, PooledPart, RankPooling, VectorDistance,
 };
+use crate::tensors::{NamedTensor, TensorFile};
 use crate::{Calibration, DetectionError, Manifest, TrainingEvent};
-
-/// What a detector of pooled log-mels is made of.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PooledParameters<S> {
-    /// One for each way of pooling.
-    pub parts: Vec<PooledPartParameters<S>>,
-}
-
-/// A part's numbers in the manifest.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PooledPartParameters<S> {
-    /// How the spectrogram is pooled.
-    pub pooling: RankPooling,
-    /// What held-out normal distances are like.
-    pub log_distance: LogScale,
-    /// The shape of what distances are measured with.
-    pub distance: S,
-}
 
 /// A distance whose pooling is settled.
 pub(crate) trait PooledKind: VectorDistance + Clone + 'static {
@@ -77,7 +58,7 @@ impl<D: PooledKind> Detector for PooledDetector<D> {
     const HELD_OUT_IN_STRETCHES: bool = true;
     const UNIT: &'static str = "";
 
-    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<Learnt<Self>, DetectionError> {
+    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<TrainedDetector<Self>, DetectionError> {
         let Training { clips, options, split } = *training;
         let views: Vec<Vec<_>> =
             clips.iter().map(|clip| clip.channels.iter().map(|channel| channel.view()).collect()).collect();
@@ -92,7 +73,7 @@ impl<D: PooledKind> Detector for PooledDetector<D> {
         let held_out = examined(&fitted.held_out_scores, &fitted.held_out_errors);
         let calibration =
             Calibration::of_scores(fitted.held_out_scores, &fitted.held_out_errors, options.false_alarm_rate)?;
-        Ok(Learnt { detector: fitted.detector, standardisation: None, calibration, held_out, network: None })
+        Ok(TrainedDetector { detector: fitted.detector, standardisation: None, calibration, held_out, network: None })
     }
 
     fn parameters(&self) -> Self::Parameters {
@@ -122,17 +103,17 @@ impl<D: PooledKind> Detector for PooledDetector<D> {
 
     fn check(&self, _spec: &FeatureSpec) -> Result<(), DetectionError> {
         if self.parts.is_empty() {
-            return Err(invalid("it has no parts".to_owned()));
+            return Err(invalid_package("it has no parts".to_owned()));
         }
         for PooledPart { pooling, scale, distance } in &self.parts {
             if !pooling.is_sound() {
-                return Err(invalid(format!("{pooling:?} is no way of pooling")));
+                return Err(invalid_package(format!("{pooling:?} is no way of pooling")));
             }
             let LogScale { mean, deviation } = *scale;
             if !mean.is_finite() || !deviation.is_finite() || deviation <= 0.0 {
-                return Err(invalid("a part's normal distances are no sensible numbers".to_owned()));
+                return Err(invalid_package("a part's normal distances are no sensible numbers".to_owned()));
             }
-            distance.check().map_err(invalid)?;
+            distance.check().map_err(invalid_package)?;
         }
         Ok(())
     }

@@ -8,16 +8,17 @@ use std::collections::BTreeMap;
 
 use auscult_schemas::FeatureSpec;
 use rand::rngs::StdRng;
-use serde::{Deserialize, Serialize};
 
 use super::autoencoder::{Engine, mean_errors, read_layers};
 use super::network::{self, FittedSound, NetworkDetector};
-use super::{
-    Backend, Detector, Examined, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training, arithmetic_mean, floats,
-};
+use super::run;
+use super::{Backend, Detector, Observer, Scorer, TrainedDetector, Training, arithmetic_mean};
+use crate::error::invalid_package;
+use crate::examined::Examined;
 use crate::fit::NormalisedLearner;
 use crate::forward::{CpuNetwork, ErrorCorrelation, ErrorMoments, Segment, TensorNetwork, Whitening};
-use crate::package::invalid;
+use crate::parameters::SelectiveParameters;
+use crate::tensors::{NamedTensor, TensorFile, floats};
 use crate::{Autoencoder, DetectionError, HoldOut, Manifest, Standardisation, TrainingClip, TrainingOptions, vectors};
 
 /// The name of the domain of clips that name none.
@@ -32,16 +33,6 @@ pub struct SelectiveMahalanobis {
     pub domains: BTreeMap<String, Whitening>,
 }
 
-/// Its shape.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SelectiveParameters {
-    /// Layer widths from input to output.
-    pub widths: Vec<usize>,
-    /// The domains' names, ascending.
-    pub domains: Vec<String>,
-}
-
 impl Detector for SelectiveMahalanobis {
     type Parameters = SelectiveParameters;
 
@@ -52,8 +43,8 @@ impl Detector for SelectiveMahalanobis {
         network::few_fits(clips)
     }
 
-    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<Learnt<Self>, DetectionError> {
-        network::fit(training, observe)
+    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<TrainedDetector<Self>, DetectionError> {
+        run::fit(training, observe)
     }
 
     fn parameters(&self) -> SelectiveParameters {
@@ -88,13 +79,13 @@ impl Detector for SelectiveMahalanobis {
     fn check(&self, spec: &FeatureSpec) -> Result<(), DetectionError> {
         self.network.check(spec)?;
         if self.domains.is_empty() {
-            return Err(invalid("it knows no domain".to_owned()));
+            return Err(invalid_package("it knows no domain".to_owned()));
         }
         for (name, Whitening { matrix }) in &self.domains {
             let is_triangular = matrix.indexed_iter().all(|((row, column), value)| column <= row || *value == 0.0);
             let has_sound_diagonal = matrix.diag().iter().all(|value| *value > 0.0);
             if !is_triangular || !has_sound_diagonal || !matrix.iter().all(|value| value.is_finite()) {
-                return Err(invalid(format!("the whitening of domain {name:?} is none")));
+                return Err(invalid_package(format!("the whitening of domain {name:?} is none")));
             }
         }
         Ok(())

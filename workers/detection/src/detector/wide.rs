@@ -4,8 +4,11 @@ use auscult_schemas::FeatureSpec;
 use rand::rngs::StdRng;
 
 use super::network::{self, FittedSound, NetworkDetector};
-use super::{AutoencoderParameters, Backend, Detector, Learnt, NamedTensor, Observer, Scorer, TensorFile, Training};
+use super::run;
+use super::{Backend, Detector, Observer, Scorer, TrainedDetector, Training};
 use crate::fit::NormalisedLearner;
+use crate::parameters::AutoencoderParameters;
+use crate::tensors::{NamedTensor, TensorFile};
 use crate::{Autoencoder, DetectionError, HoldOut, Manifest, Standardisation, TrainingOptions};
 
 /// A dense network that has learnt with batch normalisation, which is folded into its layers.
@@ -22,8 +25,8 @@ impl Detector for WideAutoencoder {
         network::few_fits(clips)
     }
 
-    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<Learnt<Self>, DetectionError> {
-        network::fit(training, observe)
+    fn fit(training: &Training<'_>, observe: Observer<'_>) -> Result<TrainedDetector<Self>, DetectionError> {
+        run::fit(training, observe)
     }
 
     fn parameters(&self) -> AutoencoderParameters {

@@ -107,7 +107,7 @@ pub(super) fn test(window: &DriftMemory, band_probability: f64, level_probabilit
     let heard = of_window(window, learnt);
     let freedom = f64::from(learnt.chunks + heard.chunks - 2);
     let rarity = (1.0 / f64::from(learnt.chunks) + 1.0 / f64::from(heard.chunks)).sqrt();
-    let wander = Wander::of(learnt, &heard);
+    let wander = LevelVariation::of(learnt, &heard);
     let t = |index: usize| {
         let variance = (learnt.square_sum_db2[index] + heard.square_sum_db2[index]) / freedom;
         let by_chance = variance.max(LEAST_DEVIATION_DB.powi(2)) * rarity.powi(2);
@@ -131,7 +131,7 @@ pub(super) fn test(window: &DriftMemory, band_probability: f64, level_probabilit
 }
 
 /// How far levels wander by themselves from window to window.
-struct Wander<'a> {
+struct LevelVariation<'a> {
     learnt: &'a LevelMemory,
     heard: &'a LevelMemory,
     /// Of all that was learnt, and within windows.
@@ -140,7 +140,7 @@ struct Wander<'a> {
     margin: f64,
 }
 
-impl<'a> Wander<'a> {
+impl<'a> LevelVariation<'a> {
     fn of(learnt: &'a LevelMemory, heard: &'a LevelMemory) -> Self {
         let within = learnt.within_freedom + heard.chunks.saturating_sub(1);
         let freedoms = (f64::from(learnt.chunks.saturating_sub(1)), f64::from(within));

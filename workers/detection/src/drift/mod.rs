@@ -30,11 +30,12 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::calibration::quantile;
-use crate::{Calibration, Heard, Judgement};
+use crate::judgement::Judgement;
+use crate::observed_chunk::ObservedChunk;
 use limits::{EWMA_WEIGHT, Limits, PAGE_ALLOWANCE};
-use ranks::Urn;
+use ranks::RankScale;
 
+pub use crate::drift_reference::{DriftReference, LevelSpread};
 pub use statistics::{KolmogorovSmirnov, kolmogorov_smirnov, population_stability_index};
 
 /// Windows without a trace of drift after which it is over.
@@ -58,64 +59,6 @@ pub struct DriftPolicy {
 impl Default for DriftPolicy {
     fn default() -> Self {
         Self { window_chunks: 50, false_alarm_every_chunks: 10_000 }
-    }
-}
-
-/// What drift is measured against, beside the calibration's scores.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DriftReference {
-    /// Mean level of each mel band over the training clips, dB, `[mels]`.
-    pub mean_band_levels_db: Vec<f64>,
-    /// The nine deciles of the held-out normal scores, ascending, dB².
-    pub score_deciles: Vec<f64>,
-    /// How the training clips' levels scatter; absent in packages of earlier versions: it is learnt from a machine's
-    /// first window.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub spread: Option<LevelSpread>,
-}
-
-/// How levels differ from one training clip to the next.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LevelSpread {
-    /// Training clips.
-    pub clips: u32,
-    /// Standard deviation over the clips of each mel band's mean level, dB, `[mels]`.
-    pub band_deviation_db: Vec<f64>,
-    /// The same of the mean over all bands, dB.
-    pub level_deviation_db: f64,
-}
-
-impl LevelSpread {
-    /// From each clip's mean level by band, dB, `[clips][mels]`; `None` of fewer than two clips.
-    #[must_use]
-    pub fn of(clips: &[Vec<f64>]) -> Option<Self> {
-        let bands = clips.first()?.len();
-        let count = clips.len() as f64;
-        if clips.len() < 2 || bands == 0 {
-            return None;
-        }
-        let deviation = |levels: &[f64]| {
-            let mean = levels.iter().sum::<f64>() / count;
-            (levels.iter().map(|level| (level - mean).powi(2)).sum::<f64>() / (count - 1.0)).sqrt()
-        };
-        let of_band = |band: usize| deviation(&clips.iter().map(|levels| levels[band]).collect::<Vec<f64>>());
-        let means: Vec<f64> = clips.iter().map(|levels| levels.iter().sum::<f64>() / bands as f64).collect();
-        Some(Self {
-            clips: u32::try_from(clips.len()).unwrap_or(u32::MAX),
-            band_deviation_db: (0..bands).map(of_band).collect(),
-            level_deviation_db: deviation(&means),
-        })
-    }
-}
-
-impl DriftReference {
-    /// The reference that a calibration and the training clips' levels give.
-    #[must_use]
-    pub fn new(calibration: &Calibration, mean_band_levels_db: Vec<f64>, spread: Option<LevelSpread>) -> Self {
-        let score_deciles = (1..10).map(|decile| quantile(&calibration.scores, f64::from(decile) / 10.0)).collect();
-        Self { mean_band_levels_db, score_deciles, spread }
     }
 }
 
@@ -157,7 +100,7 @@ pub fn listen(
     policy: &DriftPolicy,
 ) -> Option<DriftStep> {
     let limits = Limits::of(policy);
-    let urn = Urn::of(calibration_scores);
+    let urn = RankScale::of(calibration_scores);
     let bands = sample.band_levels_db.len();
     if memory.band_sum_db.len() != bands || memory.learnt_scores.len() != urn.gaps() {
         // Nothing heard yet, or by an earlier version, or under a model with other bands.
@@ -304,23 +247,23 @@ pub fn relearn(memory: &mut DriftMemory) {
 /// not those of training either.
 pub(crate) fn advance(
     memory: &mut DriftMemory,
-    heard: &Heard<'_>,
+    chunk: &ObservedChunk<'_>,
     judgement: &Judgement,
     score: f64,
     has_moved: bool,
     policy: &DriftPolicy,
 ) -> Option<Drift> {
-    let manifest = heard.manifest;
+    let manifest = chunk.manifest;
     if has_moved && memory.learnt_levels.is_none() {
         memory.learnt_levels = Some(levels::to_be_learnt(&manifest.drift_reference));
     }
     let sample = DriftSample {
-        id: heard.id,
-        time: heard.time,
+        id: chunk.id,
+        time: chunk.time,
         score,
         band_levels_db: &judgement.band_levels_db,
-        quality: heard.quality,
+        quality: chunk.quality,
     };
     let step = listen(memory, &sample, &manifest.calibration.scores, &manifest.drift_reference, policy)?;
-    Some(report::drift(&step, heard))
+    Some(report::drift(&step, chunk))
 }

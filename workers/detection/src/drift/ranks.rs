@@ -22,12 +22,12 @@ const MAX_GAPS: usize = 128;
 
 /// The calibration as an urn.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Urn<'a> {
+pub(super) struct RankScale<'a> {
     /// Ascending.
     scores: &'a [f64],
 }
 
-impl<'a> Urn<'a> {
+impl<'a> RankScale<'a> {
     pub(super) fn of(scores: &'a [f64]) -> Self {
         Self { scores }
     }
@@ -92,7 +92,7 @@ mod tests {
     fn every_score_has_its_gap_and_the_gaps_share_the_calibration_evenly() {
         for count in [1_usize, 30, 127, 128, 129, 1000] {
             let scores: Vec<f64> = (0..count).map(|index| index as f64).collect();
-            let urn = Urn::of(&scores);
+            let urn = RankScale::of(&scores);
             assert_eq!(urn.gap(-1.0), 0);
             assert_eq!(urn.gap(1e9), urn.gaps() - 1);
             assert_eq!((urn.first_of(0), urn.first_of(urn.gaps())), (0, count + 1));
@@ -109,7 +109,7 @@ mod tests {
         let value = |index: u32| (f64::from(index) * 0.754_877_666).fract();
         let mut calibration: Vec<f64> = (0..30).map(value).collect();
         calibration.sort_by(f64::total_cmp);
-        let urn = Urn::of(&calibration);
+        let urn = RankScale::of(&calibration);
         let mut learnt = vec![0; urn.gaps()];
         let mut shares = Vec::new();
         for index in 30..5030 {

@@ -6,8 +6,8 @@ use super::levels::LevelTest;
 use super::limits::{Limits, PSI_BINS};
 use super::statistics::{distance_from_uniform, kolmogorov_smirnov, population_stability_index, psi_of_counts};
 use super::{DriftStep, levels, quality, ranks};
-use crate::Heard;
 use crate::explain::band_edges;
+use crate::observed_chunk::ObservedChunk;
 
 /// A window's mean rank is quiet within so many standard deviations.
 const QUIET_DEVIATIONS: f64 = 1.5;
@@ -72,9 +72,9 @@ pub(super) fn going_on(memory: &DriftMemory, limits: &Limits) -> [ChartReading; 
 }
 
 /// The message about a window.
-pub(super) fn drift(step: &DriftStep, heard: &Heard<'_>) -> Drift {
+pub(super) fn drift(step: &DriftStep, chunk: &ObservedChunk<'_>) -> Drift {
     let DriftStep { window, change, episode, readings } = step;
-    let manifest = heard.manifest;
+    let manifest = chunk.manifest;
     let chunks = window.scores.len();
     let shifts: Vec<f64> = window
         .band_sum_db
@@ -86,17 +86,17 @@ pub(super) fn drift(step: &DriftStep, heard: &Heard<'_>) -> Drift {
     let (band, shift) = shifts.iter().copied().enumerate().max_by(by_size).unwrap_or((0, 0.0));
     let ks = kolmogorov_smirnov(&window.scores, &manifest.calibration.scores);
     let mut drift = Drift {
-        id: heard.id.to_owned(),
-        machine: heard.machine.clone(),
-        window_start: window.window_start.unwrap_or(heard.time),
-        window_end: heard.time,
+        id: chunk.id.to_owned(),
+        machine: chunk.machine.clone(),
+        window_start: window.window_start.unwrap_or(chunk.time),
+        window_end: chunk.time,
         chunks: chunks as u32,
         score_psi: population_stability_index(&window.scores, &manifest.drift_reference.score_deciles),
         score_ks: ks.statistic,
         score_ks_p_value: ks.p_value,
         level_shift_db: shifts.iter().sum::<f64>() / shifts.len().max(1) as f64,
         max_band_shift_db: shift.abs(),
-        max_band_shift_hz: band_centre_hz(heard, band),
+        max_band_shift_hz: band_centre_hz(chunk, band),
         charts: readings.charts.clone(),
         quality: quality::rates(window),
         drifting: episode.is_some() && *change != Some(DriftChange::Ended),
@@ -104,17 +104,17 @@ pub(super) fn drift(step: &DriftStep, heard: &Heard<'_>) -> Drift {
         found_by: episode.map(|episode| episode.chart),
         since: episode.map(|episode| episode.since),
         explanation: None,
-        model: heard.model.clone(),
+        model: chunk.model.clone(),
     };
-    drift.explanation = words(&drift, step, heard);
+    drift.explanation = words(&drift, step, chunk);
     drift
 }
 
-fn band_centre_hz(heard: &Heard<'_>, band: usize) -> f64 {
-    band_edges(&heard.manifest.feature_spec).get(band).map_or(0.0, |edges| edges.hz_centre)
+fn band_centre_hz(chunk: &ObservedChunk<'_>, band: usize) -> f64 {
+    band_edges(&chunk.manifest.feature_spec).get(band).map_or(0.0, |edges| edges.hz_centre)
 }
 
-fn words(drift: &Drift, step: &DriftStep, heard: &Heard<'_>) -> Option<String> {
+fn words(drift: &Drift, step: &DriftStep, chunk: &ObservedChunk<'_>) -> Option<String> {
     let episode = step.episode.as_ref()?;
     let since = episode.since.strftime("%Y-%m-%d %H:%M:%S UTC");
     if drift.change == Some(DriftChange::Ended) {
@@ -128,7 +128,7 @@ fn words(drift: &Drift, step: &DriftStep, heard: &Heard<'_>) -> Option<String> {
         DriftChart::ScorePsi => "the scores scatter otherwise than before".to_owned(),
         DriftChart::BandLevel => match &step.readings.levels {
             Some(LevelTest { band, band_shift_db, .. }) => {
-                let hz = band_centre_hz(heard, *band);
+                let hz = band_centre_hz(chunk, *band);
                 format!("the band around {hz:.0} Hz is {}", louder(*band_shift_db))
             }
             None => "a band's level has moved".to_owned(),
@@ -142,8 +142,8 @@ fn words(drift: &Drift, step: &DriftStep, heard: &Heard<'_>) -> Option<String> {
             None => "quality flags have become more or less frequent".to_owned(),
         },
     };
-    let begun = if drift.change == Some(DriftChange::Began) { "Drift found" } else { "Drifting" };
-    Some(format!("{begun}, since about {since}: {cause}."))
+    let started = if drift.change == Some(DriftChange::Began) { "Drift found" } else { "Drifting" };
+    Some(format!("{started}, since about {since}: {cause}."))
 }
 
 fn score_words(step: &DriftStep) -> String {

@@ -1,14 +1,11 @@
 //! Whether an environment has changed.
 
-use auscult_schemas::{EnvironmentChange, MachineId, MachineState};
+use auscult_schemas::{EnvironmentChange, MachineId};
 use jiff::Timestamp;
 
 use super::EnvironmentPolicy;
-use crate::roster::{Listed, Roster};
-use crate::silence::median_cadence_s;
+use crate::partition::{EnvironmentMachines, MachineSummary, PartitionMachines, environment_of};
 
-/// A machine that was heard so many cadences ago still counts as lately heard.
-const LATELY: f64 = 3.0;
 /// A machine deviates with the others when it began at most so many cadences ago.
 const TOGETHER: f64 = 4.0;
 /// In a change that comes gradually the machines begin one after another: so many cadences count where each has
@@ -33,7 +30,7 @@ const RUN_COUNTED: u32 = 3;
 
 /// What a chunk has shown of its machine's environment.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Affected {
+pub struct AffectedMachines {
     /// The change.
     pub change: EnvironmentChange,
     /// Whether it is new: to be reported.
@@ -42,52 +39,90 @@ pub struct Affected {
     pub machines: Vec<MachineId>,
 }
 
-/// The part of a machine's id before the last `/`, empty where it has none.
-#[must_use]
-pub fn environment_of(machine: &MachineId) -> &str {
-    machine.as_str().rsplit_once('/').map_or("", |(environment, _)| environment)
-}
-
-/// Looks at a machine's environment after a chunk of the machine, recorded at `time`, that is in the roster already.
+/// Looks at a machine's environment after a chunk of the machine, recorded at `time`, that the machines know of already.
 /// `None`: nothing has changed, or what has is dealt with.
 #[must_use]
-pub fn detect(roster: &Roster, machine: &MachineId, time: Timestamp, policy: &EnvironmentPolicy) -> Option<Affected> {
-    let it = roster.get(machine)?;
+pub fn detect(
+    machines: &PartitionMachines,
+    machine: &MachineId,
+    time: Timestamp,
+    policy: &EnvironmentPolicy,
+) -> Option<AffectedMachines> {
+    let it = machines.get(machine)?;
     let has_just_drifted = it.drift.is_some_and(|(found, _)| found == time);
     let is_of_interest = it.deviates_since.is_some() || has_just_drifted;
     if policy.min_machines == 0 || !is_of_interest || it.is_relearning || it.is_maintained(time) {
         return None;
     }
-    let hall = Hall::of(roster, machine, time, policy)?;
-    if let Some(affected) = hall.deviating().or_else(|| has_just_drifted.then(|| hall.drifting()).flatten()) {
+    let environment = machines.environment(environment_of(machine))?;
+    if !can_have_changed(machines, environment, it, time, policy) {
+        return None;
+    }
+    let environment_now = Environment::of(environment, environment_of(machine), time, policy)?;
+    if let Some(affected) =
+        environment_now.deviating().or_else(|| has_just_drifted.then(|| environment_now.drifting()).flatten())
+    {
         return Some(affected);
     }
-    hall.straggler(machine, it, has_just_drifted)
+    environment_now.joining(machine, it, has_just_drifted)
+}
+
+/// How many of so many machines must change together.
+fn needed(machines: usize, policy: &EnvironmentPolicy) -> usize {
+    let share = (policy.min_share * machines as f64).ceil() as usize;
+    share.max(policy.min_machines as usize)
+}
+
+/// False only where [`Environment`] would find nothing, by the counts alone.
+fn can_have_changed(
+    machines: &PartitionMachines,
+    environment: &EnvironmentMachines,
+    it: &MachineSummary,
+    time: Timestamp,
+    policy: &EnvironmentPolicy,
+) -> bool {
+    let has_just_drifted = it.drift.is_some_and(|(found, _)| found == time);
+    let heard_at_least = environment.recently_heard_at_least(time);
+    let needed_at_least = needed(heard_at_least, policy);
+    if environment.deviating() >= needed_at_least || (has_just_drifted && environment.drifting() >= needed_at_least) {
+        return true;
+    }
+    let cadences = if has_just_drifted { DRIFTING } else { JOINING };
+    let cadence_at_most_s = machines.median_cadence_of_some_at_most_s(heard_at_least).unwrap_or(f64::INFINITY);
+    let can_join = |mark: Timestamp| {
+        it.adjusted_since != Some(mark) && time.duration_since(mark).as_secs_f64() <= cadences * cadence_at_most_s
+    };
+    environment.adjusted().any(|(mark, count)| count >= needed_at_least && can_join(mark))
 }
 
 /// The machines of one environment at a moment.
-struct Hall<'a> {
+struct Environment<'a> {
     environment: &'a str,
     time: Timestamp,
-    /// Those that were lately heard.
-    machines: Vec<(&'a MachineId, &'a Listed)>,
+    /// Those that were recently heard, in no order.
+    machines: Vec<(&'a MachineId, &'a MachineSummary)>,
     cadence_s: f64,
     /// How many must change together.
     needed: usize,
 }
 
-impl<'a> Hall<'a> {
-    fn of(roster: &'a Roster, machine: &'a MachineId, time: Timestamp, policy: &EnvironmentPolicy) -> Option<Self> {
-        let environment = environment_of(machine);
-        let machines: Vec<(&MachineId, &Listed)> = roster
-            .iter()
-            .filter(|(other, _)| environment_of(other) == environment)
-            .filter(|(_, listed)| is_lately_heard(listed, time))
-            .collect();
-        let cadence_s = median_cadence_s(machines.iter().map(|(_, listed)| *listed))?;
-        let share = (policy.min_share * machines.len() as f64).ceil() as usize;
-        let needed = share.max(policy.min_machines as usize);
-        Some(Self { environment, time, machines, cadence_s, needed })
+impl<'a> Environment<'a> {
+    fn of(
+        environment: &'a EnvironmentMachines,
+        name: &'a str,
+        time: Timestamp,
+        policy: &EnvironmentPolicy,
+    ) -> Option<Self> {
+        let machines: Vec<(&MachineId, &MachineSummary)> =
+            environment.heard().filter(|(_, machine)| machine.is_recently_heard(time)).collect();
+        let mut cadences: Vec<f64> = machines.iter().filter_map(|(_, machine)| machine.cadence_s).collect();
+        if cadences.is_empty() {
+            return None;
+        }
+        let middle = cadences.len() / 2;
+        let (_, median, _) = cadences.select_nth_unstable_by(middle, f64::total_cmp);
+        let (cadence_s, needed) = (*median, needed(machines.len(), policy));
+        Some(Self { environment: name, time, machines, cadence_s, needed })
     }
 
     fn is_within(&self, since: Timestamp, cadences: f64) -> bool {
@@ -95,12 +130,12 @@ impl<'a> Hall<'a> {
     }
 
     fn marked(&self, mark: Timestamp) -> usize {
-        self.machines.iter().filter(|(_, listed)| listed.adjusted_since == Some(mark)).count()
+        self.machines.iter().filter(|(_, other)| other.adjusted_since == Some(mark)).count()
     }
 
     /// The latest change of which as many machines as are needed bear the mark.
     fn latest(&self) -> Option<Timestamp> {
-        let mut marks: Vec<Timestamp> = self.machines.iter().filter_map(|(_, listed)| listed.adjusted_since).collect();
+        let mut marks: Vec<Timestamp> = self.machines.iter().filter_map(|(_, other)| other.adjusted_since).collect();
         marks.sort_unstable();
         marks.iter().rev().copied().find(|mark| self.marked(*mark) >= self.needed)
     }
@@ -115,17 +150,17 @@ impl<'a> Hall<'a> {
     }
 
     /// Enough machines whose chunks are anomalous since about the same time.
-    fn deviating(&self) -> Option<Affected> {
-        let affected: Vec<(&MachineId, &Listed, Timestamp)> = self
+    fn deviating(&self) -> Option<AffectedMachines> {
+        let affected: Vec<(&MachineId, &MachineSummary, Timestamp)> = self
             .machines
             .iter()
-            .filter(|(_, listed)| !listed.is_relearning)
-            .filter_map(|(machine, listed)| Some((*machine, *listed, listed.deviates_since?)))
-            .filter(|(_, listed, since)| {
-                self.is_within(*since, TOGETHER) || (listed.run >= 2 && self.is_within(*since, GRADUALLY))
+            .filter(|(_, other)| !other.is_relearning)
+            .filter_map(|(machine, other)| Some((*machine, *other, other.deviates_since?)))
+            .filter(|(_, other, since)| {
+                self.is_within(*since, TOGETHER) || (other.run >= 2 && self.is_within(*since, GRADUALLY))
             })
             .collect();
-        let evidence: u32 = affected.iter().map(|(_, listed, _)| listed.run.min(RUN_COUNTED)).sum();
+        let evidence: u32 = affected.iter().map(|(_, other, _)| other.run.min(RUN_COUNTED)).sum();
         if evidence < EVIDENCE {
             return None;
         }
@@ -133,46 +168,40 @@ impl<'a> Hall<'a> {
     }
 
     /// Nearly all machines of which drift was found at about the same time, though their chunks may pass one by one.
-    fn drifting(&self) -> Option<Affected> {
-        let drifting = self.machines.iter().filter(|(_, listed)| !listed.is_relearning);
-        let drifting = drifting.filter_map(|(machine, listed)| Some((*machine, listed.drift?)));
+    fn drifting(&self) -> Option<AffectedMachines> {
+        let drifting = self.machines.iter().filter(|(_, other)| !other.is_relearning);
+        let drifting = drifting.filter_map(|(machine, other)| Some((*machine, other.drift?)));
         let lately = drifting.filter(|(_, (found, _))| self.is_within(*found, DRIFTING));
         let needed = self.needed.max((DRIFTING_SHARE * self.machines.len() as f64).ceil() as usize);
         self.together(lately.map(|(machine, (_, since))| (machine, since)).collect(), needed)
     }
 
-    fn together(&self, affected: Vec<(&MachineId, Timestamp)>, needed: usize) -> Option<Affected> {
+    fn together(&self, affected: Vec<(&MachineId, Timestamp)>, needed: usize) -> Option<AffectedMachines> {
         if affected.len() < needed {
             return None;
         }
         let mut onsets: Vec<Timestamp> = affected.iter().map(|(_, since)| *since).collect();
         onsets.sort_unstable();
-        let begun = onsets[onsets.len() / 2];
-        let goes_on = |mark: &Timestamp| begun.duration_since(*mark).as_secs_f64() <= CONTINUING * self.cadence_s;
+        let started = onsets[onsets.len() / 2];
+        let goes_on = |mark: &Timestamp| started.duration_since(*mark).as_secs_f64() <= CONTINUING * self.cadence_s;
         let continued = self.latest().filter(goes_on);
-        let since = continued.unwrap_or(begun);
-        let machines = affected.iter().map(|(machine, _)| (*machine).clone()).collect();
-        Some(Affected { change: self.change(affected.len(), since), is_new: continued.is_none(), machines })
+        let since = continued.unwrap_or(started);
+        let mut machines: Vec<MachineId> = affected.iter().map(|(machine, _)| (*machine).clone()).collect();
+        machines.sort_unstable();
+        Some(AffectedMachines { change: self.change(affected.len(), since), is_new: continued.is_none(), machines })
     }
 
     /// A machine of an environment that has changed already.
-    fn straggler(&self, machine: &MachineId, it: &Listed, has_just_drifted: bool) -> Option<Affected> {
+    fn joining(&self, machine: &MachineId, it: &MachineSummary, has_just_drifted: bool) -> Option<AffectedMachines> {
         let mark = self.latest().filter(|mark| it.adjusted_since != Some(*mark))?;
-        let belongs = |begun: Timestamp| begun.duration_since(mark).as_secs_f64() >= -TOGETHER * self.cadence_s;
+        let belongs = |started: Timestamp| started.duration_since(mark).as_secs_f64() >= -TOGETHER * self.cadence_s;
         let deviates = self.is_within(mark, JOINING) && it.run >= 2 && it.deviates_since.is_some_and(belongs);
         // Since when it drifts is an estimate, and no better than its charts.
-        let drifts = has_just_drifted && self.is_within(mark, DRIFTING);
-        (deviates || drifts).then(|| Affected {
+        let has_drifted = has_just_drifted && self.is_within(mark, DRIFTING);
+        (deviates || has_drifted).then(|| AffectedMachines {
             change: self.change(self.marked(mark) + 1, mark),
             is_new: false,
             machines: vec![machine.clone()],
         })
     }
-}
-
-/// Whether a machine counts among those of which half must have changed.
-fn is_lately_heard(listed: &Listed, time: Timestamp) -> bool {
-    let Some(cadence_s) = listed.cadence_s else { return false };
-    let behind_s = time.duration_since(listed.last_heard).as_secs_f64();
-    listed.state != MachineState::Silent && !listed.is_maintained(time) && behind_s <= LATELY * cadence_s
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::EnvironmentPolicy;
 use crate::Calibration;
-use crate::alert::forget_evidence;
+use crate::alert_state::forget_evidence;
 use crate::calibration::quantile;
 
 /// Who adjusts thresholds here.
@@ -24,7 +24,7 @@ const BACK_AFTER: usize = 12;
 
 /// Has a machine learn its level from its next chunks. Nothing is raised meanwhile, and nothing cleared; what speaks
 /// for a fault so far was the environment's doing.
-pub fn hold(state: &mut ScorerState, since: Timestamp, policy: &EnvironmentPolicy) {
+pub fn start_relearning(state: &mut ScorerState, since: Timestamp, policy: &EnvironmentPolicy) {
     state.relearning = Some(Relearning { since, scores: Vec::new(), needed: policy.relearn_chunks });
     forget_evidence(&mut state.alert);
     state.deviation = None;
@@ -43,11 +43,11 @@ pub fn learn(state: &mut ScorerState, score: f64, calibration: &Calibration) -> 
         let (offset, factor) = moved(relearning.scores, calibration);
         if offset.abs() <= UNMOVED * spread(&calibration.scores) && factor <= WIDER * STEADY {
             state.adjustment = None;
-            begin_anew(state);
+            restart(state);
             return Some(AuditAction::AdjustThreshold { offset: 0.0, factor: 1.0 });
         }
         state.adjustment = Some(ThresholdAdjustment { offset, factor, by: BY.to_owned(), since: relearning.since });
-        begin_anew(state);
+        restart(state);
         return Some(AuditAction::AdjustThreshold { offset, factor });
     }
     let adjustment = state.adjustment.as_ref()?;
@@ -61,7 +61,7 @@ pub fn learn(state: &mut ScorerState, score: f64, calibration: &Calibration) -> 
         return None;
     }
     state.adjustment = None;
-    begin_anew(state);
+    restart(state);
     Some(AuditAction::AdjustThreshold { offset: 0.0, factor: 1.0 })
 }
 
@@ -81,7 +81,7 @@ fn spread(ascending: &[f64]) -> f64 {
 }
 
 /// What was heard under the old threshold says nothing under the new one.
-fn begin_anew(state: &mut ScorerState) {
+fn restart(state: &mut ScorerState) {
     state.deviation = None;
     state.drift = DriftMemory::default();
 }

@@ -18,9 +18,11 @@
 mod change;
 mod learning;
 
-pub use change::{Affected, detect, environment_of};
-pub use learning::hold;
+pub use change::{AffectedMachines, detect};
+pub use learning::start_relearning;
 pub(crate) use learning::{BY, learn};
+
+pub use crate::partition::environment_of;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

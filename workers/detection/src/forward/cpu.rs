@@ -5,7 +5,8 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, Slice};
 use rayon::prelude::*;
 
 use super::{Folded, Segment, Sums, Whitening};
-use crate::{Autoencoder, Standardisation, vectors};
+use crate::standardisation::Standardisation;
+use crate::{Autoencoder, vectors};
 
 /// Vectors that go through all layers together. Their widest layer (320 wide in the reference method) then takes 400
 /// kB: it stays in the second-level cache until it has been compared with its input.

@@ -3,7 +3,8 @@
 use candle_core::{Device, Tensor};
 
 use super::{Folded, Segment, Sums, Whitening};
-use crate::{Autoencoder, DetectionError, Standardisation, vectors};
+use crate::standardisation::Standardisation;
+use crate::{Autoencoder, DetectionError, vectors};
 
 /// Vectors of one pass: with 320 inputs about 250 MB of activations. More are taken in several passes.
 const MAX_VECTORS: usize = 65_536;

@@ -11,7 +11,7 @@
 //! ([`trial`]).
 
 mod cycle;
-mod look;
+mod fitted_pooling;
 mod mahalanobis;
 mod pooling;
 mod trial;
@@ -21,7 +21,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 pub use cycle::{Cycle, CycleParameters};
-pub use look::Look;
+pub use fitted_pooling::FittedPooling;
 pub(crate) use mahalanobis::LEAST_DEVIATION_DB;
 pub use mahalanobis::{Mahalanobis, shrunken_covariance};
 pub use pooling::Pooling;
@@ -29,7 +29,8 @@ pub(crate) use views::{ClipVectors, clip_vectors};
 
 use self::cycle::Spectra;
 
-use crate::{DetectionError, Examined};
+use crate::DetectionError;
+use crate::examined::Examined;
 
 /// One way of looking, with its normal distances.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +38,7 @@ pub struct Part {
     /// What it makes of what it sees.
     pub parameters: PartParameters,
     /// How it looks.
-    pub look: Look,
+    pub fitted_pooling: FittedPooling,
     /// Distances.
     pub distance: Mahalanobis,
 }
@@ -80,9 +81,9 @@ impl FusedDetector {
     /// The machine's cycle, where a part is about it.
     #[must_use]
     pub fn cycle(&self) -> Option<&Cycle> {
-        self.parts.iter().find_map(|part| match &part.look {
-            Look::Cycle(cycle) => Some(cycle),
-            Look::Level | Look::Swing | Look::Moment => None,
+        self.parts.iter().find_map(|part| match &part.fitted_pooling {
+            FittedPooling::Cycle(cycle) => Some(cycle),
+            FittedPooling::Level | FittedPooling::Swing | FittedPooling::Moment => None,
         })
     }
 
@@ -94,8 +95,8 @@ impl FusedDetector {
         let mut fusion = Fusion::default();
         let mut band_errors = Array1::zeros(0);
         let mut level_deviation: Option<&Array1<f64>> = None;
-        for Part { parameters, look, distance } in &self.parts {
-            let pooled = look.pool(spectrogram);
+        for Part { parameters, fitted_pooling, distance } in &self.parts {
+            let pooled = fitted_pooling.pool(spectrogram);
             let deviations = parameters.deviations(distance.distance(pooled.view()));
             fusion.add(parameters.pooling, deviations);
             match level_deviation {
@@ -147,14 +148,14 @@ impl FusedDetector {
         }
         let mut parts = Vec::new();
         let mut fusions = vec![Fusion::default(); held_out_errors.len()];
-        for trial::Tried { look, pooled, normal, sensitivity, .. } in trial::keep(tried) {
+        for trial::TrialFit { fitted_pooling, pooled, normal, sensitivity, .. } in trial::keep(tried) {
             let distance = Mahalanobis::fit(&stacked(&pooled, |_| true))?;
-            let pooling = look.pooling();
+            let pooling = fitted_pooling.pooling();
             let parameters = PartParameters::of(pooling, &normal, sensitivity)?;
             for (fusion, log) in fusions.iter_mut().zip(&normal) {
                 fusion.add(pooling, (log - parameters.log_mean) / parameters.log_deviation);
             }
-            parts.push(Part { parameters, look, distance });
+            parts.push(Part { parameters, fitted_pooling, distance });
         }
         let held_out_scores = fusions.iter().map(Fusion::score).collect();
         Ok(CrossFitted { detector: Self { parts }, held_out_scores, held_out_errors })

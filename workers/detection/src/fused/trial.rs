@@ -11,7 +11,7 @@ use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
 
 use super::cycle::{Cycle, Spectra};
-use super::{Look, Mahalanobis, Pooling, mean_log, stacked};
+use super::{FittedPooling, Mahalanobis, Pooling, mean_log, stacked};
 use crate::DetectionError;
 use crate::metrics::roc_auc;
 
@@ -93,9 +93,9 @@ fn swing(spectrogram: &mut Array2<f32>, factor: f32) {
 }
 
 /// A part, tried on clips that it was not fitted to.
-pub(super) struct Tried {
+pub(super) struct TrialFit {
     /// Learned from all clips.
-    pub look: Look,
+    pub fitted_pooling: FittedPooling,
     /// Each clip's channels through that look, `[channels, n]`.
     pub pooled: Vec<Array2<f64>>,
     /// By fold, fitted to the clips of the others.
@@ -115,24 +115,25 @@ pub(super) fn fitted(
     folds: &[Vec<usize>],
     seed: u64,
     observe: &mut dyn FnMut(usize),
-) -> Result<Option<Tried>, DetectionError> {
+) -> Result<Option<TrialFit>, DetectionError> {
     let everything = |_: usize| true;
-    let Some(look) = learned(pooling, clips, spectra, everything) else { return Ok(None) };
-    let pooled = pool_all(&look, clips);
+    let Some(fitted_pooling) = learned(pooling, clips, spectra, everything) else { return Ok(None) };
+    let pooled = pool_all(&fitted_pooling, clips);
     let (mut distances, mut normal, mut first_channel) = (Vec::new(), Vec::new(), Vec::new());
     let kinds = if pooling == Pooling::Moment { MOMENT..KINDS } else { 0..MOMENT };
     let mut altered_logs: Vec<Vec<f64>> = vec![Vec::new(); kinds.len()];
     for (number, fold) in folds.iter().enumerate() {
         let is_fitted = |clip: usize| !fold.contains(&clip);
-        let of_fold = match &look {
-            Look::Cycle(_) => match learned(pooling, clips, spectra, is_fitted) {
+        let of_fold = match &fitted_pooling {
+            FittedPooling::Cycle(_) => match learned(pooling, clips, spectra, is_fitted) {
                 // Four fifths of the clips do not agree on a cycle: then it is none to rely on.
                 None => return Ok(None),
-                Some(look) => Some((pool_all(&look, clips), look)),
+                Some(fitted_pooling) => Some((pool_all(&fitted_pooling, clips), fitted_pooling)),
             },
-            Look::Level | Look::Swing | Look::Moment => None,
+            FittedPooling::Level | FittedPooling::Swing | FittedPooling::Moment => None,
         };
-        let (pooled, look) = of_fold.as_ref().map_or((&pooled, &look), |(pooled, look)| (pooled, look));
+        let (pooled, fitted_pooling) =
+            of_fold.as_ref().map_or((&pooled, &fitted_pooling), |(pooled, fitted_pooling)| (pooled, fitted_pooling));
         let distance = Mahalanobis::fit(&stacked(pooled, is_fitted))?;
         let tried: Vec<Vec<f64>> = fold
             .par_iter()
@@ -140,7 +141,7 @@ pub(super) fn fitted(
                 let mut rng = rng(seed, *clip);
                 let of_kind = |kind| {
                     let changed = altered(kind, clips[*clip][0], &mut rng);
-                    distance.distance(look.pool(changed.view()).view()).ln()
+                    distance.distance(fitted_pooling.pool(changed.view()).view()).ln()
                 };
                 kinds.clone().map(of_kind).collect()
             })
@@ -156,7 +157,7 @@ pub(super) fn fitted(
         observe(number + 1);
     }
     let sensitivity = sensitivity(&first_channel, &altered_logs);
-    Ok(Some(Tried { look, pooled, distances, normal, sensitivity }))
+    Ok(Some(TrialFit { fitted_pooling, pooled, distances, normal, sensitivity }))
 }
 
 /// The look of the clips that are used.
@@ -165,21 +166,21 @@ fn learned(
     clips: &[Vec<ArrayView2<'_, f32>>],
     spectra: &Spectra,
     is_used: impl Fn(usize) -> bool,
-) -> Option<Look> {
+) -> Option<FittedPooling> {
     match pooling {
-        Pooling::Level => Some(Look::Level),
-        Pooling::Swing => Some(Look::Swing),
-        Pooling::Moment => Some(Look::Moment),
+        Pooling::Level => Some(FittedPooling::Level),
+        Pooling::Swing => Some(FittedPooling::Swing),
+        Pooling::Moment => Some(FittedPooling::Moment),
         Pooling::Cycle => {
             let used = clips.iter().enumerate().filter(|(clip, _)| is_used(*clip));
             let channels: Vec<_> = used.flat_map(|(_, channels)| channels.iter().copied()).collect();
-            Cycle::fit(&channels, &spectra.mean(&is_used), spectra).map(Look::Cycle)
+            Cycle::fit(&channels, &spectra.mean(&is_used), spectra).map(FittedPooling::Cycle)
         }
     }
 }
 
-fn pool_all(look: &Look, clips: &[Vec<ArrayView2<'_, f32>>]) -> Vec<Array2<f64>> {
-    clips.par_iter().map(|channels| look.pool_channels(channels)).collect()
+fn pool_all(fitted_pooling: &FittedPooling, clips: &[Vec<ArrayView2<'_, f32>>]) -> Vec<Array2<f64>> {
+    clips.par_iter().map(|channels| fitted_pooling.pool_channels(channels)).collect()
 }
 
 /// AUC of altered clips against unaltered ones, mean over kinds.
@@ -190,17 +191,17 @@ pub(super) fn sensitivity(normal: &[f64], altered: &[Vec<f64>]) -> f64 {
 
 /// The parts worth keeping. The level always is: it explains. A cycle that is worth it replaces the swing: it is what
 /// of the swing comes again and again, and the rest of the swing is as much the background's.
-pub(super) fn keep(mut tried: Vec<Tried>) -> Vec<Tried> {
-    let better_than_chance = |part: &Tried| part.sensitivity - 0.5;
-    let of_mean = tried.iter().filter(|part| part.look.pooling() != Pooling::Moment);
+pub(super) fn keep(mut tried: Vec<TrialFit>) -> Vec<TrialFit> {
+    let better_than_chance = |part: &TrialFit| part.sensitivity - 0.5;
+    let of_mean = tried.iter().filter(|part| part.fitted_pooling.pooling() != Pooling::Moment);
     let best = of_mean.map(better_than_chance).fold(0.0, f64::max);
-    tried.retain(|part| match part.look.pooling() {
+    tried.retain(|part| match part.fitted_pooling.pooling() {
         Pooling::Level => true,
         Pooling::Swing | Pooling::Cycle => better_than_chance(part) >= LEAST_SHARE * best,
         Pooling::Moment => part.sensitivity >= LEAST_OF_MOMENTS,
     });
-    if tried.iter().any(|part| part.look.pooling() == Pooling::Cycle) {
-        tried.retain(|part| part.look.pooling() != Pooling::Swing);
+    if tried.iter().any(|part| part.fitted_pooling.pooling() == Pooling::Cycle) {
+        tried.retain(|part| part.fitted_pooling.pooling() != Pooling::Swing);
     }
     tried
 }
@@ -211,22 +212,27 @@ mod tests {
 
     #[test]
     fn a_part_that_notices_nothing_is_left_out_and_the_level_never() {
-        let tried = |look, sensitivity| Tried {
-            look,
+        let tried = |fitted_pooling, sensitivity| TrialFit {
+            fitted_pooling,
             pooled: Vec::new(),
             distances: Vec::new(),
             normal: Vec::new(),
             sensitivity,
         };
         let kept = |level, swing| -> Vec<Pooling> {
-            let kept = keep(vec![tried(Look::Level, level), tried(Look::Swing, swing)]);
-            kept.into_iter().map(|part| part.look.pooling()).collect()
+            let kept = keep(vec![tried(FittedPooling::Level, level), tried(FittedPooling::Swing, swing)]);
+            kept.into_iter().map(|part| part.fitted_pooling.pooling()).collect()
         };
         assert_eq!(kept(0.5, 0.75), [Pooling::Level, Pooling::Swing]);
         assert_eq!(kept(0.75, 0.53), [Pooling::Level]);
 
         let with_moment = |of_moments| {
-            keep(vec![tried(Look::Level, 0.6), tried(Look::Swing, 0.6), tried(Look::Moment, of_moments)]).len()
+            keep(vec![
+                tried(FittedPooling::Level, 0.6),
+                tried(FittedPooling::Swing, 0.6),
+                tried(FittedPooling::Moment, of_moments),
+            ])
+            .len()
         };
         assert_eq!((with_moment(0.99), with_moment(0.7)), (3, 2), "and the others' shares are their own");
     }

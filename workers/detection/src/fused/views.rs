@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use super::cycle::{Cycle, Spectra};
-use super::look::Look;
+use super::fitted_pooling::FittedPooling;
 use super::pooling::Pooling;
 
 /// Every clip seen in one way.
@@ -23,12 +23,12 @@ pub(crate) fn clip_vectors(clips: &[Vec<ArrayView2<'_, f32>>], step_s: f64) -> V
     let spectra = Spectra::of(clips, step_s);
     let channels: Vec<_> = clips.iter().flatten().copied().collect();
     let cycle = Cycle::fit(&channels, &spectra.mean(|_| true), &spectra);
-    let looks = [Look::Level, cycle.map_or(Look::Swing, Look::Cycle)];
-    looks
+    let fitted_poolings = [FittedPooling::Level, cycle.map_or(FittedPooling::Swing, FittedPooling::Cycle)];
+    fitted_poolings
         .into_iter()
-        .map(|look| ClipVectors {
-            weight: Pooling::weight(look.pooling()),
-            vectors: clips.par_iter().map(|channels| look.pool_channels(channels)).collect(),
+        .map(|fitted_pooling| ClipVectors {
+            weight: Pooling::weight(fitted_pooling.pooling()),
+            vectors: clips.par_iter().map(|channels| fitted_pooling.pool_channels(channels)).collect(),
         })
         .collect()
 }

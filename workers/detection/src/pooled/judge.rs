@@ -4,9 +4,8 @@ use ndarray::{Array2, Axis, Slice};
 
 use super::{BandNeighbours, CrossFitted, GaussianMixture, VectorDistance, cross_fit, score};
 use crate::DetectionError;
-use crate::calibration::GammaFit;
+use crate::calibration::{GammaFit, MIN_CLIPS};
 use crate::fused::Mahalanobis;
-use crate::train::MIN_CLIPS;
 
 /// Stretches that are held out in turn.
 const FOLDS: usize = 5;

@@ -25,8 +25,9 @@ pub use neighbours::{BandNeighbours, NeighboursShape};
 pub use ranked::{RankPooling, pool_all};
 
 use crate::DetectionError;
-use crate::detector::{Examined, NamedTensor, TensorFile};
+use crate::examined::Examined;
 use crate::fused::{LOG_SPREAD, Mahalanobis};
+use crate::tensors::{NamedTensor, TensorFile};
 
 /// How far a vector lies from those that it was fitted to.
 pub(crate) trait VectorDistance: Sized + Send + Sync {
@@ -86,7 +87,7 @@ impl VectorDistance for Mahalanobis {
     }
 
     fn tensors(&self, prefix: &str) -> Vec<NamedTensor> {
-        use crate::detector::doubles;
+        use crate::tensors::doubles;
         vec![
             doubles(format!("{prefix}.mean"), &self.mean),
             doubles(format!("{prefix}.deviation"), &self.deviation),

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::VectorDistance;
 use crate::DetectionError;
-use crate::detector::{NamedTensor, TensorFile, doubles};
 use crate::fused::LEAST_DEVIATION_DB;
+use crate::tensors::{NamedTensor, TensorFile, doubles};
 
 /// Groups of bands.
 const GROUPS: usize = 8;

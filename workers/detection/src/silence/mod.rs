@@ -17,24 +17,22 @@ mod cadence;
 mod clock;
 
 pub use cadence::follow_cadence;
-pub(crate) use clock::median_cadence_s;
 pub use clock::{MIN_MACHINES, listened_s, partition_clock};
 
-use auscult_schemas::{MachineId, MachineState};
+use auscult_schemas::MachineId;
 
-use crate::roster::{Listed, Roster};
+use crate::PartitionMachines;
 
 /// The machines that have fallen silent, in the order of their ids. A machine that is being worked on may well be
-/// switched off, and one of which fewer than five chunks have been judged has no cadence that could be missed.
-/// `silent_after` 0: none ever.
+/// switched off, and one of which fewer than five chunks have been judged has no cadence that could be missed. None
+/// ever where the machines' `silent_after` is 0.
 #[must_use]
-pub fn fallen_silent(roster: &Roster, silent_after: u32) -> Vec<MachineId> {
-    let Some(clock) = partition_clock(roster, None) else { return Vec::new() };
-    let listened_s = roster.listened_s();
-    let is_missing = |listed: &Listed| {
-        let missed_s = listened_s - listed.listened_s;
-        let is_watched = silent_after > 0 && listed.state != MachineState::Silent && !listed.is_maintained(clock);
-        is_watched && listed.cadence_s.is_some_and(|cadence| missed_s > f64::from(silent_after) * cadence)
-    };
-    roster.iter().filter(|(_, listed)| is_missing(listed)).map(|(machine, _)| machine.clone()).collect()
+pub fn fallen_silent(machines: &mut PartitionMachines) -> Vec<MachineId> {
+    let Some(clock) = partition_clock(machines, None) else { return Vec::new() };
+    let (listened_s, silent_after) = (machines.listened_s(), machines.silent_after());
+    machines.past_deadline(|machine| {
+        let missed_s = listened_s - machine.listened_s;
+        let is_watched = silent_after > 0 && machine.can_fall_silent && !machine.is_maintained(clock);
+        is_watched && machine.cadence_s.is_some_and(|cadence| missed_s > f64::from(silent_after) * cadence)
+    })
 }

@@ -2,7 +2,7 @@
 
 use ndarray::Array2;
 
-use super::TrainingClip;
+use crate::training::TrainingClip;
 
 /// Mean levels of copies differ by less in every band, dB: what rounding to another number of bits, or a lossless
 /// format, leaves.

@@ -1,42 +1,9 @@
-//! What the training clips are as a whole: their scaling, their levels, their fingerprint.
+//! What the training clips are as a whole: their levels, their fingerprint.
 
-use ndarray::Array2;
 use sha2::{Digest, Sha256};
 
-use super::TrainingClip;
 use crate::package::hex;
-use crate::{DetectionError, Standardisation};
-
-pub(super) fn standardisation(channels: &[&Array2<f32>], mels: usize) -> Result<Standardisation, DetectionError> {
-    let rows: usize = channels.iter().map(|channel| channel.nrows()).sum();
-    let mut mean = vec![0.0_f64; mels];
-    let mut square = 0.0_f64;
-    for row in channels.iter().flat_map(|channel| channel.rows()) {
-        for (sum, value) in mean.iter_mut().zip(row) {
-            *sum += f64::from(*value);
-        }
-    }
-    mean.iter_mut().for_each(|sum| *sum /= rows as f64);
-    for row in channels.iter().flat_map(|channel| channel.rows()) {
-        square += row.iter().zip(&mean).map(|(value, mean)| (f64::from(*value) - mean).powi(2)).sum::<f64>();
-    }
-    let deviation = (square / (rows * mels) as f64).sqrt();
-    if deviation < 1e-3 {
-        let reason = "the clips' levels never change; is the sensor connected?";
-        return Err(DetectionError::Training(reason.to_owned()));
-    }
-    Ok(Standardisation { mean_db: mean.iter().map(|mean| *mean as f32).collect(), deviation_db: deviation as f32 })
-}
-
-pub(super) fn standardised(channel: &Array2<f32>, scaling: Option<&Standardisation>) -> Vec<f32> {
-    let Some(scaling) = scaling else { return channel.iter().copied().collect() };
-    let rows = channel.rows().into_iter();
-    rows.flat_map(|row| {
-        let scaled = row.into_iter().zip(&scaling.mean_db);
-        scaled.map(|(value, mean)| (value - mean) / scaling.deviation_db)
-    })
-    .collect()
-}
+use crate::training::TrainingClip;
 
 /// Mean over clips of each mel band's mean level, dB, `[mels]`.
 pub(super) fn mean_band_levels(clips: &[TrainingClip], mels: usize) -> Vec<f64> {

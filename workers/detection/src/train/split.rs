@@ -6,19 +6,9 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 
-use super::{HoldOut, MIN_CLIPS, TrainingClip, TrainingOptions};
+use crate::calibration::MIN_CLIPS;
+use crate::training::{HoldOut, Split, TrainingClip, TrainingOptions};
 use crate::{DetectionError, natural_order};
-
-/// Which clips the package's network is fitted to, and which are held out from which fit.
-pub(crate) struct Split {
-    pub hold_out: HoldOut,
-    /// Clips that the package's network is fitted to.
-    pub model: Vec<usize>,
-    /// Clips that it scores for calibration; none under cross-fitting.
-    pub held_out: Vec<usize>,
-    /// Cross-fitting's folds.
-    pub folds: Vec<Vec<usize>>,
-}
 
 impl Split {
     /// A network's clips are dealt out at random, so that folds are alike even where clips come sorted by machine or
@@ -27,7 +17,7 @@ impl Split {
     /// Where the detector wants stretches, folds are those of the clips in the order of their names, which mostly is
     /// that of their recording: tomorrow's sound is not a neighbour of today's, and a threshold from clips whose
     /// neighbours were fitted would be too low. Pieces of one recording are held out together either way.
-    pub fn new(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Self, DetectionError> {
+    pub(crate) fn new(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Self, DetectionError> {
         let count = clips.len();
         let hold_out = match options.hold_out {
             HoldOut::Auto => options.detector.hold_out(count),

@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use super::corpus::mean_band_levels;
-use super::{Split, TrainingClip, TrainingOptions};
 use crate::calibration::quantile;
 use crate::channel_normals::{ChannelNormal, combined, weighted_mean};
-use crate::detector::{DetectorKind, Examined, Training, Weights};
-use crate::{Calibration, DetectionError, TrainingEvent};
+use crate::detector::{Training, Weights};
+use crate::examined::Examined;
+use crate::parameters::DetectorKind;
+use crate::training::{Split, TrainingClip, TrainingEvent, TrainingOptions};
+use crate::{Calibration, DetectionError};
 
 /// With fewer clips a channel's own normal, and whether it is unlike the others', would be chance.
 const LEAST_CLIPS: usize = 20;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use auscult_detection::{Heard, Judgement, Manifest, Roster, WatchPolicy, Watched, watch_chunk};
+use auscult_detection::{
+    Judgement, Manifest, ObservationOutcome, ObservedChunk, PartitionMachines, WatchPolicy, watch_chunk,
+};
 use auscult_schemas::{
     Alert, AlertKind, Audit, ChunkId, DriftChange, MachineId, MachineState, ModelId, ModelRef, ScorerState,
 };
@@ -31,7 +33,7 @@ pub fn start() -> Timestamp {
 pub struct Hall {
     pub policy: WatchPolicy,
     pub states: BTreeMap<MachineId, ScorerState>,
-    pub roster: Roster,
+    pub machines: PartitionMachines,
     pub alerts: Vec<Alert>,
     pub audits: Vec<Audit>,
     rng: StdRng,
@@ -45,7 +47,7 @@ impl Hall {
         Self {
             policy: WatchPolicy::default(),
             states: BTreeMap::new(),
-            roster: Roster::default(),
+            machines: PartitionMachines::new(WatchPolicy::default().alert.silent_after),
             alerts: Vec::new(),
             audits: Vec::new(),
             rng: StdRng::seed_from_u64(seed),
@@ -70,7 +72,7 @@ impl Hall {
     }
 
     /// The machine's next chunk.
-    pub fn hear(&mut self, name: &str, time: Timestamp, score: f64) -> Watched {
+    pub fn hear(&mut self, name: &str, time: Timestamp, score: f64) -> ObservationOutcome {
         let machine = MachineId::new(name).unwrap();
         let calibration = &MANIFEST.calibration;
         let judgement = Judgement {
@@ -85,7 +87,7 @@ impl Hall {
             band_levels_db: MANIFEST.drift_reference.mean_band_levels_db.iter().map(|level| *level as f32).collect(),
         };
         self.chunks += 1;
-        let heard = Heard {
+        let heard = ObservedChunk {
             id: &format!("{name}/0/{}/v1", self.chunks),
             machine: &machine,
             chunk_id: &ChunkId(format!("chunk-{}", self.chunks)),
@@ -100,7 +102,7 @@ impl Hall {
         };
         let before = self.states.get(&machine);
         let watched =
-            watch_chunk(&mut self.roster, |other| self.states.get(other).cloned(), before, &heard, &self.policy);
+            watch_chunk(&mut self.machines, |other| self.states.get(other).cloned(), before, &heard, &self.policy);
         self.states.insert(machine, watched.observation.state.clone());
         for state in &watched.others {
             self.states.insert(state.machine.clone(), state.clone());
@@ -131,8 +133,8 @@ impl Hall {
             serde_json::from_str(&serde_json::to_string(&self.states).unwrap()).unwrap();
         assert_eq!(restored, self.states);
         self.states = restored;
-        self.roster = Roster::default();
-        self.states.values().for_each(|state| self.roster.put(state));
+        self.machines = PartitionMachines::new(self.policy.alert.silent_after);
+        self.states.values().for_each(|state| self.machines.put(state));
     }
 
     pub fn reports(&self) -> Vec<&Alert> {

@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use auscult_detection::{AlertPolicy, Asked, Heard, Judgement, Manifest, WatchPolicy, apply_control, observe_chunk};
+use auscult_detection::{
+    AlertPolicy, ControlRequest, Judgement, Manifest, ObservedChunk, WatchPolicy, apply_control, observe_chunk,
+};
 use auscult_schemas::{Alert, Audit, ChunkId, Control, ControlAction, MachineId, ModelId, ModelRef, ScorerState};
 use jiff::{SignedDuration, Timestamp};
 
@@ -68,7 +70,7 @@ pub fn step(before: Option<&ScorerState>, step: &Step, time: Timestamp, policy: 
     let (machine, model, chunk_id) = (machine(), model(), ChunkId(id.clone()));
     match step {
         Step::Chunk(ratio) => {
-            let heard = Heard {
+            let heard = ObservedChunk {
                 id: &id,
                 machine: &machine,
                 chunk_id: &chunk_id,
@@ -93,7 +95,7 @@ pub fn step(before: Option<&ScorerState>, step: &Step, time: Timestamp, policy: 
         Step::Control(action) => {
             let control =
                 Control { machine: machine.clone(), id: None, by: "anna".to_owned(), at: None, action: action.clone() };
-            let asked = Asked {
+            let asked = ControlRequest {
                 id: &id,
                 control: &control,
                 record_id: &chunk_id,

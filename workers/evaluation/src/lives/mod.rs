@@ -17,8 +17,8 @@ use std::sync::atomic::AtomicBool;
 
 use anyhow::bail;
 use auscult_detection::{
-    DeviceChoice, Heard, Judgement, MIN_CLIPS, Model, TrainingClip, TrainingOptions, WatchPolicy, observe_chunk,
-    open_device, train,
+    DeviceChoice, Judgement, MIN_CLIPS, Model, ObservedChunk, TrainingClip, TrainingOptions, WatchPolicy,
+    observe_chunk, open_device, train,
 };
 use auscult_features::{ChunkExtractor, Extraction};
 use auscult_recordings::clips;
@@ -215,7 +215,7 @@ impl LifeModel {
             None => None,
         };
         let id = format!("{}/{index}", self.machine);
-        let heard = Heard {
+        let heard = ObservedChunk {
             id: &id,
             machine: &self.machine,
             chunk_id: &ChunkId(id.clone()),

@@ -183,7 +183,7 @@ pub fn replay(record: &Record, letter: &DeadLetter, home: impl FnOnce(&MachineId
 pub fn subject_without_key(record: &Record) -> Option<MachineId> {
     let opened = opened(record).ok()?;
     match Envelope::read(&opened.headers, opened.key.as_deref(), &opened.coordinates, None, Envelope::CHUNK) {
-        Err(SchemaError::MissingKey { machine }) => Some(machine),
+        Err(SchemaError::MissingKey { machine }) => MachineId::new(machine).ok(),
         _ => None,
     }
 }

@@ -18,6 +18,7 @@ mod problems;
 mod secret;
 mod sections;
 mod security;
+mod traces;
 
 pub use kafka::{Compression, Delivery, GroupProtocol, KafkaConfig};
 pub use load::{load, schema};
@@ -25,5 +26,4 @@ pub use problems::{ConfigError, Problem, Problems, Validate};
 pub use secret::Secret;
 pub use sections::{BatchConfig, HttpConfig, LimitsConfig, LogConfig, LogFormat, LogLevel, Sections};
 pub use security::{SaslConfig, SaslMechanism, SecurityConfig, SecurityProtocol, TlsConfig};
-
-pub use crate::traces::TracesConfig;
+pub use traces::TracesConfig;

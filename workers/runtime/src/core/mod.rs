@@ -30,7 +30,9 @@
 
 mod action;
 mod advance;
+mod assignment;
 mod event;
+mod outcome;
 mod partition;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -40,9 +42,6 @@ pub use action::{Action, Batch, BatchId};
 pub use event::Event;
 pub use partition::Epoch;
 use partition::{Partition, Status};
-
-use crate::fault_injection::{Mutation, is_mutated};
-use crate::ports::{Failure, RefusedOutput};
 
 /// When a batch closes, when intake pauses, how long a drain may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,36 +212,6 @@ impl<R, O, S> Core<R, O, S> {
         Epoch(self.last_epoch)
     }
 
-    fn assigned(&mut self, partitions: &[i32]) {
-        if self.phase != Phase::Running {
-            // A stopping worker takes nothing on; its clients are closed soon and the group moves the partitions on.
-            return;
-        }
-        for &number in partitions {
-            if self.partitions.contains_key(&number) {
-                self.forget(number);
-            }
-            let epoch = self.next_epoch();
-            self.partitions.insert(number, Partition::restoring(epoch));
-            self.actions.push(Action::Restore { partition: number, epoch });
-        }
-    }
-
-    fn restored(&mut self, number: i32, epoch: Epoch, position: i64, state: S) {
-        let Some(partition) = self.partitions.get_mut(&number) else { return };
-        if partition.epoch != epoch || partition.status != Status::Restoring {
-            return;
-        }
-        partition.status = Status::Active;
-        partition.next_offset = position;
-        partition.committed = position;
-        self.actions.push(Action::InstallState { partition: number, state });
-        self.actions.push(Action::Start { positions: BTreeMap::from([(number, position)]) });
-        if self.paused {
-            self.actions.push(Action::Pause { partitions: vec![number] });
-        }
-    }
-
     fn fetched(&mut self, number: i32, offset: i64, bytes: usize, record: R, now: Duration) {
         if self.phase != Phase::Running {
             return;
@@ -258,123 +227,9 @@ impl<R, O, S> Core<R, O, S> {
         self.buffer.push_back(Buffered { partition: number, offset, bytes, since: now, record });
     }
 
-    fn revoked(&mut self, partitions: &[i32], now: Duration) {
-        let deadline = now + self.config.drain_deadline;
-        self.drop_buffered(|number| partitions.contains(&number));
-        for &number in partitions {
-            match self.partitions.get_mut(&number) {
-                Some(partition) if partition.status == Status::Active => {
-                    partition.status = Status::Draining { deadline };
-                }
-                Some(partition) if partition.status == Status::Restoring => self.release(&[number]),
-                Some(_) => {}
-                // Not known here (it came while stopping): the group still wants its answer.
-                None => self.actions.push(Action::Release { partitions: vec![number] }),
-            }
-        }
-    }
-
-    fn lost(&mut self, partitions: &[i32]) {
-        self.drop_buffered(|number| partitions.contains(&number));
-        self.release(partitions);
-    }
-
-    /// Gives partitions back. What is in flight of them is stale from here on, because they are owned no more.
-    fn release(&mut self, partitions: &[i32]) {
-        for &number in partitions {
-            self.forget(number);
-        }
-        self.actions.push(Action::Release { partitions: partitions.to_vec() });
-    }
-
-    fn forget(&mut self, number: i32) {
-        if self.partitions.remove(&number).is_some() {
-            self.drop_buffered(|partition| partition == number);
-            self.actions.push(Action::ForgetState { partition: number });
-        }
-    }
-
     fn drop_buffered(&mut self, is_dropped: impl Fn(i32) -> bool) {
         self.buffer.retain(|buffered| !is_dropped(buffered.partition));
         self.buffer_bytes = self.buffer.iter().map(|buffered| buffered.bytes).sum();
-    }
-
-    fn computed(&mut self, batch: BatchId, outputs: BTreeMap<i32, Vec<O>>, output_bytes: usize) {
-        let Some(mut in_flight) = self.computing.take_if(|computing| computing.batch == batch) else { return };
-        debug_assert!(self.waiting.is_none(), "a batch is computed only while none waits");
-        in_flight.bytes += output_bytes;
-        self.waiting = Some(Waiting { in_flight, outputs });
-    }
-
-    fn committed(&mut self, batch: BatchId) {
-        let Some(in_flight) = self.committing.take_if(|committing| committing.batch == batch) else { return };
-        for (number, share) in &in_flight.shares {
-            if let Some(partition) = self.partitions.get_mut(number)
-                && partition.epoch == share.epoch
-            {
-                debug_assert!(share.next_offset >= partition.committed, "commits never go back");
-                partition.committed = share.next_offset;
-                partition.aborts = 0;
-                partition.retry_at = None;
-            }
-        }
-        self.actions.push(Action::SwapState { batch });
-    }
-
-    fn commit_failed(&mut self, batch: BatchId, failure: Failure, now: Duration) {
-        let Some(in_flight) = self.committing.take_if(|committing| committing.batch == batch) else { return };
-        match failure {
-            // What was refused becomes a letter: that is progress, unless the letter is what was refused.
-            Failure::Refused { outputs, .. } if !outputs.iter().any(RefusedOutput::is_letter) => self.rewind(),
-            Failure::Aborted(_) | Failure::Refused { .. } => {
-                self.back_off(&in_flight, now);
-                self.rewind();
-            }
-            Failure::Fatal(reason) => self.replace_clients(reason),
-        }
-    }
-
-    /// Notes an abort of the partitions that were in the batch. The first is done again at once, since most come from a
-    /// rebalance; those that follow wait twice as long each.
-    fn back_off(&mut self, in_flight: &InFlight, now: Duration) {
-        for (number, share) in &in_flight.shares {
-            let Some(partition) = self.partitions.get_mut(number).filter(|owned| owned.epoch == share.epoch) else {
-                continue;
-            };
-            partition.aborts = partition.aborts.saturating_add(1);
-            if partition.aborts > 1 {
-                let doublings = (partition.aborts - 2).min(20);
-                let wait = self.config.abort_backoff.saturating_mul(1 << doublings).min(self.config.max_abort_backoff);
-                partition.retry_at = Some(now + wait);
-            }
-        }
-    }
-
-    /// Nothing between `from` and `to` is ever delivered. Commits that, where `from` still is the committed position
-    /// and nothing has come since.
-    fn skipped(&mut self, number: i32, epoch: Epoch, from: i64, to: i64) {
-        let is_idle = self.computing.is_none() && self.waiting.is_none() && self.committing.is_none();
-        if !is_idle || self.phase != Phase::Running {
-            return;
-        }
-        let Some(partition) = self.partitions.get_mut(&number) else { return };
-        let is_at_rest = partition.epoch == epoch
-            && partition.status == Status::Active
-            && partition.committed == from
-            && partition.next_offset == from;
-        // To the same place: the position is that of the log's first record, and has not been committed yet.
-        if !is_at_rest || to < from {
-            return;
-        }
-        partition.next_offset = to;
-        self.last_batch += 1;
-        let shares = BTreeMap::from([(number, Share { epoch, next_offset: to })]);
-        self.committing = Some(InFlight { batch: self.last_batch, shares, bytes: 0 });
-        self.actions.push(Action::Commit {
-            batch: self.last_batch,
-            outputs: Vec::new(),
-            offsets: BTreeMap::from([(number, to)]),
-        });
     }
 
     /// The position of each partition all of whose delivered records are committed, and its epoch. Empty while anything
@@ -390,67 +245,8 @@ impl<R, O, S> Core<R, O, S> {
         resting.map(|(number, owned)| (*number, owned.epoch, owned.committed)).collect()
     }
 
-    /// After an abort: nothing that is in flight may be sent, and every partition is read again from its committed
-    /// offset.
-    fn rewind(&mut self) {
-        if let Some(waiting) = self.waiting.take() {
-            self.actions.push(Action::DropBatch { batch: waiting.in_flight.batch });
-        }
-        self.buffer.clear();
-        self.buffer_bytes = 0;
-        self.actions.push(Action::DiscardState);
-        let draining: Vec<i32> = self
-            .partitions
-            .iter()
-            .filter(|(_, owned)| owned.drain_deadline().is_some())
-            .map(|(number, _)| *number)
-            .collect();
-        if !draining.is_empty() {
-            self.release(&draining);
-        }
-        if is_mutated(Mutation::NoSeek) {
-            return;
-        }
-        let mut positions = BTreeMap::new();
-        let active: Vec<i32> = self.active();
-        for number in active {
-            let epoch = self.next_epoch();
-            let partition = self.partitions.get_mut(&number).expect("listed just above");
-            partition.epoch = epoch;
-            partition.next_offset = partition.committed;
-            positions.insert(number, partition.committed);
-        }
-        let is_intake_open = self.phase == Phase::Running;
-        if is_intake_open && !positions.is_empty() {
-            let is_held = |number: &i32| self.paused || self.partitions[number].retry_at.is_some();
-            let held: Vec<i32> = positions.keys().copied().filter(|number| is_held(number)).collect();
-            self.actions.push(Action::Start { positions });
-            if !held.is_empty() {
-                self.actions.push(Action::Pause { partitions: held });
-            }
-        }
-    }
-
     fn active(&self) -> Vec<i32> {
         self.partitions.iter().filter(|(_, owned)| owned.status == Status::Active).map(|(number, _)| *number).collect()
-    }
-
-    fn replace_clients(&mut self, reason: String) {
-        if self.phase == Phase::Replacing {
-            return;
-        }
-        let owned: Vec<i32> = self.partitions.keys().copied().collect();
-        for number in owned {
-            self.forget(number);
-        }
-        self.waiting = None;
-        self.committing = None;
-        self.paused = false;
-        self.actions.push(Action::DiscardState);
-        if self.phase == Phase::Running {
-            self.phase = Phase::Replacing;
-            self.actions.push(Action::ReplaceClients { reason });
-        }
     }
 
     fn stop(&mut self, now: Duration) {

@@ -5,17 +5,15 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use super::context::{GroupEvent, MemberContext, partition_list};
-use super::error::{About, explain, remedy};
+use super::error::{ErrorContext, explain, remedy};
+use super::membership::KafkaMembership;
 use super::record::received;
 use crate::fault_injection::{self, Injected, Step};
-use crate::ports::{ConsumerEvent, Failure, Heard, LogConsumer};
-
-/// Member id and generation, as the group coordinator wants to see them.
-pub type KafkaMembership = Arc<ConsumerGroupMetadata>;
+use crate::ports::{ConsumerEvent, Failure, LogConsumer, PartitionProgress};
 
 /// How long librdkafka may take to leave the group before it is left to do so by itself.
 const CLOSING: Duration = Duration::from_secs(10);
@@ -40,7 +38,7 @@ pub struct KafkaConsumer {
     /// Positions at which librdkafka said that there is no more.
     caught_up: BTreeMap<i32, i64>,
     /// When each started partition last delivered a record or said that there is no more.
-    heard: BTreeMap<i32, Instant>,
+    progress: BTreeMap<i32, Instant>,
     /// A test wants nothing to be delivered any more.
     is_deaf: bool,
 }
@@ -61,7 +59,7 @@ impl KafkaConsumer {
             paused: BTreeSet::new(),
             asked_back: BTreeSet::new(),
             caught_up: BTreeMap::new(),
-            heard: BTreeMap::new(),
+            progress: BTreeMap::new(),
             is_deaf: false,
         })
     }
@@ -75,8 +73,8 @@ impl KafkaConsumer {
         self.consumer.as_ref().expect("it is taken out only by drop")
     }
 
-    fn about(&self) -> About<'_> {
-        About::Input { group: &self.group, topic: &self.topic }
+    fn about(&self) -> ErrorContext<'_> {
+        ErrorContext::Input { group: &self.group, topic: &self.topic }
     }
 
     fn group_event(&mut self) -> Option<ConsumerEvent> {
@@ -98,7 +96,7 @@ impl KafkaConsumer {
     fn note_end(&mut self, partition: i32) {
         if let Some(position) = self.positions.get(&partition) {
             self.caught_up.insert(partition, *position);
-            self.heard.insert(partition, Instant::now());
+            self.progress.insert(partition, Instant::now());
         }
     }
 
@@ -208,7 +206,7 @@ impl LogConsumer for KafkaConsumer {
                     self.is_deaf |= fault_injection::reach(Step::Poll) == Some(Injected::Deaf);
                     if let Some(position) = self.positions.get_mut(&partition).filter(|_| !self.is_deaf) {
                         *position = offset + 1;
-                        self.heard.insert(partition, Instant::now());
+                        self.progress.insert(partition, Instant::now());
                         return Some(ConsumerEvent::Record(record));
                     }
                 }
@@ -250,7 +248,7 @@ impl LogConsumer for KafkaConsumer {
             self.fetched.insert(partition);
             self.positions.insert(partition, offset);
             self.caught_up.remove(&partition);
-            self.heard.insert(partition, Instant::now());
+            self.progress.insert(partition, Instant::now());
         }
         Ok(())
     }
@@ -262,7 +260,7 @@ impl LogConsumer for KafkaConsumer {
         for partition in partitions {
             self.positions.remove(partition);
             self.caught_up.remove(partition);
-            self.heard.remove(partition);
+            self.progress.remove(partition);
             was_asked |= self.asked_back.remove(partition);
         }
         let is_answer = was_asked && self.asked_back.is_empty();
@@ -306,8 +304,9 @@ impl LogConsumer for KafkaConsumer {
         // the same thread and in the same step in which it clears the member id.
         let present = self.client().group_metadata().map(Arc::new);
         let is_in_doubt = !self.asked_back.is_empty() || self.client().assignment_lost();
-        let papers = if is_in_doubt { self.client().context().papers() } else { present };
-        papers.ok_or_else(|| Failure::Fatal("the consumer is no member of its group".to_owned()))
+        let membership_at_rebalance =
+            if is_in_doubt { self.client().context().membership_at_rebalance() } else { present };
+        membership_at_rebalance.ok_or_else(|| Failure::Fatal("the consumer is no member of its group".to_owned()))
     }
 
     fn lag(&self) -> BTreeMap<i32, i64> {
@@ -323,13 +322,13 @@ impl LogConsumer for KafkaConsumer {
         lag
     }
 
-    fn heard(&self) -> BTreeMap<i32, Heard> {
-        let heard = self.heard.iter().filter_map(|(partition, at)| {
+    fn progress(&self) -> BTreeMap<i32, PartitionProgress> {
+        let progress = self.progress.iter().filter_map(|(partition, at)| {
             let position = *self.positions.get(partition)?;
             let is_caught_up = self.caught_up.get(partition) == Some(&position);
-            Some((*partition, Heard { position, at: *at, is_caught_up }))
+            Some((*partition, PartitionProgress { position, at: *at, is_caught_up }))
         });
-        heard.collect()
+        progress.collect()
     }
 
     fn close(self) {}

@@ -16,7 +16,8 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{KafkaMembership, token};
+use super::membership::KafkaMembership;
+use super::token;
 
 /// What an error of librdkafka's means for the worker is for the adapter to judge and to log; here it warns at most.
 fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -45,13 +46,13 @@ fn log_error(error: &KafkaError, reason: &str) {
 #[derive(Debug, Default)]
 pub(super) struct PlainContext {
     /// Why the connection is not there, as far as it was told.
-    trouble: Mutex<Option<String>>,
+    connection_error: Mutex<Option<String>>,
 }
 
 impl PlainContext {
     /// What keeps the client from its brokers; a question that is not answered says nothing of it.
-    pub fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn connection_error(&self) -> Option<String> {
+        self.connection_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -60,7 +61,7 @@ impl ClientContext for PlainContext {
 
     fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
         token::from_file(config).inspect_err(|error| {
-            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+            *self.connection_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
         })
     }
 
@@ -72,7 +73,7 @@ impl ClientContext for PlainContext {
         use RDKafkaErrorCode as Code;
         let is_telling = !matches!(error.rdkafka_error_code(), Some(Code::AllBrokersDown));
         if is_telling {
-            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+            *self.connection_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
         }
         log_error(&error, reason);
     }
@@ -111,7 +112,7 @@ pub(super) struct MemberContext {
 struct MemberState {
     events: VecDeque<GroupEvent>,
     /// Membership as it was when the group last spoke.
-    papers: Option<KafkaMembership>,
+    membership_at_rebalance: Option<KafkaMembership>,
     ends: BTreeMap<i32, KnownEnd>,
 }
 
@@ -124,8 +125,8 @@ impl MemberContext {
         self.state().events.pop_front()
     }
 
-    pub fn papers(&self) -> Option<KafkaMembership> {
-        self.state().papers.clone()
+    pub fn membership_at_rebalance(&self) -> Option<KafkaMembership> {
+        self.state().membership_at_rebalance.clone()
     }
 
     pub fn ends(&self) -> BTreeMap<i32, KnownEnd> {
@@ -208,7 +209,7 @@ impl ClientContext for MemberContext {
 impl ConsumerContext for MemberContext {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, what: RDKafkaRespErr, list: &mut TopicPartitionList) {
         if !consumer.assignment_lost() {
-            self.state().papers = consumer.group_metadata().map(Arc::new);
+            self.state().membership_at_rebalance = consumer.group_metadata().map(Arc::new);
         }
         match what {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => self.assigned(consumer, list),

@@ -2,6 +2,8 @@
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::ports::Failure;
+
 /// What could not be done with Kafka outside the worker's own loop.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaAccessError {
@@ -84,7 +86,7 @@ pub(super) fn is_refusal(error: &KafkaError) -> bool {
 
 /// What a call was about, for the remedy of its error.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum About<'a> {
+pub(super) enum ErrorContext<'a> {
     /// Nothing in particular.
     Cluster,
     /// A topic, and what was being done to it: an operation of Kafka's access control lists.
@@ -96,7 +98,7 @@ pub(super) enum About<'a> {
 }
 
 /// The error's words, with the remedy where there is one that the user can take.
-pub(super) fn explain(error: &KafkaError, about: About<'_>) -> String {
+pub(super) fn explain(error: &KafkaError, about: ErrorContext<'_>) -> String {
     let words = match error {
         KafkaError::Transaction(error) => format!("{} ({})", error.string(), error.name()),
         other => other.to_string(),
@@ -121,23 +123,28 @@ fn missing(operation: &str, kind: &str, name: &str) -> String {
 }
 
 /// The remedy that the user can take, where there is one.
-pub(super) fn remedy(code: RDKafkaErrorCode, about: About<'_>) -> Option<String> {
+pub(super) fn remedy(code: RDKafkaErrorCode, about: ErrorContext<'_>) -> Option<String> {
     use RDKafkaErrorCode as Code;
     let text = match (code, about) {
-        (Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch, About::Transactions { id, .. }) => {
+        (Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch, ErrorContext::Transactions { id, .. }) => {
             return Some(format!(
                 "another worker uses transactional.id {id} (give each worker its own kafka.instance_id), \
                  or the broker ended the transaction because it took longer than kafka.transaction_timeout_ms"
             ));
         }
-        (Code::TopicAuthorizationFailed, About::Topic(topic, operation)) => {
+        (Code::TopicAuthorizationFailed, ErrorContext::Topic(topic, operation)) => {
             return Some(missing(operation, "topic", topic));
         }
-        (Code::TopicAuthorizationFailed, About::Input { topic, .. }) => return Some(missing("Read", "topic", topic)),
-        (Code::GroupAuthorizationFailed, About::Input { group, .. } | About::Transactions { group, .. }) => {
+        (Code::TopicAuthorizationFailed, ErrorContext::Input { topic, .. }) => {
+            return Some(missing("Read", "topic", topic));
+        }
+        (
+            Code::GroupAuthorizationFailed,
+            ErrorContext::Input { group, .. } | ErrorContext::Transactions { group, .. },
+        ) => {
             return Some(missing("Read", "group", group));
         }
-        (Code::TransactionalIdAuthorizationFailed, About::Transactions { id, .. }) => {
+        (Code::TransactionalIdAuthorizationFailed, ErrorContext::Transactions { id, .. }) => {
             return Some(missing("Write", "transactional id", id));
         }
         (Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition, _) => {
@@ -196,4 +203,9 @@ pub(super) fn code(error: &KafkaError) -> Option<RDKafkaErrorCode> {
         KafkaError::Transaction(error) => Some(error.code()),
         other => other.rdkafka_error_code(),
     }
+}
+
+/// A client that could not be made.
+pub(super) fn cannot_create(error: KafkaError) -> Failure {
+    Failure::Fatal(format!("cannot make a kafka client: {error}; see kafka.properties"))
 }

@@ -8,7 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::context::DeliveryContext;
-use super::error::{About, KafkaAccessError, explain};
+use super::error::{ErrorContext, KafkaAccessError, explain};
 use super::record::native_headers;
 use super::settings;
 use crate::config::KafkaConfig;
@@ -64,13 +64,13 @@ impl GatewayProducer {
     /// [`KafkaAccessError::NotSent`] when it cannot be taken, or one that was taken earlier was not delivered.
     pub fn send(&self, record: &GatewayRecord) -> Result<(), KafkaAccessError> {
         let Some(spans) = &self.spans else { return self.enqueue(record, &record.headers) };
-        let begun = SystemTime::now();
+        let started = SystemTime::now();
         let mut headers = record.headers.clone();
         let root = spans.begin(&mut headers);
         let sent = self.enqueue(record, &headers);
         if let Some(root) = root.filter(|_| sent.is_ok()) {
             let machine = record.key.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-            spans.record_sending(&root, &machine, (begun, SystemTime::now()));
+            spans.record_sending(&root, &machine, (started, SystemTime::now()));
         }
         sent
     }
@@ -92,7 +92,7 @@ impl GatewayProducer {
                 return self.report();
             };
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                let reason = explain(&error, About::Topic(&record.topic, "Write"));
+                let reason = explain(&error, ErrorContext::Topic(&record.topic, "Write"));
                 return Err(KafkaAccessError::NotSent { topic: record.topic.clone(), reason });
             }
             self.producer.poll(Duration::from_millis(1));
@@ -140,8 +140,8 @@ impl GatewayProducer {
         let Some((error, topic)) = self.producer.context().take_failed() else { return Ok(()) };
         // A producer that cannot go on drops its records; why it cannot, it says itself.
         let reason = match self.producer.client().fatal_error() {
-            Some((fatal, words)) => format!("{words}: {}", explain(&KafkaError::Global(fatal), About::Cluster)),
-            None => explain(&error, About::Topic(&topic, "Write")),
+            Some((fatal, words)) => format!("{words}: {}", explain(&KafkaError::Global(fatal), ErrorContext::Cluster)),
+            None => explain(&error, ErrorContext::Topic(&topic, "Write")),
         };
         Err(KafkaAccessError::NotSent { topic, reason })
     }

@@ -13,23 +13,23 @@ use crate::machine_places::MachinePlaces;
 /// What may be fetched ahead, bytes: a worker reads its states beside its work, and its memory is bounded.
 const PREFETCH_BYTES: usize = 2 * 1024 * 1024;
 /// How long the brokers may take to be found, and one question may take.
-const ASKING: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Reads all states that are there: ten thousand machines' take under half a second from a broker that is near.
 ///
 /// # Errors
-/// When the topic is missing, may not be read, or is not read to its end within `patience`.
-pub fn machine_places(config: &KafkaConfig, patience: Duration) -> Result<MachinePlaces, KafkaAccessError> {
+/// When the topic is missing, may not be read, or is not read to its end within `give_up_after`.
+pub fn machine_places(config: &KafkaConfig, give_up_after: Duration) -> Result<MachinePlaces, KafkaAccessError> {
     let config = KafkaConfig { prefetch_bytes: config.prefetch_bytes.min(PREFETCH_BYTES), ..config.clone() };
     let mut reader = TopicReader::open(&config, &[SCORER_STATE], ReadFrom::Beginning)?;
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + give_up_after;
     let mut places = MachinePlaces::default();
     while !reader.is_at_end() {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(KafkaAccessError::Read(format!(
                 "{SCORER_STATE} is not read to its end after {} s; is a transaction open in it? `auscult doctor` tells",
-                patience.as_secs()
+                give_up_after.as_secs()
             )));
         }
         if let Some(record) = reader.next(left.min(Duration::from_millis(200)))? {
@@ -44,8 +44,8 @@ pub fn machine_places(config: &KafkaConfig, patience: Duration) -> Result<Machin
 ///
 /// # Errors
 /// When the topic is missing or may not be read.
-pub fn heard_lately(config: &KafkaConfig, machine: &MachineId, each: i64) -> Result<Vec<i32>, KafkaAccessError> {
-    let (survey, _) = Survey::connect(config, ASKING, ASKING)?;
+pub fn recent_partitions(config: &KafkaConfig, machine: &MachineId, each: i64) -> Result<Vec<i32>, KafkaAccessError> {
+    let (survey, _) = Survey::connect(config, REQUEST_TIMEOUT, REQUEST_TIMEOUT)?;
     let Placement::Partitions(partitions) = survey.placement(CHUNKS)? else {
         return Err(KafkaAccessError::NoSuchTopic(CHUNKS.to_owned()));
     };
@@ -63,7 +63,7 @@ pub fn heard_lately(config: &KafkaConfig, machine: &MachineId, each: i64) -> Res
 /// # Errors
 /// When the topic is missing or may not be described.
 pub fn chunk_partitions(config: &KafkaConfig) -> Result<i32, KafkaAccessError> {
-    let (survey, _) = Survey::connect(config, ASKING, ASKING)?;
+    let (survey, _) = Survey::connect(config, REQUEST_TIMEOUT, REQUEST_TIMEOUT)?;
     match survey.placement(CHUNKS)? {
         Placement::Partitions(partitions) => Ok(i32::try_from(partitions.len()).unwrap_or(i32::MAX)),
         _ => Err(KafkaAccessError::NoSuchTopic(CHUNKS.to_owned())),

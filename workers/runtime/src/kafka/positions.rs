@@ -7,12 +7,12 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::clients::{fetch_token, plain_reader};
 use super::context::PlainContext;
-use super::error::{About, KafkaAccessError, explain};
+use super::error::{ErrorContext, KafkaAccessError, explain};
+use super::plain_reader::{fetch_token, plain_reader};
 use crate::config::KafkaConfig;
 
-const ASKING: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A topic's partition and an offset in it.
 pub type Positions = BTreeMap<(String, i32), i64>;
@@ -39,7 +39,7 @@ impl GroupPositions {
     fn unreachable(&self, doing: &'static str) -> impl Fn(KafkaError) -> KafkaAccessError {
         let (brokers, group) = (self.brokers.clone(), self.group_id.clone());
         move |error| {
-            let reason = explain(&error, About::Input { group: &group, topic: "any" });
+            let reason = explain(&error, ErrorContext::Input { group: &group, topic: "any" });
             KafkaAccessError::Unreachable { doing, brokers: brokers.clone(), reason }
         }
     }
@@ -52,7 +52,7 @@ impl GroupPositions {
         fetch_token(&self.consumer);
         let mut counts = BTreeMap::new();
         for topic in topics {
-            let asked = self.consumer.fetch_metadata(Some(topic), ASKING);
+            let asked = self.consumer.fetch_metadata(Some(topic), REQUEST_TIMEOUT);
             let metadata = asked.map_err(self.unreachable("ask for a topic's partitions"))?;
             let count = metadata.topics().first().map_or(0, |found| found.partitions().len());
             counts.insert((*topic).to_owned(), count);
@@ -71,7 +71,7 @@ impl GroupPositions {
                 list.add_partition(&topic, partition);
             }
         }
-        let asked = self.consumer.committed_offsets(list, ASKING);
+        let asked = self.consumer.committed_offsets(list, REQUEST_TIMEOUT);
         let committed = asked.map_err(self.unreachable("ask for the group's offsets"))?;
         let known = committed.elements().into_iter().filter_map(|element| match element.offset() {
             Offset::Offset(offset) => Some(((element.topic().to_owned(), element.partition()), offset)),

@@ -7,14 +7,14 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::clients::plain_reader;
 use super::context::PlainContext;
-use super::error::{About, KafkaAccessError, explain};
+use super::error::{ErrorContext, KafkaAccessError, explain};
+use super::plain_reader::plain_reader;
 use super::record::received;
 use crate::config::KafkaConfig;
 use crate::record::Record;
 
-const ASKING: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one topic is listened to before it is the next one's turn.
 const TURN: Duration = Duration::from_millis(10);
 
@@ -120,20 +120,21 @@ impl OpenTopic {
             move |error: KafkaError| KafkaAccessError::Unreachable {
                 doing,
                 brokers,
-                reason: explain(&error, About::Cluster),
+                reason: explain(&error, ErrorContext::Cluster),
             }
         };
         let unreadable = |error: KafkaError| KafkaAccessError::Read(format!("topic {topic}: {error}"));
 
-        let metadata =
-            consumer.fetch_metadata(Some(topic), ASKING).map_err(unreachable("ask for the topic's partitions"))?;
+        let metadata = consumer
+            .fetch_metadata(Some(topic), REQUEST_TIMEOUT)
+            .map_err(unreachable("ask for the topic's partitions"))?;
         let partitions = metadata.topics().first().map(|found| found.partitions()).unwrap_or_default();
         if partitions.is_empty() {
             let error = metadata.topics().first().and_then(|found| found.error()).map(RDKafkaErrorCode::from);
             return Err(match error {
                 Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
                     let error = KafkaError::Global(RDKafkaErrorCode::TopicAuthorizationFailed);
-                    KafkaAccessError::Read(explain(&error, About::Topic(topic, "Read")))
+                    KafkaAccessError::Read(explain(&error, ErrorContext::Topic(topic, "Read")))
                 }
                 _ => KafkaAccessError::NoSuchTopic(topic.to_owned()),
             });
@@ -146,7 +147,7 @@ impl OpenTopic {
                 ReadFrom::Beginning => Offset::Beginning,
                 // Asked for now and not left to the fetcher, which would begin at whatever the end is by then.
                 ReadFrom::End => {
-                    let ends = consumer.fetch_watermarks(topic, *partition, ASKING);
+                    let ends = consumer.fetch_watermarks(topic, *partition, REQUEST_TIMEOUT);
                     Offset::Offset(ends.map_err(unreachable("ask for the end of a partition"))?.1)
                 }
                 // The time stands where the offset stands, and the offset comes back in its place.
@@ -155,7 +156,7 @@ impl OpenTopic {
             list.add_partition_offset(topic, *partition, offset).map_err(unreadable)?;
         }
         if let ReadFrom::TimeMs(_) = from {
-            list = consumer.offsets_for_times(list, ASKING).map_err(unreachable("ask for offsets by time"))?;
+            list = consumer.offsets_for_times(list, REQUEST_TIMEOUT).map_err(unreachable("ask for offsets by time"))?;
         }
         consumer.assign(&list).map_err(unreadable)?;
         Ok(Self { topic: topic.to_owned(), consumer, unread })
@@ -168,7 +169,7 @@ impl OpenTopic {
                 self.unread.remove(&partition);
             }
             Some(Err(error)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                let reason = explain(&error, About::Topic(&self.topic, "Read"));
+                let reason = explain(&error, ErrorContext::Topic(&self.topic, "Read"));
                 return Err(KafkaAccessError::Read(reason));
             }
             Some(Err(error)) => {

@@ -8,20 +8,20 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{Message, Offset, TopicPartitionList};
 
-use super::WorkerIdentity;
-use super::clients::{fetch_token, plain_reader};
 use super::context::{PlainContext, partition_list};
-use super::error::{About, explain};
+use super::error::{ErrorContext, explain};
+use super::identity::WorkerIdentity;
+use super::plain_reader::{fetch_token, plain_reader};
 use super::settings;
 use crate::config::{Delivery, KafkaConfig};
 use crate::ports::{Failure, LogRestorer, Restored};
 use crate::record::NEXT_OFFSET_HEADER;
 
 /// One request.
-const ASKING: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long brokers may be away, or a transaction be open, before a restore gives up. Transactions of the dead are
 /// aborted by the broker after `transaction.timeout.ms`.
-const PATIENCE: Duration = Duration::from_secs(120);
+const GIVE_UP_AFTER: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -61,10 +61,10 @@ impl KafkaRestorer {
     /// The offset to go on from. The broker does not tell it while a transaction that holds offsets of the partition is
     /// open (`UNSTABLE_OFFSET_COMMIT`, KIP-447), and librdkafka asks again then.
     fn position(&self, partition: i32) -> Result<Position, Failure> {
-        let input = About::Input { group: &self.group, topic: &self.input_topic };
+        let input = ErrorContext::Input { group: &self.group, topic: &self.input_topic };
         let list = partition_list(&self.input_topic, [(partition, None)]);
-        let committed = patiently("ask for committed offsets", input, || {
-            let answer = self.committed.committed_offsets(list.clone(), ASKING)?;
+        let committed = retry_until_answered("ask for committed offsets", input, || {
+            let answer = self.committed.committed_offsets(list.clone(), REQUEST_TIMEOUT)?;
             // An error of the partition alone stands beside it.
             for element in answer.elements() {
                 element.error()?;
@@ -107,8 +107,8 @@ impl KafkaRestorer {
     /// or restored from elsewhere. Going on there would pass over everything up to it without a word.
     fn ensure_within(&self, partition: i32, position: i64) -> Result<(), Failure> {
         /// A leader that has just been elected may take a moment to know how far it has come.
-        const RECOLLECTING: Duration = Duration::from_secs(10);
-        let deadline = Instant::now() + RECOLLECTING;
+        const METADATA_SETTLES_WITHIN: Duration = Duration::from_secs(10);
+        let deadline = Instant::now() + METADATA_SETTLES_WITHIN;
         loop {
             let (_, end) = self.ends(&self.uncommitted, &self.input_topic, partition)?;
             if position <= end {
@@ -127,8 +127,8 @@ impl KafkaRestorer {
     }
 
     fn ends(&self, client: &BaseConsumer<PlainContext>, topic: &str, partition: i32) -> Result<(i64, i64), Failure> {
-        patiently("ask for the ends of a partition", About::Topic(topic, "Read"), || {
-            client.fetch_watermarks(topic, partition, ASKING)
+        retry_until_answered("ask for the ends of a partition", ErrorContext::Topic(topic, "Read"), || {
+            client.fetch_watermarks(topic, partition, REQUEST_TIMEOUT)
         })
     }
 
@@ -136,14 +136,14 @@ impl KafkaRestorer {
     /// of a worker that was taken for dead) a reader of committed records would see an end before the end.
     fn wait_until_settled(&self, topic: &str, partition: i32) -> Result<(), Failure> {
         let (_, end) = self.ends(&self.uncommitted, topic, partition)?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + GIVE_UP_AFTER;
         loop {
             let (_, stable) = self.ends(&self.committed, topic, partition)?;
             if stable >= end {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                let secs = PATIENCE.as_secs();
+                let secs = GIVE_UP_AFTER.as_secs();
                 return Err(Failure::Fatal(format!(
                     "a transaction in {topic}/{partition} has been open for {secs} s; `kafka-transactions.sh find-hanging` tells whose"
                 )));
@@ -154,7 +154,7 @@ impl KafkaRestorer {
 
     /// Whether the end of what is assigned comes before any record.
     fn is_empty_to_end(&self, partition: i32) -> bool {
-        let deadline = Instant::now() + ASKING;
+        let deadline = Instant::now() + REQUEST_TIMEOUT;
         while Instant::now() < deadline {
             match self.committed.poll(PAUSE) {
                 Some(Ok(_)) => return false,
@@ -170,11 +170,11 @@ impl KafkaRestorer {
     /// Gives the input offset to go on from, where the changelog names one.
     fn read_to_end(&self, topic: &str, partition: i32, restored: &mut Restored) -> Result<Option<i64>, Failure> {
         let mut next_offset = None;
-        let mut deadline = Instant::now() + PATIENCE;
+        let mut deadline = Instant::now() + GIVE_UP_AFTER;
         loop {
             match self.committed.poll(PAUSE) {
                 Some(Ok(message)) => {
-                    deadline = Instant::now() + PATIENCE;
+                    deadline = Instant::now() + GIVE_UP_AFTER;
                     restored.bytes_read += (message.key_len() + message.payload_len()) as u64;
                     // Without a key there is no saying whose state it is, and compaction refuses such records anyway.
                     let Some(key) = message.key().map(Bytes::copy_from_slice) else { continue };
@@ -186,14 +186,14 @@ impl KafkaRestorer {
                 }
                 Some(Err(KafkaError::PartitionEOF(ended))) if ended == partition => return Ok(next_offset),
                 Some(Err(error)) if is_final(&error) => {
-                    return Err(failed("read the changelog", &error, About::Topic(topic, "Read")));
+                    return Err(failed("read the changelog", &error, ErrorContext::Topic(topic, "Read")));
                 }
                 // One for each connection that is lost, and librdkafka logs those, too.
                 Some(Err(error)) => tracing::debug!(%error, topic, partition, "reading the changelog is held up"),
                 None => {}
             }
             if Instant::now() >= deadline {
-                let secs = PATIENCE.as_secs();
+                let secs = GIVE_UP_AFTER.as_secs();
                 return Err(Failure::Fatal(format!("no end of {topic}/{partition} within {secs} s")));
             }
         }
@@ -217,11 +217,11 @@ impl LogRestorer for KafkaRestorer {
         let beginning = list.add_partition_offset(topic, partition, Offset::Beginning);
         beginning
             .and_then(|()| self.committed.assign(&list))
-            .map_err(|error| failed("read the changelog", &error, About::Topic(topic, "Read")))?;
+            .map_err(|error| failed("read the changelog", &error, ErrorContext::Topic(topic, "Read")))?;
         let read = self.read_to_end(topic, partition, &mut restored);
         self.committed
             .unassign()
-            .map_err(|error| failed("leave the changelog", &error, About::Topic(topic, "Read")))?;
+            .map_err(|error| failed("leave the changelog", &error, ErrorContext::Topic(topic, "Read")))?;
         self.conclude(partition, &position, read?, &mut restored);
         self.ensure_within(partition, restored.position)?;
         Ok(restored)
@@ -234,7 +234,7 @@ impl LogRestorer for KafkaRestorer {
             return Ok(None);
         }
         let topic = &self.input_topic;
-        let unreadable = |error: KafkaError| failed("read the input's end", &error, About::Topic(topic, "Read"));
+        let unreadable = |error: KafkaError| failed("read the input's end", &error, ErrorContext::Topic(topic, "Read"));
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, partition, Offset::Offset(from))
             .and_then(|()| self.committed.assign(&list))
@@ -253,16 +253,20 @@ fn next_offset_of(message: &BorrowedMessage<'_>) -> Option<i64> {
 }
 
 /// Asks until there is an answer, or none is to be hoped for.
-fn patiently<T>(doing: &'static str, about: About<'_>, ask: impl Fn() -> Result<T, KafkaError>) -> Result<T, Failure> {
+fn retry_until_answered<T>(
+    doing: &'static str,
+    about: ErrorContext<'_>,
+    ask: impl Fn() -> Result<T, KafkaError>,
+) -> Result<T, Failure> {
     /// Brokers that have just come back do not know all of their partitions yet.
-    const RECOLLECTING: Duration = Duration::from_secs(5);
-    let begun = Instant::now();
-    let deadline = begun + PATIENCE;
+    const METADATA_SETTLES_WITHIN: Duration = Duration::from_secs(5);
+    let started = Instant::now();
+    let deadline = started + GIVE_UP_AFTER;
     let mut pause = PAUSE;
     loop {
         match ask() {
             Ok(answer) => return Ok(answer),
-            Err(error) if is_final(&error) && !(is_unknown(&error) && begun.elapsed() < RECOLLECTING) => {
+            Err(error) if is_final(&error) && !(is_unknown(&error) && started.elapsed() < METADATA_SETTLES_WITHIN) => {
                 return Err(failed(doing, &error, about));
             }
             Err(error) if Instant::now() >= deadline => return Err(failed(doing, &error, about)),
@@ -298,6 +302,6 @@ fn is_final(error: &KafkaError) -> bool {
     is_refusal || matches!(error, KafkaError::MessageConsumptionFatal(_))
 }
 
-fn failed(doing: &'static str, error: &KafkaError, about: About<'_>) -> Failure {
+fn failed(doing: &'static str, error: &KafkaError, about: ErrorContext<'_>) -> Failure {
     Failure::Fatal(format!("cannot {doing}: {}", explain(error, about)))
 }

@@ -4,7 +4,8 @@ use auscult_schemas::topics::MAX_MESSAGE_BYTES;
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 
-use super::{WorkerIdentity, token};
+use super::identity::WorkerIdentity;
+use super::token;
 use crate::config::{Delivery, GroupProtocol, KafkaConfig, SaslMechanism, Secret, SecurityConfig, SecurityProtocol};
 
 /// How a key chooses its partition where nobody says otherwise: CRC-32.

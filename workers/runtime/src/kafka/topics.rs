@@ -11,13 +11,13 @@ use rdkafka::admin::{
 use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::clients::plain_reader;
 use super::context::PlainContext;
-use super::error::{About, KafkaAccessError, connection_advice, explain, remedy};
+use super::error::{ErrorContext, KafkaAccessError, connection_advice, explain, remedy};
+use super::plain_reader::plain_reader;
 use super::settings;
 use crate::config::{KafkaConfig, SaslMechanism};
 
-const ASKING: Duration = Duration::from_secs(15);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 const CLIENT_ID: &str = "auscult-topics";
 
 /// What came of making one topic.
@@ -93,7 +93,7 @@ pub fn create(
             if topic.compacted { wanted } else { wanted.set("retention.ms", retention_ms) }
         })
         .collect();
-    let options = AdminOptions::new().request_timeout(Some(ASKING)).operation_timeout(Some(ASKING));
+    let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT));
     let answers = answered(config, "create topics", admin.create_topics(&wanted, &options))?;
     let told = |answer: TopicResult| match answer {
         Ok(name) => (name, Created::Made),
@@ -117,13 +117,15 @@ pub fn grow(
     config: &KafkaConfig,
     topics: &[Topic],
     partitions: usize,
-    mut tell: impl FnMut(&str, Grown),
+    mut report: impl FnMut(&str, Grown),
 ) -> Result<(), KafkaAccessError> {
     let admin = admin(config)?;
-    let options = AdminOptions::new().request_timeout(Some(ASKING)).operation_timeout(Some(ASKING));
+    let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT)).operation_timeout(Some(REQUEST_TIMEOUT));
     for topic in topics {
-        let metadata =
-            admin.inner().fetch_metadata(Some(topic.name), ASKING).map_err(unreachable(config, "ask for a topic"))?;
+        let metadata = admin
+            .inner()
+            .fetch_metadata(Some(topic.name), REQUEST_TIMEOUT)
+            .map_err(unreachable(config, "ask for a topic"))?;
         let found = metadata.topics().first();
         let error = found.and_then(|found| found.error()).map(RDKafkaErrorCode::from);
         if let Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) = error {
@@ -135,7 +137,7 @@ pub fn grow(
             return Err(KafkaAccessError::NoSuchTopic(topic.name.to_owned()));
         }
         if present >= partitions {
-            tell(topic.name, Grown::Enough(present));
+            report(topic.name, Grown::Enough(present));
             continue;
         }
         let wanted = [NewPartitions::new(topic.name, partitions)];
@@ -147,7 +149,7 @@ pub fn grow(
             })?;
         }
         await_partitions(config, &admin, topic.name, partitions)?;
-        tell(topic.name, Grown::From(present));
+        report(topic.name, Grown::From(present));
     }
     Ok(())
 }
@@ -160,10 +162,12 @@ fn await_partitions(
     partitions: usize,
 ) -> Result<(), KafkaAccessError> {
     const PAUSE: Duration = Duration::from_millis(50);
-    let deadline = Instant::now() + ASKING;
+    let deadline = Instant::now() + REQUEST_TIMEOUT;
     loop {
-        let metadata =
-            admin.inner().fetch_metadata(Some(topic), ASKING).map_err(unreachable(config, "ask for a topic"))?;
+        let metadata = admin
+            .inner()
+            .fetch_metadata(Some(topic), REQUEST_TIMEOUT)
+            .map_err(unreachable(config, "ask for a topic"))?;
         let is_there = metadata.topics().first().is_some_and(|found| found.partitions().len() >= partitions);
         if is_there || Instant::now() >= deadline {
             return Ok(());
@@ -197,12 +201,14 @@ pub fn examine(config: &KafkaConfig, topics: &[Topic]) -> Result<Examined, Kafka
     for topic in topics {
         // One by one and by name: in a list of all, a topic that may not be seen is missing like one that does not
         // exist.
-        let metadata = reader.fetch_metadata(Some(topic.name), ASKING).map_err(|error| {
+        let metadata = reader.fetch_metadata(Some(topic.name), REQUEST_TIMEOUT).map_err(|error| {
             // What keeps it is told where the client is polled.
             while reader.poll(Duration::from_millis(50)).is_some() {}
-            let words = explain(&error, About::Cluster);
-            let reason = match reader.context().trouble() {
-                Some(trouble) => format!("{words}: {trouble}{}", connection_advice(&trouble)),
+            let words = explain(&error, ErrorContext::Cluster);
+            let reason = match reader.context().connection_error() {
+                Some(connection_error) => {
+                    format!("{words}: {connection_error}{}", connection_advice(&connection_error))
+                }
                 None => words,
             };
             KafkaAccessError::Unreachable { doing: "ask for the topics", brokers: config.brokers.clone(), reason }
@@ -210,7 +216,8 @@ pub fn examine(config: &KafkaConfig, topics: &[Topic]) -> Result<Examined, Kafka
         let Some(found) = metadata.topics().first() else { continue };
         let error = found.error().map(RDKafkaErrorCode::from);
         if error == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
-            let remedy = remedy(RDKafkaErrorCode::TopicAuthorizationFailed, About::Topic(topic.name, "Describe"));
+            let remedy =
+                remedy(RDKafkaErrorCode::TopicAuthorizationFailed, ErrorContext::Topic(topic.name, "Describe"));
             problems.push(problem(topic.name, "it cannot be seen", remedy.unwrap_or_default()));
         } else if !found.partitions().is_empty() {
             partitions.insert(topic.name, found.partitions().len());
@@ -229,7 +236,7 @@ pub fn examine(config: &KafkaConfig, topics: &[Topic]) -> Result<Examined, Kafka
 
     let existing: Vec<&Topic> = topics.iter().filter(|topic| partitions.contains_key(topic.name)).collect();
     let asked: Vec<ResourceSpecifier<'_>> = existing.iter().map(|topic| ResourceSpecifier::Topic(topic.name)).collect();
-    let options = AdminOptions::new().request_timeout(Some(ASKING));
+    let options = AdminOptions::new().request_timeout(Some(REQUEST_TIMEOUT));
     let answers = if asked.is_empty() {
         Vec::new()
     } else {
@@ -326,7 +333,7 @@ pub(super) fn admin(config: &KafkaConfig) -> Result<AdminClient<PlainContext>, K
 
 /// Why a topic was not made or changed, with the right that was missing where it was that.
 pub(super) fn refusal(code: RDKafkaErrorCode, topic: &str, operation: &'static str) -> String {
-    match remedy(code, About::Topic(topic, operation)) {
+    match remedy(code, ErrorContext::Topic(topic, operation)) {
         Some(remedy) => format!("{code}; {remedy}"),
         None => code.to_string(),
     }
@@ -337,7 +344,7 @@ fn unreachable(config: &KafkaConfig, doing: &'static str) -> impl Fn(KafkaError)
     move |error| KafkaAccessError::Unreachable {
         doing,
         brokers: brokers.clone(),
-        reason: explain(&error, About::Cluster),
+        reason: explain(&error, ErrorContext::Cluster),
     }
 }
 

@@ -14,8 +14,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::util::Timeout;
 
-use super::consumer::KafkaMembership;
 use super::context::DeliveryContext;
+use super::membership::KafkaMembership;
 use crate::ports::Failure;
 
 /// How much longer than its own limit a call may take before it is left behind.

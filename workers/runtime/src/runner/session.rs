@@ -32,8 +32,8 @@ impl<C: LogClients> Session<C> {
     }
 
     /// Asks where a partition ends that nothing is delivered of any more.
-    pub fn sound(&self, partition: i32, epoch: Epoch, from: i64) {
-        let _ = self.restores.send(RestoreCommand::Sound { partition, epoch, from });
+    pub fn check_end(&self, partition: i32, epoch: Epoch, from: i64) {
+        let _ = self.restores.send(RestoreCommand::CheckEnd { partition, epoch, from });
     }
 
     pub fn commit(&self, batch: BatchId, transaction: Transaction<C::Membership>) {

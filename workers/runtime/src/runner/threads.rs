@@ -68,7 +68,7 @@ pub(super) enum Completion {
         failure: Failure,
     },
     /// Where a partition ends beyond its last record, if it does.
-    Sounded {
+    EndChecked {
         partition: i32,
         epoch: Epoch,
         from: i64,
@@ -119,9 +119,9 @@ pub(super) fn spawn_compute<P: Processor>(
                 }
                 ComputeCommand::Process(batch) => {
                     fault_injection::reach(Step::Process);
-                    let begun = Instant::now();
+                    let started = Instant::now();
                     let computed = compute.process(&batch);
-                    metrics.observe_stage(stage::PROCESS, begun.elapsed());
+                    metrics.observe_stage(stage::PROCESS, started.elapsed());
                     let _ = completed.send(Completion::Computed { batch: batch.id, computed });
                 }
                 ComputeCommand::Refuse { outputs } => compute.refuse(&outputs),
@@ -167,7 +167,7 @@ pub(super) enum RestoreCommand {
         epoch: Epoch,
     },
     /// Where does the partition end, if nothing is delivered from this offset on?
-    Sound {
+    CheckEnd {
         partition: i32,
         epoch: Epoch,
         from: i64,
@@ -182,20 +182,20 @@ pub(super) fn spawn_restores<R: LogRestorer>(
     let (restores, received) = crossbeam_channel::unbounded::<RestoreCommand>();
     spawn("restore", completed, move |completed| {
         for command in received {
-            let begun = Instant::now();
+            let started = Instant::now();
             let completion = match command {
                 RestoreCommand::Restore { partition, epoch } => match restorer.restore(partition, changelog) {
-                    Ok(restored) => Completion::Restored { partition, epoch, restored, took: begun.elapsed() },
+                    Ok(restored) => Completion::Restored { partition, epoch, restored, took: started.elapsed() },
                     Err(failure) => Completion::RestoreFailed { partition, epoch, failure },
                 },
-                RestoreCommand::Sound { partition, epoch, from } => {
-                    let sounded = restorer.undelivered_end(partition, from);
+                RestoreCommand::CheckEnd { partition, epoch, from } => {
+                    let checked = restorer.undelivered_end(partition, from);
                     // It is asked again as long as the lag stands.
-                    let end = sounded
+                    let end = checked
                         .inspect_err(|failure| tracing::debug!(%failure, partition, "cannot ask for a partition's end"))
                         .ok()
                         .flatten();
-                    Completion::Sounded { partition, epoch, from, end }
+                    Completion::EndChecked { partition, epoch, from, end }
                 }
             };
             let _ = completed.send(completion);

@@ -6,29 +6,30 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 
-use crate::compute::{Computed, Refused};
+use crate::compute::Computed;
 use crate::core::{Batch, BatchId};
 use crate::record::{OutputRecord, Record};
+use crate::rejected_record::RejectedRecord;
 use crate::telemetry::{Health, Metrics, UnreadyReason, WorkerEvent, stage};
 use crate::times::DoubtfulTime;
-use crate::traces::{BatchTimes, SpanRecorder, Traced};
+use crate::traces::{BatchTimes, SpanRecorder, TracedRecord};
 
-struct Flight {
+struct TrackedBatch {
     records: usize,
     timestamps_ms: Vec<i64>,
-    rejections: Vec<Refused>,
+    rejections: Vec<RejectedRecord>,
     outputs: BTreeMap<String, u64>,
     partitions: BTreeSet<i32>,
     doubtful_times: Vec<DoubtfulTime>,
     commit_began: Option<Instant>,
-    traced: Vec<Traced>,
+    traced: Vec<TracedRecord>,
     times: BatchTimes,
 }
 
 pub(super) struct Tracking {
     metrics: Arc<Metrics>,
     spans: Option<SpanRecorder>,
-    flights: HashMap<BatchId, Flight>,
+    flights: HashMap<BatchId, TrackedBatch>,
     restoring: i64,
     /// Machines whose times have been called impossible in the log.
     doubted: HashSet<String>,
@@ -59,7 +60,7 @@ impl Tracking {
         self.metrics.batch_bytes.observe(bytes as f64);
         let timestamps_ms = batch.records.iter().filter_map(|record| record.timestamp_ms).collect();
         let now = SystemTime::now();
-        let flight = Flight {
+        let flight = TrackedBatch {
             records: batch.records.len(),
             timestamps_ms,
             rejections: Vec::new(),
@@ -68,7 +69,7 @@ impl Tracking {
             doubtful_times: Vec::new(),
             commit_began: None,
             traced: self.spans.as_ref().map(|spans| spans.trace(&batch.records)).unwrap_or_default(),
-            times: BatchTimes { begun: now, computed: now, committing: now, committed: now },
+            times: BatchTimes { started: now, computed: now, committing: now, committed: now },
         };
         self.flights.insert(batch.id, flight);
     }
@@ -79,7 +80,7 @@ impl Tracking {
             flight.doubtful_times.clone_from(&computed.doubtful_times);
             flight.times.computed = SystemTime::now();
             for refused in &computed.rejections {
-                let is_it = |traced: &&mut Traced| traced.is_at(refused.record.partition, refused.record.offset);
+                let is_it = |traced: &&mut TracedRecord| traced.is_at(refused.record.partition, refused.record.offset);
                 if let Some(traced) = flight.traced.iter_mut().find(is_it) {
                     traced.rejected = Some(refused.code);
                 }
@@ -103,18 +104,18 @@ impl Tracking {
 
     pub fn committed(&mut self, batch: BatchId) {
         let Some(flight) = self.flights.remove(&batch) else { return };
-        WorkerEvent::Committed { batch, records: flight.records, outputs: &flight.outputs }.tell(&self.metrics);
+        WorkerEvent::Committed { batch, records: flight.records, outputs: &flight.outputs }.report(&self.metrics);
         if let Some(began) = flight.commit_began {
             self.metrics.observe_stage(stage::COMMIT, began.elapsed());
         }
         for refused in &flight.rejections {
-            WorkerEvent::DeadLetter(refused).tell(&self.metrics);
+            WorkerEvent::DeadLetter(refused).report(&self.metrics);
         }
         for doubtful in &flight.doubtful_times {
             // A gateway that writes such times writes nothing else: said once of each machine.
             const MACHINES: usize = 1_000;
             let is_first = self.doubted.len() < MACHINES && self.doubted.insert(doubtful.machine.clone());
-            WorkerEvent::DoubtfulTime { doubtful, is_first }.tell(&self.metrics);
+            WorkerEvent::DoubtfulTime { doubtful, is_first }.report(&self.metrics);
         }
         if let Some(spans) = &self.spans {
             spans.record(&flight.traced, BatchTimes { committed: SystemTime::now(), ..flight.times });

@@ -7,8 +7,8 @@ use std::time::Duration;
 use auscult_schemas::RecordCoordinates;
 
 use super::{Metrics, RebalanceKind};
-use crate::compute::Refused;
 use crate::ports::{Failure, Restored};
+use crate::rejected_record::RejectedRecord;
 use crate::times::DoubtfulTime;
 
 /// One thing that has happened.
@@ -53,7 +53,7 @@ pub enum WorkerEvent<'a> {
         failure: &'a Failure,
     },
     /// A record became a dead letter, in a transaction that is committed.
-    DeadLetter(&'a Refused),
+    DeadLetter(&'a RejectedRecord),
     /// A record was judged under the time of its arrival, because its own cannot be.
     DoubtfulTime {
         /// What is wrong with it.
@@ -75,7 +75,7 @@ pub enum WorkerEvent<'a> {
 
 impl WorkerEvent<'_> {
     /// Counts it and writes it into the log.
-    pub fn tell(&self, metrics: &Metrics) {
+    pub fn report(&self, metrics: &Metrics) {
         self.count(metrics);
         self.log();
     }
@@ -131,8 +131,13 @@ impl WorkerEvent<'_> {
                 tracing::warn!(batch, %failure, "commit failed; the batch is done again from the committed offsets");
             }
             Self::DeadLetter(refused) => {
-                let Refused { record: RecordCoordinates { topic, partition, offset }, machine, code, detail, trace_id } =
-                    refused;
+                let RejectedRecord {
+                    record: RecordCoordinates { topic, partition, offset },
+                    machine,
+                    code,
+                    detail,
+                    trace_id,
+                } = refused;
                 let code = code.as_str();
                 tracing::warn!(code, machine, topic, partition, offset, trace_id, detail, "a record is a dead letter");
             }

@@ -15,7 +15,7 @@ struct Inner {
     /// Milliseconds from `started` to the log thread's last heartbeat.
     heartbeat_ms: AtomicU64,
     /// How old the last heartbeat may be.
-    patience: Duration,
+    give_up_after: Duration,
     /// Why the worker is not ready; ready when there is no reason.
     reasons: Mutex<BTreeMap<UnreadyReason, String>>,
 }
@@ -61,13 +61,13 @@ impl Default for Health {
 
 impl Health {
     /// A worker that has just begun: alive, and not ready because it is starting. It counts as alive for as long as
-    /// heartbeats come at least every `patience`.
+    /// heartbeats come at least every `give_up_after`.
     #[must_use]
-    pub fn new(patience: Duration) -> Self {
+    pub fn new(give_up_after: Duration) -> Self {
         Self(Arc::new(Inner {
             started: Instant::now(),
             heartbeat_ms: AtomicU64::new(0),
-            patience,
+            give_up_after,
             reasons: Mutex::new(BTreeMap::from([(UnreadyReason::Starting, String::new())])),
         }))
     }
@@ -86,7 +86,7 @@ impl Health {
     /// Whether the log thread still turns.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        self.heartbeat_age() <= self.0.patience
+        self.heartbeat_age() <= self.0.give_up_after
     }
 
     /// Not ready, for this reason, until it is cleared.

@@ -10,12 +10,17 @@
 //! span is recorded only with the commit, as results count only with it. Without a collector nothing is recorded, and a
 //! context is carried on untouched.
 
-mod config;
 mod otlp;
 mod rule;
 mod spans;
 
-pub use config::TracesConfig;
 pub use rule::TraceRule;
-pub(crate) use spans::{BatchTimes, Traced};
-pub use spans::{SpanRecorder, TraceError};
+pub use spans::SpanRecorder;
+pub(crate) use spans::{BatchTimes, TracedRecord};
+
+pub use crate::config::TracesConfig;
+
+/// Why traces cannot be recorded.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot record traces: {0}; see traces.otlp_endpoint")]
+pub struct TraceError(String);

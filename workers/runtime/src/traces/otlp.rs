@@ -11,7 +11,8 @@ use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfi
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SpanProcessor};
 
-use super::{TraceError, TracesConfig};
+use super::TraceError;
+use crate::config::TracesConfig;
 use crate::http::exchange;
 use crate::telemetry::{Metrics, WorkerEvent};
 
@@ -66,6 +67,6 @@ impl HttpClient for Client {
 
 impl Client {
     fn lost(&self, reason: &str) {
-        WorkerEvent::SpansLost { reason }.tell(&self.metrics);
+        WorkerEvent::SpansLost { reason }.report(&self.metrics);
     }
 }

@@ -33,7 +33,7 @@ impl TraceRule {
         TraceContext::of(&record.headers).unwrap_or_else(|| {
             let id = record.headers.get("ce_id").filter(|id| !id.is_empty());
             let id = id.map_or_else(|| record.coordinates.to_string(), |id| String::from_utf8_lossy(id).into_owned());
-            TraceContext::begun_for(&ChunkId(id), self.share.unwrap_or(0.0))
+            TraceContext::started_for(&ChunkId(id), self.share.unwrap_or(0.0))
         })
     }
 
@@ -51,7 +51,7 @@ impl TraceRule {
     pub(crate) fn begin(&self, headers: &mut Headers) -> Option<TraceContext> {
         let share = self.share?;
         let id = headers.get("ce_id").filter(|_| TraceContext::of(headers).is_none())?;
-        let root = TraceContext::begun_for(&ChunkId(String::from_utf8_lossy(id).into_owned()), share);
+        let root = TraceContext::started_for(&ChunkId(String::from_utf8_lossy(id).into_owned()), share);
         root.is_sampled().then(|| {
             headers.set(TraceContext::HEADER, root.to_string());
             root
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_is_begun_for_the_share_asked_for_and_is_known_by_the_chunk_in_every_stage() {
+    fn a_trace_is_started_for_the_share_asked_for_and_is_known_by_the_chunk_in_every_stage() {
         let chunk = record(&[("ce_id", "fan-07/17")]);
         assert!(carried(&TraceRule::recording("features", 0.0), &chunk).0.is_empty());
         assert!(carried(&TraceRule::carrying("features"), &chunk).0.is_empty());

@@ -9,18 +9,14 @@ use opentelemetry::{InstrumentationScope, KeyValue};
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SpanData, SpanEvents, SpanLinks, SpanProcessor};
 
 use super::otlp;
-use super::{TraceRule, TracesConfig};
+use super::{TraceError, TraceRule};
+use crate::config::TracesConfig;
 use crate::record::Record;
 use crate::telemetry::Metrics;
 
-/// Why traces cannot be recorded.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot record traces: {0}; see traces.otlp_endpoint")]
-pub struct TraceError(pub(super) String);
-
 /// A record of a batch whose trace is recorded.
 #[derive(Debug)]
-pub(crate) struct Traced {
+pub(crate) struct TracedRecord {
     context: TraceContext,
     /// That of this stage's span.
     span: TraceContext,
@@ -32,7 +28,7 @@ pub(crate) struct Traced {
     pub(crate) rejected: Option<DeadLetterCode>,
 }
 
-impl Traced {
+impl TracedRecord {
     pub(crate) fn is_at(&self, partition: i32, offset: i64) -> bool {
         (self.partition, self.offset) == (partition, offset)
     }
@@ -41,7 +37,7 @@ impl Traced {
 /// When a batch went through what.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchTimes {
-    pub(crate) begun: SystemTime,
+    pub(crate) started: SystemTime,
     pub(crate) computed: SystemTime,
     pub(crate) committing: SystemTime,
     pub(crate) committed: SystemTime,
@@ -101,9 +97,9 @@ impl SpanRecorder {
     }
 
     /// The records whose traces are recorded.
-    pub(crate) fn trace(&self, records: &[Record]) -> Vec<Traced> {
+    pub(crate) fn trace(&self, records: &[Record]) -> Vec<TracedRecord> {
         let traced = |record: &Record| {
-            self.rule.span(record).map(|(context, span)| Traced {
+            self.rule.span(record).map(|(context, span)| TracedRecord {
                 context,
                 span,
                 is_root: TraceContext::of(&record.headers).is_none(),
@@ -117,11 +113,11 @@ impl SpanRecorder {
     }
 
     /// A batch is committed: its records' spans are what they will ever be.
-    pub(crate) fn record(&self, batch: &[Traced], times: BatchTimes) {
+    pub(crate) fn record(&self, batch: &[TracedRecord], times: BatchTimes) {
         for traced in batch {
             let span = traced.span;
             let parent = if traced.is_root { SpanId::INVALID } else { SpanId::from_bytes(traced.context.span_id) };
-            let whole = (times.begun, times.committed);
+            let whole = (times.started, times.committed);
             let mut whole = self.span(format!("process {}", self.topic), &span, parent, whole);
             whole.span_kind = SpanKind::Consumer;
             whole.parent_span_is_remote = !traced.is_root;
@@ -138,7 +134,7 @@ impl SpanRecorder {
             self.processor.on_end(whole);
             let id = SpanId::from_bytes(span.span_id);
             for (name, from, until) in
-                [("compute", times.begun, times.computed), ("commit", times.committing, times.committed)]
+                [("compute", times.started, times.computed), ("commit", times.committing, times.committed)]
             {
                 self.processor.on_end(self.span(name.to_owned(), &span.child(name), id, (from, until)));
             }

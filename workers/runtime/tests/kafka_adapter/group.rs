@@ -151,7 +151,7 @@ fn a_member_that_leaves_frees_its_partitions_at_once_even_with_a_revoke_unanswer
         let all = first.await_assigned();
         first.consumer.start(&all.iter().map(|partition| (*partition, 0)).collect()).unwrap();
         let mut second = Worker::join(&config, &group, "b", &input);
-        let begun = std::thread::scope(|scope| {
+        let started = std::thread::scope(|scope| {
             let taken = scope.spawn(|| {
                 let mut taken = Vec::new();
                 while taken.len() < 4 {
@@ -160,24 +160,24 @@ fn a_member_that_leaves_frees_its_partitions_at_once_even_with_a_revoke_unanswer
                 taken
             });
             first.await_revoked();
-            let begun = Instant::now();
+            let started = Instant::now();
             first.consumer.close();
             let mut taken = taken.join().unwrap();
             taken.sort_unstable();
             assert_eq!(taken, [0, 1, 2, 3]);
-            begun
+            started
         });
-        assert!(begun.elapsed() < Duration::from_secs(10), "took {:?}", begun.elapsed());
-        let begun = Instant::now();
+        assert!(started.elapsed() < Duration::from_secs(10), "took {:?}", started.elapsed());
+        let started = Instant::now();
         second.consumer.close();
-        assert!(begun.elapsed() < Duration::from_secs(5), "closing took {:?}", begun.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(5), "closing took {:?}", started.elapsed());
     });
 }
 
 #[test]
 fn a_member_that_was_thrown_out_hears_of_it_and_cannot_commit_before_it_does() {
     each_protocol(|mut config| {
-        let patience = thrown_out_after(&mut config);
+        let give_up_after = thrown_out_after(&mut config);
         let input = make_topic(&config, "input", 2, false);
         let results = make_topic(&config, "output", 2, false);
         write_numbers(&config, &input, 0, 0..10);
@@ -186,7 +186,7 @@ fn a_member_that_was_thrown_out_hears_of_it_and_cannot_commit_before_it_does() {
         worker.consumer.start(&positions(&[(0, 0), (1, 0)])).unwrap();
         worker.records(10);
         // Not polled for longer than the group waits.
-        std::thread::sleep(patience);
+        std::thread::sleep(give_up_after);
         worker.consumer.start(&positions(&[(0, 3)])).unwrap();
         let transaction = Transaction {
             outputs: vec![output(&results, 0, "m", Some("a zombie's"))],

@@ -213,10 +213,10 @@ fn a_lone_record_that_is_refused_again_and_again_costs_no_time_beyond_its_aborts
     let mut worker = Worker::join(&config, &unique("group"), "a", &input);
     worker.await_assigned();
     for _ in 0..6 {
-        let begun = Instant::now();
+        let started = Instant::now();
         let refused = refused_of(&mut worker, &[of(0, output(&results, 0, "m", Some(&noise(600))))]);
         assert_eq!(refused.len(), 1);
-        println!("refused within {:?}", begun.elapsed());
-        assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+        println!("refused within {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     }
 }

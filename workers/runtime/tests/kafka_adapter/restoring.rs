@@ -66,10 +66,10 @@ fn an_empty_changelog_ends_at_once_and_so_does_one_of_nothing_but_aborted_record
     assert!(worker.restorer.restore(0, Some(&changelog)).unwrap().entries.is_empty());
     let stranger = open_transaction(&config, &changelog, 1);
     stranger.abort_transaction(Duration::from_secs(10)).unwrap();
-    let begun = Instant::now();
+    let started = Instant::now();
     let restored = worker.restorer.restore(1, Some(&changelog)).unwrap();
     assert!(restored.entries.is_empty() && restored.bytes_read == 0, "{restored:?}");
-    assert!(begun.elapsed() < Duration::from_secs(4), "took {:?}", begun.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(4), "took {:?}", started.elapsed());
 }
 
 #[test]
@@ -99,9 +99,9 @@ fn a_restore_waits_for_a_transaction_that_is_open_in_the_changelog() {
     let membership = worker.consumer.membership().unwrap();
     let outputs = vec![output(&changelog, 0, "m1", Some("ours"))];
     worker.producer.commit(Transaction { outputs, offsets: positions(&[(0, 5)]), membership }).unwrap();
-    let begun = Instant::now();
+    let started = Instant::now();
     let restored = worker.restorer.restore(0, Some(&changelog)).unwrap();
-    println!("waited {:?} for the broker to abort the stranger's transaction", begun.elapsed());
+    println!("waited {:?} for the broker to abort the stranger's transaction", started.elapsed());
     assert_eq!(restored.entries, [(Bytes::from_static(b"m1"), Bytes::from_static(b"ours"))].into());
     assert_eq!(restored.position, 5);
     drop(stranger);

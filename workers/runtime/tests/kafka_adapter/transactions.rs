@@ -53,9 +53,9 @@ fn a_commit_of_many_small_records_is_not_held_up_by_librdkafka_s_flush() {
     for _ in 0..50 {
         let outputs = (0..100).map(|number| output(&results, 0, "m", Some(&format!("{number}")))).collect();
         let membership = worker.consumer.membership().unwrap();
-        let begun = Instant::now();
+        let started = Instant::now();
         worker.producer.commit(Transaction { outputs, offsets: positions(&[(0, 1)]), membership }).unwrap();
-        took.push(begun.elapsed());
+        took.push(started.elapsed());
     }
     took.sort();
     println!("a transaction of 100 records: median {:?}, slowest {:?}", took[25], took[49]);
@@ -128,7 +128,7 @@ fn the_largest_chunk_fits_through_every_client() {
 fn at_least_once_commits_offsets_after_delivery_and_a_stranger_s_are_refused() {
     each_protocol(|mut config| {
         config.delivery = Delivery::AtLeastOnce;
-        let patience = thrown_out_after(&mut config);
+        let give_up_after = thrown_out_after(&mut config);
         let input = make_topic(&config, "input", 1, false);
         let results = make_topic(&config, "output", 1, false);
         write_numbers(&config, &input, 0, 0..5);
@@ -145,7 +145,7 @@ fn at_least_once_commits_offsets_after_delivery_and_a_stranger_s_are_refused() {
         assert_eq!(worker.restorer.restore(0, None).unwrap().position, 3);
         assert_eq!(read_all(&config, &results).len(), 1);
         // Thrown out for not polling.
-        std::thread::sleep(patience);
+        std::thread::sleep(give_up_after);
         let late = commit(&mut worker, 5);
         assert!(matches!(late, Err(Failure::Aborted(_))), "{late:?}");
         assert_eq!(worker.restorer.restore(0, None).unwrap().position, 3);

@@ -15,14 +15,14 @@ use crate::reload::tests::{FRAMES, MELS, level, package, package_of};
 use crate::{ModelLibrary, ModelsConfig, ScoringMetrics, ScoringProcessor, ScoringStage};
 
 /// A scoring worker with one model, and what it remembers.
-struct Bench {
+struct Worker {
     processor: ScoringProcessor,
     metrics: ScoringMetrics,
     states: HashMap<StateKey, ScorerState>,
     offset: i64,
 }
 
-impl Bench {
+impl Worker {
     fn start() -> Self {
         Self::with(&package(1))
     }
@@ -112,7 +112,7 @@ impl Bench {
 
 #[test]
 fn a_faulty_microphone_is_named_and_left_out_of_the_score() {
-    let mut bench = Bench::start();
+    let mut bench = Worker::start();
     let (whole, _) = bench.hear(2, &[]);
     let (one_left, _) = bench.hear(3, &[1]);
     assert_eq!(one_left.channel_scores, whole.channel_scores);
@@ -125,7 +125,7 @@ fn a_faulty_microphone_is_named_and_left_out_of_the_score() {
 
 #[test]
 fn a_model_judges_the_channels_that_it_was_trained_with_and_refuses_a_chunk_without_them() {
-    let mut bench = Bench::with(&package_of(1, Some(vec![0, 2])));
+    let mut bench = Worker::with(&package_of(1, Some(vec![0, 2])));
     let (score, _) = bench.hear(3, &[1]);
     assert_eq!((score.channel_scores.len(), score.sensor_faults.len()), (2, 0), "the second is not listened to");
     let (score, _) = bench.hear(3, &[1, 2]);
@@ -142,7 +142,7 @@ fn a_model_judges_the_channels_that_it_was_trained_with_and_refuses_a_chunk_with
 
 #[test]
 fn a_chunk_that_no_microphone_heard_has_a_score_and_no_verdict() {
-    let mut bench = Bench::start();
+    let mut bench = Worker::start();
     let (score, alerts) = bench.hear(2, &[0, 1]);
     assert!(alerts.is_empty(), "one chunk is no report yet");
     assert_eq!(score.health_index, None, "a machine that nobody hears is not healthy");
@@ -156,7 +156,7 @@ fn a_chunk_that_no_microphone_heard_has_a_score_and_no_verdict() {
 
 #[test]
 fn what_is_remembered_of_a_machine_takes_no_notice_of_its_sensors_faults() {
-    let mut bench = Bench::start();
+    let mut bench = Worker::start();
     for _ in 0..7 {
         bench.hear(1, &[]);
     }
@@ -177,7 +177,7 @@ fn what_is_remembered_of_a_machine_takes_no_notice_of_its_sensors_faults() {
 
 #[test]
 fn a_sensor_that_fails_is_reported_after_three_chunks_and_when_it_hears_again_after_five() {
-    let mut bench = Bench::start();
+    let mut bench = Worker::start();
     for _ in 0..6 {
         bench.hear(3, &[]);
     }
@@ -204,7 +204,7 @@ fn a_sensor_that_fails_is_reported_after_three_chunks_and_when_it_hears_again_af
 
 #[test]
 fn a_machine_that_nobody_hears_any_more_is_reported_so_and_goes_on_as_it_was() {
-    let mut bench = Bench::start();
+    let mut bench = Worker::start();
     for _ in 0..6 {
         bench.hear(1, &[]);
     }
@@ -221,7 +221,7 @@ fn a_machine_that_nobody_hears_any_more_is_reported_so_and_goes_on_as_it_was() {
 
 #[test]
 fn a_sensor_of_a_machine_that_was_never_heard_is_reported_too() {
-    let mut bench = Bench::start();
+    let mut bench = Worker::start();
     let alerts: Vec<Alert> = (0..4).flat_map(|_| bench.hear(1, &[0]).1).collect();
     assert_eq!(alerts.len(), 1, "{alerts:?}");
     assert_eq!((alerts[0].previous_state, alerts[0].state), (MachineState::Learning, MachineState::SensorFault));
@@ -232,7 +232,7 @@ fn a_sensor_of_a_machine_that_was_never_heard_is_reported_too() {
 
 #[test]
 fn a_sensor_fault_is_told_in_full_until_it_is_reported_and_briefly_from_then_on() {
-    let mut bench = Bench::start();
+    let mut bench = Worker::start();
     bench.hear(2, &[]);
     let scores: Vec<Score> = (0..5).map(|_| bench.hear(2, &[1]).0).collect();
     let said = |chunk: usize| scores[chunk].explanation.as_deref().unwrap();
@@ -247,7 +247,7 @@ fn chunks_that_arrive_at_another_rate_or_length_are_noted_and_alarm_nobody() {
         (Recorded { source_rate_hz: 8_000, duration_s: 0.64 }, "other_rate", "arrives at 8 kHz, learned at 16 kHz"),
         (Recorded { source_rate_hz: 16_000, duration_s: 0.1 }, "shorter", "chunks of 0.1 s, learned with 0.64 s"),
     ] {
-        let mut bench = Bench::start();
+        let mut bench = Worker::start();
         for _ in 0..6 {
             bench.hear(1, &[]);
         }
@@ -256,13 +256,13 @@ fn chunks_that_arrive_at_another_rate_or_length_are_noted_and_alarm_nobody() {
         let mut alerts = Vec::new();
         for _ in 0..60 {
             // As loud as nothing ever was.
-            let (score, told) = bench.hear_recorded(1, &[], otherwise, 40.0);
+            let (score, message) = bench.hear_recorded(1, &[], otherwise, 40.0);
             assert_eq!((score.state, score.previous_state), (MachineState::SetupFault, own.state));
             assert_eq!((score.health_index, score.anomalous, score.p_value), (None, false, 1.0));
             assert!(score.score > score.threshold, "or the test could not fail");
             assert_eq!(score.explanation.as_deref(), Some(format!("not judged: {words}").as_str()));
             assert_eq!((score.notes[0].kind.as_str(), score.notes[0].words.as_str()), (kind, words));
-            alerts.extend(told);
+            alerts.extend(message);
         }
         assert_eq!(alerts.len(), 1, "{alerts:?}");
         assert_eq!((alerts[0].kind, alerts[0].state), (AlertKind::Setup, MachineState::SetupFault));
@@ -278,15 +278,15 @@ fn chunks_that_arrive_at_another_rate_or_length_are_noted_and_alarm_nobody() {
 
 #[test]
 fn a_machine_far_below_everything_learned_is_idle_and_counted_so() {
-    let mut bench = Bench::start();
+    let mut bench = Worker::start();
     for _ in 0..6 {
         bench.hear(1, &[]);
     }
     let learned = Recorded { source_rate_hz: 16_000, duration_s: 0.64 };
     for _ in 0..10 {
-        let (score, told) = bench.hear_recorded(1, &[], learned, -45.0);
+        let (score, message) = bench.hear_recorded(1, &[], learned, -45.0);
         assert_eq!((score.state, score.health_index, score.anomalous), (MachineState::Idle, None, false));
-        assert!(told.iter().all(|alert| alert.kind == AlertKind::Setup));
+        assert!(message.iter().all(|alert| alert.kind == AlertKind::Setup));
     }
     assert_eq!(bench.metrics.machines.with_label_values(&["idle"]).get(), 1);
     bench.hear(1, &[]);
@@ -295,7 +295,7 @@ fn a_machine_far_below_everything_learned_is_idle_and_counted_so() {
 
 #[test]
 fn a_sensor_that_now_and_then_drops_out_is_not_reported() {
-    let mut bench = Bench::start();
+    let mut bench = Worker::start();
     for chunk in 0..30 {
         let (_, alerts) = bench.hear(2, if chunk % 3 == 2 { &[] } else { &[1] });
         assert!(alerts.iter().all(|alert| alert.kind == AlertKind::Machine), "chunk {chunk}");

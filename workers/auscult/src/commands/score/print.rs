@@ -165,13 +165,13 @@ impl Remarks {
 
 #[cfg(test)]
 mod tests {
-    use auscult_detection::notes::Noted;
+    use auscult_detection::notes::ChunkNotes;
     use auscult_schemas::{MachineState, SetupNote};
 
     use super::*;
 
     fn scored(notes: Vec<Note>, unjudged: Option<MachineState>) -> ScoredRecording {
-        let noted = Noted { notes, unjudged };
+        let noted = ChunkNotes { notes, unjudged };
         ScoredRecording {
             judgement: None,
             noted,

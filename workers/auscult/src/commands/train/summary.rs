@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use auscult_detection::{FalseAlarms, LeftOut, Manifest, ModelPackage};
+use auscult_detection::{ExcludedClip, FalseAlarms, Manifest, ModelPackage};
 use auscult_schemas::ModelRef;
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ pub(super) struct Report {
     file: String,
     model: ModelRef,
     clips: usize,
-    left_out: Vec<LeftOut>,
+    left_out: Vec<ExcludedClip>,
     seconds: f64,
     threshold: f64,
     calibration: FalseAlarms,

@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use self::em::Mixture;
 use super::VectorDistance;
 use crate::DetectionError;
-use crate::detector::{NamedTensor, TensorFile, doubles};
 use crate::fused::LEAST_DEVIATION_DB;
+use crate::tensors::{NamedTensor, TensorFile, doubles};
 
 /// Components that are tried.
 const MOST_COMPONENTS: usize = 4;

@@ -29,8 +29,9 @@ use rayon::prelude::*;
 use self::modes::modes;
 use self::statistics::{chance_above, discoveries, robust_deviations};
 use super::unlike::{ChannelClips, unlike_channels};
-use super::{MIN_CLIPS, TrainingClip, TrainingOptions, split};
+use super::{TrainingClip, TrainingOptions, split};
 use crate::DetectionError;
+use crate::calibration::MIN_CLIPS;
 use crate::fused::{ClipVectors, Mahalanobis, clip_vectors};
 
 /// Share of clips that the core begins with.

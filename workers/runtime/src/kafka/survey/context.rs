@@ -27,30 +27,30 @@ impl ApiVersions {
 
 #[derive(Default)]
 pub(super) struct SurveyContext {
-    heard: Mutex<Heard>,
+    answers: Mutex<BrokerAnswers>,
 }
 
 #[derive(Default)]
-struct Heard {
-    trouble: Option<String>,
+struct BrokerAnswers {
+    connection_error: Option<String>,
     apis: ApiVersions,
 }
 
 impl SurveyContext {
     /// What keeps the client from its brokers.
-    pub fn trouble(&self) -> Option<String> {
-        self.heard().trouble.clone()
+    pub fn connection_error(&self) -> Option<String> {
+        self.answers().connection_error.clone()
     }
 
     /// What was heard of requests, if anything.
     pub fn apis(&self) -> Option<ApiVersions> {
-        let apis = self.heard().apis.clone();
+        let apis = self.answers().apis.clone();
         (!apis.0.is_empty()).then_some(apis)
     }
 
-    fn heard(&self) -> MutexGuard<'_, Heard> {
+    fn answers(&self) -> MutexGuard<'_, BrokerAnswers> {
         // Nothing is half done in it when a holder panics.
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -58,7 +58,7 @@ impl ClientContext for SurveyContext {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-        token::from_file(config).inspect_err(|error| self.heard().trouble = Some(error.to_string()))
+        token::from_file(config).inspect_err(|error| self.answers().connection_error = Some(error.to_string()))
     }
 
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -66,15 +66,15 @@ impl ClientContext for SurveyContext {
             && let Some((key, highest)) = read_api(message)
         {
             // Brokers of several versions can do together what all of them can.
-            let mut heard = self.heard();
-            let known = heard.apis.0.entry(key).or_insert(highest);
+            let mut answers = self.answers();
+            let known = answers.apis.0.entry(key).or_insert(highest);
             *known = (*known).min(highest);
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         if !matches!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::AllBrokersDown)) {
-            self.heard().trouble = Some(reason.to_owned());
+            self.answers().connection_error = Some(reason.to_owned());
         }
     }
 }

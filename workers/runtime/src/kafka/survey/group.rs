@@ -8,7 +8,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::{Survey, reader};
 use crate::kafka::KafkaAccessError;
-use crate::kafka::error::{About, explain};
+use crate::kafka::error::{ErrorContext, explain};
 
 /// What a group is like.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +56,8 @@ impl Survey {
     /// # Errors
     /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Read`] with the right that is missing.
     pub fn group(&self, group: &str, topic: &str, partitions: i32) -> Result<GroupFacts, KafkaAccessError> {
-        let input = About::Input { group, topic };
-        let listed = self.reader.client().fetch_group_list(Some(group), self.asking);
+        let input = ErrorContext::Input { group, topic };
+        let listed = self.reader.client().fetch_group_list(Some(group), self.request_timeout);
         let listed = listed.map_err(|error| denied(&error, input).unwrap_or_else(|| self.unreachable(&error)))?;
         let found = listed.groups().iter().find(|found| found.name() == group);
         let is_told = |state: &str| !state.is_empty() && state != "Dead";
@@ -88,7 +88,7 @@ impl Survey {
             });
         }
         let mut oldest = BTreeMap::new();
-        let unread = self.read(topic, &starts, self.asking * 2, |glimpse| {
+        let unread = self.read(topic, &starts, self.request_timeout * 2, |glimpse| {
             oldest.entry(glimpse.partition).or_insert(glimpse.timestamp_ms.unwrap_or_default());
             false
         })?;
@@ -105,21 +105,21 @@ impl Survey {
     /// # Errors
     /// [`KafkaAccessError::Unreachable`].
     pub fn share_groups(&self) -> Result<Vec<String>, KafkaAccessError> {
-        let listed = self.reader.client().fetch_group_list(None, self.asking);
+        let listed = self.reader.client().fetch_group_list(None, self.request_timeout);
         let listed = listed.map_err(|error| self.unreachable(&error))?;
         let shared = listed.groups().iter().filter(|group| group.state() == "Dead" || group.protocol_type() == "share");
         Ok(shared.map(|group| group.name().to_owned()).collect())
     }
 
     fn committed(&self, group: &str, topic: &str, partitions: i32) -> Result<BTreeMap<i32, i64>, KafkaAccessError> {
-        let input = About::Input { group, topic };
+        let input = ErrorContext::Input { group, topic };
         let reader: BaseConsumer<_> = reader(&self.config, group)?;
         let mut list = TopicPartitionList::new();
         for partition in 0..partitions {
             list.add_partition(topic, partition);
         }
         let failed = |error: &KafkaError| denied(error, input).unwrap_or_else(|| self.unreachable(error));
-        let answer = reader.committed_offsets(list, self.asking).map_err(|error| failed(&error))?;
+        let answer = reader.committed_offsets(list, self.request_timeout).map_err(|error| failed(&error))?;
         let mut committed = BTreeMap::new();
         for element in answer.elements() {
             element.error().map_err(|error| failed(&error))?;
@@ -132,7 +132,7 @@ impl Survey {
 }
 
 /// A right that is missing, in words.
-fn denied(error: &KafkaError, input: About<'_>) -> Option<KafkaAccessError> {
+fn denied(error: &KafkaError, input: ErrorContext<'_>) -> Option<KafkaAccessError> {
     let code = match error {
         KafkaError::GroupListFetch(code) => Some(*code),
         other => other.rdkafka_error_code(),

@@ -24,9 +24,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 
 use self::context::SurveyContext;
-use super::clients::fetch_token;
 use super::context::PlainContext;
-use super::error::{About, KafkaAccessError, connection_advice, explain};
+use super::error::{ErrorContext, KafkaAccessError, connection_advice, explain};
+use super::plain_reader::fetch_token;
 use super::settings;
 use crate::config::KafkaConfig;
 
@@ -44,7 +44,7 @@ pub struct Survey {
     config: KafkaConfig,
     reader: BaseConsumer<SurveyContext>,
     /// How long one question may take.
-    asking: Duration,
+    request_timeout: Duration,
 }
 
 /// What the brokers said of themselves.
@@ -61,19 +61,20 @@ pub struct Brokers {
 }
 
 impl Survey {
-    /// Finds the brokers, or says within `patience` why not. `asking` is how long each later question may take.
+    /// Finds the brokers, or says within `give_up_after` why not. `request_timeout` is how long each later question may take.
     ///
     /// # Errors
     /// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`].
     pub fn connect(
         config: &KafkaConfig,
-        patience: Duration,
-        asking: Duration,
+        give_up_after: Duration,
+        request_timeout: Duration,
     ) -> Result<(Self, Brokers), KafkaAccessError> {
         let reader = reader(config, CLIENT_ID)?;
-        let begun = Instant::now();
-        let metadata = reader.fetch_metadata(None, patience).map_err(|error| unreachable(config, &reader, &error))?;
-        let took = begun.elapsed();
+        let started = Instant::now();
+        let metadata =
+            reader.fetch_metadata(None, give_up_after).map_err(|error| unreachable(config, &reader, &error))?;
+        let took = started.elapsed();
         // Its log is told where the client is polled.
         let _ = reader.poll(Duration::from_millis(100));
         let brokers = Brokers {
@@ -82,7 +83,7 @@ impl Survey {
             apis: reader.context().apis(),
             principal: settings::principal(&config.security),
         };
-        Ok((Self { config: config.clone(), reader, asking }, brokers))
+        Ok((Self { config: config.clone(), reader, request_timeout }, brokers))
     }
 
     fn unreachable(&self, error: &KafkaError) -> KafkaAccessError {
@@ -115,9 +116,9 @@ fn uncommitted(config: &KafkaConfig) -> Result<BaseConsumer<PlainContext>, Kafka
 fn unreachable(config: &KafkaConfig, reader: &BaseConsumer<SurveyContext>, error: &KafkaError) -> KafkaAccessError {
     // What keeps it is told where the client is polled.
     while reader.poll(Duration::from_millis(20)).is_some() {}
-    let words = explain(error, About::Cluster);
-    let reason = match reader.context().trouble() {
-        Some(trouble) => format!("{words}: {trouble}{}", connection_advice(&trouble)),
+    let words = explain(error, ErrorContext::Cluster);
+    let reason = match reader.context().connection_error() {
+        Some(connection_error) => format!("{words}: {connection_error}{}", connection_advice(&connection_error)),
         None => words,
     };
     KafkaAccessError::Unreachable { doing: "ask", brokers: config.brokers.clone(), reason }

@@ -35,7 +35,7 @@ impl Survey {
     /// [`KafkaAccessError::Unreachable`].
     pub fn placement(&self, topic: &str) -> Result<Placement, KafkaAccessError> {
         let metadata =
-            self.reader.fetch_metadata(Some(topic), self.asking).map_err(|error| self.unreachable(&error))?;
+            self.reader.fetch_metadata(Some(topic), self.request_timeout).map_err(|error| self.unreachable(&error))?;
         let Some(found) = metadata.topics().first() else { return Ok(Placement::Absent) };
         if found.error().map(RDKafkaErrorCode::from) == Some(RDKafkaErrorCode::TopicAuthorizationFailed) {
             return Ok(Placement::Hidden);

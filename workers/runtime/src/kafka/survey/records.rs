@@ -12,7 +12,7 @@ use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::{Survey, reader};
 use crate::kafka::KafkaAccessError;
-use crate::kafka::error::{About, explain};
+use crate::kafka::error::{ErrorContext, explain};
 use crate::kafka::record::received;
 
 /// A record as far as the doctor looks at it.
@@ -47,7 +47,7 @@ impl Survey {
             }
         }
         let mut found = Vec::new();
-        self.read(topic, &starts, self.asking * 3, |glimpse| {
+        self.read(topic, &starts, self.request_timeout * 3, |glimpse| {
             found.push(glimpse);
             true
         })?;
@@ -63,7 +63,7 @@ impl Survey {
         &self,
         topic: &str,
         partitions: i32,
-        patience: Duration,
+        give_up_after: Duration,
         mut take: impl FnMut(Glimpse),
     ) -> Result<bool, KafkaAccessError> {
         let mut starts = Vec::new();
@@ -73,7 +73,7 @@ impl Survey {
                 starts.push((partition, low));
             }
         }
-        let unread = self.read(topic, &starts, patience, |glimpse| {
+        let unread = self.read(topic, &starts, give_up_after, |glimpse| {
             take(glimpse);
             true
         })?;
@@ -86,10 +86,11 @@ impl Survey {
         &self,
         topic: &str,
         starts: &[(i32, i64)],
-        patience: Duration,
+        give_up_after: Duration,
         mut take: impl FnMut(Glimpse) -> bool,
     ) -> Result<BTreeSet<i32>, KafkaAccessError> {
-        let unreadable = |error: &KafkaError| KafkaAccessError::Read(explain(error, About::Topic(topic, "Read")));
+        let unreadable =
+            |error: &KafkaError| KafkaAccessError::Read(explain(error, ErrorContext::Topic(topic, "Read")));
         let mut unread: BTreeSet<i32> = starts.iter().map(|(partition, _)| *partition).collect();
         if unread.is_empty() {
             return Ok(unread);
@@ -102,7 +103,7 @@ impl Survey {
                 .map_err(|error| unreadable(&error))?;
         }
         reader.assign(&list).map_err(|error| unreadable(&error))?;
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + give_up_after;
         while !unread.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -143,11 +144,13 @@ impl Survey {
 
     /// The first offset of a partition, and the one after its last committed record or marker.
     pub(super) fn ends(&self, topic: &str, partition: i32) -> Result<(i64, i64), KafkaAccessError> {
-        self.reader.fetch_watermarks(topic, partition, self.asking).map_err(|error| match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
-                KafkaAccessError::Read(explain(&error, About::Topic(topic, "Describe")))
+        self.reader.fetch_watermarks(topic, partition, self.request_timeout).map_err(|error| {
+            match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                    KafkaAccessError::Read(explain(&error, ErrorContext::Topic(topic, "Describe")))
+                }
+                _ => self.unreachable(&error),
             }
-            _ => self.unreachable(&error),
         })
     }
 
@@ -157,14 +160,14 @@ impl Survey {
     /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Read`] with the right that is missing.
     pub fn may_read(&self, topic: &str) -> Result<(), KafkaAccessError> {
         let (_, end) = self.ends(topic, 0)?;
-        let unread = self.read(topic, &[(0, end)], self.asking, |_| false)?;
+        let unread = self.read(topic, &[(0, end)], self.request_timeout, |_| false)?;
         if unread.is_empty() {
             return Ok(());
         }
-        Err(KafkaAccessError::Read(format!("{topic} gave no answer within {} s", self.asking.as_secs())))
+        Err(KafkaAccessError::Read(format!("{topic} gave no answer within {} s", self.request_timeout.as_secs())))
     }
 
-    /// The partitions whose readers are held up by a transaction that was open all the time for `patience`, with the
+    /// The partitions whose readers are held up by a transaction that was open all the time for `give_up_after`, with the
     /// offset at which they are. Ends as soon as each has moved on or is free.
     ///
     /// # Errors
@@ -172,21 +175,21 @@ impl Survey {
     pub fn held_up(
         &self,
         topics: &[(&str, i32)],
-        patience: Duration,
+        give_up_after: Duration,
     ) -> Result<Vec<(String, i32, i64)>, KafkaAccessError> {
         let uncommitted = super::uncommitted(&self.config)?;
         let mut held: BTreeMap<(String, i32), i64> = BTreeMap::new();
         for &(topic, count) in topics {
             for partition in 0..count {
                 let (_, stable) = self.ends(topic, partition)?;
-                let end = uncommitted.fetch_watermarks(topic, partition, self.asking);
+                let end = uncommitted.fetch_watermarks(topic, partition, self.request_timeout);
                 let (_, end) = end.map_err(|error| self.unreachable(&error))?;
                 if end > stable {
                     held.insert((topic.to_owned(), partition), stable);
                 }
             }
         }
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + give_up_after;
         while !held.is_empty() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(250));
             let places: Vec<(String, i32)> = held.keys().cloned().collect();

@@ -72,7 +72,7 @@ impl Survey {
         asked: &[ResourceSpecifier<'_>],
     ) -> Result<Vec<Result<Settings, Option<RDKafkaErrorCode>>>, KafkaAccessError> {
         let admin = admin(&self.config)?;
-        let options = AdminOptions::new().request_timeout(Some(self.asking));
+        let options = AdminOptions::new().request_timeout(Some(self.request_timeout));
         let answers = answered(&self.config, "ask for settings", admin.describe_configs(asked, &options))?;
         let told = answers.into_iter().map(|answer| match answer {
             // Refusals come from rdkafka as settings that are none.

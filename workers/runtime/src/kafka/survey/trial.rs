@@ -8,7 +8,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use crate::config::KafkaConfig;
 use crate::kafka::KafkaAccessError;
 use crate::kafka::context::DeliveryContext;
-use crate::kafka::error::{About, explain};
+use crate::kafka::error::{ErrorContext, explain};
 use crate::kafka::settings;
 
 /// What came of it.
@@ -31,7 +31,7 @@ pub fn write(
     config: &KafkaConfig,
     topic: &str,
     max_message_bytes: usize,
-    patience: Duration,
+    give_up_after: Duration,
 ) -> Result<Trial, KafkaAccessError> {
     let mut client = settings::common(config, "auscult-doctor");
     client
@@ -39,7 +39,7 @@ pub fn write(
         .set("compression.type", "none")
         .set("message.send.max.retries", "0")
         .set("message.max.bytes", (2 * max_message_bytes + 1_000_000).min(1_000_000_000).to_string())
-        .set("message.timeout.ms", patience.as_millis().to_string());
+        .set("message.timeout.ms", give_up_after.as_millis().to_string());
     let producer: BaseProducer<DeliveryContext> = client
         .create_with_context(DeliveryContext::default())
         .map_err(|error| KafkaAccessError::Client(error.to_string()))?;
@@ -50,7 +50,7 @@ pub fn write(
         return Ok(judged(&error, topic));
     }
     producer.context().sent();
-    let deadline = Instant::now() + patience + Duration::from_secs(1);
+    let deadline = Instant::now() + give_up_after + Duration::from_secs(1);
     while producer.context().outstanding() > 0 && Instant::now() < deadline {
         producer.poll(Duration::from_millis(20));
     }
@@ -59,7 +59,7 @@ pub fn write(
         None if producer.context().delivered() > 0 => Trial::Unclear(format!(
             "the broker took a record that is larger than its topic's max.message.bytes, {max_message_bytes}"
         )),
-        None => Trial::Unclear(format!("no answer within {} s", patience.as_secs())),
+        None => Trial::Unclear(format!("no answer within {} s", give_up_after.as_secs())),
     })
 }
 
@@ -68,8 +68,8 @@ fn judged(error: &KafkaError, topic: &str) -> Trial {
     match error.rdkafka_error_code() {
         Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => Trial::May,
         Some(Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed) => {
-            Trial::MayNot(explain(error, About::Topic(topic, "Write")))
+            Trial::MayNot(explain(error, ErrorContext::Topic(topic, "Write")))
         }
-        _ => Trial::Unclear(explain(error, About::Topic(topic, "Write"))),
+        _ => Trial::Unclear(explain(error, ErrorContext::Topic(topic, "Write"))),
     }
 }

@@ -1,0 +1,111 @@
+//! Sees to it that a worker never stands still in silence.
+//!
+//! A thread of its own, with a Kafka client of its own, compares what the log holds with what the worker has heard: the
+//! known stalls of Kafka consumers (a wake-up lost at a rebalance, a fetcher that stops) raise no error, and the
+//! stalled consumer's own idea of its lag stands still with it.
+//!
+//! ```text
+//!   worker ──signs of life──► look, once a second ◄──ends of partitions── probe
+//!                                  │
+//!                  stalled for long ──► /readyz says so ──for longer──► the process ends, with the reason
+//! ```
+
+mod progress;
+mod stall;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+pub(super) use progress::ProgressReport;
+use stall::{Stall, StallDetector};
+
+use super::{RunnerConfig, RunnerError};
+use crate::ports::LogProbe;
+use crate::telemetry::{Health, Metrics, UnreadyReason};
+
+/// How long a worker may stand still.
+#[derive(Clone)]
+pub struct WatchdogConfig {
+    /// After so long `/readyz` says no.
+    pub unready_after: Duration,
+    /// After so long the worker gives up.
+    pub exit_after: Duration,
+    /// What giving up is. Called on the watchdog's thread, because any other may hang.
+    pub exit: Arc<dyn Fn(&str) + Send + Sync>,
+}
+
+impl std::fmt::Debug for WatchdogConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { unready_after, exit_after, .. } = self;
+        f.debug_struct("WatchdogConfig").field("unready_after", unready_after).field("exit_after", exit_after).finish()
+    }
+}
+
+/// Starts the watchdog; it ends when what is returned is dropped.
+pub(super) fn start(
+    config: &RunnerConfig,
+    report: ProgressReport,
+    probe: Option<Box<dyn LogProbe>>,
+    health: Health,
+    metrics: Arc<Metrics>,
+) -> Result<Sender<()>, RunnerError> {
+    let (end, ended) = crossbeam_channel::bounded(0);
+    let config = config.watchdog.clone();
+    let spawned = std::thread::Builder::new()
+        .name("watchdog".to_owned())
+        .spawn(move || watch(&config, &report, probe, &health, &metrics, &ended));
+    spawned.map_err(|source| RunnerError::Thread { name: "watchdog", source })?;
+    Ok(end)
+}
+
+fn watch(
+    config: &WatchdogConfig,
+    report: &ProgressReport,
+    mut probe: Option<Box<dyn LogProbe>>,
+    health: &Health,
+    metrics: &Metrics,
+    ended: &Receiver<()>,
+) {
+    const EVERY: Duration = Duration::from_secs(1);
+    /// The ends are asked for less often: it is a request a broker.
+    const ENDS_EVERY: Duration = Duration::from_secs(5);
+    let mut watch = StallDetector::default();
+    let mut asked: Option<Instant> = None;
+    let mut is_stalled = false;
+    while ended.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+        let present = report.report().clone();
+        let is_due = asked.is_none_or(|asked| asked.elapsed() >= ENDS_EVERY.min(config.unready_after / 4));
+        let ends = match &mut probe {
+            Some(probe) if is_due && !present.progress.is_empty() => {
+                asked = Some(Instant::now());
+                let partitions: Vec<i32> = present.progress.keys().copied().collect();
+                let answer = probe.ends(&partitions);
+                answer.inspect_err(|failure| tracing::debug!(%failure, "the watchdog cannot ask for the ends")).ok()
+            }
+            _ => None,
+        };
+        // What was asked may have taken long: what the worker says of itself must not look old for it.
+        let present = report.report().clone();
+        let now = Instant::now();
+        let stall = watch.longest_stall(&present, ends.as_ref(), now);
+        let lasted = stall.as_ref().map_or(Duration::ZERO, |stall| now.duration_since(stall.since));
+        metrics.stalled_seconds.set(lasted.as_secs_f64());
+        let Some(Stall { reason, .. }) = stall.filter(|_| lasted >= config.unready_after) else {
+            if std::mem::take(&mut is_stalled) {
+                tracing::info!("the worker goes on");
+                health.clear(UnreadyReason::Stalled);
+            }
+            continue;
+        };
+        if !is_stalled {
+            tracing::error!(reason, ?lasted, "no progress");
+        }
+        is_stalled = true;
+        health.unready(UnreadyReason::Stalled, reason.clone());
+        if lasted >= config.exit_after {
+            (config.exit)(&reason);
+        }
+    }
+}

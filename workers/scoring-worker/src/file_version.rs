@@ -1,0 +1,23 @@
+//! What tells one version of a file from another.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::SystemTime;
+
+/// What tells one version of a file from another without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileVersion {
+    modified: Option<SystemTime>,
+    bytes: u64,
+}
+
+impl FileVersion {
+    /// `None` where there is no file.
+    pub(crate) fn of(path: &Path) -> std::io::Result<Option<Self>> {
+        match std::fs::metadata(path) {
+            Ok(metadata) => Ok(Some(Self { modified: metadata.modified().ok(), bytes: metadata.len() })),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
