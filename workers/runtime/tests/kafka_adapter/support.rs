@@ -100,6 +100,20 @@ pub fn read_all(config: &KafkaConfig, topic: &str) -> Vec<Record> {
     TopicReader::open(config, &[topic], ReadFrom::Beginning).unwrap().read_to_end(SOON).unwrap()
 }
 
+/// All records of a topic, once they are this many or more. A commit is answered when it is decided; its markers, and so
+/// its records, become visible a little later.
+pub fn read_committed(config: &KafkaConfig, topic: &str, count: usize) -> Vec<Record> {
+    let deadline = Instant::now() + SOON;
+    loop {
+        let records = read_all(config, topic);
+        if records.len() >= count {
+            return records;
+        }
+        assert!(Instant::now() < deadline, "{} of {count} records are visible", records.len());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// A worker's clients in hand.
 pub struct Worker {
     pub consumer: KafkaConsumer,
@@ -159,7 +173,18 @@ impl Worker {
         records
     }
 
-    /// Whatever comes within a time.
+    /// Whatever comes until this holds.
+    pub fn events_until(&mut self, mut holds: impl FnMut(&[ConsumerEvent]) -> bool) -> Vec<ConsumerEvent> {
+        let deadline = Instant::now() + SOON * 2;
+        let mut events = Vec::new();
+        while !holds(&events) {
+            assert!(Instant::now() < deadline, "only {events:?} came");
+            events.extend(self.consumer.poll(Duration::from_millis(20)));
+        }
+        events
+    }
+
+    /// Whatever comes within a time: for what must not come.
     pub fn events_within(&mut self, time: Duration) -> Vec<ConsumerEvent> {
         let deadline = Instant::now() + time;
         let mut events = Vec::new();
