@@ -111,10 +111,7 @@ on_a_run() {
     fi
     folder=$(mktemp -d "$work/observe.XXXXXX")
     local ports
-    ports=$("$python" -c 'import socket
-sockets = [socket.socket() for _ in range(8)]
-for each in sockets: each.bind(("127.0.0.1", 0))
-print(*[each.getsockname()[1] for each in sockets])')
+    ports=$("$python" tests/ports.py 8)
     local kafka controller feature scoring_0 scoring_1 bridge scraper alerts
     read -r kafka controller feature scoring_0 scoring_1 bridge scraper alerts <<<"$ports"
     local brokers=127.0.0.1:$kafka

@@ -17,10 +17,7 @@ finish() {
 }
 trap finish EXIT
 rm -f "$libs/kafka.jsa"
-read -r port controller < <(python3 -c 'import socket
-sockets = [socket.socket() for _ in range(2)]
-for each in sockets: each.bind(("127.0.0.1", 0))
-print(*[each.getsockname()[1] for each in sockets])')
+read -r port controller < <(python3 "$here/../ports.py" 2)
 KAFKA_DATA=$folder/data KAFKA_PORT=$port KAFKA_CONTROLLER_PORT=$controller KAFKA_JAVA_OPTIONS="-XX:ArchiveClassesAtExit=$folder/kafka.jsa" \
     "$here/start.sh" >"$folder/log" 2>&1 &
 broker=$!

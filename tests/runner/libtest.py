@@ -8,6 +8,7 @@ import dataclasses
 import json
 import pathlib
 import re
+import subprocess
 import time
 
 # As libtest prints it with `--report-time`.
@@ -21,6 +22,10 @@ class Binary:
     name: str
     path: pathlib.Path
     folder: pathlib.Path
+
+    @property
+    def target(self) -> str:
+        return self.name.split("/", 1)[1]
 
 
 @dataclasses.dataclass
@@ -58,6 +63,11 @@ def binaries_of(messages: str) -> list[Binary]:
         name = {"lib": "lib", "bin": f"bin {target}"}.get(kind, target)
         found.append(Binary(f"{crate.removeprefix('auscult-')}/{name}", pathlib.Path(message["executable"]), folder))
     return sorted(found, key=lambda binary: binary.name)
+
+
+def tests_of(binary: Binary) -> list[str]:
+    listed = subprocess.run([binary.path, "--list", "--format", "terse"], cwd=binary.folder, capture_output=True, text=True, check=True).stdout
+    return [line.removesuffix(": test") for line in listed.splitlines() if line.endswith(": test")]
 
 
 def totals(results: list[str]) -> tuple[int, int, int]:

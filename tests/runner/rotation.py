@@ -36,7 +36,11 @@ class Cases:
     @staticmethod
     def read(path: pathlib.Path = LIST) -> "Cases":
         listed = tomllib.loads(path.read_text())
-        cases = [Case(suite, name, entry["seconds"]) for suite, entry in listed["suite"].items() for name in entry["cases"]]
+        cases = []
+        for suite, entry in listed["suite"].items():
+            for case in entry["cases"]:
+                of_its_own = isinstance(case, dict)
+                cases.append(Case(suite, case["name"] if of_its_own else case, case["seconds"] if of_its_own else entry["seconds"]))
         return Cases(listed["parts"], tuple(cases))
 
     def dealt(self) -> list[list[Case]]:

@@ -15,7 +15,6 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,11 +24,15 @@ import libtest
 from rotation import Case, Cases, git, number_of_revision, seconds
 from steps import Log, Run, Step, table
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from ports import free_ports  # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / ".work"
 PYTHON = WORK / "venv/bin/python"
 CARGO = ["--locked", "--release", "--workspace"]
 ADAPTER = "runtime/kafka_adapter"
+DELIVERY = "runtime/delivery"
 
 
 def target() -> pathlib.Path:
@@ -41,10 +44,10 @@ def auscult() -> pathlib.Path:
 
 
 class Tests:
-    """All tests of the workspace, those of the rotation's other parts left out."""
+    """All tests of the workspace, those of the rotation's other parts left out: `slow` are the cases of the suite `rust`, `part` those of this run."""
 
-    def __init__(self, run: Run, left_out: dict[str, list[str]], seed: int):
-        self.run, self.left_out, self.seed = run, left_out, seed
+    def __init__(self, run: Run, slow: list[Case], part: list[Case], seed: int, is_all: bool):
+        self.run, self.slow, self.part, self.seed, self.is_all = run, slow, part, seed, is_all
         self.outcomes: list[libtest.Outcome] = []
 
     def build(self, log: Log) -> bool:
@@ -59,14 +62,31 @@ class Tests:
         # Those that start brokers first: they take the longest, and others use the cores while they wait.
         self.binaries.sort(key=lambda binary: (binary.name != ADAPTER, not binary.name.startswith("tests/"), binary.name))
         log.write(f"{len(self.binaries)} test binaries\n")
-        return status == 0 and bool(self.binaries)
+        return status == 0 and bool(self.binaries) and self.know_all(log)
+
+    def know_all(self, log: Log) -> bool:
+        """Whether each slow test is there: one that was renamed would run each time, or never."""
+        listed: dict[str, set[str]] = {}
+        for target in {case.name.split()[0] for case in self.slow}:
+            for binary in self.binaries:
+                if binary.target == target:
+                    listed.setdefault(target, set()).update(libtest.tests_of(binary))
+        unknown = [case.name for case in self.slow if case.name.split()[1] not in listed.get(case.name.split()[0], ())]
+        for name in unknown:
+            log.write(f"tests/rotation.toml names a test that is not there: {name}\n")
+        return not unknown
 
     def all(self, log: Log) -> bool:
+        names = [case.name.split() for case in self.slow if case not in self.part]
         with broker(log, self.run.logs) as address:
             # proptest draws from a seed that a failure can be repeated with.
             environment = {binary.name: {"PROPTEST_RNG_SEED": str(self.seed)} for binary in self.binaries}
             environment[ADAPTER]["AUSCULT_TEST_KAFKA"] = address
-            self.outcomes = libtest.run(log, self.binaries, JOBS, self.left_out, environment, self.run.say)
+            if not self.is_all:
+                # A fifth of what it tries by default; with another seed for each rotation.
+                environment[DELIVERY]["PROPTEST_CASES"] = "20000"
+            left_out = {binary.name: [test for target, test in names if target == binary.target] for binary in self.binaries}
+            self.outcomes = libtest.run(log, self.binaries, JOBS, left_out, environment, self.run.say)
         failed = [outcome for outcome in self.outcomes if outcome.status != 0]
         for outcome in failed:
             log.write(f"\n---- {outcome.binary.name} ended with {outcome.status}\n{outcome.output}")
@@ -92,14 +112,6 @@ class Tests:
 
 # Binaries at once. One waits while others compute.
 JOBS = 3
-
-
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 @contextlib.contextmanager
@@ -254,14 +266,9 @@ def main() -> int:
         names = [case.name for case in part if case.suite == suite]
         print(f"   {suite}: {'; '.join(names) or '-'}")
 
-    left_out: dict[str, list[str]] = {}
-    for case in cases.all:
-        if case.suite == "rust" and case not in part:
-            binary, name = case.name.rsplit(" ", 1)
-            left_out.setdefault(binary, []).append(name)
     run = Run(ROOT, WORK / "logs")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    tests = Tests(run, left_out, number or 0)
+    tests = Tests(run, [case for case in cases.all if case.suite == "rust"], part, number or 0, arguments.all)
     steps = always(tests) + long_suites(part, arguments.all) + (beyond() if arguments.all else [])
     if arguments.only:
         steps = chosen(steps, arguments.only)
