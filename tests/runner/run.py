@@ -109,6 +109,10 @@ class Tests:
         tests = [(taken, outcome.binary.name, name) for outcome in self.outcomes for name, taken in outcome.tests]
         return "\n".join(f"{taken:>7.1f}  {binary} {name}" for taken, binary, name in sorted(tests, reverse=True)[:count])
 
+    def costliest(self, count: int) -> str:
+        outcomes = sorted(self.outcomes, key=lambda outcome: -outcome.cpu_seconds)[:count]
+        return "\n".join(f"{outcome.cpu_seconds:>7.1f}  {outcome.binary.name}" for outcome in outcomes)
+
 
 # Binaries at once. One waits while others compute.
 JOBS = 3
@@ -241,6 +245,12 @@ The slowest tests, seconds:
 ```text
 {tests.slowest(20)}
 ```
+
+The test binaries that take the most CPU, seconds of it:
+
+```text
+{tests.costliest(20)}
+```
 """)
 
 
@@ -283,7 +293,8 @@ def main() -> int:
     took = run.elapsed()
     print(f"\n{table(steps)}")
     if tests.outcomes:
-        print(f"\nthe slowest tests, seconds:\n{tests.slowest(20)}\n\nwhat the test runner said:")
+        print(f"\nthe slowest tests, seconds:\n{tests.slowest(20)}")
+        print(f"\nthe test binaries that take the most CPU, seconds of it:\n{tests.costliest(10)}\n\nwhat the test runner said:")
         print("\n".join(tests.results))
     failed_steps = [step.name for step in steps if step.state != "passed"]
     passed, failed, ignored = libtest.totals(tests.results)
