@@ -21,7 +21,7 @@ class Step:
     # A command; or a function that writes into the log and tells whether all went well.
     work: list | Callable[["Log"], bool]
     needs: tuple[str, ...] = ()
-    # Steps of one lane run one after another, in the order in which they became ready.
+    # Steps of one lane run one after another; of those that are ready, the one that is listed first.
     lane: str = ""
     # How many of the last lines are shown when it has passed.
     shown: int = 1
@@ -73,7 +73,7 @@ class Run:
         self.begun = time.monotonic()
         self._processes: set[subprocess.Popen] = set()
         self._changed = threading.Condition()
-        self._lanes: dict[str, threading.Lock] = {}
+        self._busy: set[str] = set()
         self._is_over = False
         logs.mkdir(parents=True, exist_ok=True)
 
@@ -105,7 +105,6 @@ class Run:
         for step in steps:
             if unknown := [need for need in step.needs if need not in by_name]:
                 raise ValueError(f"{step.name} needs {unknown}, which are no steps")
-            self._lanes.setdefault(step.lane, threading.Lock())
         threads = [threading.Thread(target=self._one, args=(step, by_name), daemon=True) for step in steps]
         for thread in threads:
             thread.start()
@@ -118,14 +117,29 @@ class Run:
         return all(step.state == "passed" for step in steps)
 
     def _one(self, step: Step, by_name: dict[str, Step]):
+        def is_ready(one: Step) -> bool:
+            return all(by_name[name].state not in ("waiting", "running") for name in one.needs)
+
+        def is_next() -> bool:
+            """Whether its lane is free and nothing that is listed before it wants it."""
+            if step.lane in self._busy:
+                return False
+            of_lane = [one for one in by_name.values() if one.lane == step.lane and one.state == "waiting" and is_ready(one)]
+            return of_lane[0] is step
+
         needed = [by_name[name] for name in step.needs]
         with self._changed:
-            self._changed.wait_for(lambda: all(each.state not in ("waiting", "running") for each in needed))
+            self._changed.wait_for(lambda: is_ready(step))
         if bad := [each.name for each in needed if each.state != "passed"]:
             self.say(f"-- {step.name}: not run, for it needs {', '.join(bad)}")
             self._set(step, "not run")
             return
-        with self._lanes[step.lane] if step.lane else contextlib.nullcontext():
+        if step.lane:
+            with self._changed:
+                self._changed.wait_for(is_next)
+                self._busy.add(step.lane)
+                step.state = "running"
+        try:
             self._set(step, "running")
             self.say(f"-- {step.name}: started after {self.elapsed():.0f} s")
             log = Log(self.logs / f"{step.name.translate(str.maketrans(' /:', '---'))}.log", self)
@@ -141,6 +155,10 @@ class Run:
             log.file.close()
             step.seconds = time.monotonic() - begun
             step.cpu_seconds = log.cpu_seconds
+        finally:
+            with self._changed:
+                self._busy.discard(step.lane)
+                self._changed.notify_all()
         lines = log.lines()
         shown = (lines[-step.shown:] if step.shown else []) if is_good else lines[-400:]
         word = "passed" if is_good else "FAILED"

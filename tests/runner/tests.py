@@ -123,6 +123,15 @@ class Steps(unittest.TestCase):
         self.assertTrue(self.run_.steps([Step(str(number), work, lane="one") for number in range(4)]))
         self.assertEqual(max(most), 1)
 
+    def test_of_the_steps_of_a_lane_that_are_ready_the_first_listed_runs_first(self):
+        for _ in range(20):
+            order = []
+            work = lambda name: lambda log: order.append(name) is None  # noqa: E731
+            steps = [Step("first", work("first"), ("gate",), lane="one"), Step("second", work("second"), ("gate",), lane="one"),
+                     Step("third", work("third"), ("gate",), lane="one"), Step("gate", ["true"])]
+            self.assertTrue(self.run_.steps(steps))
+            self.assertEqual(order, ["first", "second", "third"])
+
     def test_a_failing_step_shows_what_it_wrote(self):
         self.run_.steps([Step("bad", ["sh", "-c", "echo the reason; exit 3"])])
         self.assertTrue(any("FAILED" in said and "the reason" in said for said in self.said), self.said)
