@@ -143,7 +143,7 @@ def broker(log: Log, logs: pathlib.Path):
                 process.wait()
 
 
-def long_suites(cases: list[Case], is_all: bool) -> list[Step]:
+def long_suites(cases: list[Case], is_all: bool, number: int = 0) -> list[Step]:
     """A step for each suite that has a case in this run."""
     by_suite: dict[str, list[str]] = {}
     for case in cases:
@@ -157,7 +157,9 @@ def long_suites(cases: list[Case], is_all: bool) -> list[Step]:
             title = f"{suite} {name}".strip()
             steps.append(Step(title, command, needs, lane="long", shown=shown, environment=environment or {}))
 
-    add("faults", "", [target() / "release/faults", "run", *named.get("faults", [])], environment=faults, shown=40)
+    # Ten rotations in the one group protocol, the next ten in the other.
+    protocol = [] if is_all else ["--protocol", ("classic", "consumer")[number // 10 % 2]]
+    add("faults", "", [target() / "release/faults", "run", *protocol, *named.get("faults", [])], environment=faults, shown=40)
     add("mutations", "", [target() / "release/faults", "mutations", *named.get("mutations", [])], environment=faults, shown=10)
     add("thresholds", "", ["tests/observe.sh", "thresholds", *named.get("thresholds", [])], needs=("tools",))
     binary = {"AUSCULT": str(auscult()), "AUSCULT_BIN": str(auscult())}
@@ -280,7 +282,7 @@ def main() -> int:
     run = Run(ROOT, WORK / "logs")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     tests = Tests(run, [case for case in cases.all if case.suite == "rust"], part, number or 0, arguments.all)
-    steps = always(tests) + long_suites(part, arguments.all) + (beyond() if arguments.all else [])
+    steps = always(tests) + long_suites(part, arguments.all, number or 0) + (beyond() if arguments.all else [])
     if arguments.only:
         steps = chosen(steps, arguments.only)
         if not steps:
