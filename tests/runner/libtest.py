@@ -11,6 +11,9 @@ import re
 import subprocess
 import time
 
+# A binary that takes longer hangs.
+LIMIT_SECONDS = 1800
+
 # As libtest prints it with `--report-time`.
 TEST = re.compile(r"^test (?P<name>\S+)(?: - should panic)? \.\.\. (?P<result>ok|FAILED|ignored)[^<]*(?:<(?P<seconds>[\d.]+)s>)?$")
 RESULT = re.compile(r"^test result: \w+\. (?P<passed>\d+) passed; (?P<failed>\d+) failed; (?P<ignored>\d+) ignored; .*$")
@@ -75,15 +78,12 @@ def totals(results: list[str]) -> tuple[int, int, int]:
     return tuple(sum(int(match[word]) for match in counts) for word in ("passed", "failed", "ignored"))
 
 
-def run_one(log, binary: Binary, threads: int | None, left_out: list[str], only: list[str], environment: dict) -> Outcome:
+def run_one(log, binary: Binary, left_out: list[str], environment: dict) -> Outcome:
     # RUSTC_BOOTSTRAP lets a stable libtest tell times.
-    words = [binary.path, "-Z", "unstable-options", "--report-time"]
-    if threads:
-        words.append(f"--test-threads={threads}")
+    words = ["timeout", "--kill-after=10", str(LIMIT_SECONDS), binary.path, "-Z", "unstable-options", "--report-time"]
     for name in left_out:
         words += ["--skip", name]
-    words += only
-    if left_out or only:
+    if left_out:
         words.append("--exact")
     path = log.path.parent / "tests" / f"{binary.name.replace('/', '-').replace(' ', '-')}.log"
     path.parent.mkdir(exist_ok=True)
@@ -96,7 +96,7 @@ def run_one(log, binary: Binary, threads: int | None, left_out: list[str], only:
 def run(log, binaries: list[Binary], jobs: int, left_out: dict[str, list[str]], environment: dict[str, dict], say) -> list[Outcome]:
     """Runs them, `jobs` at a time, in the order given. `left_out` and `environment` are by a binary's name."""
     def one(binary: Binary) -> Outcome:
-        outcome = run_one(log, binary, None, left_out.get(binary.name, []), [], environment.get(binary.name, {}))
+        outcome = run_one(log, binary, left_out.get(binary.name, []), environment.get(binary.name, {}))
         say(f"   {outcome.seconds:5.0f} s  {binary.name}: {'; '.join(outcome.results) or f'ended with {outcome.status}'}")
         return outcome
 

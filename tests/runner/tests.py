@@ -158,6 +158,23 @@ class Libtest(unittest.TestCase):
         self.assertEqual(outcome.tests, [("quick", 0.001), ("module::slow", 12.345), ("broken", 0.2)])
         self.assertEqual(libtest.totals(outcome.results), (2, 1, 4))
 
+    def test_a_binary_is_run_without_what_is_left_out_and_a_failing_one_is_told(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            path = folder / "binary"
+            path.write_text(f"#!/bin/sh\ncat <<'END'\n{OUTPUT}\nEND\necho \"$@ $SEED $PWD\"\nexit 101\n")
+            path.chmod(0o755)
+            run, said = Run(ROOT, folder / "logs", lambda text: None), []
+            outcomes = []
+            binary = libtest.Binary("a/b", path, folder)
+            run.steps([Step("tests", lambda log: outcomes.extend(
+                libtest.run(log, [binary], 2, {"a/b": ["slow::one"]}, {"a/b": {"SEED": "7"}}, said.append)) is None)])
+            outcome, = outcomes
+            self.assertEqual(outcome.status, 101)
+            self.assertIn(f"--report-time --skip slow::one --exact 7 {folder}", outcome.output)
+            self.assertEqual(libtest.totals(outcome.results), (2, 1, 4))
+            self.assertIn("a/b: test result: FAILED. 2 passed; 1 failed", said[0])
+
     def test_binaries_are_named_by_crate_and_target(self):
         line = ('{"reason":"compiler-artifact","package_id":"path+file:///x/workers/features#auscult-features@0.1.0","manifest_path":'
                 '"/x/workers/features/Cargo.toml","target":{"kind":["test"],"name":"quality"},"profile":{"test":true},"executable":"/x/q-1"}')
