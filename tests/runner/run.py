@@ -81,7 +81,8 @@ class Tests:
         with broker(log, self.run.logs) as address:
             # proptest draws from a seed that a failure can be repeated with.
             environment = {binary.name: {"PROPTEST_RNG_SEED": str(self.seed)} for binary in self.binaries}
-            environment[ADAPTER]["AUSCULT_TEST_KAFKA"] = address
+            # Its tests mostly wait for what a group and a coordinator do.
+            environment[ADAPTER].update({"AUSCULT_TEST_KAFKA": address, "RUST_TEST_THREADS": "6"})
             if not self.is_all:
                 # A fifth of what it tries by default; with another seed for each rotation.
                 environment[DELIVERY]["PROPTEST_CASES"] = "20000"

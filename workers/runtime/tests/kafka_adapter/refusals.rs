@@ -25,7 +25,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 /// A topic that takes less than ours do.
 fn narrow_topic(config: &KafkaConfig, setting: &str, value: &str) -> String {
     let name = unique("narrow");
-    let topic = NewTopic::new(&name, 1, TopicReplication::Fixed(1)).set(setting, value);
+    let topic = NewTopic::new(&name, 1, TopicReplication::Fixed(1)).set(setting, value).set("retention.ms", "-1");
     let made = now(admin(config).create_topics([&topic], &AdminOptions::new())).unwrap();
     assert!(made[0].is_ok(), "{made:?}");
     name
