@@ -4,6 +4,7 @@
 #
 #   tests/fleet.sh                                          about a quarter of an hour on two cores
 #   tests/fleet.sh --seed 7
+#   tests/fleet.sh --machines 30                            a third of it; CI runs this now and then (docs/testing.md)
 #   tests/fleet.sh --scenario mine.toml --partitions 4
 set -euo pipefail
 

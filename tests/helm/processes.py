@@ -5,22 +5,19 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 
 import yaml
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from ports import free_ports  # noqa: E402
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PASSWORD = "kept in a Secret"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def run(*command, **how) -> subprocess.CompletedProcess:
@@ -43,7 +40,7 @@ class Kafka:
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
-        self.plain, self.secured, controller = (free_port() for _ in range(3))
+        self.plain, self.secured, controller = free_ports(3)
         self._make_certificates()
         properties = (ROOT / "tests/kafka/server.properties").read_text().replace(
             "listener.security.protocol.map=", "listener.security.protocol.map=SECURED:SASL_SSL,")
@@ -68,7 +65,8 @@ listener.name.secured.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.sec
 """
         (folder / "server.properties").write_text(properties)
         self.libs = run(ROOT / "tests/kafka/fetch.sh").stdout.strip()
-        java = ["java", "-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+        archive = pathlib.Path(self.libs, "kafka.jsa")
+        java = ["java", *([f"-XX:SharedArchiveFile={archive}"] if archive.is_file() else []), "-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
                 f"-Dlog4j2.configurationFile={ROOT}/tests/kafka/log4j2.properties", "-cp", f"{self.libs}/*"]
         run(*java, "kafka.tools.StorageTool", "format", "-t", "YXVzY3VsdC10ZXN0cy0wMQ", "-c", folder / "server.properties",
             "--add-scram", f"SCRAM-SHA-512=[name=auscult,password={PASSWORD}]")
@@ -138,7 +136,7 @@ class Pod:
             volume, = (each for each in spec["volumes"] if each["name"] == mount["name"])
             self._fill(self.root / mount["mountPath"].lstrip("/"), volume, spec["securityContext"]["fsGroup"])
         environment = {each["name"]: self._value(each) for each in container["env"]}
-        self.port = free_port()
+        self.port, = free_ports(1)
         environment["AUSCULT__HTTP__LISTEN"] = f"127.0.0.1:{self.port}"
         self.log = release.folder / f"{name}.log"
         with self.log.open("w") as log:

@@ -33,10 +33,15 @@ share.coordinator.state.topic.min.isr=1
 PROPERTIES
 } >"$data/server.properties"
 
-java=(java -Xms128m -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
+# What a broker needs of Java's own classes and Kafka's, as tests/kafka/archive.sh keeps it.
+archive=()
+if [[ -f $libs/kafka.jsa ]]; then archive=("-XX:SharedArchiveFile=$libs/kafka.jsa"); fi
+java=(java "${archive[@]}" -Xms128m -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1
     -Dlog4j2.configurationFile="$here/log4j2.properties" -cp "$libs/*")
 if [[ ! -f $data/log/meta.properties ]]; then
     "${java[@]}" kafka.tools.StorageTool format -t YXVzY3VsdC10ZXN0cy0wMQ -c "$data/server.properties" >/dev/null
 fi
 echo "Kafka at 127.0.0.1:$port (its log: $data/log). Ctrl-C ends it."
-exec "${java[@]}" kafka.Kafka "$data/server.properties"
+# shellcheck disable=SC2206  # options are words
+options=(${KAFKA_JAVA_OPTIONS:-})
+exec "${java[@]}" "${options[@]}" kafka.Kafka "$data/server.properties"

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Can the rules' unit tests fail? Every threshold of every alert is moved by half, up and down, and every `for` is halved and doubled; promtool must notice.
 
-    thresholds.py PROMTOOL
+    thresholds.py PROMTOOL                          every alert
+    thresholds.py PROMTOOL --named AuscultNoChunks  one alert; may be repeated
 """
 
+import argparse
 import concurrent.futures
 import copy
 import os
@@ -77,12 +79,19 @@ def is_noticed(promtool: str, alert: str, mutant: dict) -> bool:
 
 
 def main() -> int:
-    promtool = sys.argv[1]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("promtool")
+    parser.add_argument("--named", action="append", default=[])
+    arguments = parser.parse_args()
+    promtool = arguments.promtool
     rules = yaml.safe_load((RULES / "alerts.yaml").read_text())
     alerts = {rule["alert"] for group in rules["groups"] for rule in group["rules"]}
+    if unknown := set(arguments.named) - alerts:
+        sys.exit(f"thresholds.py: no rule has these names: {sorted(unknown)}")
+    alerts = set(arguments.named) or alerts
     if failing := [alert for alert in alerts if is_noticed(promtool, alert, rules)]:
         sys.exit(f"thresholds.py: the unit tests fail as it is: {failing}")
-    made = list(mutants(rules))
+    made = [each for each in mutants(rules) if each[0] in alerts]
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         noticed = list(pool.map(lambda each: is_noticed(promtool, each[0], each[2]), made))
     for (alert, what, _), is_seen in zip(made, noticed):

@@ -211,6 +211,11 @@ impl KafkaCluster {
     fn java(&self) -> Command {
         let logging = repository().join("tests/kafka/log4j2.properties");
         let mut command = Command::new("java");
+        // What tests/kafka/archive.sh keeps of Kafka's classes.
+        let archive = Path::new(&self.class_path).with_file_name("kafka.jsa");
+        if archive.is_file() {
+            command.arg(format!("-XX:SharedArchiveFile={}", archive.display()));
+        }
         command
             .args(["-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
             .arg(format!("-Dlog4j2.configurationFile={}", logging.display()))

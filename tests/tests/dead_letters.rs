@@ -23,7 +23,7 @@ fn letters_are_sent_round_again_once_and_judged_when_the_reason_is_mended() -> R
     let models_text = models.display().to_string();
     let scoring = ["scoring-worker", "--models", &models_text, "--device", "cpu", "--set", "models.reload_secs=1"];
     let _features = Worker::start("features", &["feature-worker"], &brokers, &[], folder.path())?;
-    let _scoring = Worker::start("scoring", &scoring, &brokers, &[], folder.path())?;
+    let mut worker = Worker::start("scoring", &scoring, &brokers, &[], folder.path())?;
     let spec = LoadSpec {
         seed: 8,
         machines: 1,
@@ -57,8 +57,10 @@ fn letters_are_sent_round_again_once_and_judged_when_the_reason_is_mended() -> R
     ensure!(kcat.consume(FEATURES)?.len() == 6, "a dry run sends nothing");
 
     train_model(&models.join(format!("{machine}.safetensors")), 0)?;
-    // The worker must have seen it: until then the letters would only come back.
-    std::thread::sleep(Duration::from_secs(3));
+    // Until the worker has the model, the letters would only come back. One that starts has it.
+    worker.process().terminate(LIMIT)?;
+    let mut worker = Worker::start("scoring", &scoring, &brokers, &[], folder.path())?;
+    worker.wait_until_ready(LIMIT)?;
     let sent = run_auscult(&brokers, &chosen)?;
     ensure!(sent.contains("6 letters sent"), "{sent}");
     until("the six to be judged", LIMIT, || Ok((kcat.consume(SCORES)?.len() == 6).then_some(())))?;

@@ -26,6 +26,7 @@ Examples:
   tests/faults.sh                                    the short form: every fault once, both group protocols in turn
   tests/faults.sh --long                             every fault ten times in each protocol, for hours
   tests/faults.sh --only 'broker slow' --runs 5      one fault, five times
+  tests/faults.sh --named 'SIGKILL after commit'     the one of exactly this name
   tests/faults.sh --list                             all names
   tests/faults.sh mutations                          does the suite notice what it must?
   tests/faults.sh cost                               exactly_once against at_least_once, side by side
@@ -44,6 +45,9 @@ enum Command {
         /// Rules whose name contains this; may be repeated
         #[arg(long)]
         only: Vec<String>,
+        /// The rule of exactly this name; may be repeated
+        #[arg(long)]
+        named: Vec<String>,
     },
     /// Measure what exactly-once costs: throughput and latency against at_least_once, in turn
     Cost {
@@ -71,6 +75,9 @@ struct RunArgs {
     /// Faults whose name contains this; may be repeated
     #[arg(long)]
     only: Vec<String>,
+    /// The fault of exactly this name; may be repeated
+    #[arg(long)]
+    named: Vec<String>,
     /// classic, consumer or both; by default each fault has one of them in the short form, both in the long one
     #[arg(long)]
     protocol: Option<String>,
@@ -91,7 +98,7 @@ struct RunArgs {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(args) => faults(&args),
-        Command::Mutations { seed, only } => mutations(seed, &only),
+        Command::Mutations { seed, only, named } => mutations(seed, &only, &named),
         Command::Cost { rounds } => measure::cost(rounds).map(|()| true),
         Command::Memory => measure::memory(),
         Command::Restore => measure::restore().map(|()| true),
@@ -118,9 +125,16 @@ fn protocols(args: &RunArgs, index: usize) -> Result<Vec<Protocol>> {
     })
 }
 
+/// Without any wish, all are wanted.
+fn is_wanted(name: &str, only: &[String], named: &[String]) -> bool {
+    (only.is_empty() && named.is_empty())
+        || only.iter().any(|part| name.contains(part))
+        || named.iter().any(|whole| name == whole)
+}
+
 fn faults(args: &RunArgs) -> Result<bool> {
     let all = catalogue::all();
-    let is_wanted = |fault: &Fault| args.only.is_empty() || args.only.iter().any(|part| fault.name.contains(part));
+    let is_wanted = |fault: &Fault| is_wanted(fault.name, &args.only, &args.named);
     let mut wanted = Vec::new();
     for (index, fault) in all.iter().enumerate().filter(|(_, fault)| is_wanted(fault)) {
         if args.list {
@@ -215,14 +229,15 @@ fn one(fault: &Fault, protocol: Protocol, scale: Scale, found: &Mutex<(Table, Ve
     }
 }
 
-fn mutations(seed: u64, only: &[String]) -> Result<bool> {
+fn mutations(seed: u64, only: &[String], named: &[String]) -> Result<bool> {
     /// Whether a stale result comes at the very moment at which it does harm is a matter of luck; of so many runs one
     /// must be unlucky.
     const ATTEMPTS: u64 = 5;
     let mut is_sharp = true;
     println!("each rule switched off in the workers; the suite must notice");
-    let is_wanted = |name: &str| only.is_empty() || only.iter().any(|part| name.contains(part));
-    for mutation in MUTATIONS.iter().filter(|mutation| is_wanted(mutation.name)) {
+    let wanted: Vec<_> = MUTATIONS.iter().filter(|mutation| is_wanted(mutation.name, only, named)).collect();
+    ensure!(!wanted.is_empty(), "no rule has such a name");
+    for mutation in wanted {
         let mut noticed = 0;
         let mut attempts = 0;
         while noticed == 0 && attempts < ATTEMPTS {

@@ -16,6 +16,7 @@ use clap::Parser;
 Examples:
   tests/fleet.sh                                   a hundred machines' week
   tests/fleet.sh --seed 7
+  tests/fleet.sh --machines 30                     as many machines' week, and as many failures as of a hundred
   tests/fleet.sh --scenario mine.toml --partitions 4")]
 struct Cli {
     /// A built-in scenario, or a TOML file
@@ -27,6 +28,9 @@ struct Cli {
     /// Instead of the scenario's own, days
     #[arg(long)]
     days: Option<f64>,
+    /// Machines, as many of each kind, instead of the scenario's own
+    #[arg(long)]
+    machines: Option<usize>,
     /// Normal clips that each machine is learned from
     #[arg(long, default_value_t = 100)]
     training_clips: u64,
@@ -63,6 +67,11 @@ fn play(args: &Cli) -> Result<bool> {
     };
     spec.seed = args.seed.unwrap_or(spec.seed);
     spec.days = args.days.unwrap_or(spec.days);
+    if let Some(machines) = args.machines {
+        spec.fans = machines.div_ceil(3);
+        spec.pumps = (machines + 1) / 3;
+        spec.valves = machines / 3;
+    }
     let retrain_h = Some(args.retrain_h).filter(|hours| *hours > 0.0 && *hours < 24.0 * spec.days);
     let options = RunOptions {
         partitions: args.partitions,

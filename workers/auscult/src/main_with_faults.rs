@@ -4,5 +4,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    auscult_runtime::arm_fault_injection();
     auscult::cli::main()
 }

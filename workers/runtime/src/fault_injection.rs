@@ -1,6 +1,6 @@
 //! Where a test may kill, abort, delay or deafen a worker, and which of its rules it may switch off, to see that the
-//! fault suite notices. Only in a build with the feature `fault-injection`, which nobody but the fault suite makes; in
-//! any other all of this is nothing.
+//! fault suite notices. Only in a build with the feature `fault-injection`, which only the tests make, and only in a
+//! process that has called [`arm`]: `auscult-with-faults` does, `auscult` of the same build does not.
 //!
 //! `AUSCULT_FAULTS` holds one or more of `STEP:WHEN:ACTION`, separated by commas:
 //!
@@ -71,7 +71,7 @@ mod active {
 #[cfg(feature = "fault-injection")]
 mod active {
     use std::sync::LazyLock;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
     use std::time::Duration;
 
     use super::{Injected, Mutation, Step};
@@ -95,6 +95,13 @@ mod active {
         when: When,
         action: Action,
         reached: AtomicU64,
+    }
+
+    static IS_ARMED: AtomicBool = AtomicBool::new(false);
+
+    /// Has this process obey `AUSCULT_FAULTS` and `AUSCULT_MUTATION` from now on. Without this call neither is read.
+    pub fn arm() {
+        IS_ARMED.store(true, Ordering::Relaxed);
     }
 
     static FAULTS: LazyLock<Vec<Fault>> = LazyLock::new(|| {
@@ -150,6 +157,9 @@ mod active {
 
     /// A step is reached: does what the faults say, and tells what is left to the caller.
     pub(crate) fn reach(step: Step) -> Option<Injected> {
+        if !IS_ARMED.load(Ordering::Relaxed) {
+            return None;
+        }
         let mut injected = None;
         for fault in FAULTS.iter().filter(|fault| fault.step == step) {
             let time = fault.reached.fetch_add(1, Ordering::SeqCst) + 1;
@@ -177,8 +187,10 @@ mod active {
 
     /// Whether this rule is switched off.
     pub(crate) fn is_mutated(mutation: Mutation) -> bool {
-        *MUTATION == Some(mutation)
+        IS_ARMED.load(Ordering::Relaxed) && *MUTATION == Some(mutation)
     }
 }
 
+#[cfg(feature = "fault-injection")]
+pub use active::arm;
 pub(crate) use active::{is_mutated, reach};

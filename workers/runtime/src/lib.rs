@@ -27,3 +27,6 @@ pub mod states;
 pub mod telemetry;
 pub mod times;
 pub mod traces;
+
+#[cfg(feature = "fault-injection")]
+pub use fault_injection::arm as arm_fault_injection;

@@ -1,12 +1,13 @@
 //! Membership: assignments, starts, rewinds, pauses, revokes, losses.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use auscult_runtime::ports::{ConsumerEvent, Failure, LogConsumer, LogProducer, LogRestorer, Transaction};
 
 use crate::support::{
-    Dice, PARTITIONS, Worker, each_protocol, make_topic, number, output, positions, read_all, thrown_out_after, unique,
-    write_numbers,
+    Dice, PARTITIONS, SOON, Worker, each_protocol, make_topic, number, output, positions, read_committed,
+    thrown_out_after, unique, write_numbers,
 };
 
 #[test]
@@ -95,8 +96,9 @@ fn a_second_member_gets_half_only_after_the_first_released_it() {
 
         let mut second = Worker::join(&config, &group, "b", &input);
         // Both have to be polled for the group to come to terms.
+        let is_answered = AtomicBool::new(false);
         let revoked = std::thread::scope(|scope| {
-            let polled = scope.spawn(|| second.events_within(Duration::from_secs(8)));
+            let polled = scope.spawn(|| second.events_until(|_| is_answered.load(Ordering::SeqCst)));
             let revoked = first.await_revoked();
             // The revoke waits for its answer, however long that takes, and nothing is handed over meanwhile. A rewind
             // of what stays, and a commit, go on as ever.
@@ -109,6 +111,7 @@ fn a_second_member_gets_half_only_after_the_first_released_it() {
             };
             first.producer.commit(transaction).unwrap();
             let meanwhile = first.events_within(Duration::from_secs(2));
+            is_answered.store(true, Ordering::SeqCst);
             assert!(!meanwhile.iter().any(|event| matches!(event, ConsumerEvent::Assigned(_))), "{meanwhile:?}");
             let early = polled.join().unwrap();
             assert!(early.is_empty(), "the second member got {early:?} before the first had let go");
@@ -117,7 +120,10 @@ fn a_second_member_gets_half_only_after_the_first_released_it() {
         first.consumer.release(&revoked).unwrap();
         let (after, taken) = std::thread::scope(|scope| {
             let polled = scope.spawn(|| second.await_assigned());
-            let after = first.events_within(Duration::from_secs(4));
+            let is_record = |event: &&ConsumerEvent| matches!(event, ConsumerEvent::Record(_));
+            let mut after =
+                first.events_until(|events| events.iter().filter(is_record).count() >= 5 && polled.is_finished());
+            after.extend(first.events_within(Duration::from_secs(1)));
             (after, polled.join().unwrap())
         });
         assert_eq!(taken, revoked);
@@ -133,25 +139,22 @@ fn a_second_member_gets_half_only_after_the_first_released_it() {
         for partition in &taken {
             assert_eq!(second.restorer.restore(*partition, None).unwrap().position, 10);
         }
-        // A commit is answered when it is decided; its markers, and so its records, become visible a little later.
-        let deadline = Instant::now() + Duration::from_secs(30);
-        while read_all(&config, &results).is_empty() && Instant::now() < deadline {
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        assert_eq!(read_all(&config, &results).len(), 1);
+        assert_eq!(read_committed(&config, &results, 1).len(), 1);
     });
 }
 
 #[test]
 fn a_member_that_leaves_frees_its_partitions_at_once_even_with_a_revoke_unanswered() {
-    each_protocol(|config| {
+    each_protocol(|mut config| {
+        // A classic group that had to wait for the session would wait longer than anything here does.
+        config.session_timeout_ms = 300_000;
         let input = make_topic(&config, "input", PARTITIONS, false);
         let group = unique("group");
         let mut first = Worker::join(&config, &group, "a", &input);
         let all = first.await_assigned();
         first.consumer.start(&all.iter().map(|partition| (*partition, 0)).collect()).unwrap();
         let mut second = Worker::join(&config, &group, "b", &input);
-        let started = std::thread::scope(|scope| {
+        std::thread::scope(|scope| {
             let taken = scope.spawn(|| {
                 let mut taken = Vec::new();
                 while taken.len() < 4 {
@@ -160,17 +163,12 @@ fn a_member_that_leaves_frees_its_partitions_at_once_even_with_a_revoke_unanswer
                 taken
             });
             first.await_revoked();
-            let started = Instant::now();
             first.consumer.close();
             let mut taken = taken.join().unwrap();
             taken.sort_unstable();
             assert_eq!(taken, [0, 1, 2, 3]);
-            started
         });
-        assert!(started.elapsed() < Duration::from_secs(10), "took {:?}", started.elapsed());
-        let started = Instant::now();
         second.consumer.close();
-        assert!(started.elapsed() < Duration::from_secs(5), "closing took {:?}", started.elapsed());
     });
 }
 
@@ -214,7 +212,8 @@ fn a_member_that_was_thrown_out_hears_of_it_and_cannot_commit_before_it_does() {
             membership: worker.consumer.membership().unwrap(),
         };
         worker.producer.commit(transaction).unwrap();
-        let values: Vec<_> = read_all(&config, &results).into_iter().map(|record| record.value.unwrap()).collect();
+        let values: Vec<_> =
+            read_committed(&config, &results, 1).into_iter().map(|record| record.value.unwrap()).collect();
         assert_eq!(values, ["a member's"]);
     });
 }
@@ -240,7 +239,7 @@ fn lag_counts_records_and_not_the_markers_of_transactions() {
         worker.await_assigned();
         worker.consumer.start(&positions(&[(0, 0)])).unwrap();
         assert_eq!(worker.records(10).last().unwrap().coordinates.offset, 18);
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + SOON;
         while worker.consumer.lag() != [(0, 0)].into() {
             assert!(Instant::now() < deadline, "lag is {:?}", worker.consumer.lag());
             worker.events_within(Duration::from_millis(100));

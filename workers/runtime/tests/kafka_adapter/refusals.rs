@@ -11,7 +11,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use crate::support::{
-    SOON, Worker, broker, each_protocol, make_topic, output, positions, read_all, unique, write_numbers,
+    SOON, Worker, broker, each_protocol, make_topic, output, positions, read_all, read_committed, unique, write_numbers,
 };
 
 fn admin(config: &KafkaConfig) -> AdminClient<DefaultClientContext> {
@@ -25,7 +25,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 /// A topic that takes less than ours do.
 fn narrow_topic(config: &KafkaConfig, setting: &str, value: &str) -> String {
     let name = unique("narrow");
-    let topic = NewTopic::new(&name, 1, TopicReplication::Fixed(1)).set(setting, value);
+    let topic = NewTopic::new(&name, 1, TopicReplication::Fixed(1)).set(setting, value).set("retention.ms", "-1");
     let made = now(admin(config).create_topics([&topic], &AdminOptions::new())).unwrap();
     assert!(made[0].is_ok(), "{made:?}");
     name
@@ -83,7 +83,8 @@ fn a_record_that_is_too_large_for_its_topic_is_named_and_the_others_are_committe
         outputs.remove(4);
         let membership = worker.consumer.membership().unwrap();
         worker.producer.commit(Transaction { outputs, offsets: positions(&[(0, 9)]), membership }).unwrap();
-        let mut values: Vec<_> = read_all(&config, &results).into_iter().map(|record| record.value.unwrap()).collect();
+        let mut values: Vec<_> =
+            read_committed(&config, &results, 8).into_iter().map(|record| record.value.unwrap()).collect();
         values.dedup();
         if delivery == Delivery::ExactlyOnce {
             assert_eq!(values, ["0", "1", "2", "3", "5", "6", "7", "8"]);
@@ -128,7 +129,7 @@ fn a_record_whose_time_the_broker_refuses_is_named() {
     assert_eq!(found, [2, 3]);
     let membership = worker.consumer.membership().unwrap();
     worker.producer.commit(Transaction { outputs, offsets: positions(&[(0, 1)]), membership }).unwrap();
-    assert_eq!(read_all(&config, &results).len(), 3);
+    assert_eq!(read_committed(&config, &results, 3).len(), 3);
 }
 
 #[test]
@@ -212,11 +213,11 @@ fn a_lone_record_that_is_refused_again_and_again_costs_no_time_beyond_its_aborts
     let results = narrow_topic(&config, "max.message.bytes", "200");
     let mut worker = Worker::join(&config, &unique("group"), "a", &input);
     worker.await_assigned();
+    // librdkafka's own patience with a record is minutes.
+    let started = Instant::now();
     for _ in 0..6 {
-        let started = Instant::now();
         let refused = refused_of(&mut worker, &[of(0, output(&results, 0, "m", Some(&noise(600))))]);
         assert_eq!(refused.len(), 1);
-        println!("refused within {:?}", started.elapsed());
-        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
     }
+    assert!(started.elapsed() < SOON, "{:?}", started.elapsed());
 }

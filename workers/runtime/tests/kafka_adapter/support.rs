@@ -57,7 +57,10 @@ pub fn unique(name: &str) -> String {
 
 pub fn make_topic(config: &KafkaConfig, name: &str, partitions: i32, compacted: bool) -> String {
     let name = unique(name);
-    let topic = Topic { name: name.clone().leak(), purpose: "a test", compacted, retention_ms: 3_600_000 };
+    // Records of these tests have times of years ago. What retention deletes is deleted half a minute after the broker's
+    // start and every five minutes from then on, in the middle of some test.
+    const FOR_EVER: i64 = -1;
+    let topic = Topic { name: name.clone().leak(), purpose: "a test", compacted, retention_ms: FOR_EVER };
     let created = topics::create(config, &[topic], partitions, 1).unwrap();
     assert_eq!(created, [(name.clone(), topics::Created::Made)]);
     name
@@ -98,6 +101,20 @@ pub fn number(record: &Record) -> u64 {
 
 pub fn read_all(config: &KafkaConfig, topic: &str) -> Vec<Record> {
     TopicReader::open(config, &[topic], ReadFrom::Beginning).unwrap().read_to_end(SOON).unwrap()
+}
+
+/// All records of a topic, once they are this many or more. A commit is answered when it is decided; its markers, and so
+/// its records, become visible a little later.
+pub fn read_committed(config: &KafkaConfig, topic: &str, count: usize) -> Vec<Record> {
+    let deadline = Instant::now() + SOON;
+    loop {
+        let records = read_all(config, topic);
+        if records.len() >= count {
+            return records;
+        }
+        assert!(Instant::now() < deadline, "{} of {count} records are visible", records.len());
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// A worker's clients in hand.
@@ -159,7 +176,18 @@ impl Worker {
         records
     }
 
-    /// Whatever comes within a time.
+    /// Whatever comes until this holds.
+    pub fn events_until(&mut self, mut holds: impl FnMut(&[ConsumerEvent]) -> bool) -> Vec<ConsumerEvent> {
+        let deadline = Instant::now() + SOON * 2;
+        let mut events = Vec::new();
+        while !holds(&events) {
+            assert!(Instant::now() < deadline, "only {events:?} came");
+            events.extend(self.consumer.poll(Duration::from_millis(20)));
+        }
+        events
+    }
+
+    /// Whatever comes within a time: for what must not come.
     pub fn events_within(&mut self, time: Duration) -> Vec<ConsumerEvent> {
         let deadline = Instant::now() + time;
         let mut events = Vec::new();

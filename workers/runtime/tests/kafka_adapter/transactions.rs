@@ -8,7 +8,8 @@ use auscult_schemas::Headers;
 use bytes::Bytes;
 
 use crate::support::{
-    Worker, broker, each_protocol, make_topic, output, positions, read_all, thrown_out_after, unique, write_numbers,
+    Worker, broker, each_protocol, make_topic, output, positions, read_all, read_committed, thrown_out_after, unique,
+    write_numbers,
 };
 
 #[test]
@@ -30,7 +31,7 @@ fn outputs_and_offsets_are_committed_together_and_read_back_as_they_were() {
             membership: worker.consumer.membership().unwrap(),
         };
         worker.producer.commit(transaction).unwrap();
-        let read = read_all(&config, &results);
+        let read = read_committed(&config, &results, 3);
         let values: Vec<Option<&[u8]>> = read.iter().map(|record| record.value.as_deref()).collect();
         assert_eq!(values, [Some(b"value".as_slice()), Some(b"".as_slice()), None]);
         let first = &read[0];
@@ -59,7 +60,7 @@ fn a_commit_of_many_small_records_is_not_held_up_by_librdkafka_s_flush() {
     }
     took.sort();
     println!("a transaction of 100 records: median {:?}, slowest {:?}", took[25], took[49]);
-    assert_eq!(read_all(&config, &results).len(), 5000);
+    assert_eq!(read_committed(&config, &results, 5000).len(), 5000);
 }
 
 #[test]
@@ -119,7 +120,7 @@ fn the_largest_chunk_fits_through_every_client() {
         let outputs = vec![large.clone(); count];
         worker.producer.commit(Transaction { outputs, offsets: positions(&[(0, 1)]), membership }).unwrap();
     }
-    let read = read_all(&config, &results);
+    let read = read_committed(&config, &results, 10);
     assert_eq!(read.len(), 10);
     assert!(read.iter().all(|record| record.value == large.value));
 }
