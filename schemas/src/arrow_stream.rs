@@ -11,7 +11,7 @@
 //!
 //! Layout: <https://arrow.apache.org/docs/format/Columnar.html#serialization-and-interprocess-communication-ipc>
 
-use arrow::ipc::{self, Endianness, MessageHeader, Precision, Type};
+use arrow_ipc::{Endianness, MessageHeader, Precision, Type};
 
 use crate::SchemaError;
 
@@ -45,7 +45,7 @@ pub(crate) fn check(stream: &[u8]) -> Result<(), SchemaError> {
 }
 
 /// The message at the head of `rest` and what follows its flatbuffer (its body first); `None` at the end of the stream.
-fn next_message(rest: &[u8]) -> Result<Option<(ipc::Message<'_>, &[u8])>, SchemaError> {
+fn next_message(rest: &[u8]) -> Result<Option<(arrow_ipc::Message<'_>, &[u8])>, SchemaError> {
     const CONTINUATION: [u8; 4] = [0xFF; 4];
     if rest.is_empty() {
         return Ok(None);
@@ -66,8 +66,8 @@ fn next_message(rest: &[u8]) -> Result<Option<(ipc::Message<'_>, &[u8])>, Schema
     let Some((flatbuffer, after)) = rest.split_at_checked(len) else {
         return Err(invalid(format!("the stream ends after {} of a message's {len} bytes", rest.len())));
     };
-    let message =
-        ipc::root_as_message(flatbuffer).map_err(|error| invalid(format!("a message cannot be read: {error}")))?;
+    let message = arrow_ipc::root_as_message(flatbuffer)
+        .map_err(|error| invalid(format!("a message cannot be read: {error}")))?;
     if !matches!(message.header_type(), MessageHeader::Schema | MessageHeader::RecordBatch) {
         return Err(invalid(format!("a message is of type {:?}", message.header_type())));
     }
@@ -75,7 +75,7 @@ fn next_message(rest: &[u8]) -> Result<Option<(ipc::Message<'_>, &[u8])>, Schema
 }
 
 /// Checks for the one column and returns its list size.
-fn check_schema(schema: ipc::Schema<'_>) -> Result<usize, SchemaError> {
+fn check_schema(schema: arrow_ipc::Schema<'_>) -> Result<usize, SchemaError> {
     if schema.endianness() != Endianness::Little {
         return Err(invalid("the numbers are not little-endian"));
     }
@@ -105,7 +105,7 @@ fn check_schema(schema: ipc::Schema<'_>) -> Result<usize, SchemaError> {
 }
 
 /// Checks that rows, values and buffers agree and lie within the body.
-fn check_batch(batch: ipc::RecordBatch<'_>, body_len: usize, list_size: usize) -> Result<(), SchemaError> {
+fn check_batch(batch: arrow_ipc::RecordBatch<'_>, body_len: usize, list_size: usize) -> Result<(), SchemaError> {
     if batch.compression().is_some() {
         return Err(invalid("the record batch is compressed; let Kafka compress instead"));
     }

@@ -47,7 +47,7 @@ pub enum SchemaError {
     InvalidFeatures(String),
     /// Arrow itself failed.
     #[error("features message: {0}")]
-    Arrow(#[from] arrow::error::ArrowError),
+    Arrow(#[from] arrow_schema::ArrowError),
     /// A JSON message does not fit its type.
     #[error("{kind} message: {source}")]
     Json {
