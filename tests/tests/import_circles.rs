@@ -17,9 +17,10 @@ type Imports = BTreeMap<String, BTreeMap<String, String>>;
 #[test]
 fn top_modules_of_no_crate_import_each_other_in_a_circle() {
     let mut circles = Vec::new();
+    let mut found = 0;
     for sources in crates() {
         let imports = imports(&modules(&sources));
-        assert!(!imports.is_empty() || std::fs::read_dir(&sources).unwrap().count() < 3, "{sources:?} has no imports");
+        found += imports.values().map(BTreeMap::len).sum::<usize>();
         for circle in circles_of(&imports) {
             let among = |from: &String| {
                 let to = imports[from].iter().filter(|(to, _)| circle.contains(*to));
@@ -29,6 +30,7 @@ fn top_modules_of_no_crate_import_each_other_in_a_circle() {
             circles.push(format!("{}:\n{lines}", sources.display()));
         }
     }
+    assert!(found > 100, "{found} imports in the whole workspace: the parser finds none");
     assert!(circles.is_empty(), "{}", circles.join("\n"));
 }
 
