@@ -111,21 +111,21 @@ impl Cli {
     }
 }
 
-/// What the `auscult` program does. Exit status: 0 done, 1 failed, 2 wrong usage (clap's own).
+/// Entry point of the `auscult` program. Exit status: 0 success, 1 failure, 2 wrong usage (set by clap).
 #[must_use]
 pub fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // It may hold a name or a text that came over a topic.
+            // The error may contain text from a topic.
             eprintln!("{}", printable_lines(&format!("error: {error:#}")));
             ExitCode::FAILURE
         }
     }
 }
 
-/// The reader has had enough (`auscult … | head`): nothing went wrong.
+/// The reader closed the pipe (`auscult … | head`); this is not an error.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
     causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
