@@ -1,6 +1,5 @@
 //! Converts records to Alertmanager alerts: labels, which identify and route an alert, and annotations, which are shown
-//! to
-//! people.
+//! to people.
 
 use std::collections::BTreeMap;
 
@@ -93,8 +92,7 @@ fn environment_of(machine: &str) -> &str {
 }
 
 /// Converts an alert about a machine or its sensors: the subject, and all alerts of it that are active from now on.
-/// `None`
-/// if the alert does not change them, such as an alert about an environment.
+/// `None` if the alert does not change them, such as an alert about an environment.
 pub(super) fn of_machine(alert: &Alert, own: &BTreeMap<String, String>) -> Option<(Subject, Vec<ActiveAlert>)> {
     let machine = alert.machine.as_str();
     let active = |name: Name, summary: String| ActiveAlert {

@@ -16,8 +16,7 @@ use super::metrics::BridgeMetrics;
 /// Alerts per request: some hundred kilobytes.
 const AT_ONCE: usize = 64;
 /// How long Alertmanager has to process inhibiting alerts before it gets the others. It processes alerts concurrently,
-/// and
-/// notifies immediately about an alert that is older than its `group_wait`.
+/// and notifies immediately about an alert that is older than its `group_wait`.
 const SETTLING: Duration = Duration::from_secs(1);
 /// Delay before the first retry, and maximum delay.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -63,8 +62,7 @@ impl AlertDelivery {
     /// Tries once; times are those of the try, whatever the age of the changes.
     ///
     /// Inhibiting alerts go first, in a separate request: an Alertmanager that was restarted does not know them, and
-    /// would
-    /// notify about a muted machine. A cluster member that has not accepted them gets the others with the next
+    /// would notify about a muted machine. A cluster member that has not accepted them gets the others with the next
     /// repetition.
     fn try_to_deliver(&self, changes: &[Change]) -> Result<(), String> {
         let now = Timestamp::now();
@@ -88,8 +86,7 @@ impl AlertDelivery {
 
     /// Sends each inhibited alert again with the alerts that inhibit it, in the same request, with a start of now: an
     /// Alertmanager that was just restarted then has both, and waits for its `group_wait` before it notifies. The
-    /// original
-    /// start stays in the annotations, and Alertmanager keeps the earliest start that it received.
+    /// original start stays in the annotations, and Alertmanager keeps the earliest start that it received.
     fn with_inhibitors(
         &self,
         others: &[&Change],
@@ -151,8 +148,7 @@ impl AlertDelivery {
     }
 
     /// Posts to every member of the cluster. Success of one member is enough: it sends the notifications, and the
-    /// others get
-    /// the alerts with the next repetition.
+    /// others get the alerts with the next repetition.
     fn post(&self, alerts: &[PostedAlert], members: &mut Vec<&Uri>, now: Timestamp) -> Result<(), PostError> {
         let body = serde_json::to_vec(alerts).map_err(|error| PostError::Refused(error.to_string()))?;
         let body = bytes::Bytes::from(body);

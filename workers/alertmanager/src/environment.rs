@@ -19,10 +19,8 @@ pub(super) struct EnvironmentReports {
 
 impl EnvironmentReports {
     /// Adds a partition's report, read at `read_at`. Returns `None` if it belongs to a change before the known one,
-    /// because
-    /// partitions are read in no fixed order. Otherwise returns the change merged from all reports, and the time when
-    /// the last
-    /// report was read.
+    /// because partitions are read in no fixed order. Otherwise returns the change merged from all reports, and the
+    /// time when the last report was read.
     pub fn add(
         &mut self,
         partition: i32,

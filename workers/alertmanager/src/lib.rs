@@ -13,19 +13,15 @@
 //! ```
 //!
 //! Delivery is at least once. Duplicates are harmless: Alertmanager identifies an alert by its labels, and the same
-//! record
-//! always gives the same labels.
+//! record always gives the same labels.
 //!
 //! A change is posted when it is read. All active alerts are posted again once a minute, each time with an `endsAt` in
-//! the
-//! future (`hold_secs`), because Alertmanager drops alerts that are not repeated. The topic is the bridge's storage. At
-//! start, the bridge reads all retained records to restore the active alerts, and posts them; the committed offsets
-//! show
-//! which changes have not been posted yet.
+//! the future (`hold_secs`), because Alertmanager drops alerts that are not repeated. The topic is the bridge's
+//! storage. At start, the bridge reads all retained records to restore the active alerts, and posts them; the committed
+//! offsets show which changes have not been posted yet.
 //!
 //! One bridge reads all partitions, because an environment change appears in several of them. A second bridge is
-//! harmless,
-//! as with a second Prometheus: both post the same alerts.
+//! harmless, as with a second Prometheus: both post the same alerts.
 
 mod active_alerts;
 mod alerts;

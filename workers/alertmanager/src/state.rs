@@ -81,8 +81,8 @@ impl<'a> BridgeState<'a> {
     }
 
     /// Ends the alerts about the machine's sensors and recording setup. The two topics are read in no fixed order
-    /// relative to
-    /// each other: an earlier alert that is read later does not start again, and a later alert stays active.
+    /// relative to each other: an earlier alert that is read later does not start again, and a later alert stays
+    /// active.
     fn retire(&mut self, machine: &str, at: Timestamp) -> Vec<Change> {
         let latest = self.retired.entry(machine.to_owned()).or_insert(at);
         *latest = (*latest).max(at);
@@ -121,8 +121,7 @@ impl<'a> BridgeState<'a> {
     }
 
     /// Adds the alerts that inhibit each machine with a pending alert: an Alertmanager that was restarted does not know
-    /// that
-    /// the machine is muted.
+    /// that the machine is muted.
     fn enqueue_inhibitors(&mut self) {
         let machines: BTreeSet<String> =
             self.pending.values().filter_map(|change| change.alert.labels.get("machine").cloned()).collect();

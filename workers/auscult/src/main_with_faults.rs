@@ -1,6 +1,5 @@
 //! The `auscult` command with fault injection, configured by environment variables
-//! (`auscult_runtime::fault_injection`):
-//! for `tests/faults.sh`.
+//! (`auscult_runtime::fault_injection`): for `tests/faults.sh`.
 
 use std::process::ExitCode;
 

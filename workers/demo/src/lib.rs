@@ -7,8 +7,7 @@
 //! ```
 //!
 //! [`work`] trains models for the machines of a [`Subject`] and sends its stream through both workers; [`show`]
-//! displays
-//! the events.
+//! displays the events.
 
 mod plain;
 mod screen;

@@ -80,8 +80,7 @@ impl Subject {
     }
 
     /// Recordings of a data folder: each machine's training clips, and its test clips as a stream that alternates
-    /// between
-    /// normal sound and faults.
+    /// between normal sound and faults.
     ///
     /// # Errors
     /// If the folder has no recordings in a known layout, or a machine has no training clips or no test clips.

@@ -108,8 +108,7 @@ impl Tally {
     }
 
     /// The final summary: chunks, throughput, and ground truth against verdict for every machine. `streaming` is the
-    /// time from
-    /// the first sent chunk to the last scored one.
+    /// time from the first sent chunk to the last scored one.
     #[must_use]
     pub fn summary(&self, streaming: Duration) -> String {
         let mut text = String::new();

@@ -175,8 +175,7 @@ impl DemoView {
     pub const LOG: usize = 200;
 
     /// Applies one scored chunk; an unknown machine is added. Returns a change of state if it is relevant to users:
-    /// into alarm
-    /// or out of it, not from `unknown` to `healthy` at the first chunk.
+    /// into alarm or out of it, not from `unknown` to `healthy` at the first chunk.
     pub fn update(&mut self, score: &Score, kind: &str, truth: Truth) -> Option<AlertLine> {
         let id = score.machine.as_str();
         let index = self.machines.iter().position(|machine| machine.id == id).unwrap_or_else(|| {

@@ -3,8 +3,7 @@
 use auscult_schemas::topics::{ALL, CHUNKS, FEATURES, Topic};
 
 /// All topics in the order of growing: outputs before inputs. A worker writes to the partition with the same number as
-/// the
-/// one it reads, so that partition must exist first.
+/// the one it reads, so that partition must exist first.
 #[must_use]
 pub fn results_first() -> Vec<Topic> {
     let mut topics = ALL.to_vec();

@@ -60,8 +60,7 @@ pub(super) struct SpecArgs {
     #[arg(long)]
     remove_mean: bool,
     /// Physical value of a sample value of 1.0, such as "50 m/s2"; recordings and chunks with another full scale are
-    /// scaled
-    /// to it [default: the full scale in recordings made by `auscult import`]
+    /// scaled to it [default: the full scale in recordings made by `auscult import`]
     #[arg(long, value_name = "VALUE UNIT", value_parser = FullScale::from_str)]
     full_scale: Option<FullScale>,
     /// Reference level of 0 dB [default: fixed]

@@ -18,30 +18,25 @@ use recording::{Recording, files_of};
 /// Identify the damaged part of a rolling bearing from vibration and shaft speed
 ///
 /// No model and no training are needed. The command searches the squared envelope spectrum of each band for the
-/// harmonics,
-/// and their sidebands, of a damaged outer race, inner race or ball. It names a part if its lines exceed those of combs
-/// that no defect has by so much that a healthy bearing would exceed it in at most one recording of a hundred (of five
-/// hundred from 32 turns of the shaft on); lines explained by the shaft itself do not count. Impulses at other rates
-/// are
-/// reported as such, and the stated sample rate is questioned if the shaft's lines are elsewhere. Each channel is
-/// examined
-/// separately. A channel without vibration is not examined; such channels and unreadable files are reported on standard
-/// error, the others are still examined, and the exit status is 1. A damaged bearing does not change the exit status.
+/// harmonics, and their sidebands, of a damaged outer race, inner race or ball. It names a part if its lines exceed
+/// those of combs that no defect has by so much that a healthy bearing would exceed it in at most one recording of a
+/// hundred (of five hundred from 32 turns of the shaft on); lines explained by the shaft itself do not count. Impulses
+/// at other rates are reported as such, and the stated sample rate is questioned if the shaft's lines are elsewhere.
+/// Each channel is examined separately. A channel without vibration is not examined; such channels and unreadable files
+/// are reported on standard error, the others are still examined, and the exit status is 1. A damaged bearing does not
+/// change the exit status.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct BearingArgs {
     /// Vibration recordings: WAV, FLAC, or formats that `auscult import` reads; at least five turns of the shaft,
-    /// better 300. A
-    /// folder stands for its files, in the order of the numbers in their names
+    /// better 300. A folder stands for its files, in the order of the numbers in their names
     #[arg(value_name = "FILE|FOLDER", required = true)]
     files: Vec<PathBuf>,
     /// Join consecutive files into one recording
     ///
     /// The joint shows whether a file continues the one before it; if it does not, a new recording starts. Files that
-    /// the
-    /// shell has sorted by letters (1, 10, 2) are sorted by their numbers. The analysis depends on the number of turns
-    /// in a
-    /// recording, not on this option.
+    /// the shell has sorted by letters (1, 10, 2) are sorted by their numbers. The analysis depends on the number of
+    /// turns in a recording, not on this option.
     #[arg(long)]
     consecutive: bool,
     /// Speed of the shaft during the recording, turns per minute [default: from the file, as in CWRU's .mat files]

@@ -29,9 +29,8 @@ enum What {
 /// Train and evaluate every detector on every data set of a folder, with several seeds
 ///
 /// Each subfolder with test clips of both classes is a data set. A set without its own training clips is tested with
-/// the
-/// models of the set whose name is a prefix of its own: `pump-0db-shift` with those of `pump-0db`. This tests the same
-/// machine under other conditions.
+/// the models of the set whose name is a prefix of its own: `pump-0db-shift` with those of `pump-0db`. This tests the
+/// same machine under other conditions.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 struct DetectionArgs {

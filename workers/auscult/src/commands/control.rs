@@ -19,8 +19,7 @@ use super::worker_arguments::{ConfigArgs, KafkaOnly};
 /// Acknowledge an alarm, mute a machine, set maintenance or idle, or change its threshold
 ///
 /// The message is appended to audio.chunks after the machine's latest chunk, on the machine's partition, and is applied
-/// in
-/// order. The worker then writes a record to audio.audit, which the command waits for and prints, and, if the state
+/// in order. The worker then writes a record to audio.audit, which the command waits for and prints, and, if the state
 /// changes, one to audio.alerts. A request that cannot be applied becomes a dead letter, `invalid_control`, and the
 /// command fails with its reason.
 #[derive(Debug, Args)]
@@ -77,8 +76,7 @@ enum Action {
     /// Discard what was learned about the machine since its model was trained, and start scoring from an initial state
     Relearn,
     /// Remove the machine: it is not reported as silent and not counted any more. If it sends chunks again, it counts
-    /// as a new
-    /// machine
+    /// as a new machine
     Retire,
 }
 
@@ -121,8 +119,7 @@ Examples:
 ///
 /// # Errors
 /// If the request is invalid, no chunk of the machine was ever sent, the brokers reject the message, a worker refuses
-/// the
-/// request, or no worker answers in time.
+/// the request, or no worker answers in time.
 pub fn run(args: &ControlArgs) -> anyhow::Result<()> {
     let machine = MachineId::new(&args.machine)?;
     let now = Timestamp::now();

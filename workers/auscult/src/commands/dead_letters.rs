@@ -37,12 +37,9 @@ enum DeadLettersCommand {
     /// Send dead letters to their original topic and partition, unchanged
     ///
     /// Key, value and headers are those of the original record; the header `auscult_replay_of` identifies the dead
-    /// letter. A
-    /// record without a key gets the machine id in its ce_subject as its key, and goes to that machine's partition.
-    /// Each dead
-    /// letter is replayed once: a marker in audio.dead-letters records the replay. A record that fails again becomes a
-    /// new
-    /// dead letter.
+    /// letter. A record without a key gets the machine id in its ce_subject as its key, and goes to that machine's
+    /// partition. Each dead letter is replayed once: a marker in audio.dead-letters records the replay. A record that
+    /// fails again becomes a new dead letter.
     Replay {
         #[command(flatten)]
         which: Which,

@@ -13,9 +13,8 @@ use crate::interrupt;
 /// Train models of normal sound, then score a live stream, all in one process
 ///
 /// Without --data, the demo simulates six machines: three stay healthy, and three develop faults that grow. With
-/// --data,
-/// it uses real recordings: it trains on train/normal and streams the test clips. Every chunk passes through both
-/// workers, each with its own transactions, on an in-memory log. Press `q` to quit.
+/// --data, it uses real recordings: it trains on train/normal and streams the test clips. Every chunk passes through
+/// both workers, each with its own transactions, on an in-memory log. Press `q` to quit.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct DemoArgs {

@@ -33,8 +33,7 @@ pub struct DoctorArgs {
     #[arg(long)]
     strict: bool,
     /// Test write permissions: send each topic one record that exceeds its size limit, which the broker rejects and
-    /// does not
-    /// store
+    /// does not store
     #[arg(long)]
     try_writing: bool,
     /// One worker runs both stages (`auscult run --fused`)
@@ -65,7 +64,7 @@ Examples:
   kubectl exec plant-auscult-scoring-0 -- /usr/local/bin/auscult doctor --config /etc/auscult/config/worker.yaml
   auscult doctor --config worker.yaml --strict --try-writing";
 
-/// The sections of a worker's configuration that are checked; other sections are ignored.
+/// What of a worker's configuration is looked at; its other sections are left alone.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
 #[serde(default)]
 struct DoctorConfig {

@@ -18,10 +18,9 @@ use crate::{interrupt, model_file};
 ///
 /// Writes one page that works offline. For each machine it shows counts, lengths, sample rates, channels and levels;
 /// normal recordings beside each kind of fault, as waveforms and log-mel spectrograms; the distance of each fault's
-/// mean
-/// spectrum from normal in each band; and warnings about problems that would spoil a model (silence, clipping, mixed
-/// rates, too few clips, duplicate recordings). Normal recordings alone are enough. Recordings that cannot be read are
-/// listed on the page.
+/// mean spectrum from normal in each band; and warnings about problems that would spoil a model (silence, clipping,
+/// mixed rates, too few clips, duplicate recordings). Normal recordings alone are enough. Recordings that cannot be
+/// read are listed on the page.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ExploreArgs {

@@ -9,8 +9,7 @@ use super::worker_arguments::WorkerArgs;
 /// Run a feature worker: reads audio.chunks; writes audio.features
 ///
 /// Start one per free CPU core, up to the number of partitions. On SIGTERM the worker stops without losing or
-/// duplicating
-/// records.
+/// duplicating records.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct FeatureWorkerArgs {

@@ -25,8 +25,8 @@ use crate::model_file;
 ///
 /// For NAME.wav, it writes NAME.npy ([frames, mels], float32, dB, row-major) and NAME.png. For a recording with several
 /// channels, it writes NAME_ch0.npy, NAME_ch0.png, NAME_ch1.npy and so on. Existing files with these names are
-/// replaced. A
-/// file that cannot be read is reported on standard error; the other files are still written, and the exit status is 1.
+/// replaced. A file that cannot be read is reported on standard error; the other files are still written, and the exit
+/// status is 1.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct FeaturesArgs {
@@ -56,8 +56,7 @@ Examples:
 ///
 /// # Errors
 /// If the folder cannot be created, if two files would have the same output names, or, at the end, if a file could not
-/// be
-/// read.
+/// be read.
 pub fn run(args: &FeaturesArgs) -> anyhow::Result<()> {
     let (base, chosen) = match &args.model {
         Some(path) => {

@@ -20,16 +20,13 @@ use crate::{interrupt, model_file, progress};
 /// Replay run-to-failure recordings: how long before its end does each machine's own model raise an alarm?
 ///
 /// Each recording covers one machine from new to broken, snapshot by snapshot. The first part trains a model; the rest
-/// is
-/// scored as a worker would score it, with the times at which the snapshots were recorded. An alarm in the first half
-/// of a
-/// life counts as false. A life without any alarm counts as a failure without warning.
+/// is scored as a worker would score it, with the times at which the snapshots were recorded. An alarm in the first
+/// half of a life counts as false. A life without any alarm counts as a failure without warning.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct LivesArgs {
     /// A folder of recordings, one per life, of any length; a folder of folders of snapshot files, one per life; one
-    /// such
-    /// folder; or one recording
+    /// such folder; or one recording
     #[arg(value_name = "FOLDER|FILE")]
     data: PathBuf,
     /// Length of one snapshot, samples; snapshots follow each other without a gap in the recording
@@ -48,8 +45,7 @@ pub struct LivesArgs {
     #[arg(long, value_name = "SHARE", default_value_t = TrainingOptions::default().false_alarm_rate)]
     false_alarm_rate: f64,
     /// Number of contiguous folds of the training part, each held out once to set the threshold; few, long folds show
-    /// how
-    /// much the sound drifts by itself while a machine runs in
+    /// how much the sound drifts by itself while a machine runs in
     #[arg(long, value_name = "N", default_value_t = 2)]
     folds: usize,
     /// Number of anomalous snapshots that raise an alarm, and the window they are counted in [default: 4/5]
@@ -75,9 +71,9 @@ Examples:
   auscult lives pump-7.flac --snapshot 48000 --every 10m --sample-rate 48000
   auscult lives bearings/ --json | jq '[.machine, .lead_s]'
 
-A life is one file with all snapshots in sequence, or a folder with one file per snapshot, in the order of the numbers in
-their names. An unusable snapshot is reported and counted; the time axis keeps its place. A public data set: the FEMTO-ST
-bearings (PRONOSTIA, IEEE PHM 2012 challenge); join the horizontal accelerations of each bearing.
+A life is one file with all snapshots in sequence, or a folder with one file per snapshot, in the order of the numbers
+in their names. An unusable snapshot is reported and counted, and keeps its place on the time axis. A public data set:
+the FEMTO-ST bearings (PRONOSTIA, IEEE PHM 2012 challenge); join the horizontal accelerations of each bearing.
 Each JSON line has machine, length_s, snapshots, trained_on, bad_snapshots (if there are any), threshold,
 first_warning_s, alarms (from_s, to_s), lead_s (from the first alarm to the end) and alarms_in_first_half. The defaults
 here are --mels 8 and --sample-rate 25600, and the window is as short as the snapshot requires. See docs/lives.md for

@@ -11,9 +11,8 @@ use hyper::{Method, Request};
 /// Show or change the log level of a running worker, without a restart
 ///
 /// The command connects to the worker's http.listen. The worker accepts changes only from the same host: run the
-/// command
-/// there, in Kubernetes with `kubectl exec`. The new level applies until the worker stops; log.level sets the level at
-/// start.
+/// command there, in Kubernetes with `kubectl exec`. The new level applies until the worker stops; log.level sets the
+/// level at start.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct LogLevelArgs {

@@ -22,12 +22,11 @@ use crate::{interrupt, model_file, progress};
 /// Retrain models from the features on audio.features, one model per machine
 ///
 /// Use it after a change of the surroundings or an overhaul of a machine. Thresholds adapt to such a change by
-/// themselves,
-/// but a model trained on the new sound detects faults in it better. No recordings are needed: the command reads the
-/// features of the given time range, as far back as audio.features retains them. It excludes machines that were in
-/// alarm
-/// in that range, and chunks that audio.scores marks as sensor fault, as machine at rest (idle) or as a sample rate or
-/// length other than the model's (setup_fault). A running scoring worker loads the new models from its folder.
+/// themselves, but a model trained on the new sound detects faults in it better. No recordings are needed: the command
+/// reads the features of the given time range, as far back as audio.features retains them. It excludes machines that
+/// were in alarm in that range, and chunks that audio.scores marks as sensor fault, as machine at rest (idle) or as a
+/// sample rate or length other than the model's (setup_fault). A running scoring worker loads the new models from its
+/// folder.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RetrainArgs {
@@ -74,7 +73,7 @@ Examples:
   auscult retrain --since 24h --out models/ --brokers localhost:9092
   auscult retrain --since 2026-01-09T12:00Z --until 2026-01-10T12:00Z --machines works/hall-1/ --out models/
   auscult retrain --since 12h --machines works/hall-1/fan-07 --even-alarmed --out models/
-  auscult retrain --since 24h --channels 0,1 --out models/ --brokers localhost:9092    # without the microphone across the hall";
+  auscult retrain --since 24h --channels 0,1 --out models/ --brokers localhost:9092    # two of the microphones";
 
 /// Reads the features, trains and writes the models.
 ///

@@ -22,11 +22,9 @@ use crate::{interrupt, progress};
 /// Send recordings to audio.chunks, as a gateway beside a machine would
 ///
 /// A folder stands for all its .wav and .flac files, in the order of the numbers in their names (9 before 10); files
-/// that
-/// the shell has sorted differently (1, 10, 11, 2) are sorted again. Each file becomes one chunk, unchanged; the
-/// chunk's
-/// time is the time of sending. A known machine's chunks go to its current partition, whatever partitioner its other
-/// gateways use. For a new machine, --partitioner selects the partition.
+/// that the shell has sorted differently (1, 10, 11, 2) are sorted again. Each file becomes one chunk, unchanged; the
+/// chunk's time is the time of sending. A known machine's chunks go to its current partition, whatever partitioner its
+/// other gateways use. For a new machine, --partitioner selects the partition.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SendArgs {

@@ -22,8 +22,7 @@ use crate::{interrupt, progress};
 /// The fleet has fans, pumps and valves with faults that grow until the machine fails, a hall whose background sound
 /// changes, and microphones that fail. The stream goes to Kafka as gateways would send it (chunks carry the scenario's
 /// time, not the sender's), or into a folder. The seed determines everything: the same scenario gives the same sound,
-/// byte
-/// for byte.
+/// byte for byte.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SimulateArgs {

@@ -33,8 +33,7 @@ enum TopicsCommand {
     ///
     /// Output topics grow first and the input topic last, so every result has a partition to go to. Keys change their
     /// partition: a machine whose chunks move to another partition starts there as a new machine, and its chunks are
-    /// ordered
-    /// only within each partition. The command is safe to repeat.
+    /// ordered only within each partition. The command is safe to repeat.
     Grow {
         /// New number of partitions of each topic; Kafka cannot remove partitions
         #[arg(long, value_name = "N")]

@@ -67,9 +67,8 @@ impl WorkerArgs {
     }
 }
 
-/// The configuration needed by commands that are not workers: Kafka only. A worker's configuration file works; its
-/// other
-/// sections are ignored.
+/// What the commands beside the workers need of a configuration: Kafka alone. A worker's own file will do; its other
+/// sections are left alone.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct KafkaOnly {
@@ -79,7 +78,7 @@ pub(super) struct KafkaOnly {
     limits: Value,
     http: Value,
     log: Value,
-    /// Traces, for commands that send.
+    /// Traces, for what sends.
     pub(super) traces: auscult_runtime::config::TracesConfig,
     features: Value,
     threads: Value,

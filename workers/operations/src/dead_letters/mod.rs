@@ -1,6 +1,5 @@
 //! The contents of `audio.dead-letters`: selecting dead letters, finding which were replayed, and building the records
-//! for
-//! a replay.
+//! for a replay.
 //!
 //! ```text
 //!   audio.dead-letters ─► letters ── replay ─► the topic and partition they came from, with `auscult_replay_of`
@@ -9,8 +8,7 @@
 //! ```
 //!
 //! The marker is in the same partition as the dead letter and is retained as long. It is written after the record: if
-//! the
-//! command stops between the two, the next replay sends the record again.
+//! the command stops between the two, the next replay sends the record again.
 
 mod topic;
 
@@ -29,8 +27,7 @@ pub use topic::{Replayer, for_each_record, read_inventory};
 /// Header of a replayed record: its dead letter, as `topic/partition/offset`.
 pub const REPLAY_OF_HEADER: &str = "auscult_replay_of";
 /// The only header of a replay marker, a record in `audio.dead-letters` that is not a dead letter and has no value: the
-/// dead
-/// letter at this `partition/offset` was replayed.
+/// dead letter at this `partition/offset` was replayed.
 pub const REPLAYED_HEADER: &str = "auscult_dead_letter_replayed";
 /// Prefix of all headers that make a record a dead letter.
 const LETTER: &str = "auscult_dead_letter_";
@@ -136,8 +133,7 @@ impl Inventory {
     }
 
     /// Whether the dead letter existed at that time. A replayed record may fail again and come back while others are
-    /// still
-    /// being sent.
+    /// still being sent.
     #[must_use]
     pub fn has(&self, (partition, offset): Place) -> bool {
         self.last.get(&partition).is_some_and(|last| offset <= *last)
@@ -152,8 +148,7 @@ impl Inventory {
 
 /// The original record, including headers without a value, for its original partition, which has the machine's state. A
 /// record without a key gets the machine id in its `ce_subject` as its key. The producer then selects the partition by
-/// the
-/// key, unless `home` returns the machine's partition.
+/// the key, unless `home` returns the machine's partition.
 #[must_use]
 pub fn replay(record: &Record, letter: &DeadLetter, home: impl FnOnce(&MachineId) -> Option<i32>) -> GatewayRecord {
     // The record's own headers; the dead letter of a replay identifies its own record.

@@ -1,8 +1,7 @@
 //! Check of clocks, from the timestamps in records, because Kafka's protocol has no clock of its own.
 //!
 //! A clock that is ahead is detected directly: its timestamps are in the future. A clock that is behind looks like an
-//! old
-//! record, and is detected only if an effect seems older than its cause: features computed before their chunk was
+//! old record, and is detected only if an effect seems older than its cause: features computed before their chunk was
 //! recorded.
 
 use std::time::Duration;

@@ -143,8 +143,7 @@ pub(super) fn age(secs: i64) -> String {
 }
 
 /// Compares the positions in the state with the ends of the input. A worker skips records before its position, because
-/// they
-/// have been scored. If the input topic was recreated, the worker would never continue; the finding reports this.
+/// they have been scored. If the input topic was recreated, the worker would never continue; the finding reports this.
 pub(super) fn positions(next: &BTreeMap<i32, i64>, ends: &BTreeMap<i32, i64>, topic: &str) -> Vec<Finding> {
     const CHECK: &str = "positions";
     let mut findings = Findings::of(GROUP);

@@ -30,8 +30,7 @@ pub(super) struct MachineSightings(BTreeMap<MachineId, Sighting>);
 
 impl MachineSightings {
     /// Adds a record of a scoring worker's state; a record without a value is a machine that was removed, such as a
-    /// retired
-    /// one.
+    /// retired one.
     pub fn remembered(&mut self, glimpse: &Glimpse) {
         let Some(machine) = machine(glimpse) else { return };
         let Some(value) = &glimpse.value else {

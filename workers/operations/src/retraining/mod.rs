@@ -1,6 +1,5 @@
 //! Collects recent chunks of machines for retraining: a bounded, uniform sample of each machine's chunks, and the
-//! machines
-//! that should be excluded.
+//! machines that should be excluded.
 
 mod reading;
 
@@ -153,16 +152,14 @@ fn training_clip(envelope: &Envelope, features: &Features, chosen: Option<&[usiz
 }
 
 /// Whether a score marks its chunk as idle or as a setup fault, so that it does not represent the running machine.
-/// Another
-/// rate or length is not a change of the machine, and no model should learn it automatically.
+/// Another rate or length is not a change of the machine, and no model should learn it automatically.
 #[must_use]
 pub fn is_not_running(score: &Score) -> bool {
     matches!(score.state, MachineState::Idle | MachineState::SetupFault)
 }
 
 /// Machines that were in alarm at any time in the range, acknowledged or not: their sound must not be learned as
-/// normal.
-/// `alerts` are in topic order.
+/// normal. `alerts` are in topic order.
 pub fn machines_in_alarm<'a>(
     alerts: impl Iterator<Item = &'a Alert>,
     since: Timestamp,

@@ -12,8 +12,7 @@ use auscult_recordings::natural_order::sort_paths;
 use crate::commands::reading::in_recorded_order;
 
 /// Maximum samples per channel of one recording; beyond it, the recording is examined and a new one starts. It limits
-/// the
-/// memory for long folders: 64 MiB.
+/// the memory for long folders: 64 MiB.
 const LONGEST_SAMPLES: usize = 16 << 20;
 
 /// Files unchanged, and the files of folders in the order of the numbers in their names.
@@ -79,8 +78,7 @@ pub(super) struct Channel {
 
 impl Recording {
     /// The recordings of a file: one, unless the file has signals of different rates or lengths. Notes on the file are
-    /// printed
-    /// on standard error.
+    /// printed on standard error.
     ///
     /// # Errors
     /// If the file cannot be read or is not a recording.

@@ -45,8 +45,7 @@ pub struct EvaluateArgs {
     /// Use only this machine of the folder; otherwise the clips of all machines are pooled
     ///
     /// With a folder of models, each machine's clips are scored by its own model. Machine ids are made from folder and
-    /// file
-    /// names, such as fan_id_00. A unique ending is enough: id_00.
+    /// file names, such as fan_id_00. A unique ending is enough: id_00.
     #[arg(long, value_name = "ID")]
     machine: Option<String>,
     /// Print one JSON object instead of tables
@@ -59,15 +58,12 @@ pub struct EvaluateArgs {
     ///
     /// The page works offline. It shows histograms, curves, confusion matrices, metrics for every fault, machine and
     /// microphone, 95 % intervals, and the misclassified clips. The CSV files are anomaly_score_* and decision_result_*
-    /// in
-    /// the format of the evaluator of the recordings' year, with a row for every test clip, result.csv, and
-    /// left_out.csv if
-    /// clips could not be scored. Existing files with these names are replaced and listed.
+    /// in the format of the evaluator of the recordings' year, with a row for every test clip, result.csv, and
+    /// left_out.csv if clips could not be scored. Existing files with these names are replaced and listed.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Folder of DCASE's evaluator, for test clips without a label in their names: ground_truth_data, or
-    /// eval_data_list.csv
-    /// (2020)
+    /// eval_data_list.csv (2020)
     ///
     /// It is found automatically beside the recordings or up to two folders above them.
     #[arg(long, value_name = "DIR")]
@@ -89,8 +85,7 @@ struct TableArgs {
     /// Evaluate on tables of pooled log-mels instead of recordings; for several files, also print the means
     ///
     /// Columns: clip, label (normal or abnormal), band_000, band_001, … Detectors are trained on part of the normal
-    /// clips,
-    /// and tested on the abnormal clips and an equal number of other normal clips. No model file is used.
+    /// clips, and tested on the abnormal clips and an equal number of other normal clips. No model file is used.
     #[arg(
         long,
         value_name = "FILE.csv|FILE.parquet",
@@ -115,7 +110,7 @@ Examples:
   auscult evaluate compressor.safetensors recordings/
   auscult evaluate compressor.safetensors recordings/ --out results/     # results/report.html
   auscult evaluate compressor.safetensors recordings/ --plot scores.png
-  auscult evaluate models/ dcase/dev_data --out results/                 # each machine with its own model; DCASE's official score
+  auscult evaluate models/ dcase/dev_data --out results/                 # one model per machine; DCASE's official score
   auscult evaluate models/ dcase/eval_data --truth dcase2023_task2_evaluator/ --out results/
   auscult evaluate fan.safetensors mimii/6_dB_fan --machine id_00 --json | jq .auc
   auscult evaluate --table fan.parquet                                   # features pooled by another program

@@ -41,8 +41,7 @@ pub(super) struct Models {
 
 impl Models {
     /// Reads a model file, or, from a folder, the file of each machine, named as by `auscult train --out FOLDER` and
-    /// the
-    /// workers.
+    /// the workers.
     ///
     /// # Errors
     /// If a model cannot be read, or the folder has no model for a machine.

@@ -18,9 +18,8 @@ use list::list;
 ///
 /// Each file becomes a WAV file of 32-bit floats whose samples are the values in their unit. For each file, the command
 /// prints what it read, the sample rate and its source, and keeps this in DIR/import.json. A rate is never guessed: if
-/// a
-/// file has none, --rate is required. A file that cannot be imported is reported on standard error; the other files are
-/// still imported, and the exit status is 1.
+/// a file has none, --rate is required. A file that cannot be imported is reported on standard error; the other files
+/// are still imported, and the exit status is 1.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ImportArgs {
@@ -31,8 +30,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "DIR", required_unless_present = "list")]
     out: Option<PathBuf>,
     /// Subfolder of DIR for the recordings: train/normal, test/normal or test/abnormal make a data set for train,
-    /// explore and
-    /// evaluate
+    /// explore and evaluate
     #[arg(long = "as", value_name = "SPLIT", conflicts_with = "life")]
     split: Option<PathBuf>,
     /// Print the contents of the files, and write nothing

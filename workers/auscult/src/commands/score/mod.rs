@@ -19,12 +19,9 @@ use print::{Line, Remarks, write_verdict};
 /// Score recordings: score, threshold, p-value, verdict, deviating bands with their level changes and times
 ///
 /// A channel with a sensor fault is excluded from the score and reported; a file that is not comparable with the
-/// model's
-/// training data is not scored, and the reason is printed. A file that cannot be scored is reported on standard error
-/// with
-/// the remedy; the other files are still scored, and the exit status is 1. An anomalous recording does not change the
-/// exit
-/// status.
+/// model's training data is not scored, and the reason is printed. A file that cannot be scored is reported on standard
+/// error with the remedy; the other files are still scored, and the exit status is 1. An anomalous recording does not
+/// change the exit status.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ScoreArgs {

@@ -25,11 +25,9 @@ use crate::{interrupt, model_file};
 ///
 /// Only normal recordings are used. The model is fitted to most clips; held-out clips set the threshold. Ctrl-C stops
 /// training early and keeps the best model so far; the file is written completely or not at all. Unusable clips,
-/// duplicates,
-/// clips with too low a sample rate and clips that the others do not explain, such as a fault among normal recordings,
-/// are
-/// listed and excluded. The command fails if more than one clip in ten is unusable. `auscult explore` reports the same
-/// problems before training.
+/// duplicates, clips with too low a sample rate and clips that the others do not explain, such as a fault among normal
+/// recordings, are listed and excluded. The command fails if more than one clip in ten is unusable. `auscult explore`
+/// reports the same problems before training.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct TrainArgs {
@@ -47,15 +45,11 @@ pub struct TrainArgs {
     /// Detector to train; all except the networks train in seconds
     ///
     /// fused: distances of the level and of the machine's cycle, or of the swing (spread of the level over time) if it
-    /// has no
-    /// cycle. pooled: distances of levels pooled between mean and maximum, for knocks. gmm: Gaussian mixture of mean
-    /// levels,
-    /// for machines with several operating modes. knn: nearest normal clips, by groups of bands. autoencoder: the
-    /// network of
-    /// the reference method, on standardised levels. wide: the network of DCASE's baseline. wide-mahalanobis: the same
-    /// network, with the Mahalanobis distance of its errors; both were designed for --mels 128. convolutional: a
-    /// network with
-    /// an input of one second.
+    /// has no cycle. pooled: distances of levels pooled between mean and maximum, for knocks. gmm: Gaussian mixture of
+    /// mean levels, for machines with several operating modes. knn: nearest normal clips, by groups of bands.
+    /// autoencoder: the network of the reference method, on standardised levels. wide: the network of DCASE's baseline.
+    /// wide-mahalanobis: the same network, with the Mahalanobis distance of its errors; both were designed for --mels
+    /// 128. convolutional: a network with an input of one second.
     #[arg(long, value_name = "DETECTOR", default_value = DetectorKind::Fused.name(), value_parser = detectors())]
     detector: DetectorKind,
     /// Passes over the training data [default: 30; convolutional 20, of 3,072 segments each] (networks)
@@ -77,8 +71,7 @@ pub struct TrainArgs {
     #[arg(long, value_name = "N")]
     folds: Option<usize>,
     /// Recordings of the machine at rest, a folder or a file: chunks that sound like them get the verdict `idle` and
-    /// are not
-    /// scored
+    /// are not scored
     #[arg(long, value_name = "RECORDINGS")]
     idle: Option<PathBuf>,
     /// Train on every clip, including those that the others do not explain
@@ -112,9 +105,9 @@ Examples:
   auscult train recordings/ --out all.safetensors --keep-all       # keep clips that the others do not explain
   auscult train recordings/ --out wide.safetensors --detector wide-mahalanobis --mels 128
   auscult train recordings/ --out fine.safetensors --mels 128 --n-fft 2048
-  auscult train recordings/ --out press.safetensors --idle standstill/    # detect the machine at rest; it is then not scored
+  auscult train recordings/ --out press.safetensors --idle standstill/    # recognise the machine at rest
   auscult train recordings/ --out near.safetensors --channels 0    # only the microphone at the machine
-  auscult train recordings/ --out compressor.safetensors --cadence 5m    # false alarms per month at one clip every five minutes
+  auscult train recordings/ --out compressor.safetensors --cadence 5m    # false alarms for one clip every 5 min
 
 ",
     data_dir_help!()
