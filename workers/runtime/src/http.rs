@@ -1,5 +1,5 @@
-//! One HTTP request and its answer, over a connection of its own, without TLS: to a collector beside the worker, or to
-//! a worker of this machine.
+//! One HTTP request and its answer, on its own connection, without TLS: to a local collector, or to a worker on this
+//! host.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub enum HttpError {
 /// Sends a request and waits for the whole answer. Must not be called from within a tokio runtime.
 ///
 /// # Errors
-/// [`HttpError`]. An answer that says no is an answer.
+/// [`HttpError`]. An error status is returned as an answer.
 pub fn exchange(request: Request<Bytes>, limit: Duration) -> Result<Response<Bytes>, HttpError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(HttpError::Runtime)?;
     let address = address_of(&request)?;

@@ -1,9 +1,9 @@
-//! Where machines live: on which partitions `audio.scorer-state` has a state of each, and which machines are heard on
-//! two of them.
+//! The partitions of machines: on which partitions `audio.scorer-state` has a state of each machine, and which machines
+//! send chunks to two of them.
 //!
 //! ```text
 //!   a machine's states over event time        partition 1  ●──●──●──●──●──●──●
-//!                                             partition 3        ●──●──●──●     heard on both: two gateways, two partitioners
+//!                                             partition 3        ●──●──●──●     on both: two gateways, two partitioners
 //!
 //!   after partitions were added               partition 1  ●──●──●
 //!                                             partition 9           ●──●──●──●  it has moved, and left a state behind
@@ -24,7 +24,7 @@ const BESIDE: SignedDuration = SignedDuration::from_mins(15);
 /// The same in chunks, for machines that are seldom heard.
 const BESIDE_CADENCES: f64 = 4.0;
 
-/// One partition on which a machine has a state.
+/// A partition with a state of a machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Place {
     /// The partition.
@@ -36,7 +36,7 @@ pub struct Place {
     cadence_s: Option<f64>,
 }
 
-/// A machine that has a state on several partitions.
+/// A machine with states on several partitions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Divided {
     /// The machine.
@@ -50,7 +50,7 @@ pub struct Divided {
     pub is_undecided: bool,
 }
 
-/// Where machines live, as far as states were noted.
+/// The partitions of all noted machines.
 #[derive(Debug, Clone, Default)]
 pub struct MachinePlaces(BTreeMap<MachineId, BTreeMap<i32, Place>>);
 
@@ -63,8 +63,8 @@ struct PartialState {
 }
 
 impl MachinePlaces {
-    /// Takes note of a record of `audio.scorer-state`; those of one partition in their order. A machine has no place
-    /// where its state was retired or deleted.
+    /// Notes a record of `audio.scorer-state`; records of one partition must be in order. A retired or deleted state is
+    /// removed.
     pub fn note(&mut self, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>) {
         let key = key.and_then(|key| std::str::from_utf8(key).ok());
         let Some(machine) = key.and_then(|key| MachineId::new(key).ok()) else { return };
@@ -86,23 +86,23 @@ impl MachinePlaces {
         }
     }
 
-    /// As [`MachinePlaces::note`], of a record as a reader gives it.
+    /// Like [`MachinePlaces::note`], for a record from a reader.
     pub fn note_record(&mut self, record: &Record) {
         self.note(record.coordinates.partition, record.key.as_deref(), record.value.as_deref());
     }
 
-    /// The partitions on which a machine has a state, the one where it was heard last first.
+    /// The partitions with a state of a machine, the one with the latest chunk first.
     #[must_use]
     pub fn of(&self, machine: &MachineId) -> Vec<Place> {
         self.0.get(machine).map(in_order).unwrap_or_default()
     }
 
-    /// All machines that have a place.
+    /// All machines with a state.
     pub fn machines(&self) -> impl Iterator<Item = &MachineId> {
         self.0.iter().filter(|(_, places)| !places.is_empty()).map(|(machine, _)| machine)
     }
 
-    /// The machines that have states on several partitions.
+    /// The machines with states on several partitions.
     #[must_use]
     pub fn divided(&self) -> Vec<Divided> {
         let several = self.0.iter().filter(|(_, places)| places.len() > 1);

@@ -1,7 +1,8 @@
-//! What the runner asks of a log. Two adapters answer: `kafka` (rdkafka) and `memory_log` (in this process).
+//! The interface between runner and log. Two adapters implement it: `kafka` (rdkafka) and `memory_log` (in this
+//! process).
 //!
-//! A worker consumes one input topic as a member of one group. Partitions are plain numbers of that topic; outputs and
-//! changelog records go to the same number of theirs.
+//! A worker consumes one input topic as a member of one group. Partitions are numbers of that topic; outputs and
+//! changelog records go to the partition with the same number.
 //!
 //! | port | thread | may block |
 //! |---|---|---|
@@ -16,7 +17,7 @@ use bytes::Bytes;
 
 use crate::record::{OutputRecord, Record};
 
-/// What a client could not do, by what has to follow.
+/// The failure of a client, by what must follow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// The transaction has been aborted and the clients are sound: discard, seek back, go on.
@@ -36,7 +37,7 @@ pub enum Failure {
     Fatal(String),
 }
 
-/// A record that the log will never take.
+/// A record that the log will never accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedOutput {
     /// Where it was to go.
@@ -58,7 +59,7 @@ impl RefusedOutput {
         self.topic == auscult_schemas::topics::DEAD_LETTERS
     }
 
-    /// This record was refused, for this reason.
+    /// From a refused record and the reason.
     #[must_use]
     pub fn of(output: &OutputRecord, reason: String) -> Self {
         let OutputRecord { topic, partition, key, source_offset, .. } = output;
@@ -66,7 +67,7 @@ impl RefusedOutput {
     }
 }
 
-/// What a consumer has to tell.
+/// An event of the consumer.
 #[derive(Debug)]
 pub enum ConsumerEvent {
     /// A record of a started partition.
@@ -131,7 +132,7 @@ pub trait LogConsumer {
     fn close(self);
 }
 
-/// A partition's last sign of life.
+/// The latest progress of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionProgress {
     /// The offset to be delivered next.
@@ -142,7 +143,7 @@ pub struct PartitionProgress {
     pub is_caught_up: bool,
 }
 
-/// Looks at the input from outside, independently of the consumer. Used by the watchdog's thread, and may block.
+/// Reads the end of the input independently of the consumer. Used on the watchdog's thread, and may block.
 pub trait LogProbe: Send {
     /// The offset after the last committed record or marker of each of these partitions.
     ///
@@ -151,7 +152,7 @@ pub trait LogProbe: Send {
     fn ends(&mut self, partitions: &[i32]) -> Result<BTreeMap<i32, i64>, Failure>;
 }
 
-/// What one transaction covers.
+/// The content of one transaction.
 pub struct Transaction<M> {
     /// Results, state and dead letters.
     pub outputs: Vec<OutputRecord>,
@@ -175,7 +176,7 @@ pub trait LogProducer: Send + 'static {
     fn commit(&mut self, transaction: Transaction<Self::Membership>) -> Result<(), Failure>;
 }
 
-/// What is known of a partition when it is taken over.
+/// The restored data of an assigned partition.
 #[derive(Debug, Clone, Default)]
 pub struct Restored {
     /// The offset to go on from: the committed one, or the partition's first where none is.
@@ -188,11 +189,11 @@ pub struct Restored {
     pub expired_offsets: u64,
 }
 
-/// Reads what was committed of a partition, by whoever had it before.
+/// Reads the committed data of a partition, written by any earlier owner.
 ///
-/// The order matters: first the committed offset, waiting until no transaction that holds offsets of the partition is
-/// open, and only then the changelog, `read_committed`, to its end-of-partition. A changelog read first could miss the
-/// state of a transaction that commits in between.
+/// The order matters: first the committed offset, after waiting until no open transaction holds offsets of the
+/// partition, and only then the changelog, with `read_committed`, to the end of the partition. If the changelog were
+/// read first, the state of a transaction that commits in between could be missed.
 pub trait LogRestorer: Send + 'static {
     /// Reads the position and, where a changelog is named, the state.
     ///
@@ -211,7 +212,7 @@ pub trait LogRestorer: Send + 'static {
     }
 }
 
-/// Makes clients, at the start and whenever they have to be replaced.
+/// Creates clients, at start and whenever they must be replaced.
 pub trait LogClients: Send + 'static {
     /// Proof of membership.
     type Membership: Send + 'static;
@@ -238,7 +239,7 @@ pub trait LogClients: Send + 'static {
     }
 }
 
-/// The clients that `L` makes.
+/// The clients that `L` creates.
 pub type ClientsOf<L> = Clients<<L as LogClients>::Consumer, <L as LogClients>::Producer, <L as LogClients>::Restorer>;
 
 /// One worker's clients.

@@ -1,4 +1,4 @@
-//! What a runner has to do.
+//! The actions of a runner.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct Batch<R> {
     pub records: Vec<R>,
 }
 
-/// What a runner has to do, in the order given.
+/// What a runner must do, in the given order.
 #[derive(Debug)]
 pub enum Action<R, O, S> {
     /// Read the committed offset, then the changelog to its end; answer with [`super::Event::Restored`].

@@ -1,5 +1,5 @@
-//! What becomes possible after an event: results are dropped or committed, partitions released, batches closed, intake
-//! paused or resumed. In this order, so that a stale result is dropped before anything could be sent of it.
+//! The steps that become possible after an event: results are dropped or committed, partitions released, batches
+//! closed, intake paused or resumed. The order ensures that stale results are dropped before any of them is sent.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

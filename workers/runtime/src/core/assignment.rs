@@ -1,4 +1,4 @@
-//! Partitions come, are restored, and go.
+//! Handles assignment, restoring and revocation of partitions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

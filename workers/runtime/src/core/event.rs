@@ -1,11 +1,11 @@
-//! What can happen to a runner.
+//! The events of a runner.
 
 use std::collections::BTreeMap;
 
 use super::{BatchId, Epoch};
 use crate::ports::Failure;
 
-/// What can happen to a runner.
+/// An event of a runner.
 #[derive(Debug)]
 pub enum Event<R, O, S> {
     /// The group gives these partitions.

@@ -1,4 +1,4 @@
-//! What became of a batch: computed, committed or given up.
+//! Handles the outcome of a batch: computed, committed or dropped.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Reads what was committed of a partition before this worker had it.
+//! Reads the committed data of a partition from before its assignment to this worker.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Makes the topics, and tells what is wrong with them.
+//! Creates the topics, and reports problems with them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ use crate::config::{KafkaConfig, SaslMechanism};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 const CLIENT_ID: &str = "auscult-topics";
 
-/// What came of making one topic.
+/// The result of creating one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     /// It was made.
@@ -31,7 +31,7 @@ pub enum Created {
     Refused(String),
 }
 
-/// What came of adding partitions to one topic.
+/// The result of adding partitions to one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grown {
     /// It had so many, and has as many as were wanted now.
@@ -40,7 +40,7 @@ pub enum Grown {
     Enough(usize),
 }
 
-/// What a look at the topics found.
+/// The result of examining the topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Examined {
     /// What is wrong.
@@ -49,7 +49,7 @@ pub struct Examined {
     pub unchecked: Vec<String>,
 }
 
-/// What is wrong with a topic, and what to do about it.
+/// A problem of a topic, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicProblem {
     /// Topic.
@@ -66,12 +66,11 @@ impl std::fmt::Display for TopicProblem {
     }
 }
 
-/// Makes the topics that are missing, each with the same number of partitions. `replication` is -1 for the broker's
-/// default.
+/// Creates the missing topics, each with the same number of partitions. `replication` is -1 for the broker's default.
 ///
 /// # Errors
-/// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`]. A topic that cannot be made is told in its own
-/// line.
+/// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`]. A topic that cannot be created is reported in its
+/// own result.
 pub fn create(
     config: &KafkaConfig,
     topics: &[Topic],
@@ -106,9 +105,9 @@ pub fn create(
     Ok(answers.into_iter().map(told).collect())
 }
 
-/// Adds partitions, topic by topic in the given order, so that each has at least so many; each answer is told as it
-/// comes. The first that cannot be grown ends it: what comes later in the order must never have more than what comes
-/// before.
+/// Adds partitions, topic by topic in the given order, so that each has at least this many; each result is reported as
+/// it arrives. It stops at the first failure, because a later topic in the order must never have more partitions than
+/// an earlier one.
 ///
 /// # Errors
 /// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`], [`KafkaAccessError::NoSuchTopic`],
@@ -176,8 +175,8 @@ fn await_partitions(
     }
 }
 
-/// Everything that is wrong with the topics: missing ones, partition counts that differ, too small a largest message,
-/// a changelog that is not compacted. Empty when all is well; of what could not be looked at the log warns.
+/// All problems of the topics: missing topics, different partition counts, a maximum message size that is too small, a
+/// changelog that is not compacted. Empty if there are none; logs a warning for everything that could not be checked.
 ///
 /// # Errors
 /// As [`examine`].
@@ -189,7 +188,7 @@ pub fn check(config: &KafkaConfig, topics: &[Topic]) -> Result<Vec<TopicProblem>
     Ok(problems)
 }
 
-/// Looks the topics over.
+/// Examines the topics.
 ///
 /// # Errors
 /// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`].

@@ -1,9 +1,8 @@
-//! Transactional calls, each on a thread that may be left behind.
+//! Transactional calls, each on a thread that can be abandoned.
 //!
-//! librdkafka's calls block, and not all of them keep the time limit that they are given: `send_offsets_to_transaction`
-//! was seen to wait for ever when a broker that coordinates died in the middle of it (tests/faults.sh, "3 brokers: …";
-//! librdkafka 2.12.1). Such a call cannot be called back. It is left behind with its producer, which the next one
-//! fences.
+//! librdkafka's calls block, and some of them exceed their timeout: `send_offsets_to_transaction` was observed to wait
+//! forever when a coordinating broker died during the call (tests/faults.sh, "3 brokers: …"; librdkafka 2.12.1). Such a
+//! call cannot be cancelled. It is abandoned together with its producer, which the next producer fences.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +30,7 @@ pub(super) enum Call {
 }
 
 impl Call {
-    /// As it stands in errors.
+    /// The call's name in errors.
     pub fn doing(&self) -> &'static str {
         match self {
             Self::Begin => "begin a transaction",
@@ -78,7 +77,7 @@ impl TransactionalCalls {
         Ok(Self { requests })
     }
 
-    /// Makes the call; `None` when there is no answer in time.
+    /// Makes the call; `None` if there is no answer in time.
     pub fn make(&self, call: Call, limit: Duration) -> Option<Result<(), KafkaError>> {
         let (answer, answered) = crossbeam_channel::bounded(1);
         self.requests.send(Request { call, limit, answer }).ok()?;

@@ -1,4 +1,4 @@
-//! What the core wants done is done: on the compute thread, with the clients, or to the clients.
+//! Executes the actions of the core: on the compute thread, with the clients, or on the clients.
 
 use std::collections::VecDeque;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! Drives the core with real clients and real threads.
+//! Runs the core with real clients and real threads.
 //!
 //! ```text
 //!   log thread (the caller's)          compute        transactions        restore
@@ -8,9 +8,9 @@
 //!            └───────────── completions, one channel ◄───┴───────────────────┘
 //! ```
 //!
-//! The log thread owns the consumer and never blocks but in `poll`: whatever may take time is done on the other three
-//! threads, and comes back as a completion. Their channels have no bound of their own because the core has one: it
-//! never has more than one batch computing and one committing, nor more restores under way than partitions.
+//! The log thread owns the consumer and blocks only in `poll`: everything that may take time runs on the other three
+//! threads, and returns as a completion. Their channels need no bound because the core has one: at any time at most one
+//! batch is computing, at most one is committing, and at most one restore per partition is running.
 
 mod actions;
 mod end_checks;
@@ -42,7 +42,7 @@ use crate::record::{OutputRecord, Record};
 use crate::telemetry::{Health, Metrics, UnreadyReason, WorkerEvent};
 use crate::traces::SpanRecorder;
 
-/// What a runner is told.
+/// Settings of a runner.
 #[derive(Debug, Clone)]
 pub struct RunnerConfig {
     /// Input topic, for logs and metrics.
@@ -64,7 +64,7 @@ impl RunnerConfig {
     pub const MAX_BACKOFF: Duration = Duration::from_secs(30);
 }
 
-/// Why a runner ended other than by being told to.
+/// Why a runner ended without a stop signal.
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
     /// A thread could not be started.
@@ -96,7 +96,7 @@ const SURPLUS: Duration = Duration::from_secs(15);
 /// Records taken in one turn before completions are looked at again.
 const RECORDS_PER_TURN: usize = 256;
 
-/// Runs a worker on the calling thread until `stop` is given or the worker cannot go on.
+/// Runs a worker on the calling thread until `stop` is given or the worker cannot continue.
 ///
 /// # Errors
 /// [`RunnerError`].

@@ -1,5 +1,5 @@
-//! The threads beside the log thread. Each takes from its own channel until that is closed, and answers into the shared
-//! one.
+//! The threads other than the log thread. Each one receives from its own channel until that is closed, and answers on
+//! the shared channel.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is done once in a while: health and metrics, and positions behind which nothing is left to be read.
+//! Periodic work: health, metrics, and positions after which there is nothing left to read.
 
 use std::time::{Duration, Instant};
 

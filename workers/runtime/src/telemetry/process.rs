@@ -1,5 +1,4 @@
-//! What the operating system knows of the process, read from `/proc` at each scrape. Elsewhere than on Linux it stays
-//! 0.
+//! Process metrics of the operating system, read from `/proc` at each scrape. On systems other than Linux they stay 0.
 
 use prometheus::{Gauge, IntGauge};
 

@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz`, `/metrics` and `/log-level`, on a thread of their own, so that a busy worker still answers.
+//! Serves `/livez`, `/readyz`, `/metrics` and `/log-level` on its own thread, so that a busy worker still answers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -33,8 +33,8 @@ impl HttpServer {
     /// Listens, and serves until [`HttpServer::stop`].
     ///
     /// # Errors
-    /// [`TelemetryError::Listen`] when the address is taken or not this machine's, [`TelemetryError::Thread`] when
-    /// there can be no more threads.
+    /// [`TelemetryError::Listen`] if the address is in use or not local, [`TelemetryError::Thread`] if no thread can be
+    /// started.
     pub fn start(
         listen: SocketAddr,
         health: Health,
@@ -76,13 +76,13 @@ impl HttpServer {
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it listens; tells the port when 0 was asked for.
+    /// The listening address; it contains the actual port if 0 was requested.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Finishes the answers it has begun, and ends.
+    /// Completes open answers, and stops.
     pub fn stop(mut self) {
         self.stop.take();
         if let Some(thread) = self.thread.take()

@@ -1,4 +1,4 @@
-//! The way to the collector: OTLP as protobuf over HTTP, in batches, from the library's own thread.
+//! Exports spans to the collector: OTLP as protobuf over HTTP, in batches, on the library's own thread.
 
 use std::sync::Arc;
 use std::time::Duration;

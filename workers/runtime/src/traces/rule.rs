@@ -1,10 +1,10 @@
-//! Which trace a record belongs to, and what its results say of it.
+//! Determines the trace of a record, and the trace headers of its results.
 
 use auscult_schemas::{ChunkId, Headers, TraceContext};
 
 use crate::record::Record;
 
-/// How a stage continues traces. The same record always gives the same answer.
+/// How a stage continues traces. The result for a record is deterministic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TraceRule {
     /// Name of the stage, by which its spans are told from those of others.
@@ -14,20 +14,19 @@ pub struct TraceRule {
 }
 
 impl TraceRule {
-    /// A stage whose spans are recorded; it begins a trace for this share of what has none.
+    /// A stage that records spans; it starts a trace for this share of the records without one.
     #[must_use]
     pub fn recording(stage: &str, share: f64) -> Self {
         Self { stage: stage.to_owned(), share: Some(share) }
     }
 
-    /// A stage that carries contexts on, and records nothing.
+    /// A stage that passes trace contexts on, and records nothing.
     #[must_use]
     pub fn carrying(stage: &str) -> Self {
         Self { stage: stage.to_owned(), share: None }
     }
 
-    /// The trace of a record: its own, or where it has none that which is begun for it, by its id, and so the same in
-    /// every stage.
+    /// The trace of a record: its own, or a new one derived from its id, and therefore the same in every stage.
     #[must_use]
     pub fn context(&self, record: &Record) -> TraceContext {
         TraceContext::of(&record.headers).unwrap_or_else(|| {
@@ -37,8 +36,8 @@ impl TraceRule {
         })
     }
 
-    /// The record's trace and the context of this stage's span of it; `None` where nobody records it. A chunk that is
-    /// replayed is another record.
+    /// The record's trace and the context of this stage's span; `None` if the trace is not recorded. A replayed chunk
+    /// is a different record.
     #[must_use]
     pub fn span(&self, record: &Record) -> Option<(TraceContext, TraceContext)> {
         self.share?;

@@ -1,4 +1,4 @@
-//! Committed batches as spans.
+//! Records committed batches as spans.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -43,7 +43,7 @@ pub(crate) struct BatchTimes {
     pub(crate) committed: SystemTime,
 }
 
-/// Records spans and sends them to the collector, from a thread of its own. Clones are the same recorder.
+/// Records spans and exports them to the collector from its own thread. Clones share the recorder.
 #[derive(Debug, Clone)]
 pub struct SpanRecorder {
     rule: TraceRule,
@@ -54,8 +54,8 @@ pub struct SpanRecorder {
 }
 
 impl SpanRecorder {
-    /// A recorder for a worker of this kind, that reads this topic as a member of this group; `None` where the
-    /// configuration names no collector.
+    /// A recorder for a worker of this kind that reads this topic as a member of this group; `None` if no collector is
+    /// configured.
     ///
     /// # Errors
     /// [`TraceError`].
@@ -141,7 +141,7 @@ impl SpanRecorder {
         }
     }
 
-    /// Sends what is left; for at most this long.
+    /// Exports the remaining spans, waiting at most this long.
     pub fn shut_down(&self, limit: Duration) {
         if let Err(error) = self.processor.shutdown_with_timeout(limit) {
             tracing::warn!(%error, "the last spans did not reach the collector");

@@ -1,13 +1,13 @@
-//! Sees to it that a worker never stands still in silence.
+//! Detects a worker that makes no progress without an error.
 //!
-//! A thread of its own, with a Kafka client of its own, compares what the log holds with what the worker has heard: the
-//! known stalls of Kafka consumers (a wake-up lost at a rebalance, a fetcher that stops) raise no error, and the
-//! stalled consumer's own idea of its lag stands still with it.
+//! It has its own thread and its own Kafka client, and compares the end of the log with the worker's progress: known
+//! stalls of Kafka consumers (a wake-up lost at a rebalance, a fetcher that stops) raise no error, and the stalled
+//! consumer's own lag does not change.
 //!
 //! ```text
-//!   worker ──signs of life──► look, once a second ◄──ends of partitions── probe
+//!   worker ──progress──► check, once per second ◄──ends of partitions── probe
 //!                                  │
-//!                  stalled for long ──► /readyz says so ──for longer──► the process ends, with the reason
+//!                  stalled for long ──► /readyz reports it ──for longer──► the process ends, with the reason
 //! ```
 
 mod progress;
@@ -25,7 +25,7 @@ use super::{RunnerConfig, RunnerError};
 use crate::ports::LogProbe;
 use crate::telemetry::{Health, Metrics, UnreadyReason};
 
-/// How long a worker may stand still.
+/// How long a worker may make no progress.
 #[derive(Clone)]
 pub struct WatchdogConfig {
     /// After so long `/readyz` says no.

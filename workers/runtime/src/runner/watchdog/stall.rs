@@ -1,4 +1,4 @@
-//! Whether a worker stands still, and since when.
+//! Detects a stall, and when it started.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
