@@ -21,7 +21,7 @@ pub enum PassedOverReason {
     Hidden,
     /// A recording in an unsupported format.
     OtherFormat,
-    /// Not a recording.
+    /// Neither `.wav` nor `.flac`, nor another recording format.
     NotSound,
 }
 
