@@ -10,7 +10,7 @@
 //! | `left_out.csv` | the clips that could not be scored normally: file, machine, reason |
 //!
 //! Every test clip has a row, because an evaluator rejects an incomplete list. A clip without a working sensor has the
-//! score of its unfiltered channels; an unreadable clip has the lowest score of its section, so that it never counts as
+//! score of all its channels; an unreadable clip has the lowest score of its section, so that it never counts as
 //! a detected fault.
 
 pub mod official;
