@@ -33,7 +33,7 @@ pub struct ComputeConfig {
     pub worker: String,
     /// Topic that keeps the machines' states; `None`: nothing is kept.
     pub changelog: Option<&'static str>,
-    /// A record whose value is larger is refused unseen, bytes.
+    /// A record with a larger value is rejected without processing, bytes.
     pub max_value_bytes: usize,
     /// How far a record's time may be ahead of its arrival; one that is further is judged under the time of its
     /// arrival.
@@ -51,7 +51,7 @@ pub struct Computed {
     pub bytes: usize,
     /// Which records were refused, and why.
     pub rejections: Vec<RejectedRecord>,
-    /// Records whose times cannot be.
+    /// Records with implausible times.
     pub doubtful_times: Vec<DoubtfulTime>,
 }
 
@@ -276,7 +276,7 @@ fn routed(output: Output, source: &RecordCoordinates) -> OutputRecord {
 
 /// The offset to go on from in each partition, after a batch.
 fn next_offsets(records: &[Record]) -> BTreeMap<i32, i64> {
-    // Those of one partition stand in their order: the last one counts.
+    // Those of one partition are in order: the last one counts.
     records.iter().map(|record| (record.coordinates.partition, record.coordinates.offset + 1)).collect()
 }
 

@@ -28,7 +28,7 @@ const MARGIN: usize = 64 * 1024;
 /// The longest text that a letter or the log says of one record, bytes: a detail may quote a key of a megabyte.
 const LONGEST_TEXT: usize = 4 * 1024;
 
-/// What is left out of a letter.
+/// The parts omitted from a dead letter.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Size {
     #[default]
@@ -48,15 +48,15 @@ impl Size {
     }
 }
 
-/// What the log refused of an input record.
+/// The refused outputs of an input record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Unwritable {
-    /// Why the record becomes a letter; `None` where it is one anyway, and the letter is what was refused.
+    /// Why the record becomes a dead letter; `None` if it is one anyway, and the dead letter was refused.
     pub rejection: Option<Rejection>,
     size: Size,
 }
 
-/// Makes letters, and knows what the log refused of records that are not committed yet.
+/// Makes dead letters, and remembers what the log refused of uncommitted records.
 #[derive(Debug)]
 pub(crate) struct DeadLetters {
     worker: String,
@@ -64,7 +64,7 @@ pub(crate) struct DeadLetters {
     unwritable: BTreeMap<(i32, i64), Unwritable>,
     /// States that cannot be written, by partition and key, up to this offset of the input.
     unwritable_states: HashMap<(i32, Bytes), (i64, Unwritable)>,
-    /// Where batches end whose records are among them.
+    /// The ends of batches that contain such records.
     ends: VecDeque<(BatchId, BTreeMap<i32, i64>)>,
 }
 
@@ -82,7 +82,7 @@ impl DeadLetters {
     /// of its machine in the batch become dead letters.
     pub fn refuse(&mut self, output: &RefusedOutput, is_state: bool) {
         let RefusedOutput { topic, partition, key, source_offset, reason } = output;
-        // What comes of no record has no letter; none of ours does.
+        // An output without an input record has no dead letter; there are no such outputs.
         let Some(offset) = *source_offset else { return };
         let entry = self.unwritable.entry((*partition, offset)).or_default();
         if output.is_dead_letter() {
@@ -182,7 +182,7 @@ impl DeadLetters {
     }
 }
 
-/// The beginning of a text, with a mark where something is left out.
+/// The beginning of a text, with a mark if something is omitted.
 pub(crate) fn shortened(text: &str) -> String {
     if text.len() <= LONGEST_TEXT {
         return text.to_owned();

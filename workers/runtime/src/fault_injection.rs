@@ -20,7 +20,7 @@
 //!
 //! `AUSCULT_MUTATION` names one rule to switch off: see [`Mutation`].
 
-/// Where a fault may be injected.
+/// A point at which a fault may be injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Process,

@@ -18,18 +18,18 @@ pub enum HttpError {
     /// The address is none.
     #[error("{0}: write it as http://HOST:PORT; TLS is not spoken here")]
     Address(String),
-    /// Nobody is there.
+    /// The connection failed.
     #[error("cannot connect to {address}: {source}")]
     Connect {
-        /// Where to.
+        /// The address.
         address: String,
         /// Why.
         source: std::io::Error,
     },
-    /// What came is no answer.
+    /// The answer is invalid.
     #[error("no answer from {address}: {reason}")]
     Exchange {
-        /// Where to.
+        /// The address.
         address: String,
         /// Why.
         reason: String,
@@ -37,7 +37,7 @@ pub enum HttpError {
     /// It took too long.
     #[error("no answer from {address} within {} s", limit.as_secs())]
     Late {
-        /// Where to.
+        /// The address.
         address: String,
         /// How long was waited.
         limit: Duration,

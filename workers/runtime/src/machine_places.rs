@@ -19,9 +19,10 @@ use serde::de::IgnoredAny;
 
 use crate::record::Record;
 
-/// For how long after a place was last heard another one counts as heard beside it, however short its cadence.
+/// A chunk on another partition counts as simultaneous for this time after the latest chunk on a partition, however
+/// short the cadence.
 const BESIDE: SignedDuration = SignedDuration::from_mins(15);
-/// The same in chunks, for machines that are seldom heard.
+/// The same in chunks, for machines that send rarely.
 const BESIDE_CADENCES: f64 = 4.0;
 
 /// A partition with a state of a machine.
@@ -29,7 +30,7 @@ const BESIDE_CADENCES: f64 = 4.0;
 pub struct Place {
     /// The partition.
     pub partition: i32,
-    /// The first time at which it was heard there, of the states that are kept.
+    /// The first time of a chunk there, from the retained states.
     pub first_heard: Option<Timestamp>,
     /// The last one.
     pub last_heard: Option<Timestamp>,
@@ -41,12 +42,12 @@ pub struct Place {
 pub struct Divided {
     /// The machine.
     pub machine: MachineId,
-    /// Its partitions, the one where it was heard last first.
+    /// Its partitions, the one with the latest chunk first.
     pub places: Vec<Place>,
-    /// Those where it is heard now, in the same order: none when it has only left states behind.
+    /// Those on which it currently sends, in the same order: empty if it has only left states behind.
     pub heard_on: Vec<i32>,
-    /// Whether some place other than the newest was heard a short time ago: whether it is heard on two can only be told
-    /// later.
+    /// Whether a partition other than the newest had a chunk a short time ago, so that it is not known yet whether the
+    /// machine sends to two.
     pub is_undecided: bool,
 }
 
@@ -54,7 +55,7 @@ pub struct Divided {
 #[derive(Debug, Clone, Default)]
 pub struct MachinePlaces(BTreeMap<MachineId, BTreeMap<i32, Place>>);
 
-/// What is looked at of a state; its other fields are passed over.
+/// The fields of a state that are read; other fields are ignored.
 #[derive(Deserialize)]
 struct PartialState {
     last_heard: Option<Timestamp>,
@@ -77,7 +78,7 @@ impl MachinePlaces {
         };
         let new = Place { partition, first_heard: None, last_heard: None, cadence_s: None };
         let place = places.entry(partition).or_insert(new);
-        // A state that cannot be read is one all the same: its worker begins it anew.
+        // An unreadable state still counts: its worker starts it again.
         let Ok(state) = glimpse else { return };
         place.cadence_s = state.cadence_s;
         if let Some(heard) = state.last_heard {
@@ -128,7 +129,7 @@ fn divided(machine: MachineId, places: Vec<Place>) -> Divided {
         if newest_last.duration_since(last) > beside {
             continue;
         }
-        // Each was heard after the other had begun; of a machine that has moved only the new place was.
+        // Each has chunks after the start of the other; for a machine that has moved, only the new partition has.
         if last > newest_first && newest_last > first {
             heard_on.push(place.partition);
         } else {

@@ -12,21 +12,21 @@ use crate::record::Record;
 
 /// A worker's own processing. It runs on the compute thread, one batch at a time, and may block there.
 pub trait Processor: Send + 'static {
-    /// What is remembered of each machine between its chunks; `()` where nothing is.
+    /// The state of each machine between its chunks; `()` if there is none.
     type State: Clone + Serialize + DeserializeOwned + Send + 'static;
 
-    /// Turns each record into its outputs or into the reason why there are none.
+    /// Converts each record to its outputs, or to the reason why there are none.
     ///
-    /// Returns one result per record, in the records' order. Records of one machine stand in their own order. A panic
-    /// is caught by the runner, which then offers the records one by one and dead-letters the one that panics.
+    /// Returns one result per record, in the records' order. Records of one machine are in order. A panic is caught by
+    /// the runner, which then passes the records one by one and makes a dead letter of the one that panics.
     fn process(
         &mut self,
         records: &[Record],
         memory: &mut Memory<'_, Self::State>,
     ) -> Vec<Result<Vec<Output>, Rejection>>;
 
-    /// Between batches the states have changed: partitions came with theirs, or went. For what is derived of them and
-    /// shown, such as how many machines are in which state; nothing can be written here.
+    /// Called if the states have changed between batches: partitions were assigned or revoked. For data derived from
+    /// states, such as the number of machines in each state; nothing can be written here.
     fn states_changed(&mut self, _memory: &Memory<'_, Self::State>) {}
 }
 

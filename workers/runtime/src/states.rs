@@ -50,7 +50,7 @@ impl<S: Clone> States<S> {
             if staged == batch {
                 self.committed.extend(layer);
             } else {
-                // Beneath a committed batch lies only what was committed before it, or was given up.
+                // Layers below a committed batch were committed before it, or dropped.
                 self.generation += 1;
             }
         }

@@ -12,8 +12,8 @@ use crate::record::Record;
 
 const CE_TIME: &str = "ce_time";
 
-/// The earliest time that is believed: 2001-01-01T00:00:00Z, ms since the epoch. Clocks that were never set begin in
-/// 1970, 1980 (GPS) or 2000.
+/// The earliest plausible time: 2001-01-01T00:00:00Z, ms since the epoch. Clocks that were never set start in 1970,
+/// 1980 (GPS) or 2000.
 const EARLIEST_MS: i64 = 978_307_200_000;
 
 /// Why a time is implausible.

@@ -54,9 +54,9 @@ pub struct CoreConfig {
     pub max_batch_bytes: usize,
     /// A batch closes when its oldest record has waited this long.
     pub max_batch_age: Duration,
-    /// Intake pauses when records that are buffered or in flight reach this many bytes, and goes on at half of it.
+    /// Intake pauses when records that are buffered or in flight reach this many bytes, and resumes at half of it.
     pub max_buffer_bytes: usize,
-    /// After a revoke or a stop, what has not been committed by then is dropped.
+    /// After a revoke or a stop, everything not committed by then is dropped.
     pub drain_deadline: Duration,
     /// How long a partition waits after its second abort in a row; doubled with each that follows. The first is done
     /// again at once.
@@ -73,7 +73,7 @@ struct Buffered<R> {
     record: R,
 }
 
-/// What a batch holds of one partition.
+/// A batch's records of one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Share {
     epoch: Epoch,
@@ -96,7 +96,7 @@ enum Phase {
     Running,
     /// Between clients: nothing is owned.
     Replacing,
-    /// Intake has ended; what is in flight may finish until the deadline.
+    /// Intake has ended; work in flight may finish until the deadline.
     Stopping {
         deadline: Duration,
     },
@@ -219,8 +219,7 @@ impl<R, O, S> Core<R, O, S> {
             return;
         }
         let Some(partition) = self.partitions.get_mut(&number) else { return };
-        // Offsets may skip (commit markers, compaction) but never go back: what is behind was delivered before a
-        // rewind.
+        // Offsets may skip (commit markers, compaction) but never go back: earlier ones were delivered before a rewind.
         if partition.status != Status::Active || offset < partition.next_offset {
             return;
         }

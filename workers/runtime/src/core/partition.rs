@@ -12,7 +12,7 @@ pub(super) enum Status {
     Restoring,
     /// Records are delivered.
     Active,
-    /// The group wants it back; what is in flight may finish until the deadline.
+    /// The group has revoked it; work in flight may finish until the deadline.
     Draining { deadline: Duration },
 }
 

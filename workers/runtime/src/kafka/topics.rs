@@ -25,7 +25,7 @@ const CLIENT_ID: &str = "auscult-topics";
 pub enum Created {
     /// It was made.
     Made,
-    /// It had been there; whether it is as it should be, [`check`] tells.
+    /// It existed; [`check`] reports whether its settings are correct.
     Existed,
     /// It could not be made, and why.
     Refused(String),
@@ -34,7 +34,7 @@ pub enum Created {
 /// The result of adding partitions to one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grown {
-    /// It had so many, and has as many as were wanted now.
+    /// It had this many, and has the requested number now.
     From(usize),
     /// It had as many, or more.
     Enough(usize),
@@ -43,9 +43,9 @@ pub enum Grown {
 /// The result of examining the topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Examined {
-    /// What is wrong.
+    /// The problems found.
     pub problems: Vec<TopicProblem>,
-    /// What could not be looked at, and why. It need not be wrong.
+    /// What could not be checked, and why. It is not necessarily wrong.
     pub unchecked: Vec<String>,
 }
 
@@ -54,9 +54,9 @@ pub struct Examined {
 pub struct TopicProblem {
     /// Topic.
     pub topic: String,
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
-    /// What to do.
+    /// How to fix it.
     pub remedy: String,
 }
 
@@ -153,7 +153,7 @@ pub fn grow(
     Ok(())
 }
 
-/// The controller has added them; a broker that is asked hears of it a moment later.
+/// The controller has added them; other brokers learn of it a moment later.
 fn await_partitions(
     config: &KafkaConfig,
     admin: &AdminClient<PlainContext>,
@@ -201,7 +201,7 @@ pub fn examine(config: &KafkaConfig, topics: &[Topic]) -> Result<Examined, Kafka
         // One by one and by name: in a list of all, a topic that may not be seen is missing like one that does not
         // exist.
         let metadata = reader.fetch_metadata(Some(topic.name), REQUEST_TIMEOUT).map_err(|error| {
-            // What keeps it is told where the client is polled.
+            // Errors are reported when the client is polled.
             while reader.poll(Duration::from_millis(50)).is_some() {}
             let words = explain(&error, ErrorContext::Cluster);
             let reason = match reader.context().connection_error() {
@@ -252,7 +252,7 @@ pub fn examine(config: &KafkaConfig, topics: &[Topic]) -> Result<Examined, Kafka
             }
             Err(code) => code,
         };
-        // Whoever may read and write a topic need not know its settings.
+        // A client may read and write a topic without permission to read its settings.
         unchecked.push(format!("topic {}: {}", topic.name, refusal(code, topic.name, "DescribeConfigs")));
     }
     Ok(Examined { problems, unchecked })
@@ -330,7 +330,7 @@ pub(super) fn admin(config: &KafkaConfig) -> Result<AdminClient<PlainContext>, K
     created.map_err(|error| KafkaAccessError::Client(error.to_string()))
 }
 
-/// Why a topic was not made or changed, with the right that was missing where it was that.
+/// Why a topic was not created or changed, with the missing permission if that was the cause.
 pub(super) fn refusal(code: RDKafkaErrorCode, topic: &str, operation: &'static str) -> String {
     match remedy(code, ErrorContext::Topic(topic, operation)) {
         Some(remedy) => format!("{code}; {remedy}"),

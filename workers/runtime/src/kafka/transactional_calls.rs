@@ -17,7 +17,7 @@ use super::context::DeliveryContext;
 use super::membership::KafkaMembership;
 use crate::ports::Failure;
 
-/// How much longer than its own limit a call may take before it is left behind.
+/// How much a call may exceed its own timeout before it is abandoned.
 const MARGIN: Duration = Duration::from_secs(1);
 
 /// One call.
@@ -56,8 +56,8 @@ struct Request {
     answer: Sender<Result<(), KafkaError>>,
 }
 
-/// A producer, and the thread that makes its transactional calls. The thread ends when this is dropped, or when the
-/// call that it hangs in returns after all.
+/// A producer, and the thread that makes its transactional calls. The thread ends when this is dropped, or when a
+/// hanging call returns later.
 pub(super) struct TransactionalCalls {
     requests: Sender<Request>,
 }
@@ -68,7 +68,7 @@ impl TransactionalCalls {
         let producer = Arc::clone(producer);
         let serve = move || {
             for Request { call, limit, answer } in received {
-                // Whoever asked may have given up meanwhile.
+                // The caller may have given up meanwhile.
                 let _ = answer.send(call.make(&producer, Timeout::After(limit)));
             }
         };

@@ -23,7 +23,7 @@ pub enum Step {
 /// The kind of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// An abortable error: the client aborts and says so. Not possible once committed, where it counts as fatal.
+    /// An abortable error: the client aborts and reports it. Not possible once committed, where it counts as fatal.
     Abort,
     /// The client is of no use any more, and leaves everything as it is.
     Fatal,

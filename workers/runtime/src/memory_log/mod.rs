@@ -61,7 +61,7 @@ pub(crate) struct Inner {
     transactional_ids: HashMap<String, TransactionalId>,
     transactions: Vec<Outcome>,
     injector: Injector,
-    /// The largest record that a topic takes, bytes; any where it is not among them.
+    /// The maximum record size of a topic, bytes; unlimited if absent.
     largest: BTreeMap<String, usize>,
     /// A topic and partition for which no transaction is committed.
     closed: Option<(String, i32)>,
@@ -216,8 +216,7 @@ impl MemoryLog {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic under the lock is a bug of this module; what the log holds then is still worth reading in a test's
-        // report.
+        // A panic under the lock is a bug of this module; the log's content is still useful in a test's report.
         self.shared.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
@@ -258,7 +257,7 @@ impl Inner {
         }
     }
 
-    /// Raises a transactional id's epoch and aborts what is open under it. Gives the new epoch.
+    /// Raises a transactional id's epoch and aborts its open transaction. Returns the new epoch.
     fn fence(&mut self, transactional_id: &str) -> u64 {
         let id = self.transactional_ids.entry(transactional_id.to_owned()).or_default();
         id.epoch += 1;
@@ -279,7 +278,7 @@ pub struct MemoryWorker {
     pub topic: String,
     /// Transactional id; two workers must not share one.
     pub transactional_id: String,
-    /// A transaction that stays open for longer is aborted when somebody waits for it.
+    /// A transaction that stays open for longer is aborted when another client waits for it.
     pub transaction_timeout: Duration,
 }
 

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use crate::core::Epoch;
 
-/// How long after the same look the next one is due, where that found nothing: records may have been on their way.
+/// Interval before the same check is repeated, if it found nothing: records may have been in flight.
 const AGAIN: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct EndChecks {
     ends: BTreeMap<i32, EndCheck>,
-    /// Positions that were moved because what lay before them is gone, and are not committed.
+    /// Positions that were moved because the records before them were deleted, and are not committed.
     skipped: BTreeMap<i32, (Epoch, i64)>,
-    /// When the ends were last looked at.
+    /// When the ends were last checked.
     pub checked_at: Instant,
 }
 

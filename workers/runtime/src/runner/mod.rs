@@ -53,7 +53,7 @@ pub struct RunnerConfig {
     pub compute: ComputeConfig,
     /// How long to wait before clients are replaced, at first; doubled up to [`RunnerConfig::MAX_BACKOFF`].
     pub backoff: Duration,
-    /// How long a worker may stand still.
+    /// How long a worker may make no progress.
     pub watchdog: WatchdogConfig,
     /// Who records the spans of committed batches, if anybody does.
     pub spans: Option<SpanRecorder>,
@@ -87,9 +87,9 @@ type Restore = std::collections::HashMap<bytes::Bytes, bytes::Bytes>;
 type RecordCore = Core<Record, OutputRecord, Restore>;
 type RecordAction = Action<Record, OutputRecord, Restore>;
 
-/// Poll no longer than this while something is under way elsewhere, so that its completion is seen soon.
+/// Maximum poll time while another thread is working, so that its completion is handled soon.
 const BUSY_POLL: Duration = Duration::from_millis(1);
-/// Poll no longer than this when nothing is, so that a stop is seen soon.
+/// Maximum poll time otherwise, so that a stop signal is handled soon.
 const IDLE_POLL: Duration = Duration::from_millis(50);
 /// A worker that has been given no partition for this long is one too many, and ready all the same.
 const SURPLUS: Duration = Duration::from_secs(15);
@@ -146,7 +146,7 @@ struct Runner<C: LogClients> {
     started: Instant,
     last_lag: Instant,
     end_checks: EndChecks,
-    /// When the present clients joined the group.
+    /// When the current clients joined the group.
     connected: Instant,
     /// Whether the group has given them their part of the work, be it none.
     is_settled: bool,
@@ -158,7 +158,7 @@ struct Runner<C: LogClients> {
     completions: Receiver<Completion>,
 }
 
-/// Whether the runner goes on.
+/// Whether the runner continues.
 #[derive(PartialEq, Eq)]
 enum Flow {
     Continue,
@@ -276,7 +276,7 @@ impl<C: LogClients> Runner<C> {
             Completion::Restored { partition, epoch, restored, took } => {
                 WorkerEvent::Restored { partition, restored: &restored, took }.report(&self.metrics);
                 if restored.expired_offsets > 0 {
-                    // Until it is committed the lag stands, and whoever comes next would count the loss again.
+                    // Until it is committed, the lag remains, and the next owner would count the loss again.
                     self.end_checks.note_skipped(partition, epoch, restored.position);
                 }
                 Event::Restored { partition, epoch, position: restored.position, state: restored.entries }

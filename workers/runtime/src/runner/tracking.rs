@@ -31,7 +31,7 @@ pub(super) struct Tracking {
     spans: Option<SpanRecorder>,
     flights: HashMap<BatchId, TrackedBatch>,
     restoring: i64,
-    /// Machines whose times have been called impossible in the log.
+    /// Machines whose implausible times were already logged.
     doubted: HashSet<String>,
 }
 
@@ -153,7 +153,7 @@ impl Tracking {
     }
 }
 
-/// How long ago a record's timestamp was; `None` where its clock is ahead of ours.
+/// Age of a record's timestamp; `None` if its clock is ahead of ours.
 fn age(timestamp_ms: i64) -> Option<Duration> {
     let elapsed = Timestamp::now().as_millisecond() - timestamp_ms;
     u64::try_from(elapsed).ok().map(Duration::from_millis)

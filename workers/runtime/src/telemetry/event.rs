@@ -65,7 +65,7 @@ pub enum WorkerEvent<'a> {
         /// Why.
         reason: &'a str,
     },
-    /// Nothing was heard back of a batch of spans, or it was refused.
+    /// A batch of spans was rejected, or got no answer.
     SpansLost {
         /// Why.
         reason: &'a str,

@@ -16,7 +16,7 @@ struct Inner {
     heartbeat_ms: AtomicU64,
     /// How old the last heartbeat may be.
     give_up_after: Duration,
-    /// Why the worker is not ready; ready when there is no reason.
+    /// Why the worker is not ready; it is ready if there is no reason.
     reasons: Mutex<BTreeMap<UnreadyReason, String>>,
 }
 
@@ -31,9 +31,9 @@ pub enum UnreadyReason {
     Reconnecting,
     /// There is work, and nothing gets done.
     Stalled,
-    /// It finishes what it has begun and goes.
+    /// It completes work in progress and stops.
     Draining,
-    /// It has given up.
+    /// It cannot continue.
     Fatal,
 }
 
@@ -116,7 +116,7 @@ impl Health {
     }
 
     fn reasons(&self) -> MutexGuard<'_, BTreeMap<UnreadyReason, String>> {
-        // A map of texts is whole whoever panicked meanwhile.
+        // The map is consistent even if a holder of the lock panicked.
         self.0.reasons.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

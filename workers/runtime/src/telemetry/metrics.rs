@@ -75,7 +75,7 @@ pub struct Metrics {
     pub restore_seconds: Histogram,
     /// Bytes of changelog read.
     pub restore_bytes: IntCounter,
-    /// Machines whose state was read back.
+    /// Machines whose state was restored.
     pub restored_keys: IntCounter,
     /// Input offsets deleted by retention before they were read.
     pub expired_offsets: IntCounter,
@@ -85,7 +85,7 @@ pub struct Metrics {
     pub paused: IntGauge,
     /// How long the worker has stood still with work to do.
     pub stalled_seconds: Gauge,
-    /// 1 when `/readyz` says yes.
+    /// 1 if `/readyz` reports ready.
     pub ready: IntGauge,
     output_records: IntCounterVec,
     dead_letters: IntCounterVec,

@@ -16,7 +16,7 @@ pub struct MetricDescription {
     pub kind: &'static str,
     /// What it counts or measures.
     pub help: String,
-    /// Its labels, beside `worker`, which every metric has.
+    /// Its labels, in addition to `worker`, which every metric has.
     pub labels: Vec<String>,
 }
 

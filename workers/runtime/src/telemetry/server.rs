@@ -17,7 +17,7 @@ use super::{Health, LogFilter, Metrics, TelemetryError};
 #[derive(Debug)]
 pub struct HttpServer {
     address: SocketAddr,
-    /// Dropped or sent to, it tells the server to finish the answers it has begun and to end.
+    /// When it is dropped or sent to, the server completes open answers and ends.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -134,8 +134,8 @@ async fn log_level(State(served): State<Served>) -> Response {
     }
 }
 
-/// The port is open to whoever scrapes; only who is on this host already, as `kubectl exec` and `port-forward` are, may
-/// change anything.
+/// The port is open to scrapers; only clients on this host, such as `kubectl exec` and `port-forward`, may change
+/// anything.
 async fn set_log_level(
     State(served): State<Served>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,

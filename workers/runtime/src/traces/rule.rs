@@ -7,9 +7,9 @@ use crate::record::Record;
 /// How a stage continues traces. The result for a record is deterministic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TraceRule {
-    /// Name of the stage, by which its spans are told from those of others.
+    /// Name of the stage, which distinguishes its spans from those of other stages.
     stage: String,
-    /// Share of the chunks without a context for which a trace is begun; `None`: nothing is recorded here.
+    /// Share of the chunks without a context for which a trace is started; `None`: nothing is recorded here.
     share: Option<f64>,
 }
 
@@ -45,8 +45,8 @@ impl TraceRule {
         context.is_sampled().then(|| (context, context.child(&format!("{} {}", self.stage, record.coordinates))))
     }
 
-    /// The context of what a gateway is about to send, where nobody has begun one and it is recorded: the root of the
-    /// trace, which goes into the headers.
+    /// The root context for a record that a gateway is about to send, if it has none and its trace is recorded; it is
+    /// added to the headers.
     pub(crate) fn begin(&self, headers: &mut Headers) -> Option<TraceContext> {
         let share = self.share?;
         let id = headers.get("ce_id").filter(|_| TraceContext::of(headers).is_none())?;

@@ -20,7 +20,7 @@ pub(crate) struct TracedRecord {
     context: TraceContext,
     /// That of this stage's span.
     span: TraceContext,
-    /// Whether the trace begins here, and not with whoever sent the record.
+    /// Whether the trace starts here, and not at the sender of the record.
     is_root: bool,
     partition: i32,
     offset: i64,
@@ -34,7 +34,7 @@ impl TracedRecord {
     }
 }
 
-/// When a batch went through what.
+/// Times of the processing steps of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchTimes {
     pub(crate) started: SystemTime,
@@ -83,12 +83,12 @@ impl SpanRecorder {
         &self.rule
     }
 
-    /// Begins the trace of what a gateway is about to send.
+    /// Starts the trace of a record that a gateway is about to send.
     pub(crate) fn begin(&self, headers: &mut Headers) -> Option<TraceContext> {
         self.rule.begin(headers)
     }
 
-    /// What a gateway has sent: the root of its trace.
+    /// Records the sending by a gateway: the root of its trace.
     pub(crate) fn record_sending(&self, root: &TraceContext, machine: &str, times: (SystemTime, SystemTime)) {
         let mut span = self.span(format!("send {}", self.topic), root, SpanId::INVALID, times);
         span.span_kind = SpanKind::Producer;
@@ -112,7 +112,7 @@ impl SpanRecorder {
         records.iter().filter_map(traced).collect()
     }
 
-    /// A batch is committed: its records' spans are what they will ever be.
+    /// Records the spans of a committed batch.
     pub(crate) fn record(&self, batch: &[TracedRecord], times: BatchTimes) {
         for traced in batch {
             let span = traced.span;

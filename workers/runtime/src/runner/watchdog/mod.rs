@@ -30,9 +30,9 @@ use crate::telemetry::{Health, Metrics, UnreadyReason};
 pub struct WatchdogConfig {
     /// After so long `/readyz` says no.
     pub unready_after: Duration,
-    /// After so long the worker gives up.
+    /// The worker exits after this time.
     pub exit_after: Duration,
-    /// What giving up is. Called on the watchdog's thread, because any other may hang.
+    /// How to exit. Called on the watchdog's thread, because any other may hang.
     pub exit: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -43,7 +43,7 @@ impl std::fmt::Debug for WatchdogConfig {
     }
 }
 
-/// Starts the watchdog; it ends when what is returned is dropped.
+/// Starts the watchdog; it ends when the returned handle is dropped.
 pub(super) fn start(
     config: &RunnerConfig,
     report: ProgressReport,
@@ -86,7 +86,7 @@ fn watch(
             }
             _ => None,
         };
-        // What was asked may have taken long: what the worker says of itself must not look old for it.
+        // The requests may have taken long: the worker's report must be read after them.
         let present = report.report().clone();
         let now = Instant::now();
         let stall = watch.longest_stall(&present, ends.as_ref(), now);

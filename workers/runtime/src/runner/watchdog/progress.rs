@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 
 use crate::ports::PartitionProgress;
 
-/// What the runner reports of itself.
+/// The runner's progress report.
 #[derive(Debug, Clone)]
 pub(in crate::runner) struct ProgressReport(Arc<Mutex<Progress>>);
 
 #[derive(Debug, Clone)]
 pub(super) struct Progress {
-    /// When the log thread last went through its loop.
+    /// When the log thread last completed its loop.
     pub loop_ran: Instant,
-    /// What was last heard of each started partition.
+    /// The latest progress of each started partition.
     pub progress: BTreeMap<i32, PartitionProgress>,
     /// Whether intake is paused for want of room: silence is wanted then.
     pub is_paused: bool,
-    /// Since when something has been computing, committing or restoring without anything having been finished.
+    /// Since when work has been in progress (computing, committing or restoring) without any of it finishing.
     pub busy_since: Option<Instant>,
     /// Clients that are replaced again and again, without a commit in between.
     pub replacements: Option<RepeatedFailure>,
@@ -106,13 +106,13 @@ impl ProgressReport {
     }
 
     pub(super) fn report(&self) -> MutexGuard<'_, Progress> {
-        // Nothing is half done in it when a holder panics.
+        // The data is consistent even if a holder of the lock panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl RepeatedFailure {
-    /// What has held for so long is sound. Longer than any wait between two attempts.
+    /// A partition without aborts for this long is healthy. Longer than any delay between two retries.
     const MEMORY: Duration = Duration::from_secs(90);
 
     fn again(before: Option<Self>, now: Instant, reason: &str) -> Self {
