@@ -12,7 +12,7 @@ use super::text::grouped;
 /// One machine's verdicts compared with the ground truth.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MachineTally {
-    /// Chunks judged.
+    /// Number of scored chunks.
     pub chunks: u64,
     /// Chunks with normal ground truth.
     pub normal: u64,
@@ -95,7 +95,7 @@ impl Tally {
         &self.machines
     }
 
-    /// Chunks judged.
+    /// Number of scored chunks.
     #[must_use]
     pub fn chunks(&self) -> u64 {
         self.machines.values().map(|machine| machine.chunks).sum()

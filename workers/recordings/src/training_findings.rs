@@ -1,9 +1,9 @@
-//! What is wrong with training clips: one list, which `auscult train` follows and `auscult explore` says beforehand in
-//! the same words.
+//! Problems of training clips: one list, which `auscult train` applies and `auscult explore` prints before training.
 //!
 //! ```text
-//!  recordings ─► not readable, sensor at fault ─► rates ─► lengths ─► pieces of one recording ─► copies, clips that do not belong, other ways of running ─► a set to train on
-//!                 └──────────────── lines, and a reason to refuse ────────────────┘
+//!  recordings ─► unreadable, sensor fault ─► rates ─► lengths ─► pieces of one recording ─┐
+//!                 └──────────────── lines, and a reason to refuse ────────────────┘        │
+//!                         training set ◄─ copies, foreign clips, other operating modes ◄───┘
 //! ```
 
 use std::collections::BTreeMap;

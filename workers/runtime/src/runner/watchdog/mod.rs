@@ -28,7 +28,7 @@ use crate::telemetry::{Health, Metrics, UnreadyReason};
 /// How long a worker may make no progress.
 #[derive(Clone)]
 pub struct WatchdogConfig {
-    /// After so long `/readyz` says no.
+    /// `/readyz` reports not ready after this time.
     pub unready_after: Duration,
     /// The worker exits after this time.
     pub exit_after: Duration,

@@ -112,7 +112,7 @@ impl ProgressReport {
 }
 
 impl RepeatedFailure {
-    /// A partition without aborts for this long is healthy. Longer than any delay between two retries.
+    /// A failure that has not occurred for this long is over. Longer than any delay between two retries.
     const MEMORY: Duration = Duration::from_secs(90);
 
     fn again(before: Option<Self>, now: Instant, reason: &str) -> Self {
