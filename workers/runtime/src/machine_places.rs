@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   a machine's states over event time        partition 1  ●──●──●──●──●──●──●
-//!                                             partition 3        ●──●──●──●     on both: two gateways, two partitioners
+//!                                             partition 3        ●──●──●──●   on both: two gateways, two partitioners
 //!
 //!   after partitions were added               partition 1  ●──●──●
 //!                                             partition 9           ●──●──●──●  it has moved, and left a state behind

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  audio.features ──► ScoringProcessor ──► ScoringStage ──all clips of a batch, by model──► DeviceThread
-//!                                             │      ▲                                  one per device, owns the models
+//!                                             │      ▲                                 one per device, owns the models
 //!                                             │      └──────────── judgements ─────────────────┘
 //!                                             └─► alert state, drift ─► audio.scores, audio.alerts, audio.drift
 //! ```

@@ -6,7 +6,7 @@
 //!        ├─► the nearest 80 %, fitted and held out in turn, until they stay the same      a core with few outliers
 //!        ├─► add all within 2.5 robust deviations, until the core stays the same
 //!        └─► held-out distance of each clip ─► Student's probability ─► any outlier? ─► which? ─┬─► foreign: excluded
-//!                                                                    a tenth of all, similar ───┴─► a separate mode: kept
+//!                                                                    a tenth of all, similar ───┴─► own mode: kept
 //! ```
 //!
 //! A distance that was fitted to a fault treats the fault as normal; one fault in a hundred clips is enough to hide
