@@ -6,7 +6,7 @@
 //! | `anomaly_score_<type>_section_<nn>_<domain>_test.csv` | the same, one file per domain: 2021 |
 //! | `anomaly_score_<type>_section_<nn>_test.csv` | the same: 2022 and later, and recordings that are not from DCASE |
 //! | `decision_result_…` | `file,0` or `file,1` |
-//! | `result.csv` | one row per machine ([`official`]), the columns' arithmetic and harmonic means, and the official score |
+//! | `result.csv` | one per machine ([`official`]), arithmetic and harmonic mean of each column, official score |
 //! | `left_out.csv` | the clips that could not be scored normally: file, machine, reason |
 //!
 //! Every test clip has a row, because an evaluator rejects an incomplete list. A clip without a working sensor has the
