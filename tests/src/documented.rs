@@ -73,11 +73,17 @@ fn markdown(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 fn of_text(name: &str, text: &str) -> Vec<DocumentedCommand> {
     let mut found = Vec::new();
     let mut is_code = false;
+    // A picture or a program's output, not commands.
+    let mut is_text = false;
     let mut continued = String::new();
     let mut prose = String::new();
     for (number, line) in (1..).zip(text.lines()) {
         if line.trim_start().starts_with("```") {
             is_code = !is_code;
+            is_text = is_code && line.trim_start() == "```text";
+            continue;
+        }
+        if is_text {
             continue;
         }
         if !is_code {

@@ -1,23 +1,23 @@
-//! Which alerts are active, and what a record changes about it. Pure: no clock, no IO.
+//! The active alerts, and how a record changes them. Pure: no clock, no IO.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-/// What identifies an alert to Alertmanager.
+/// The labels that identify an alert in Alertmanager.
 pub(super) type Labels = BTreeMap<String, String>;
 
-/// What alerts are about: of one subject they replace each other.
+/// What alerts are about. Alerts of the same subject replace each other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Subject {
     /// A machine's state.
     Machine(String),
     /// A machine's sensors.
     Sensors(String),
-    /// How a machine's sound arrives.
+    /// A machine's recording setup.
     Setup(String),
-    /// That a machine is muted.
+    /// The muting of a machine.
     Mute(String),
     /// An environment.
     Environment(String),
@@ -26,17 +26,17 @@ pub(super) enum Subject {
 /// An active alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ActiveAlert {
-    /// What identifies it.
+    /// Its labels, which identify it.
     pub labels: Labels,
-    /// What it says.
+    /// Its annotations.
     pub annotations: BTreeMap<String, String>,
-    /// Since when.
+    /// Its start.
     pub since: Timestamp,
-    /// When it ends by itself, where that is known.
+    /// When it expires, if known.
     pub until: Option<Timestamp>,
 }
 
-/// An alert that begins, says something new, or has ended.
+/// An alert that started, changed or ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Change {
     /// The alert.
@@ -45,7 +45,7 @@ pub(super) struct Change {
     pub ended: Option<Timestamp>,
 }
 
-/// An alert as `POST /api/v2/alerts` takes it.
+/// An alert in the format of `POST /api/v2/alerts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PostedAlert {
@@ -56,7 +56,7 @@ pub(super) struct PostedAlert {
 }
 
 impl ActiveAlert {
-    /// The machine that it is of, where it is of one.
+    /// The machine of the alert, if any.
     pub fn machine(&self) -> Option<&str> {
         self.labels.get("machine").map(String::as_str)
     }
@@ -69,10 +69,10 @@ impl ActiveAlert {
 }
 
 impl Change {
-    /// The alert as it is posted at this time; if nobody repeats it, it ends after `hold`.
+    /// The alert as posted at this time; if it is not repeated, it ends after `hold`.
     pub fn posted(&self, now: Timestamp, hold: SignedDuration) -> PostedAlert {
         let ActiveAlert { labels, annotations, since, until } = &self.alert;
-        // A gateway's clock may be ahead of ours. What has not begun cannot be shown, and what has ended must have.
+        // A gateway's clock may be ahead of ours. An alert must not start in the future, and must end after its start.
         let starts_at = (*since).min(now);
         let ends_at = match self.ended {
             Some(ended) => ended.clamp(starts_at, now),
@@ -83,20 +83,19 @@ impl Change {
     }
 }
 
-/// Every active alert. What it takes in memory follows from their number: of a healthy machine nothing is kept.
+/// All active alerts. Memory use depends on their number: nothing is kept for a healthy machine.
 #[derive(Debug, Default)]
 pub(super) struct ActiveAlerts(BTreeMap<Subject, Vec<ActiveAlert>>);
 
 impl ActiveAlerts {
-    /// From `at` on exactly these alerts of the subject are active. Gives what that changes.
+    /// Makes exactly these alerts of the subject active from `at` on. Returns the changes.
     pub fn replace(&mut self, subject: &Subject, alerts: Vec<ActiveAlert>, at: Timestamp) -> Vec<Change> {
         let mut before = self.0.remove(subject).unwrap_or_default();
         let mut changes = Vec::new();
         let mut active = Vec::new();
         for mut alert in alerts {
             if let Some(known) = before.iter().position(|known| known.labels == alert.labels) {
-                // It is the same alert and has been active since it began: an acknowledged alarm is no younger than the
-                // alarm.
+                // The alert stays the same and keeps its start: an acknowledged alarm is as old as the alarm.
                 alert.since = before.swap_remove(known).since;
             }
             changes.push(Change { alert: alert.clone(), ended: None });
@@ -109,7 +108,7 @@ impl ActiveAlerts {
         changes
     }
 
-    /// Forgets what has ended by itself; Alertmanager was told when that would be.
+    /// Removes expired alerts; Alertmanager already knows their end time.
     pub fn expire(&mut self, now: Timestamp) {
         self.0.retain(|_, alerts| {
             alerts.retain(|alert| alert.until.is_none_or(|until| until > now));
@@ -117,7 +116,7 @@ impl ActiveAlerts {
         });
     }
 
-    /// The active alerts that inhibit the machine's others.
+    /// The active alerts that inhibit the machine's other alerts.
     pub fn inhibiting(&self, machine: &str) -> impl Iterator<Item = &ActiveAlert> {
         let of_machine = [Subject::Machine(machine.to_owned()), Subject::Mute(machine.to_owned())];
         let active = of_machine.into_iter().filter_map(|subject| self.0.get(&subject)).flatten();

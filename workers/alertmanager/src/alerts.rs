@@ -1,5 +1,5 @@
-//! Our records as Alertmanager's alerts: labels, which identify and route an alert, and annotations, which a person
-//! reads.
+//! Converts records to Alertmanager alerts: labels, which identify and route an alert, and annotations, which are shown
+//! to people.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use jiff::Timestamp;
 
 use super::active_alerts::{ActiveAlert, Labels, Subject};
 
-/// What is left of an annotation that is longer, characters: a notification is no page.
+/// Maximum length of an annotation, characters; longer text is truncated.
 const LONGEST: usize = 2_000;
 
-/// Who is to be told: `critical` at once, `warning` in time, `info` nobody (it inhibits others).
+/// Severity for routing: `critical` notifies immediately, `warning` later, `info` nobody (it inhibits others).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Severity {
     Critical,
@@ -38,19 +38,19 @@ const WARNING: Name = machine("AuscultMachineWarning", "warning", Severity::Warn
 const ACKNOWLEDGED: Name = machine("AuscultMachineAcknowledged", "acknowledged", Severity::Info);
 const MUTED: Name = Name { state: None, ..machine("AuscultMachineMuted", "", Severity::Info) };
 const SILENT: Name = machine("AuscultMachineSilent", "silent", Severity::Warning);
-/// It was in alarm before: it may have stopped because it broke.
+/// The machine was in alarm before: it may have stopped because it broke.
 const SILENT_AFTER_ALARM: Name = Name { severity: Severity::Critical, ..SILENT };
 const SENSOR: Name = Name { kind: "sensor", ..machine("AuscultSensorFault", "sensor_fault", Severity::Warning) };
-/// None of its sensors hears the machine: a fault of the machine would go unnoticed.
+/// No sensor receives the machine: a fault of the machine would not be detected.
 const ALL_SENSORS: Name = Name { severity: Severity::Critical, ..SENSOR };
-/// A machine is not judged meanwhile, or nobody knows whether it is heard.
+/// The machine is not scored, or it is unknown whether a sensor receives it.
 const SETUP: Name = Name { alertname: "AuscultSetupFault", kind: "setup", state: None, severity: Severity::Warning };
-/// It is judged as ever: something to know of the recorder.
+/// The machine is still scored: information about the recorder only.
 const SETUP_NOTE: Name = Name { severity: Severity::Info, ..SETUP };
 const ENVIRONMENT: Name =
     Name { alertname: "AuscultEnvironmentChanged", kind: "environment", state: None, severity: Severity::Warning };
 
-/// Names that alerts can have, for metrics.
+/// Alert names, for metrics.
 pub(super) const ALERTNAMES: [&str; 8] = [
     ALARM.alertname,
     WARNING.alertname,
@@ -71,7 +71,7 @@ impl Name {
         };
         let mut labels = own.clone();
         let mut set = |name: &str, value: &str| {
-            // To Alertmanager a label without a value is none.
+            // Alertmanager treats a label with an empty value as missing.
             if !value.is_empty() {
                 labels.insert(name.to_owned(), value.to_owned());
             }
@@ -91,8 +91,8 @@ fn environment_of(machine: &str) -> &str {
     machine.rsplit_once('/').map_or("", |(environment, _)| environment)
 }
 
-/// What an alert about a machine or its sensors says of its subject: every alert of it that is active from now on.
-/// `None` where it says nothing of it, as one about an environment.
+/// Converts an alert about a machine or its sensors: the subject, and all alerts of it that are active from now on.
+/// `None` if the alert does not change them, such as an alert about an environment.
 pub(super) fn of_machine(alert: &Alert, own: &BTreeMap<String, String>) -> Option<(Subject, Vec<ActiveAlert>)> {
     let machine = alert.machine.as_str();
     let active = |name: Name, summary: String| ActiveAlert {
@@ -130,7 +130,7 @@ pub(super) fn of_machine(alert: &Alert, own: &BTreeMap<String, String>) -> Optio
     let alarm = || active(ALARM, format!("{machine} sounds otherwise than in training, and goes on to"));
     let alerts = match alert.state {
         MachineState::Alarm => vec![alarm()],
-        // The alarm goes on until the machine sounds normal; that somebody knows of it holds its notifications back.
+        // The alarm stays active until the machine sounds normal; the acknowledgement holds notifications back.
         MachineState::Acknowledged => {
             let who = alert.by.as_deref().unwrap_or("somebody");
             vec![alarm(), active(ACKNOWLEDGED, format!("{who} has acknowledged the alarm of {machine}"))]
@@ -142,7 +142,7 @@ pub(super) fn of_machine(alert: &Alert, own: &BTreeMap<String, String>) -> Optio
             vec![active(name, format!("nothing more is heard of {machine}"))]
         }
         MachineState::Learning | MachineState::Healthy | MachineState::Maintenance => Vec::new(),
-        // Of the machine itself nothing is known then: what stood, stands.
+        // These states do not change the alerts about the machine itself.
         MachineState::SensorFault | MachineState::SetupFault | MachineState::Idle => return None,
     };
     Some((Subject::Machine(machine.to_owned()), alerts))
@@ -180,7 +180,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// A change of environment as all partitions together tell it; shown until then.
+/// A change of environment, merged from all partitions; active until the given time.
 pub(super) fn of_environment(
     change: &EnvironmentChange,
     until: Timestamp,
@@ -201,14 +201,14 @@ pub(super) fn of_environment(
         ),
         ("since".to_owned(), since.to_string()),
     ]);
-    // What the machines without one share is named as in the messages.
+    // The common name of machines without an environment, as in the messages.
     let name = if environment.is_empty() { "*" } else { environment };
     let labels = ENVIRONMENT.labels(None, name, own);
     let alert = ActiveAlert { labels, annotations, since: *since, until: Some(until) };
     (Subject::Environment(environment.clone()), vec![alert])
 }
 
-/// What an audit record says of a machine's being muted.
+/// Converts an audit record about muting a machine.
 pub(super) fn of_audit(audit: &Audit, own: &BTreeMap<String, String>) -> (Subject, Vec<ActiveAlert>) {
     let machine = audit.machine.as_str();
     let mut alerts = Vec::new();

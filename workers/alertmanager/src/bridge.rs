@@ -1,4 +1,4 @@
-//! The bridge's process and its loop: read, keep the state, deliver, commit.
+//! The bridge's process and its loop: read, update the state, deliver, commit.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,22 +17,22 @@ use super::delivery::AlertDelivery;
 use super::metrics::BridgeMetrics;
 use super::state::BridgeState;
 
-/// The group whose offsets say how far the bridge has got, and its name in metrics.
+/// Consumer group of the committed offsets, and name in metrics.
 const NAME: &str = "auscult-alertmanager";
 const TOPICS: [&str; 2] = [ALERTS, AUDIT];
-/// For how long it reads before it delivers what there is.
+/// How long the bridge reads before it delivers.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How many records it reads at most before it delivers.
+/// Maximum number of records read before delivery.
 const AT_ONCE: usize = 256;
-/// How long the loop may be silent and count as alive: longer than any call to Kafka or Alertmanager.
+/// How long the loop may take per round and still count as alive: longer than any call to Kafka or Alertmanager.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// How long it waits when Kafka cannot be reached.
+/// How long the bridge waits if Kafka cannot be reached.
 const KAFKA_WAIT: Duration = Duration::from_secs(2);
 
-/// Runs the bridge until it is told to stop.
+/// Runs the bridge until it is stopped.
 ///
 /// # Errors
-/// When it cannot start: the port is taken, a topic is missing, a property of Kafka's is not understood.
+/// If it cannot start: the port is in use, a topic is missing, or a Kafka property is invalid.
 pub fn run(config: &BridgeConfig) -> anyhow::Result<()> {
     let logs = init_logs(&config.log)?;
     let metrics = Arc::new(Metrics::new(config.kafka.instance_id.as_deref().unwrap_or(NAME))?);
@@ -69,7 +69,7 @@ pub fn run(config: &BridgeConfig) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The first signal stops the bridge between two steps; what is not committed then is done by the next one. A second
+/// The first signal stops the bridge between two steps; the next start repeats what was not committed. A second signal
 /// ends the process.
 fn listen_for_stop() -> anyhow::Result<StopSignal> {
     const STATUS_SECOND_SIGNAL: i32 = 130;
@@ -93,8 +93,8 @@ struct Bridge<'a> {
 }
 
 impl Bridge<'_> {
-    /// Follows the topics from their beginning until told to stop, or until they have been given more partitions and
-    /// are to be followed anew.
+    /// Reads the topics from the beginning until stopped, or until their partition count changes and reading must start
+    /// again.
     fn follow(&self) -> Result<(), KafkaAccessError> {
         let Self { delivery, .. } = self;
         let resend = Duration::from_secs(self.config.alertmanager.resend_secs);
@@ -131,11 +131,11 @@ impl Bridge<'_> {
                 return Ok(());
             }
             state.clear_pending();
-            // Only now: whoever comes next posts again what Alertmanager has not taken.
+            // Commit only now, so that the next start posts again what Alertmanager has not accepted.
             if is_uncommitted {
                 match offsets.commit(&reached) {
                     Ok(()) => is_uncommitted = false,
-                    // They were posted. The next commit covers these, too.
+                    // They were posted. The next commit includes them.
                     Err(error) => tracing::warn!(%error, "the group's offsets are not committed"),
                 }
             }
@@ -149,7 +149,7 @@ impl Bridge<'_> {
             if repeated.elapsed() >= resend {
                 repeated = Instant::now();
                 state.enqueue_all();
-                // Kafka forgets the offsets of a group that nobody commits for.
+                // Kafka deletes the offsets of a group without commits.
                 is_uncommitted = true;
                 match offsets.partitions(&TOPICS) {
                     Ok(now) if now.iter().any(|(topic, count)| partitions.get(topic) < Some(count)) => {
@@ -157,7 +157,7 @@ impl Bridge<'_> {
                         return Ok(());
                     }
                     Ok(_) => {}
-                    // Active alerts are repeated all the same: that Kafka is away must resolve nothing.
+                    // Active alerts are still repeated: an outage of Kafka must not resolve them.
                     Err(error) => tracing::warn!(%error, "waiting for the brokers"),
                 }
             }
@@ -175,7 +175,7 @@ impl Bridge<'_> {
     }
 }
 
-/// Positions never go back.
+/// Positions never decrease.
 fn advance(reached: &mut Positions, record: &Record) {
     let place = (record.coordinates.topic.clone(), record.coordinates.partition);
     let next = record.coordinates.offset + 1;

@@ -1,4 +1,4 @@
-//! One `POST` to Alertmanager, over HTTP/1.1, on a connection of its own: there are a few a minute.
+//! Sends `POST` requests to Alertmanager over HTTP/1.1, each on its own connection: there are only a few per minute.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,28 +15,28 @@ use tokio::net::TcpStream;
 
 use super::config::AlertmanagerConfig;
 
-/// What is read of an answer, bytes: it is shown to a person or thrown away.
+/// Maximum bytes read of an answer; it is only shown or discarded.
 const ANSWER_BYTES: usize = 16 * 1024;
 
-/// What came of a request that failed.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PostError {
-    /// Alertmanager found an alert faulty; it has taken the others of the same request.
+    /// Alertmanager rejected an alert; it has accepted the other alerts of the request.
     #[error("alertmanager finds an alert faulty: {0}")]
     Refused(String),
-    /// It may be taken if it is sent again.
+    /// A retry may succeed.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Posts to Alertmanager, with what it needs to be let in.
+/// An Alertmanager client with its credentials.
 pub(super) struct AlertmanagerClient {
     config: AlertmanagerConfig,
     runtime: tokio::runtime::Runtime,
 }
 
 impl AlertmanagerClient {
-    /// Nothing is contacted yet.
+    /// Creates a client without connecting.
     pub fn new(config: AlertmanagerConfig) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Self { config, runtime })
@@ -55,8 +55,8 @@ impl AlertmanagerClient {
         };
         match status {
             200..300 => Ok(()),
-            // The content is at fault. Everything else may change: an address or a password is put right, a proxy comes
-            // back.
+            // The content is invalid. Other failures may go away: an address or password is corrected, or a proxy
+            // recovers.
             400 | 422 => Err(PostError::Refused(answer)),
             401 | 403 => Err(failed(format!(
                 "status {status}: not let in; see alertmanager.username, password_file and bearer_token_file"
@@ -92,7 +92,7 @@ impl AlertmanagerClient {
         }
     }
 
-    /// Read for each request: a token that is renewed in its file is found.
+    /// Read for each request, so that a renewed token in the file is used.
     fn authorization(&self) -> Result<Option<HeaderValue>, String> {
         let AlertmanagerConfig { bearer_token_file, username, password_file, .. } = &self.config;
         let text = match (bearer_token_file, username, password_file) {
@@ -103,21 +103,21 @@ impl AlertmanagerClient {
             }
             _ => return Ok(None),
         };
-        // The error would repeat nothing of it, but neither would it help.
+        // The error does not contain the token, but is not helpful either.
         let mut value = HeaderValue::from_str(&text).map_err(|_| "the token has characters that no header may have")?;
         value.set_sensitive(true);
         Ok(Some(value))
     }
 }
 
-/// Asks over a connection and waits for the whole answer: status and text.
+/// Sends a request on a connection and waits for the whole answer: status and text.
 async fn ask<S>(stream: S, request: Request<Full<Bytes>>) -> Result<(u16, String), String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
-    // Its errors reach whoever waits for the answer; it ends with the connection.
+    // Its errors reach the waiting request; it ends with the connection.
     let driver = tokio::spawn(connection);
     let answered = async {
         let answer = sender.send_request(request).await.map_err(|error| described(&error))?;
@@ -131,7 +131,7 @@ where
     answered
 }
 
-/// hyper names the cause only in the error's source.
+/// hyper reports the cause only in the error's source.
 fn described(error: &hyper::Error) -> String {
     match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
@@ -139,7 +139,7 @@ fn described(error: &hyper::Error) -> String {
     }
 }
 
-/// TLS as librdkafka has it: OpenSSL's, with the system's authorities unless others are given.
+/// TLS as in librdkafka: OpenSSL, with the system's CA certificates unless others are given.
 #[cfg(feature = "tls")]
 async fn secured(
     stream: TcpStream,
@@ -152,11 +152,11 @@ async fn secured(
     let failed = |error: openssl::error::ErrorStack| format!("cannot set TLS up: {error}");
     let mut builder = SslConnector::builder(SslMethod::tls_client()).map_err(failed)?;
     if let Some(file) = ca_file {
-        // These authorities, and no others.
+        // Only these CA certificates.
         builder.set_cert_store(X509StoreBuilder::new().map_err(failed)?.build());
         builder.set_ca_file(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     } else if let Some(file) = openssl_probe::probe().cert_file {
-        // An OpenSSL that was built in does not know where this system keeps them.
+        // A statically linked OpenSSL does not know where this system keeps them.
         builder.set_ca_file(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     }
     let tls = builder.build().configure().and_then(|session| session.into_ssl(host)).map_err(failed)?;
@@ -167,7 +167,7 @@ async fn secured(
     Ok(stream)
 }
 
-/// Never called: the configuration is refused where this build knows no TLS.
+/// Never called: a build without TLS rejects such a configuration.
 #[cfg(not(feature = "tls"))]
 async fn secured(_: TcpStream, _: &str, _: Option<&Path>) -> Result<TcpStream, String> {
     Err("this build knows no TLS; build with --features tls".to_owned())

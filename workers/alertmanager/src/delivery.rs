@@ -1,4 +1,4 @@
-//! Delivers alerts to Alertmanager, and retries until they are taken.
+//! Delivers alerts to Alertmanager, and retries until they are accepted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,22 +13,22 @@ use super::active_alerts::{Change, PostedAlert};
 use super::client::{AlertmanagerClient, PostError};
 use super::metrics::BridgeMetrics;
 
-/// Alerts in one request: some hundred kilobytes.
+/// Alerts per request: some hundred kilobytes.
 const AT_ONCE: usize = 64;
-/// How long an Alertmanager has to process inhibiting alerts before it gets the others: it processes them
-/// concurrently, and notifies at once of an alert that is older than its `group_wait`.
+/// How long Alertmanager has to process inhibiting alerts before it gets the others. It processes alerts concurrently,
+/// and notifies immediately about an alert that is older than its `group_wait`.
 const SETTLING: Duration = Duration::from_secs(1);
-/// How long it waits before it tries again, at first and at most.
+/// Delay before the first retry, and maximum delay.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Delivers alerts to Alertmanager.
 pub(super) struct AlertDelivery {
     pub client: AlertmanagerClient,
-    /// The members of the cluster. They tell each other what has been notified, not which alerts there are: each gets
-    /// all.
+    /// The members of the cluster. They share which notifications were sent, but not the alerts: each member gets all
+    /// alerts.
     pub endpoints: Vec<Uri>,
-    /// How long an alert stays active there if it is not repeated.
+    /// How long an alert stays active in Alertmanager if it is not repeated.
     pub hold: SignedDuration,
     pub metrics: BridgeMetrics,
     pub health: Health,
@@ -36,7 +36,7 @@ pub(super) struct AlertDelivery {
 }
 
 impl AlertDelivery {
-    /// Posts the changes until they have been taken. `false`: told to stop before.
+    /// Posts the changes until they are accepted. Returns `false` if stopped before.
     pub fn deliver(&self, changes: &[Change]) -> bool {
         let mut wait = FIRST_WAIT;
         loop {
@@ -51,7 +51,7 @@ impl AlertDelivery {
             };
             tracing::warn!(error, alerts = changes.len(), wait_s = wait.as_secs(), "alertmanager takes nothing");
             self.health.unready(UnreadyReason::Stalled, error);
-            // Some earlier or later, so that bridges that lost it together do not come back together.
+            // Random jitter, so that several bridges do not reconnect at the same time.
             if self.stop.wait(wait.mul_f64(rand::rng().random_range(0.75..1.25))) {
                 return false;
             }
@@ -59,11 +59,11 @@ impl AlertDelivery {
         }
     }
 
-    /// One try; times are those of this moment, however old the changes are.
+    /// Tries once; times are those of the try, whatever the age of the changes.
     ///
-    /// Inhibiting alerts go first, and by themselves: an Alertmanager that was restarted does not know them, and would
-    /// page for a machine that is muted. A member of a cluster that has not taken it gets the others with the
-    /// next repetition.
+    /// Inhibiting alerts go first, in a separate request: an Alertmanager that was restarted does not know them, and
+    /// would notify about a muted machine. A cluster member that has not accepted them gets the others with the next
+    /// repetition.
     fn try_to_deliver(&self, changes: &[Change]) -> Result<(), String> {
         let now = Timestamp::now();
         let (first, others): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| change.alert.inhibits());
@@ -84,9 +84,9 @@ impl AlertDelivery {
         self.post_all(parts.iter().map(Vec::as_slice), &mut members, now)
     }
 
-    /// Each inhibited alert is sent once more with the alerts that inhibit it, in the same request, and begins now: an
-    /// Alertmanager that was restarted a moment ago has both then, and waits for its `group_wait` before it notifies.
-    /// When an alert began stays in its annotations, and Alertmanager keeps the earliest beginning that it was told.
+    /// Sends each inhibited alert again with the alerts that inhibit it, in the same request, with a start of now: an
+    /// Alertmanager that was just restarted then has both, and waits for its `group_wait` before it notifies. The
+    /// original start stays in the annotations, and Alertmanager keeps the earliest start that it received.
     fn with_inhibitors(
         &self,
         others: &[&Change],
@@ -112,7 +112,7 @@ impl AlertDelivery {
         parts
     }
 
-    /// Members that do not take it are left out from then on.
+    /// Members that fail are excluded from then on.
     fn post_all<'a>(
         &self,
         parts: impl Iterator<Item = &'a [PostedAlert]>,
@@ -130,7 +130,7 @@ impl AlertDelivery {
         Ok(())
     }
 
-    /// One of them is faulty: each by itself, so that it holds no other up.
+    /// One alert is invalid: sends each alert separately, so that it does not block the others.
     fn post_each(&self, alerts: &[PostedAlert], members: &mut Vec<&Uri>, now: Timestamp) -> Result<(), String> {
         for alert in alerts {
             match self.post(std::slice::from_ref(alert), members, now) {
@@ -147,8 +147,8 @@ impl AlertDelivery {
         tracing::error!(labels = ?alert.labels, reason, "alertmanager refuses an alert; it goes on without it");
     }
 
-    /// To every member of the cluster. One that has taken it is enough: it tells of it, and the others get it when it
-    /// is repeated.
+    /// Posts to every member of the cluster. Success of one member is enough: it sends the notifications, and the
+    /// others get the alerts with the next repetition.
     fn post(&self, alerts: &[PostedAlert], members: &mut Vec<&Uri>, now: Timestamp) -> Result<(), PostError> {
         let body = serde_json::to_vec(alerts).map_err(|error| PostError::Refused(error.to_string()))?;
         let body = bytes::Bytes::from(body);
@@ -167,7 +167,7 @@ impl AlertDelivery {
             match (posted, &outcome) {
                 (Ok(()), _) => outcome = Ok(()),
                 (Err(error), Ok(())) => tracing::warn!(%error, "one alertmanager of several takes nothing"),
-                // Whoever can be reached has judged the alert.
+                // A reachable member has rejected the alert.
                 (Err(PostError::Failed(_)), Err(PostError::Refused(_))) => {}
                 (Err(error), Err(_)) => outcome = Err(error),
             }

@@ -1,26 +1,26 @@
-//! One change of environment, though every partition that has machines there reports it.
+//! Merges the reports of one environment change from all partitions that have its machines.
 
 use std::collections::BTreeMap;
 
 use auscult_schemas::EnvironmentChange;
 use jiff::{SignedDuration, Timestamp};
 
-/// Reports whose beginnings lie so close together are of one change.
+/// Reports that start within this time of each other belong to the same change.
 const SAME_CHANGE: SignedDuration = SignedDuration::from_hours(1);
 
-/// What the partitions have said of an environment's latest change.
+/// The reports of an environment's latest change, by partition.
 #[derive(Debug, Default)]
 pub(super) struct EnvironmentReports {
     /// The latest report of each partition.
     by_partition: BTreeMap<i32, EnvironmentChange>,
-    /// When the last of them came.
+    /// When the last report was read.
     latest: Timestamp,
 }
 
 impl EnvironmentReports {
-    /// A partition's report, read at `read_at`. `None` where it is of a change before the one that is known: partitions
-    /// are read in no order. Otherwise the change as all of them together tell it, and when the last of its reports was
-    /// read.
+    /// Adds a partition's report, read at `read_at`. Returns `None` if it belongs to a change before the known one,
+    /// because partitions are read in no fixed order. Otherwise returns the change merged from all reports, and the
+    /// time when the last report was read.
     pub fn add(
         &mut self,
         partition: i32,

@@ -1,27 +1,27 @@
-//! The bridge from `audio.alerts` to Prometheus Alertmanager, whose routes, silences and receivers then decide who is
-//! told.
+//! The bridge from `audio.alerts` to Prometheus Alertmanager, whose routes, silences and receivers define who is
+//! notified.
 //!
 //! ```text
 //!   audio.alerts ─┐                 ┌─ alerts: a record as labels, which identify an alert, and annotations
-//!   audio.audit ──┴─► bridge ─► state ─ active_alerts: which alerts are active, and what a record changes about it
-//!                        │          └─ environment: one change, though every partition reports it
+//!   audio.audit ──┴─► bridge ─► state ─ active_alerts: the active alerts, and how a record changes them
+//!                        │          └─ environment: merges the reports of all partitions into one change
 //!                        ▼
-//!                     delivery: tries until it is taken ─► client: POST /api/v2/alerts
+//!                     delivery: retries until accepted ─► client: POST /api/v2/alerts
 //!                        │
 //!                        ▼
-//!                     commit: the group's offsets, only now
+//!                     commit: the group's offsets, after delivery
 //! ```
 //!
-//! At least once, and harmless if twice: Alertmanager knows an alert by its labels, and the same record always gives
-//! the same ones.
+//! Delivery is at least once. Duplicates are harmless: Alertmanager identifies an alert by its labels, and the same
+//! record always gives the same labels.
 //!
-//! A change is posted when it is read, and everything that is active once a minute again, each time with an `endsAt`
-//! some time ahead (`hold_secs`): Alertmanager forgets what nobody repeats. The topic is the bridge's memory. At its
-//! start it reads all that is kept of it, so that it knows what is active, and posts that; the committed offsets tell
-//! which changes nobody has posted yet.
+//! A change is posted when it is read. All active alerts are posted again once a minute, each time with an `endsAt` in
+//! the future (`hold_secs`), because Alertmanager drops alerts that are not repeated. The topic is the bridge's
+//! storage. At start, the bridge reads all retained records to restore the active alerts, and posts them; the committed
+//! offsets show which changes have not been posted yet.
 //!
-//! One bridge reads all partitions, because a change of environment shows in several of them. A second one beside it
-//! does no harm, as with a second Prometheus: both post the same.
+//! One bridge reads all partitions, because an environment change appears in several of them. A second bridge is
+//! harmless, as with a second Prometheus: both post the same alerts.
 
 mod active_alerts;
 mod alerts;

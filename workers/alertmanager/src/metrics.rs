@@ -1,4 +1,4 @@
-//! What the bridge counts beside what every worker does.
+//! Metrics of the bridge, in addition to those of every worker.
 
 use auscult_runtime::telemetry::Registrar;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
@@ -9,24 +9,24 @@ use super::alerts::ALERTNAMES;
 /// Metrics of the bridge.
 #[derive(Debug, Clone)]
 pub(super) struct BridgeMetrics {
-    /// Requests to Alertmanager, by what came of them.
+    /// Requests to Alertmanager, by outcome.
     posts: IntCounterVec,
-    /// Alerts that Alertmanager has taken, by status; each re-sending counts.
+    /// Alerts that Alertmanager has accepted, by status; repetitions count.
     alerts: IntCounterVec,
-    /// Alerts that Alertmanager found faulty.
+    /// Alerts that Alertmanager has rejected.
     pub refused_alerts: IntCounter,
-    /// Records that are no message of ours.
+    /// Records that are not valid messages.
     pub unreadable_records: IntCounter,
     /// Active alerts, by name.
     active: IntGaugeVec,
-    /// When Alertmanager last took everything.
+    /// When Alertmanager last accepted everything.
     last_delivery: IntGauge,
 }
 
-/// Registers what the bridge exposes, for the inventory of metrics.
+/// Registers the bridge's metrics, for the inventory of metrics.
 ///
 /// # Errors
-/// When one of its names is taken.
+/// If one of the names is already registered.
 pub fn register_metrics(make: &Registrar) -> Result<(), prometheus::Error> {
     BridgeMetrics::register(make).map(drop)
 }
@@ -67,12 +67,12 @@ impl BridgeMetrics {
         Ok(metrics)
     }
 
-    /// A request, and what came of it: `taken`, `refused` or `failed`.
+    /// Counts a request by outcome: `taken`, `refused` or `failed`.
     pub fn add_post(&self, outcome: &'static str) {
         self.posts.with_label_values(&[outcome]).inc();
     }
 
-    /// Alerts that were taken at this time.
+    /// Counts alerts accepted at this time.
     pub fn add_taken(&self, alerts: &[PostedAlert], now: jiff::Timestamp) {
         for alert in alerts {
             let status = if alert.ends_at > now { "firing" } else { "resolved" };
@@ -80,12 +80,12 @@ impl BridgeMetrics {
         }
     }
 
-    /// Everything was taken at this time.
+    /// Sets the time of the last complete delivery.
     pub fn set_delivered(&self, now: jiff::Timestamp) {
         self.last_delivery.set(now.as_second());
     }
 
-    /// The alerts that are active now.
+    /// Sets the currently active alerts.
     pub fn set_active(&self, alerts: &ActiveAlerts) {
         for name in ALERTNAMES {
             let active = alerts.all().filter(|alert| alert.labels.get("alertname").is_some_and(|own| own == name));

@@ -1,4 +1,4 @@
-//! What the bridge knows: which alerts are active, and what Alertmanager is still to be told. No IO.
+//! The state of the bridge: active alerts, and changes not yet posted to Alertmanager. No IO.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,18 +12,18 @@ use super::alerts;
 use super::config::AlertmanagerConfig;
 use super::environment::EnvironmentReports;
 
-/// The active alerts, and the changes that Alertmanager is still to be told.
+/// The active alerts, and the changes not yet posted to Alertmanager.
 pub(super) struct BridgeState<'a> {
     labels: &'a Labels,
-    /// How long a change of environment is shown.
+    /// How long an environment change stays active.
     environment_shown: SignedDuration,
     environments: BTreeMap<String, EnvironmentReports>,
     active: ActiveAlerts,
     /// The latest change of each alert.
     pending: BTreeMap<Labels, Change>,
-    /// When a machine was retired last.
+    /// When each machine was last retired.
     retired: BTreeMap<String, Timestamp>,
-    /// The time of the latest alert about a machine's sensors or its recording setup.
+    /// The time of the latest alert about a machine's sensors or recording setup.
     latest_alert: BTreeMap<Subject, Timestamp>,
 }
 
@@ -41,7 +41,7 @@ impl<'a> BridgeState<'a> {
         }
     }
 
-    /// Takes a record in; where it is new, what it changes is to be delivered.
+    /// Applies a record; if it is new, its changes are queued for delivery.
     pub fn read(&mut self, record: &Record, is_new: bool, now: Timestamp) -> Result<(), String> {
         let value = record.value.as_deref().unwrap_or_default();
         let unreadable = |error: serde_json::Error| error.to_string();
@@ -80,8 +80,9 @@ impl<'a> BridgeState<'a> {
         Ok(())
     }
 
-    /// Whatever its sensors and its recording setup were is over. The two topics are read in no order between them:
-    /// what is of before and read later does not begin anew, what is of later goes on.
+    /// Ends the alerts about the machine's sensors and recording setup. The two topics are read in no fixed order
+    /// relative to each other: an earlier alert that is read later does not start again, and a later alert stays
+    /// active.
     fn retire(&mut self, machine: &str, at: Timestamp) -> Vec<Change> {
         let latest = self.retired.entry(machine.to_owned()).or_insert(at);
         *latest = (*latest).max(at);
@@ -101,7 +102,7 @@ impl<'a> BridgeState<'a> {
         now: Timestamp,
     ) -> Result<Option<(Subject, Vec<ActiveAlert>)>, String> {
         let report = alert.environment.clone().ok_or("an environment's alert does not say what has changed")?;
-        // When it was written, so that a bridge that is started again shows it no longer than the one before.
+        // The time of writing, so that a restarted bridge shows it no longer than the previous one.
         let written = record.timestamp_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(now);
         let reports = self.environments.entry(report.environment.clone()).or_default();
         let merged = reports.add(record.coordinates.partition, report, written.min(now));
@@ -111,7 +112,7 @@ impl<'a> BridgeState<'a> {
         }))
     }
 
-    /// Every active alert is to be posted once more. Where an alert has just changed, its change says it all.
+    /// Queues every active alert to be posted again. For an alert that has just changed, the change is enough.
     pub fn enqueue_all(&mut self) {
         for alert in self.active.all() {
             let change = Change { alert: alert.clone(), ended: None };
@@ -119,8 +120,8 @@ impl<'a> BridgeState<'a> {
         }
     }
 
-    /// For each machine with a pending alert, adds the alerts that inhibit it: an Alertmanager that was restarted since
-    /// knows of no mute.
+    /// Adds the alerts that inhibit each machine with a pending alert: an Alertmanager that was restarted does not know
+    /// that the machine is muted.
     fn enqueue_inhibitors(&mut self) {
         let machines: BTreeSet<String> =
             self.pending.values().filter_map(|change| change.alert.labels.get("machine").cloned()).collect();
@@ -132,28 +133,28 @@ impl<'a> BridgeState<'a> {
         }
     }
 
-    /// What is to be posted now, with the alerts that inhibit it.
+    /// The changes to post now, with the alerts that inhibit them.
     pub fn changes_to_post(&mut self) -> Vec<Change> {
         self.enqueue_inhibitors();
         self.pending.values().cloned().collect()
     }
 
-    /// The changes have been posted.
+    /// Clears the pending changes after they were posted.
     pub fn clear_pending(&mut self) {
         self.pending.clear();
     }
 
-    /// How many changes wait to be posted.
+    /// Number of changes not yet posted.
     pub fn pending_count(&self) -> usize {
         self.pending.len()
     }
 
-    /// Forgets alerts that have ended by themselves.
+    /// Removes alerts that have expired.
     pub fn expire(&mut self, now: Timestamp) {
         self.active.expire(now);
     }
 
-    /// The alerts that are active.
+    /// The active alerts.
     pub fn active(&self) -> &ActiveAlerts {
         &self.active
     }

@@ -1,4 +1,4 @@
-//! The command line: every command's place in it. What a command takes, says in its help and does is in
+//! The command line and its commands. The arguments, help and implementation of each command are in
 //! [`crate::commands`].
 
 use std::io;
@@ -12,8 +12,8 @@ use crate::commands::{
     features, import, lives, log_level, retrain, run, score, scoring_worker, send, simulate, topics, train, watch,
 };
 
-/// Auscult listens to machines: it learns a machine's normal sound and says when, how surely and at which
-/// frequencies it has changed.
+/// Auscult detects anomalies in machine sound: it learns a machine's normal sound and reports changes, with a score,
+/// p-value and the deviating frequencies.
 #[derive(Debug, Parser)]
 #[command(name = "auscult", version, max_term_width = 110, after_help = EXAMPLES, subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
@@ -23,30 +23,30 @@ pub struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  auscult demo                                        machines judged live, nothing needed
+  auscult demo                                        score simulated machines live, no data needed
 
-  auscult explore recordings/ --out recordings.html   look at the recordings, and at what is wrong with them
-  auscult train recordings/ --out fan.safetensors     learn from recordings/train/normal
-  auscult evaluate fan.safetensors recordings/        how good is it on recordings/test?
-  auscult score fan.safetensors today/*.wav           judge new recordings
-  auscult features today/*.wav --out pictures/        see what the model hears
-  auscult import run1.csv --out recordings/ --rate 25600 --unit g   recordings of CSV, MATLAB, TDMS, UFF58, HDF5 ...
-  auscult bearing motor.wav --rpm 1796 --geometry 6205   which part of the bearing is damaged?
-  auscult lives bearings/                             how long before its end would a machine have been alarmed?
+  auscult explore recordings/ --out recordings.html   inspect recordings, and find problems in them
+  auscult train recordings/ --out fan.safetensors     train on recordings/train/normal
+  auscult evaluate fan.safetensors recordings/        measure the model on recordings/test
+  auscult score fan.safetensors today/*.wav           score new recordings
+  auscult features today/*.wav --out pictures/        show the input of the model
+  auscult import run1.csv --out recordings/ --rate 25600 --unit g   convert CSV, MATLAB, TDMS, UFF58, HDF5 ...
+  auscult bearing motor.wav --rpm 1796 --geometry 6205   find the damaged part of a bearing
+  auscult lives bearings/                             replay run-to-failure recordings: when would an alarm be raised?
 
-  auscult topics create --brokers localhost:9092      on your own Kafka: make the topics, start the workers,
-  auscult feature-worker --brokers localhost:9092     send sound, and watch what comes out
+  auscult topics create --brokers localhost:9092      on your own Kafka: create the topics, start the workers,
+  auscult feature-worker --brokers localhost:9092     send recordings, and watch the results
   auscult scoring-worker --brokers localhost:9092 --default-model fan.safetensors
   auscult send today/ --machine fan-07 --brokers localhost:9092
   auscult watch --brokers localhost:9092
   auscult control fan-07 acknowledge --by anna --brokers localhost:9092
-  auscult log-level debug                             have a running worker say more
-  auscult retrain --since 24h --out models/ --brokers localhost:9092   the hall has changed: learn it from what was sent
+  auscult log-level debug                             change the log level of a running worker
+  auscult retrain --since 24h --out models/ --brokers localhost:9092   after a change in the hall: train on recent data
   auscult dead-letters list --since 24h --brokers localhost:9092
-  auscult doctor --brokers localhost:9092 --models models/   is all as it must be?
-  auscult simulate --scenario week --brokers localhost:9092   no plant at hand? a hundred machines' week
+  auscult doctor --brokers localhost:9092 --models models/   check a live installation
+  auscult simulate --scenario week --brokers localhost:9092   simulate a hundred machines for a week
 
-`auscult COMMAND --help` has every option, with examples. Exit status: 0 done, 1 failed, 2 wrong usage.";
+`auscult COMMAND --help` lists every option, with examples. Exit status: 0 done, 1 failed, 2 wrong usage.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -80,7 +80,7 @@ impl Cli {
     /// Runs the command.
     ///
     /// # Errors
-    /// What went wrong, with what it happened to and what to do next.
+    /// What failed, for which object, and what to do next.
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Demo(args) => demo::run(&args),
@@ -111,21 +111,21 @@ impl Cli {
     }
 }
 
-/// What the `auscult` program does. Exit status: 0 done, 1 failed, 2 wrong usage (clap's own).
+/// Entry point of the `auscult` program. Exit status: 0 success, 1 failure, 2 wrong usage (set by clap).
 #[must_use]
 pub fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            // It may hold a name or a text that came over a topic.
+            // The error may contain text from a topic.
             eprintln!("{}", printable_lines(&format!("error: {error:#}")));
             ExitCode::FAILURE
         }
     }
 }
 
-/// The reader has had enough (`auscult … | head`): nothing went wrong.
+/// The reader closed the pipe (`auscult … | head`); this is not an error.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
     causes.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM as a flag to look at between steps.
+//! Ctrl-C and SIGTERM as a flag to check between steps.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -6,13 +6,13 @@ use anyhow::Context;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// The exit status of a program that a signal ended: 128 and the number of SIGINT.
+/// Exit status of a program ended by a signal: 128 plus the number of SIGINT.
 const STATUS_INTERRUPTED: i32 = 130;
 
-/// Listens for Ctrl-C: the first one sets the flag and says `message`, a second one ends the program at once.
+/// Handles Ctrl-C: the first one sets the flag and prints `message`, the second one ends the program immediately.
 ///
 /// # Errors
-/// When a handler is set already: one command, one listener.
+/// If a handler is already set; only one is possible per process.
 pub fn listen(message: &'static str) -> anyhow::Result<&'static AtomicBool> {
     let on_signal = move || {
         if INTERRUPTED.swap(true, Ordering::Relaxed) {

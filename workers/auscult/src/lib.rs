@@ -1,10 +1,10 @@
-//! The one binary: demo, workers, training, evaluation, gateway, watch.
+//! The `auscult` binary: demo, workers, training, evaluation, gateway, watch.
 //!
 //! ```text
-//!  main ─► cli ─► commands/*          one file a command
+//!  main ─► cli ─► commands/*          one file per command
 //!                    │
-//!                    ├─ model_file    model packages on disk, written whole or not at all
-//!                    └─ progress, interrupt      bars on standard error; Ctrl-C as a flag
+//!                    ├─ model_file    model packages on disk, written completely or not at all
+//!                    └─ progress, interrupt      progress bars on standard error; Ctrl-C as a flag
 //! ```
 
 pub mod cli;

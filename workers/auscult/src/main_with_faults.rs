@@ -1,5 +1,5 @@
-//! The `auscult` command with faults to be injected by the environment (`auscult_runtime::fault_injection`): for
-//! `tests/faults.sh`.
+//! The `auscult` command with fault injection, configured by environment variables
+//! (`auscult_runtime::fault_injection`): for `tests/faults.sh`.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Model packages on disk, and results that tell what they replace.
+//! Model packages on disk, and output files with a message if they replace a file.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use auscult_recordings::files::write_whole;
 /// Reads a model package.
 ///
 /// # Errors
-/// Naming the file: it cannot be read, or is no undamaged model package of this build's format.
+/// If the file cannot be read, or is not a valid model package of this build's format. The error names the file.
 pub fn read(path: &Path) -> anyhow::Result<ModelPackage> {
     let bytes = std::fs::read(path).with_context(|| {
         format!("cannot read the model {}: check the path, or make it with `auscult train`", path.display())
@@ -17,7 +17,7 @@ pub fn read(path: &Path) -> anyhow::Result<ModelPackage> {
     ModelPackage::from_bytes(&bytes).with_context(|| path.display().to_string())
 }
 
-/// [`write_whole`], and a line on standard error where that replaces a file: nothing is overwritten without a word.
+/// Like [`write_whole`], and prints a line on standard error if it replaces a file.
 ///
 /// # Errors
 /// Those of [`write_whole`].

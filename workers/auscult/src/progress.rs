@@ -1,8 +1,8 @@
-//! Progress on standard error: a bar in a terminal, nothing where nobody watches.
+//! Progress on standard error: a bar in a terminal, nothing otherwise.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar of so many steps, with what they are.
+/// A progress bar with this number of steps and a label.
 #[must_use]
 pub fn bar(steps: u64, what: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:<24} [{bar:32}] {pos}/{len}  {eta} left")
@@ -13,7 +13,7 @@ pub fn bar(steps: u64, what: &str) -> ProgressBar {
     bar
 }
 
-/// A count that goes up to nobody knows where.
+/// A counter without a known total.
 #[must_use]
 pub fn count(what: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:<24} {pos}  {per_sec}").expect("the template is well-formed");

@@ -1,13 +1,13 @@
-//! What the demo shows: a live screen, plain lines where there is no terminal, and a closing summary against the truth.
+//! The demo: a live screen, plain lines without a terminal, and a final summary against the ground truth.
 //!
 //! ```text
-//!  Score (audio.scores) + Truth ──► DemoView ──► draw            ratatui, redrawn a few times a second
-//!                          │             └─────► plain lines     one for each change of state, one now and then
-//!                          └──────► Tally ─────► closing summary
+//!  Score (audio.scores) + Truth ──► DemoView ──► draw            ratatui, redrawn a few times per second
+//!                          │             └─────► plain lines     one per change of state, and periodic progress
+//!                          └──────► Tally ─────► final summary
 //! ```
 //!
-//! [`work`] learns the machines of a [`Subject`] and sends its stream through both workers; [`show`] shows what that
-//! tells.
+//! [`work`] trains models for the machines of a [`Subject`] and sends its stream through both workers; [`show`]
+//! displays the events.
 
 mod plain;
 mod screen;

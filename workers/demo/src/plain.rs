@@ -1,11 +1,11 @@
-//! The demo as lines of text, for logs, pipes and CI: no cursor, no colour.
+//! The demo as text lines, for logs, pipes and CI: no cursor control, no colour.
 
 use auscult_schemas::MachineState;
 
 use super::text::{deviation, grouped, state, truth};
 use super::{AlertLine, DemoView, Phase};
 
-/// One line for a machine that went into alarm or out of it.
+/// One line for an alarm that is raised or cleared.
 #[must_use]
 pub fn alert_line(line: &AlertLine) -> String {
     let (_, name) = state(line.state);
@@ -20,7 +20,7 @@ pub fn alert_line(line: &AlertLine) -> String {
     format!("{:>7.1} s  {:<12} {name}  chunk {}: {why}{truth}", line.elapsed.as_secs_f64(), line.machine, line.chunk)
 }
 
-/// One line on how far the demo has come.
+/// One line about the progress.
 #[must_use]
 pub fn progress_line(view: &DemoView) -> String {
     let what = match &view.phase {

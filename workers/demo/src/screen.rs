@@ -1,4 +1,4 @@
-//! The live screen: a pure function from the view to one frame, readable from 80 × 24 on.
+//! The live screen: a pure function from the view to one frame, for terminals of 80 × 24 and larger.
 
 use auscult_schemas::MachineState;
 use ratatui::Frame;
@@ -174,7 +174,7 @@ fn explanation_line(machine: &MachineView, width: usize) -> Line<'static> {
 fn draw_log(frame: &mut Frame<'_>, area: Rect, view: &DemoView) {
     let block = Block::bordered().border_type(BorderType::Rounded).title(" alarms raised and cleared ");
     let room = block.inner(area).height as usize;
-    // Newest last, as in any log; the oldest scroll out of sight.
+    // The newest entry is last; the oldest scroll off.
     let skipped = view.log.len().saturating_sub(room);
     let lines: Vec<Line<'_>> = view.log.iter().skip(skipped).map(log_line).collect();
     let text = if lines.is_empty() { vec![Line::from(" none so far").style(DIM)] } else { lines };

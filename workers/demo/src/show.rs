@@ -1,4 +1,4 @@
-//! Shows the work: on a terminal as a live screen, elsewhere as lines.
+//! Displays the demo's events: on a terminal as a live screen, elsewhere as lines.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,17 +10,17 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyModifiers};
 use super::work::DemoEvent;
 use super::{DemoView, MachineView, Phase, Tally, alert_line, draw, progress_line};
 
-/// How often the screen is drawn.
+/// Interval between frames.
 const FRAME: Duration = Duration::from_millis(80);
-/// How often a line on the progress is printed where there is no screen.
+/// Interval between progress lines without a screen.
 const LINE: Duration = Duration::from_secs(2);
 
-/// What was shown, for the closing summary.
+/// Results for the final summary.
 #[derive(Debug)]
 pub struct Shown {
-    /// Verdicts against the truth.
+    /// Verdicts compared with the ground truth.
     pub tally: Tally,
-    /// Chunks that could not be judged, and why.
+    /// Chunks that could not be scored, with reasons.
     pub dead_letters: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ impl Presenter {
         Self { view, shown, kinds, begun: Instant::now(), streaming_since: None }
     }
 
-    /// Takes an event in; gives a line worth printing.
+    /// Applies an event; returns a line to print, if any.
     fn update(&mut self, event: DemoEvent) -> Option<String> {
         self.view.elapsed = self.begun.elapsed();
         match event {
@@ -69,10 +69,10 @@ impl Presenter {
     }
 }
 
-/// Shows until the work is over and its channel closed.
+/// Displays events until the work ends and closes its channel.
 ///
 /// # Errors
-/// When the terminal cannot be drawn on, or standard output cannot be written to.
+/// If the terminal cannot be drawn on, or standard output cannot be written to.
 pub fn show(
     subject: &str,
     kinds: Vec<(String, String)>,
@@ -115,7 +115,7 @@ fn draw_all(
     }
 }
 
-/// `q`, Esc, or Ctrl-C, which is a mere key while the terminal is drawn on.
+/// `q`, Esc or Ctrl-C, which is an ordinary key event in raw mode.
 fn is_farewell(event: &Event) -> bool {
     let Event::Key(key) = event else { return false };
     let is_control_c = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);

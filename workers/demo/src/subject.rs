@@ -1,4 +1,4 @@
-//! What the demo listens to: simulated machines, or recordings, each with the truth about every chunk.
+//! The demo's data source: simulated machines, or recordings, with the ground truth of every chunk.
 
 use std::path::{Path, PathBuf};
 
@@ -9,25 +9,25 @@ use auscult_simulator::{Condition, SAMPLE_RATE_HZ, Scenario, wav_bytes};
 
 use super::Truth;
 
-/// Where a chunk's sound is to be had.
+/// Source of a chunk's sound.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Sound {
-    /// In a file.
+    /// A file.
     File(PathBuf),
-    /// Normal sound of a simulated machine, never a chunk of the stream.
+    /// Normal sound of a simulated machine, not part of the stream.
     SimulatedTraining(u64),
     /// A chunk of a simulated machine's stream.
     SimulatedStream(u64),
 }
 
-/// One chunk to come.
+/// A chunk to be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedChunk {
-    /// Which of the subject's machines.
+    /// Index of its machine.
     pub machine: usize,
     /// Its sound.
     pub sound: Sound,
-    /// What the machine is really like.
+    /// The machine's ground truth.
     pub truth: Truth,
 }
 
@@ -36,16 +36,16 @@ pub struct PlannedChunk {
 pub struct DemoMachine {
     /// Its id.
     pub id: String,
-    /// What it is.
+    /// Its kind.
     pub kind: String,
-    /// Normal sound to learn from.
+    /// Normal sound for training.
     pub training: Vec<Sound>,
 }
 
-/// Everything that the demo listens to.
+/// All data of the demo.
 #[derive(Debug, Clone)]
 pub struct Subject {
-    /// In words.
+    /// Its description.
     pub title: String,
     /// The machines.
     pub machines: Vec<DemoMachine>,
@@ -55,7 +55,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Fans, pumps and valves from the simulator, some of them with faults that set in and grow.
+    /// Simulated fans, pumps and valves, some with faults that start and grow.
     #[must_use]
     pub fn simulated(seed: u64, training_chunks: u64, chunks: u64) -> Self {
         let scenario = Scenario::demo(seed, chunks);
@@ -79,11 +79,11 @@ impl Subject {
         Self { title, machines, stream, scenario: Some(scenario) }
     }
 
-    /// Recordings of a data folder: each machine's training clips, and its test clips as a stream in which normal sound
-    /// and every fault take turns.
+    /// Recordings of a data folder: each machine's training clips, and its test clips as a stream that alternates
+    /// between normal sound and faults.
     ///
     /// # Errors
-    /// When the folder holds no recordings in a known layout, or a machine has none to learn from or none to judge.
+    /// If the folder has no recordings in a known layout, or a machine has no training clips or no test clips.
     pub fn recorded(folder: &Path) -> anyhow::Result<Self> {
         let dataset = Dataset::discover(folder)?;
         let mut machines = Vec::new();
@@ -111,7 +111,7 @@ impl Subject {
     /// A chunk's content type and bytes.
     ///
     /// # Errors
-    /// When its file cannot be read.
+    /// If its file cannot be read.
     pub fn sound(&self, machine: usize, sound: &Sound) -> anyhow::Result<(&'static str, Vec<u8>)> {
         let simulated = || self.scenario.as_ref().expect("simulated sound belongs to a scenario");
         let samples = match sound {
@@ -133,8 +133,8 @@ fn truth_of(condition: Condition) -> Truth {
     }
 }
 
-/// Normal clips, a fault's clips, normal clips, the next fault's, and so on: what a machine that is repaired in between
-/// sounds like.
+/// Normal clips, a fault's clips, normal clips, the next fault's, and so on: as if the machine were repaired in
+/// between.
 fn in_turns(machine: usize, clips: &MachineClips) -> Vec<PlannedChunk> {
     let mut faults: Vec<(String, Vec<PlannedChunk>)> = Vec::new();
     for clip in &clips.test_abnormal {
@@ -163,7 +163,7 @@ fn in_turns(machine: usize, clips: &MachineClips) -> Vec<PlannedChunk> {
     stream
 }
 
-/// One chunk of each machine in turn, for as long as it has any.
+/// Takes one chunk of each machine in turn, until all are used.
 fn interleaved(streams: Vec<Vec<PlannedChunk>>) -> Vec<PlannedChunk> {
     let longest = streams.iter().map(Vec::len).max().unwrap_or(0);
     (0..longest).flat_map(|index| streams.iter().filter_map(move |stream| stream.get(index).cloned())).collect()

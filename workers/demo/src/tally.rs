@@ -1,4 +1,4 @@
-//! Verdicts against the truth, chunk by chunk, and the closing summary.
+//! Compares verdicts with the ground truth by chunk, and prints the final summary.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,22 +9,22 @@ use auscult_schemas::{MachineState, Score};
 use super::Truth;
 use super::text::grouped;
 
-/// One machine's verdicts against the truth.
+/// One machine's verdicts compared with the ground truth.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MachineTally {
-    /// Chunks judged.
+    /// Number of scored chunks.
     pub chunks: u64,
-    /// Chunks whose truth is normal.
+    /// Chunks with normal ground truth.
     pub normal: u64,
-    /// Of those, judged anomalous.
+    /// Normal chunks scored as anomalous.
     pub false_alarms: u64,
-    /// Chunks of each fault, and how many of them were judged anomalous.
+    /// Chunks of each fault, and how many of them were scored as anomalous.
     pub faults: BTreeMap<String, (u64, u64)>,
     /// The first faulty chunk, from 1.
     pub onset: Option<u64>,
-    /// The first chunk, from 1, at which the machine went into alarm while it was faulty.
+    /// The first chunk, counted from 1, at which an alarm was raised while the machine was faulty.
     pub alarm: Option<u64>,
-    /// How often the machine went into alarm while nothing was wrong.
+    /// Number of alarms raised while the machine was healthy.
     pub needless_alarms: u64,
 }
 
@@ -44,7 +44,8 @@ impl MachineTally {
                 *chunks += 1;
                 *found += u64::from(score.anomalous);
                 self.onset.get_or_insert(self.chunks);
-                // A machine that was in alarm already when the fault set in counts as noticed at once.
+                // If the machine was already in alarm at the start of the fault, the fault counts as detected
+                // immediately.
                 if score.state == MachineState::Alarm {
                     self.alarm.get_or_insert(self.chunks);
                 }
@@ -52,7 +53,7 @@ impl MachineTally {
         }
     }
 
-    /// Faulty chunks, and how many were judged anomalous.
+    /// Faulty chunks, and how many were scored as anomalous.
     #[must_use]
     pub fn faulty(&self) -> (u64, u64) {
         self.faults
@@ -60,21 +61,21 @@ impl MachineTally {
             .fold((0, 0), |(chunks, found), (of_fault, found_of_fault)| (chunks + of_fault, found + found_of_fault))
     }
 
-    /// Chunks judged rightly, of those whose truth is known.
+    /// Correct verdicts, and chunks with known ground truth.
     #[must_use]
     pub fn right(&self) -> (u64, u64) {
         let (faulty, found) = self.faulty();
         (self.normal - self.false_alarms + found, self.normal + faulty)
     }
 
-    /// Chunks from the first faulty one to the alarm; 0 when that chunk itself raised it.
+    /// Number of chunks from the first faulty one to the alarm; 0 if that chunk raised it.
     #[must_use]
     pub fn delay(&self) -> Option<u64> {
         Some(self.alarm? - self.onset?)
     }
 }
 
-/// All machines' verdicts against the truth.
+/// All machines' verdicts compared with the ground truth.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
     machines: BTreeMap<String, MachineTally>,
@@ -82,7 +83,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts one judged chunk that lasted `sound_s`, s.
+    /// Counts one scored chunk of length `sound_s`, s.
     pub fn add(&mut self, score: &Score, truth: &Truth, sound_s: f64) {
         self.machines.entry(score.machine.as_str().to_owned()).or_default().add(score, truth);
         self.sound_s += sound_s;
@@ -94,24 +95,24 @@ impl Tally {
         &self.machines
     }
 
-    /// Chunks judged.
+    /// Number of scored chunks.
     #[must_use]
     pub fn chunks(&self) -> u64 {
         self.machines.values().map(|machine| machine.chunks).sum()
     }
 
-    /// Chunks judged rightly, of those whose truth is known.
+    /// Correct verdicts, and chunks with known ground truth.
     #[must_use]
     pub fn right(&self) -> (u64, u64) {
         self.machines.values().map(MachineTally::right).fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
     }
 
-    /// The closing summary: chunks, throughput, and for every machine truth against verdict. `streaming` is how long
-    /// the chunks took from the first sent to the last judged.
+    /// The final summary: chunks, throughput, and ground truth against verdict for every machine. `streaming` is the
+    /// time from the first sent chunk to the last scored one.
     #[must_use]
     pub fn summary(&self, streaming: Duration) -> String {
         let mut text = String::new();
-        // Writing to a string does not fail.
+        // Writing to a string cannot fail.
         let _ = self.write_summary(&mut text, streaming.as_secs_f64().max(1e-9));
         text
     }

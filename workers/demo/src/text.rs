@@ -1,11 +1,11 @@
-//! Words and signs that screen, plain lines and summary share.
+//! Labels and symbols shared by screen, plain lines and summary.
 
 use auscult_detection::words;
 use auscult_schemas::{DeviatingBand, MachineState};
 
 use super::Truth;
 
-/// A state's sign and name: told apart by shape and case, not by colour alone.
+/// A state's symbol and name; symbols differ in shape and case, not only in colour.
 pub(super) fn state(state: MachineState) -> (&'static str, &'static str) {
     match state {
         MachineState::Learning => ("·", "listening"),
@@ -21,12 +21,12 @@ pub(super) fn state(state: MachineState) -> (&'static str, &'static str) {
     }
 }
 
-/// What deviates, in the first few bands.
+/// The first few deviating bands.
 pub(super) fn deviation(bands: &[DeviatingBand], most: usize) -> String {
     words::deviation(&bands[..bands.len().min(most)], None, None)
 }
 
-/// `bearing wear, 40 %`; empty where nobody knows.
+/// `bearing wear, 40 %`; empty without ground truth.
 pub(super) fn truth(truth: &Truth) -> String {
     match truth {
         Truth::Unknown => String::new(),
@@ -36,12 +36,12 @@ pub(super) fn truth(truth: &Truth) -> String {
     }
 }
 
-/// The signs of a sparkline: up to half height at or below the threshold, above it beyond.
+/// A sparkline symbol: up to half height at or below the threshold, higher above it.
 pub(super) fn spark(ratio: f64) -> char {
     const SIGNS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let height =
         if ratio <= 1.0 { (4.0 * ratio).ceil().clamp(1.0, 4.0) } else { 4.0 + (4.0 * (ratio - 1.0)).ceil().min(4.0) };
-    // A score that is no number stands out at full height.
+    // NaN is shown at full height.
     SIGNS[(height as usize).clamp(1, 8) - 1]
 }
 
@@ -58,7 +58,7 @@ pub(super) fn grouped(number: u64) -> String {
     text
 }
 
-/// Exactly `width` letters wide: filled up with spaces or cut, with an ellipsis.
+/// Exactly `width` characters wide: padded with spaces, or truncated with an ellipsis.
 pub(super) fn fit(text: &str, width: usize) -> String {
     let count = text.chars().count();
     if count <= width {

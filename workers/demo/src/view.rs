@@ -1,29 +1,29 @@
-//! What there is to show, kept up to date from the workers' results.
+//! The state of the display, updated from the workers' results.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use auscult_schemas::{DeviatingBand, MachineState, Score};
 
-/// A machine's true condition, which only a demo knows.
+/// Ground truth of a machine; only a demo has it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Truth {
-    /// Nobody knows.
+    /// No ground truth.
     #[default]
     Unknown,
-    /// Nothing is wrong with it.
+    /// The machine is healthy.
     Normal,
-    /// Something is.
+    /// The machine is faulty.
     Faulty {
-        /// What: `bearing wear`.
+        /// The fault, such as `bearing wear`.
         fault: String,
-        /// How far it has grown, 0–1, where that is known.
+        /// Severity of the fault, 0–1, if known.
         severity: Option<f64>,
     },
 }
 
 impl Truth {
-    /// Whether there is something to find; `None` where nobody knows.
+    /// Whether the machine is faulty; `None` without ground truth.
     #[must_use]
     pub fn is_faulty(&self) -> Option<bool> {
         match self {
@@ -34,34 +34,34 @@ impl Truth {
     }
 }
 
-/// What the demo is doing.
+/// The current step of the demo.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Phase {
-    /// Nothing yet.
+    /// Starting up.
     #[default]
     Starting,
-    /// Making or reading the training sound.
+    /// Generating or reading the training clips.
     Preparing {
         /// Clips ready.
         done: u64,
-        /// Of how many.
+        /// Total number of clips.
         total: u64,
     },
-    /// Learning what is normal.
+    /// Training a model.
     Training {
-        /// What the model is for: a machine's id.
+        /// Machine id of the model.
         model: String,
         /// Steps done.
         done: u64,
-        /// Of how many.
+        /// Total number of steps.
         total: u64,
     },
     /// Chunks are going through the workers.
     Streaming {
-        /// Chunks to come, all machines together.
+        /// Total number of chunks, over all machines.
         total: u64,
     },
-    /// All chunks are judged.
+    /// All chunks are scored.
     Done,
 }
 
@@ -70,7 +70,7 @@ pub enum Phase {
 pub struct MachineView {
     /// Its id.
     pub id: String,
-    /// What it is: `fan`.
+    /// Its kind, such as `fan`.
     pub kind: String,
     /// Its state as the scoring worker sees it.
     pub state: MachineState,
@@ -80,23 +80,23 @@ pub struct MachineView {
     pub threshold: f64,
     /// The latest chunk's p-value.
     pub p_value: f64,
-    /// The latest chunk's health index, 0–100; NaN where no sensor heard it.
+    /// The latest chunk's health index, 0–100; NaN without a working sensor.
     pub health: f64,
     /// The latest scores divided by the threshold, oldest first; at most [`MachineView::RECENT`].
     pub recent: VecDeque<f64>,
     /// The bands that deviate in the latest anomalous chunk; empty while the latest chunk is normal.
     pub bands: Vec<DeviatingBand>,
-    /// Its true condition in the latest chunk.
+    /// Its ground truth in the latest chunk.
     pub truth: Truth,
-    /// Chunks judged.
+    /// Number of scored chunks.
     pub chunks: u64,
 }
 
 impl MachineView {
-    /// How many recent scores are kept: as many as a wide terminal shows.
+    /// Number of recent scores kept: the width of a wide terminal.
     pub const RECENT: usize = 120;
 
-    /// A machine of which nothing has been heard.
+    /// A machine without chunks.
     #[must_use]
     pub fn new(id: impl Into<String>, kind: impl Into<String>) -> Self {
         Self {
@@ -130,14 +130,14 @@ impl MachineView {
     }
 }
 
-/// A change of a machine's state, for the log.
+/// A change of a machine's state, for the event log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertLine {
-    /// When, since the demo began.
+    /// Time since the demo started.
     pub elapsed: Duration,
     /// The machine.
     pub machine: String,
-    /// The chunk of the machine that decided, from 1.
+    /// The machine's chunk that caused the change, counted from 1.
     pub chunk: u64,
     /// The new state.
     pub state: MachineState,
@@ -147,35 +147,35 @@ pub struct AlertLine {
     pub ratio: f64,
     /// The bands that deviate.
     pub bands: Vec<DeviatingBand>,
-    /// The machine's true condition.
+    /// The machine's ground truth.
     pub truth: Truth,
 }
 
-/// Everything on the screen.
+/// All displayed data.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DemoView {
-    /// What is being listened to: `six simulated machines`.
+    /// The data source, such as `six simulated machines`.
     pub subject: String,
-    /// What the demo is doing.
+    /// The current step of the demo.
     pub phase: Phase,
-    /// The machines, in the order shown.
+    /// The machines in display order.
     pub machines: Vec<MachineView>,
-    /// Chunks judged, all machines together.
+    /// Number of scored chunks, over all machines.
     pub chunks: u64,
-    /// Chunks judged a second, lately.
+    /// Current throughput, chunks per second.
     pub chunks_per_second: f64,
-    /// Since the demo began.
+    /// Time since the demo started.
     pub elapsed: Duration,
     /// Changes of state, oldest first; at most [`DemoView::LOG`].
     pub log: VecDeque<AlertLine>,
 }
 
 impl DemoView {
-    /// How many changes of state are kept.
+    /// Maximum number of changes of state kept.
     pub const LOG: usize = 200;
 
-    /// Takes in one judged chunk; a machine not listed yet is added. Returns the change of state, if it is one that
-    /// people want to hear of: into alarm or out of it, not the first chunk's `unknown` to `healthy`.
+    /// Applies one scored chunk; an unknown machine is added. Returns a change of state if it is relevant to users:
+    /// into alarm or out of it, not from `unknown` to `healthy` at the first chunk.
     pub fn update(&mut self, score: &Score, kind: &str, truth: Truth) -> Option<AlertLine> {
         let id = score.machine.as_str();
         let index = self.machines.iter().position(|machine| machine.id == id).unwrap_or_else(|| {
@@ -186,7 +186,7 @@ impl DemoView {
         machine.update(score, truth.clone());
         self.chunks += 1;
 
-        // A sensor's fault says nothing of the machine, which is in its old state again when the sensor is well.
+        // A sensor fault does not change the machine's state, which continues when the sensor works again.
         let changed = score.state != score.previous_state && !score.state.is_of_chunk();
         let concerns_alarm = [score.state, score.previous_state].contains(&MachineState::Alarm);
         if !(changed && concerns_alarm) {
@@ -216,7 +216,7 @@ pub(super) mod samples {
 
     use super::*;
 
-    /// A judgement with threshold 2, for tests.
+    /// A score with threshold 2, for tests.
     pub(crate) fn score(machine: &str, score: f64, state: MachineState, previous: MachineState) -> Score {
         Score {
             id: "id".to_owned(),

@@ -1,7 +1,6 @@
-//! The demo's work, away from the screen: learn every machine's normal sound, then send the stream through both
-//! workers.
+//! The demo's background work: trains a model for every machine, then sends the stream through both workers.
 //!
-//! What happens is told through a channel; whoever shows it may be slower without holding anything up.
+//! Events go through a channel, so a slow display does not block the work.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -27,40 +26,40 @@ use rayon::prelude::*;
 use super::subject::{DemoMachine, Sound, Subject};
 use super::{Phase, Truth};
 
-/// What the work tells.
+/// Events of the work.
 #[derive(Debug)]
 pub enum DemoEvent {
-    /// It has come so far.
+    /// A new step has started.
     Phase(Phase),
-    /// A chunk is judged.
+    /// A chunk was scored.
     Judged {
-        /// The judgement.
+        /// The score.
         score: Box<Score>,
-        /// What the machine is really like.
+        /// The machine's ground truth.
         truth: Truth,
-        /// How long the chunk was, s.
+        /// Length of the chunk, s.
         sound_s: f64,
     },
-    /// A chunk could not be judged.
+    /// A chunk could not be scored.
     DeadLetter(Box<DeadLetter>),
 }
 
-/// How the demo is to go.
+/// Settings of the demo.
 #[derive(Debug, Clone)]
 pub struct DemoPlan {
-    /// Chunks a second; `None` is as fast as they go.
+    /// Chunks per second; `None` means as fast as possible.
     pub rate: Option<f64>,
     /// Where the models run.
     pub device: DeviceChoice,
 }
 
-/// No more chunks than this are under way at once, so that a long stream stays small in memory.
+/// Maximum number of chunks in flight, to limit memory for long streams.
 const UNDER_WAY: u64 = 64;
 
-/// Trains, streams, and gives the time from the first chunk sent to the last one judged.
+/// Trains, streams, and returns the time from the first sent chunk to the last scored one.
 ///
 /// # Errors
-/// When a machine cannot be learned, a worker ends, or `interrupted` is set.
+/// If training fails for a machine, a worker stops, or `interrupted` is set.
 pub fn work(
     subject: &Subject,
     plan: &DemoPlan,
@@ -75,7 +74,7 @@ pub fn work(
         sound_s.push(training.seconds / training.clips.max(1) as f64);
         packages.push((MachineId::new(&machine.id)?, package));
     }
-    // A demo is over in a minute: an alarm that stood for an hour would never be seen to clear.
+    // A demo ends within a minute: an alarm with a minimum duration of an hour would never clear.
     let alert = AlertPolicy { min_alarm_secs: 0, ..AlertPolicy::default() };
     let config = PipelineConfig {
         spec: FeatureSpec::default(),
@@ -204,6 +203,6 @@ fn stream(
 }
 
 fn tell(events: &Sender<DemoEvent>, event: DemoEvent) {
-    // Nobody listens any more: the demo is being left.
+    // The receiver is gone: the demo is shutting down.
     let _ = events.send(event);
 }

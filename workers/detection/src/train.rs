@@ -1,4 +1,4 @@
-//! Who fits on what, who is held out, and the package that results.
+//! Assigns clips to fitting and hold-out, and builds the package.
 //!
 //! ```text
 //!  fewer than 200 clips: cross-fitting                 from 200 clips on: one hold-out
@@ -9,10 +9,11 @@
 //!  …                                              ┘
 //! ```
 //!
-//! Either way no clip is scored by a network that was fitted to it. With few clips every one is needed for both:
-//! cross-fitting calibrates on all of them and fits on all of them, for the price of some more fits, whose networks saw
-//! a little less sound than the package's and so err, if at all, towards a higher threshold. They begin with the same
-//! weights and make as many steps. With many clips a fifth is enough to calibrate on, and one fit is all it takes.
+//! In both cases no clip is scored by a network that was fitted to it. With few clips, every clip is needed for both:
+//! cross-fitting calibrates on all of them and fits on all of them, at the cost of some more fits. Their networks have
+//! seen slightly less data than the package's, so any error is towards a higher threshold. They start with the same
+//! weights and make the same number of steps. With many clips, a fifth is enough for calibration, and one fit is
+//! sufficient.
 
 mod copies;
 mod corpus;
@@ -33,14 +34,14 @@ use crate::{DetectionError, Learned, Manifest, ModelPackage, TrainingSummary, ve
 
 /// Trains a model on normal sound and calibrates it.
 ///
-/// Copies count once, and clips that do not belong are left out: [`TrainingSet`] says which. `observe` hears of every
-/// epoch, on the calling thread. When it answers `Break` (once is enough), the package's network stops with its best
-/// epoch so far; folds then train no longer than it did, and those not yet begun are left out once twenty held-out
-/// clips have scores. The result is a calibrated package all the same.
+/// Copies count once, and foreign clips are excluded: see [`TrainingSet`]. `observe` is called after every epoch, on
+/// the calling thread. When it returns `Break` (once is enough), the package's network stops with its best epoch so
+/// far; folds then train no longer than it did, and folds not yet started are skipped once twenty held-out clips have
+/// scores. The result is still a calibrated package.
 ///
 /// # Errors
 /// [`DetectionError::TooFewClips`], [`DetectionError::TrainingClip`], [`DetectionError::InvalidOptions`], or
-/// [`DetectionError::Training`] when no sensible model comes out.
+/// [`DetectionError::Training`] if training gives no usable model.
 pub fn train(
     clips: &[TrainingClip],
     options: &TrainingOptions,
@@ -50,7 +51,7 @@ pub fn train(
 }
 
 impl TrainingSet {
-    /// Trains a model on what is in the set. `observe` as in [`train`].
+    /// Trains a model on the clips of the set. `observe` as in [`train`].
     ///
     /// # Errors
     /// As [`train`].
@@ -119,7 +120,7 @@ impl TrainingSet {
     }
 }
 
-/// Each clip's mean level by mel band, dB, `[clips][mels]`. Where channels are unlike, as if it had all of them.
+/// Each clip's mean level by mel band, dB, `[clips][mels]`. For dissimilar channels, as if the clip had all of them.
 fn levels_of(clips: &[TrainingClip], normals: &[ChannelNormal], mels: usize) -> Vec<Vec<f64>> {
     let mut levels = clip_band_levels(clips, mels);
     if !normals.is_empty() {

@@ -1,4 +1,4 @@
-//! Detectors side by side on the data sets of a folder, each trained with several seeds.
+//! Compares detectors on the data sets of a folder, each trained with several seeds.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::judging::{judge_in_batches, left_out};
 
-/// A detector that takes part.
+/// A detector in the comparison.
 #[derive(Debug, Clone, Copy)]
 pub struct Contender {
     /// Its name.
@@ -25,7 +25,7 @@ pub struct Contender {
 }
 
 impl Contender {
-    /// How it is trained, and the spec of its clips.
+    /// Its training options and feature spec.
     #[must_use]
     pub fn options(&self) -> TrainingOptions {
         (self.options)()
@@ -48,10 +48,10 @@ fn reference() -> TrainingOptions {
     TrainingOptions { spec: FeatureSpec::reference_method(), standardise: false, ..TrainingOptions::default() }
 }
 
-/// Those with these names, or all where there are none.
+/// The detectors with these names, or all if the list is empty.
 ///
 /// # Errors
-/// When a name is none.
+/// If a name is unknown.
 pub fn contenders(names: &[String]) -> anyhow::Result<Vec<&'static Contender>> {
     let known: Vec<&str> = CONTENDERS.iter().map(|contender| contender.name).collect();
     if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
@@ -61,7 +61,7 @@ pub fn contenders(names: &[String]) -> anyhow::Result<Vec<&'static Contender>> {
     Ok(CONTENDERS.iter().filter(is_wanted).collect())
 }
 
-/// On the spectrograms of DCASE's baseline: 128 mel bands, five frames a vector.
+/// With the spectrograms of DCASE's baseline: 128 mel bands, five frames per vector.
 fn wide(detector: DetectorKind) -> TrainingOptions {
     TrainingOptions {
         spec: FeatureSpec { n_mels: 128, n_fft: 1024, hop_length: 512, frames: 5, ..FeatureSpec::default() },
@@ -69,7 +69,7 @@ fn wide(detector: DetectorKind) -> TrainingOptions {
     }
 }
 
-/// A data set, and where its models are trained.
+/// A data set, and the set on which its models are trained.
 #[derive(Debug, Clone)]
 pub struct ComparedSet {
     /// Its folder's name.
@@ -78,46 +78,46 @@ pub struct ComparedSet {
     train: Dataset,
 }
 
-/// One training and what came of it.
+/// One training run and its result.
 struct Trial {
     evaluation: Evaluation,
     train_s: f64,
     model_bytes: usize,
 }
 
-/// A detector's figures on a data set.
+/// A detector's metrics on a data set.
 #[derive(Debug, Serialize)]
 pub struct Row {
     /// The data set.
     pub set: String,
     /// The detector.
     pub detector: &'static str,
-    /// How many trainings there were.
+    /// Number of training runs.
     pub seeds: usize,
     /// Area under the ROC curve.
     pub auc: Spread,
     /// The same up to a false-positive rate of 0.1.
     pub pauc: Spread,
-    /// F1 at the threshold, abnormal positive.
+    /// F1 at the threshold, with the abnormal class as positive.
     pub f1: Spread,
-    /// Normal clips called abnormal, mean over the seeds.
+    /// Normal clips classified as abnormal, mean over the seeds.
     pub false_alarms: f64,
     /// Normal test clips.
     pub n_normal: usize,
     /// Abnormal test clips.
     pub n_abnormal: usize,
-    /// How long a training took, s, mean.
+    /// Mean duration of a training run, s.
     pub train_s: f64,
     /// A model's size, bytes.
     pub model_bytes: usize,
 }
 
-/// A figure over several seeds.
+/// A metric over several seeds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Spread {
     /// The mean.
     pub mean: f64,
-    /// Half the distance from the lowest to the highest.
+    /// Half the range from the lowest to the highest.
     pub half_range: f64,
 }
 
@@ -130,11 +130,11 @@ impl Spread {
     }
 }
 
-/// The data sets of a folder, in the order of their names; where `only` is not empty, those whose names hold one of it.
-/// `on_note` is called with a line for each that has nothing to train with.
+/// The data sets of a folder, in the order of their names; if `only` is not empty, those whose names contain one of its
+/// entries. `on_note` is called with a line for each set without training clips.
 ///
 /// # Errors
-/// When the folder cannot be listed, or holds none.
+/// If the folder cannot be listed, or contains no data set.
 pub fn compared_sets(
     folder: &Path,
     only: &[String],
@@ -160,7 +160,7 @@ pub fn compared_sets(
         }
         let relatives = found.iter().filter(|(other, _)| name.starts_with(other.as_str()));
         let trainable = relatives.filter(|(_, relative)| relative.training_clips().is_ok());
-        // The longest name that this one begins with: its own, where it has training clips.
+        // The longest name that is a prefix of this one: its own, if it has training clips.
         match trainable.max_by_key(|(other, _)| other.len()) {
             Some((_, train)) => {
                 sets.push(ComparedSet { name: name.clone(), test: dataset.clone(), train: train.clone() });
@@ -175,21 +175,21 @@ pub fn compared_sets(
 }
 
 impl ComparedSet {
-    /// Normal clips to train with.
+    /// Normal training clips.
     ///
     /// # Errors
-    /// When there are none.
+    /// If there are none.
     pub fn training_paths(&self) -> Result<Vec<PathBuf>, DatasetError> {
         self.train.training_clips()
     }
 
-    /// Normal clips to test with.
+    /// Normal test clips.
     #[must_use]
     pub fn normal_paths(&self) -> Vec<PathBuf> {
         self.test.machines.iter().flat_map(|machine| machine.test_normal.iter().cloned()).collect()
     }
 
-    /// Abnormal clips to test with.
+    /// Abnormal test clips.
     #[must_use]
     pub fn abnormal_paths(&self) -> Vec<PathBuf> {
         self.test
@@ -200,35 +200,35 @@ impl ComparedSet {
     }
 }
 
-/// A data set's clips, read for a contender's spec.
+/// A data set's clips, read for a detector's spec.
 #[derive(Debug)]
 pub struct SetClips {
-    /// To train with.
+    /// Training clips.
     pub training: Vec<TrainingClip>,
-    /// Normal ones to test with.
+    /// Normal test clips.
     pub normal: Vec<Clip>,
-    /// Abnormal ones to test with.
+    /// Abnormal test clips.
     pub abnormal: Vec<Clip>,
 }
 
-/// How a comparison is made.
+/// Settings of a comparison.
 #[derive(Clone, Copy)]
 pub struct Comparison<'a> {
-    /// Trainings of each detector, with seeds from 1 on.
+    /// Training runs of each detector, with seeds from 1 on.
     pub seeds: u64,
-    /// Share of normal clips that may score above the threshold.
+    /// Target share of normal clips with scores above the threshold.
     pub false_alarm_rate: f64,
-    /// Called after each training.
+    /// Called after each training run.
     pub on_trial: &'a dyn Fn(),
-    /// Called with a line for people where a clip is left out.
+    /// Called with a line for each excluded clip.
     pub on_note: &'a dyn Fn(&str),
 }
 
 impl Comparison<'_> {
-    /// Trains a contender on a set with every seed, and tests it.
+    /// Trains a detector on a set with every seed, and tests it.
     ///
     /// # Errors
-    /// When it cannot be trained.
+    /// If it cannot be trained.
     pub fn run(&self, set: &ComparedSet, contender: &Contender, clips: &SetClips) -> anyhow::Result<Row> {
         let mut trials = Vec::new();
         for seed in 1..=self.seeds {

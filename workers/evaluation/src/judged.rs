@@ -1,4 +1,4 @@
-//! Test clips with their labels and scores, and how they are grouped.
+//! Scored test clips with their labels, and their groups.
 
 use std::path::PathBuf;
 
@@ -6,29 +6,29 @@ use auscult_detection::{Evaluation, evaluate};
 use auscult_recordings::dataset::Domain;
 use auscult_schemas::Quantity;
 
-/// A test clip, its labels and what the model said of it.
+/// A test clip with its label and the model's result.
 #[derive(Debug, Clone)]
 pub struct JudgedClip {
     /// The file.
     pub path: PathBuf,
     /// The machine's id.
     pub machine: String,
-    /// DCASE's domain, where the file's name gives one.
+    /// DCASE's domain, if the file name contains one.
     pub domain: Option<Domain>,
-    /// The truth.
+    /// The label.
     pub is_abnormal: bool,
-    /// The fault's name, where the folder tells.
+    /// The fault's name, if known from the folder.
     pub fault: Option<String>,
     /// What its sensors measure; `None`: sound.
     pub quantity: Option<Quantity>,
     /// The score, dB².
     pub score: f64,
-    /// Each channel's score, dB²; `None` of those that were left out because they are at fault.
+    /// Each channel's score, dB²; `None` for channels excluded because of a sensor fault.
     pub channel_scores: Vec<Option<f64>>,
 }
 
 impl JudgedClip {
-    /// The fault's name for people.
+    /// The fault's name for output.
     #[must_use]
     pub fn fault_name(&self) -> &str {
         self.fault.as_deref().unwrap_or("(not named)")
@@ -45,19 +45,19 @@ pub fn scores_by_class<'a>(clips: impl IntoIterator<Item = &'a JudgedClip>) -> (
     (normal, abnormal)
 }
 
-/// The faults there are, by name.
+/// The names of all faults.
 #[must_use]
 pub fn faults(clips: &[JudgedClip]) -> Vec<&str> {
     distinct(clips.iter().filter(|clip| clip.is_abnormal).map(JudgedClip::fault_name))
 }
 
-/// The machines there are, by id.
+/// The ids of all machines.
 #[must_use]
 pub fn machines(clips: &[JudgedClip]) -> Vec<&str> {
     distinct(clips.iter().map(|clip| clip.machine.as_str()))
 }
 
-/// One fault against all the normal clips.
+/// Evaluates one fault against all normal clips.
 #[must_use]
 pub fn evaluate_fault(clips: &[JudgedClip], fault: &str, threshold: f64) -> Evaluation {
     let counts = |clip: &&JudgedClip| !clip.is_abnormal || clip.fault_name() == fault;
@@ -65,7 +65,7 @@ pub fn evaluate_fault(clips: &[JudgedClip], fault: &str, threshold: f64) -> Eval
     evaluate(&normal, &abnormal, threshold)
 }
 
-/// One machine alone.
+/// Evaluates one machine.
 #[must_use]
 pub fn evaluate_machine(clips: &[JudgedClip], machine: &str, threshold: f64) -> Evaluation {
     let (normal, abnormal) = scores_by_class(clips.iter().filter(|clip| clip.machine == machine));

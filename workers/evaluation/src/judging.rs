@@ -1,4 +1,4 @@
-//! Test clips judged by their machine's model: those that figures are of, and a score of every other one.
+//! Scores test clips with their machine's model: those used for metrics, and all others.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,23 +10,23 @@ use auscult_recordings::dataset::{Domain, MachineClips};
 use crate::dcase::ScoredClip;
 use crate::judged::JudgedClip;
 
-/// What a model says of the channels of a clip whose sensor is well.
+/// A model's result for the channels of a clip with working sensors.
 #[derive(Debug, Clone)]
 pub struct HealthyJudgement {
-    /// These channels.
+    /// The channels.
     pub channels: Vec<usize>,
     /// The judgement on them.
     pub judgement: Judgement,
 }
 
-/// So many clips go through one forward pass.
+/// Number of clips per forward pass.
 const BATCH: usize = 64;
 
-/// Judges clips as a worker does: without the channels whose sensor is at fault. A clip of which none is left has no
-/// judgement: [`left_out`] says why.
+/// Scores clips like a worker: without channels with sensor faults. A clip without any other channel has no judgement:
+/// [`left_out`] returns the reason.
 ///
 /// # Errors
-/// When the model fails.
+/// If the model fails.
 pub fn judge_in_batches(model: &Model, clips: &[Clip]) -> anyhow::Result<Vec<Option<HealthyJudgement>>> {
     let mut results = Vec::with_capacity(clips.len());
     for batch in clips.chunks(BATCH) {
@@ -34,7 +34,7 @@ pub fn judge_in_batches(model: &Model, clips: &[Clip]) -> anyhow::Result<Vec<Opt
         let judged: Vec<HealthyClip<'_>> = healthy.iter().flatten().cloned().collect();
         let mut judgements = model.judge_heard(&judged)?.into_iter();
         results.extend(healthy.into_iter().map(|healthy| {
-            // A judgement for each clip with a healthy channel, in their order.
+            // One judgement per clip with a healthy channel, in order.
             let healthy = healthy?;
             judgements.next().map(|judgement| HealthyJudgement { channels: healthy.channels.clone(), judgement })
         }));
@@ -42,28 +42,28 @@ pub fn judge_in_batches(model: &Model, clips: &[Clip]) -> anyhow::Result<Vec<Opt
     Ok(results)
 }
 
-/// Why a clip has no judgement: a line for people.
+/// Why a clip has no judgement: one line of text.
 #[must_use]
 pub fn left_out(clip: &Clip) -> String {
     format!("left out: {}: {}", clip.path.display(), words::sensor_faults(&clip.features.sensor_faults, clip.quantity))
 }
 
-/// A machine's model, and what its scores mean.
+/// A machine's model, with the scale of its scores.
 #[derive(Clone, Copy)]
 pub struct MachineModel<'a> {
     /// The model.
     pub model: &'a Model,
     /// Scores above it are anomalous.
     pub threshold: f64,
-    /// What labelled clips' scores are divided by: the threshold, where machines have models of their own; else 1.
+    /// Divisor of labelled clips' scores: the threshold, if machines have their own models; otherwise 1.
     pub unit: f64,
 }
 
 /// The test clips of a data set.
 #[derive(Debug, Clone)]
 pub struct JudgedClips {
-    /// Labelled clips that a sensor heard: those that the figures are of. Where machines have models of their own, each
-    /// score is in units of its machine's threshold.
+    /// Labelled clips with a working sensor: those used for the metrics. If machines have their own models, each score
+    /// is in units of its machine's threshold.
     pub judged: Vec<JudgedClip>,
     /// Every clip, with the model's own score.
     pub scored: Vec<ScoredClip>,
@@ -72,44 +72,44 @@ pub struct JudgedClips {
 }
 
 impl JudgedClips {
-    /// None yet.
+    /// No clips yet.
     #[must_use]
     pub fn new(threshold: f64) -> Self {
         Self { judged: Vec::new(), scored: Vec::new(), threshold }
     }
 
-    /// Labelled clips none of whose channels has a healthy sensor.
+    /// Number of labelled clips without a working sensor.
     #[must_use]
     pub fn n_unheard(&self) -> usize {
         let is_unheard = |clip: &&ScoredClip| clip.left_out.is_some() && clip.score.is_some();
         self.scored.iter().filter(is_unheard).filter(|clip| clip.is_abnormal.is_some()).count()
     }
 
-    /// Clips that cannot be read.
+    /// Number of unreadable clips.
     #[must_use]
     pub fn n_unreadable(&self) -> usize {
         self.scored.iter().filter(|clip| clip.score.is_none()).count()
     }
 
-    /// Clips without a label.
+    /// Number of clips without a label.
     #[must_use]
     pub fn n_unlabelled(&self) -> usize {
         self.scored.iter().filter(|clip| clip.is_abnormal.is_none()).count()
     }
 
-    /// Refuses figures of a data set of which more than one clip in ten cannot be read.
+    /// Rejects a data set in which more than one clip in ten cannot be read.
     ///
     /// # Errors
-    /// Then.
+    /// If that is the case.
     pub fn refuse_too_many_unreadable(&self) -> anyhow::Result<()> {
         clips::refuse_too_many_bad(self.n_unreadable(), self.scored.len())
     }
 
-    /// Judges a machine's test clips. `read` are the recordings of `tests`, in their order. Returns what a person
-    /// should know of single clips, a line each.
+    /// Scores a machine's test clips. `read` are the recordings of `tests`, in the same order. Returns notes on single
+    /// clips, one line each.
     ///
     /// # Errors
-    /// When the model fails.
+    /// If the model fails.
     pub fn judge_machine(
         &mut self,
         machine: &MachineClips,
@@ -180,7 +180,7 @@ impl JudgedClips {
     }
 }
 
-/// What is known of a test clip before it is judged.
+/// A test clip before scoring.
 #[derive(Debug, Clone)]
 pub struct TestClip {
     /// The file.
@@ -205,7 +205,7 @@ pub fn test_clips(machine: &MachineClips) -> Vec<TestClip> {
     normal.chain(abnormal).chain(unlabelled).collect()
 }
 
-/// The scores of clips without a healthy channel, with all their channels: an evaluator wants a score of every clip.
+/// Scores clips without a healthy channel, with all their channels: an evaluator requires a score for every clip.
 fn score_all_channels<'a>(model: &Model, clips: &[&'a Clip]) -> anyhow::Result<BTreeMap<&'a Path, f64>> {
     let mut scores = BTreeMap::new();
     for batch in clips.chunks(BATCH) {

@@ -1,4 +1,4 @@
-//! One recording judged by a model: what `auscult score` says.
+//! One recording scored by a model: the result of `auscult score`.
 
 use std::path::Path;
 
@@ -8,27 +8,27 @@ use auscult_features::{ChunkExtractor, Extraction};
 use auscult_recordings::clips::read_clip;
 use auscult_schemas::{MachineState, MeasuredLevels, QualityFlag, Quantity, SensorFault};
 
-/// A recording that was judged, or not, and why.
+/// A recording with its result, or why it was not scored.
 #[derive(Debug, Clone)]
 pub struct ScoredRecording {
-    /// Absent where every sensor is at fault.
+    /// Absent if every sensor is faulty.
     pub judgement: Option<Judgement>,
-    /// What is to be noted, and why it says nothing about the machine's health.
+    /// Notes, and why it shows nothing about the machine's health.
     pub noted: ChunkNotes,
-    /// What its quality flags are.
+    /// Its quality flags.
     pub quality: Vec<QualityFlag>,
-    /// Channels whose sensor is at fault.
+    /// Channels with a sensor fault.
     pub sensor_faults: Vec<SensorFault>,
     /// What its sensors measure; `None`: sound.
     pub quantity: Option<Quantity>,
-    /// In physical units, where those are known.
+    /// Levels in physical units, if known.
     pub levels: Option<MeasuredLevels>,
 }
 
-/// Judges one recording, with its chosen channels.
+/// Scores one recording with its selected channels.
 ///
 /// # Errors
-/// When it cannot be read, lacks a channel, or the model fails.
+/// If it cannot be read, a channel is missing, or the model fails.
 pub fn judge_recording(
     path: &Path,
     chosen: Option<&[usize]>,
@@ -54,7 +54,7 @@ pub fn judge_recording(
 }
 
 impl ScoredRecording {
-    /// Its verdict: normal, anomalous, or the state in which it is not judged.
+    /// Its verdict: normal, anomalous, or the state in which it is not scored.
     #[must_use]
     pub fn verdict(&self) -> &'static str {
         match (self.noted.unjudged, &self.judgement) {
@@ -64,7 +64,7 @@ impl ScoredRecording {
         }
     }
 
-    /// What deviates, and the level. When the file was recorded nobody knows, so that it has no since.
+    /// The deviations and the level. The recording time of a file is unknown, so no start is given.
     #[must_use]
     pub fn explanation(&self, judgement: &Judgement) -> String {
         let deviation = words::deviation(&judgement.bands, judgement.time_course.as_ref(), None);
@@ -74,7 +74,7 @@ impl ScoredRecording {
         }
     }
 
-    /// Why it says nothing about the machine's health.
+    /// Why it shows nothing about the machine's health.
     #[must_use]
     pub fn why_unjudged(&self) -> String {
         match self.noted.unjudged {

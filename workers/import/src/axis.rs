@@ -1,15 +1,15 @@
-//! Whether numbers are a time axis: rising evenly, with the odd gap. Its step, how well that is known, and where it
-//! breaks.
+//! Detects time axes: values that rise evenly, with occasional gaps. Determines the step, its uncertainty, and the
+//! gaps.
 //!
-//! Clocks are written with few digits: at 25.6 kHz in milliseconds, 25 values are equal, then one is larger. So steps
-//! are judged by how far the values stray from a straight line, and the step is known as well as that straying leaves
-//! it over the longest piece.
+//! Clocks are written with few digits: at 25.6 kHz in milliseconds, 25 values are equal, then one is larger. Therefore
+//! steps are checked by the deviation of the values from a straight line, and the uncertainty of the step follows from
+//! this deviation over the longest piece.
 
-/// Fewest values that show an axis.
+/// Minimum number of values of an axis.
 const MIN_VALUES: usize = 8;
-/// A share of breaks above which an axis is uneven rather than interrupted.
+/// Maximum share of gaps; above it, an axis is uneven rather than interrupted.
 const MAX_BREAKS: f64 = 0.01;
-/// How far values may stray from a straight line, steps.
+/// Maximum deviation of values from a straight line, steps.
 const MAX_STRAYING: f64 = 2.0;
 
 /// An even axis.
@@ -17,19 +17,19 @@ const MAX_STRAYING: f64 = 2.0;
 pub(crate) struct Axis {
     /// From one value to the next, in the axis's own unit.
     pub step: f64,
-    /// The share of it that may be wrong.
+    /// Its relative uncertainty.
     pub uncertainty: f64,
-    /// Where another piece begins.
+    /// Where further pieces start.
     pub breaks: Vec<usize>,
-    /// Values equal to the one before, where the digits would tell them apart.
+    /// Values equal to the previous one, if the digits are sufficient to distinguish them.
     pub repeats: usize,
 }
 
-/// What numbers are, as a time axis.
+/// The result for numbers as a time axis.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Shape {
     Even(Axis),
-    /// Rising, by steps that differ.
+    /// Rising, with uneven steps.
     Uneven {
         smallest: f64,
         largest: f64,
@@ -56,12 +56,12 @@ pub(crate) fn examine(values: &[f64]) -> Shape {
     }
     let uneven = Shape::Uneven { smallest, largest };
     let median = at(0.5);
-    // With few digits most steps may be zero: then the values are as far apart as the last digit says, and gaps below
-    // that do not show.
+    // With few digits, most steps may be zero: then the distance of values is that of the last digit, and smaller gaps
+    // are not detected.
     let spread =
         if median > 0.0 { at(0.95) - at(0.05) } else { sorted.iter().copied().find(|&step| step > 0.0).unwrap_or(0.0) };
     let longest_step = 1.5 * median + spread * 1.01;
-    // Where few digits make many steps zero, a zero says nothing; else a row is there twice.
+    // If few digits make many steps zero, a zero means nothing; otherwise it is a duplicate row.
     let shows_repeats = at(0.05) > 0.5 * median;
     let repeats = steps.iter().filter(|&&step| shows_repeats && step == 0.0).count();
     let is_break = |step: f64| step > longest_step || step < -spread * 1.01 || (shows_repeats && step == 0.0);
@@ -91,7 +91,7 @@ pub(crate) fn pieces(breaks: &[usize], len: usize) -> Vec<std::ops::Range<usize>
     starts.zip(ends).filter(|(start, end)| start < end).map(|(start, end)| start..end).collect()
 }
 
-/// Slope of the straight line of least squares, and the farthest that a value lies from it.
+/// Slope of the least-squares line, and the greatest deviation of a value from it.
 fn line(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
     let middle = (count - 1.0) / 2.0;

@@ -1,8 +1,8 @@
-//! Bytes read in order, in either byte order, never past the end.
+//! Reads bytes in order, in either byte order, never past the end.
 
 use crate::ImportError;
 
-/// A reader of bytes that knows what it reads, for its errors.
+/// A reader of bytes that keeps the format name for its errors.
 #[derive(Debug, Clone)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
@@ -59,7 +59,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// A number as machines store it.
+/// A number type in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Number {
     I8,
@@ -109,7 +109,7 @@ impl Number {
         }
     }
 
-    /// All whole values in `bytes`.
+    /// All complete values in `bytes`.
     pub(crate) fn values(self, bytes: &[u8], is_big_endian: bool) -> Vec<f64> {
         bytes.chunks_exact(self.bytes()).map(|value| self.value(value, is_big_endian)).collect()
     }

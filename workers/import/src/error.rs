@@ -1,8 +1,8 @@
-//! Why a file gives no recording, and what to do about it.
+//! Import errors, with their fixes.
 
 use std::io;
 
-/// One variant for each way in which a file can be wrong or say too little.
+/// One variant for each way in which a file can be invalid or incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The file cannot be read at all.
@@ -11,46 +11,46 @@ pub enum ImportError {
         /// The system's reason.
         source: io::Error,
     },
-    /// No bytes.
+    /// The file is empty.
     #[error("is empty: was it copied whole?")]
     Empty,
-    /// Neither bytes nor name say a format that is read.
+    /// Neither the content nor the name indicate a supported format.
     #[error("{detail}")]
     UnknownFormat {
-        /// What it is, where that can be said, and the way.
+        /// The format, if known, and the fix.
         detail: String,
     },
-    /// A reader that this build does not have.
+    /// A reader that is not part of this build.
     #[error(
         "is {format}, whose reader is not in this build of auscult: build it with `cargo build --release --features hdf5`, \
          or save the file otherwise ({instead})"
     )]
     NotBuilt {
-        /// What the file is.
+        /// The file's format.
         format: &'static str,
-        /// A format that is read.
+        /// A supported format.
         instead: &'static str,
     },
-    /// The bytes contradict their format.
+    /// The content is inconsistent with its format.
     #[error("is a damaged {format} file: {detail}; write or copy it anew")]
     Damaged {
-        /// What the file is.
+        /// The file's format.
         format: &'static str,
         /// What is wrong.
         detail: String,
     },
-    /// The format allows it, this reader does not know it.
+    /// The format allows it, but this reader does not support it.
     #[error("is a {format} file with {detail}")]
     Unsupported {
-        /// What the file is.
+        /// The file's format.
         format: &'static str,
-        /// What is not read, and the way.
+        /// What is not supported, and the fix.
         detail: String,
     },
     /// A file without a signal.
     #[error("holds no signal: {detail}")]
     NoSignal {
-        /// What it holds instead.
+        /// What it contains instead.
         detail: String,
     },
     /// No rate in the file and none given.
@@ -59,27 +59,27 @@ pub enum ImportError {
         /// Format and signals.
         holds: String,
     },
-    /// There is a time axis, and it does not say enough.
+    /// The time axis is not sufficient.
     #[error("{detail}")]
     Time {
-        /// What is unclear, and which option says it.
+        /// What is unclear, and the option that specifies it.
         detail: String,
     },
-    /// `--variable` or `--time` names what the file does not have.
+    /// `--variable` or `--time` names something that the file does not contain.
     #[error("has no variable \"{name}\": it has {has}")]
     NoVariable {
-        /// What was asked for.
+        /// The requested name.
         name: String,
         /// Names and numbers.
         has: String,
     },
-    /// Text that is no table of numbers, or one in more than one way.
+    /// The text is not a table of numbers, or is ambiguous.
     #[error("{detail}")]
     Table {
-        /// What is wrong and the way.
+        /// The problem and the fix.
         detail: String,
     },
-    /// A number among the options that cannot be.
+    /// An invalid number in the options.
     #[error("{detail}")]
     Option {
         /// Which and why.

@@ -1,16 +1,16 @@
-//! Which reader a file is for: by its first bytes, and by its name only where they do not tell.
+//! Selects the reader of a file: by its first bytes, and by its name only if they are not sufficient.
 
 use std::path::Path;
 
 use crate::{ImportError, Options, Source, mat, npy, parquet_file, sound, tdms, text, uff};
 
-/// Endings of names of files that are read here and are no sound.
+/// File extensions of supported formats other than sound.
 const ENDINGS: [&str; 18] = [
     "csv", "txt", "tsv", "dat", "asc", "lvm", "mat", "tdms", "uff", "unv", "uf", "ufb", "bunv", "h5", "hdf5", "npy",
     "npz", "parquet",
 ];
 
-/// Whether the ending of a file's name is that of a format that is read here, sound aside.
+/// Whether a file name has the extension of a supported format other than sound.
 #[must_use]
 pub fn is_importable(path: &Path) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
@@ -48,7 +48,7 @@ fn unknown(detail: &str) -> Result<Source, ImportError> {
     Err(ImportError::UnknownFormat { detail: detail.to_owned() })
 }
 
-/// The signature stands at the beginning, or behind a block for the user such as MATLAB's.
+/// The signature is at the beginning, or after a user block such as MATLAB's.
 fn is_hdf5(bytes: &[u8]) -> bool {
     const SIGNATURE: &[u8] = b"\x89HDF\r\n\x1a\n";
     [0, 512, 1024, 2048].iter().any(|&at| bytes.get(at..).is_some_and(|rest| rest.starts_with(SIGNATURE)))
@@ -69,7 +69,7 @@ fn hdf5(bytes: &[u8]) -> Result<Source, ImportError> {
     Err(ImportError::NotBuilt { format, instead })
 }
 
-/// What files that are not read are, by their first bytes.
+/// Recognises unsupported formats by their first bytes.
 fn other(bytes: &[u8]) -> Option<&'static str> {
     let known: [(&[u8], &str); 17] = [
         (b"# Created by Octave", "is Octave's text format: save it with `save -v7 name.mat`, and import that"),

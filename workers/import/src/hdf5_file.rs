@@ -1,6 +1,6 @@
-//! HDF5 and MATLAB v7.3, which is HDF5 with the order of dimensions turned round.
+//! HDF5 and MATLAB v7.3, which is HDF5 with reversed dimensions.
 //!
-//! A data set of numbers is a series or several; attributes of data sets and groups state unit and rate.
+//! A data set of numbers is one or several series; attributes of data sets and groups state unit and rate.
 
 use hdf5_reader::error::Error;
 use hdf5_reader::group::Group;
@@ -13,11 +13,11 @@ use crate::mat::{Order, add_array};
 use crate::names::{natural_order, text_setting};
 use crate::{ImportError, Source};
 
-/// Groups in groups, at most: a file's links may go in circles.
+/// Maximum depth of nested groups, because a file's links may be circular.
 const MAX_DEPTH: usize = 16;
-/// Most bytes that one data set or chunk may unpack to.
+/// Maximum unpacked size of one data set or chunk, bytes.
 const MAX_BYTES: usize = 1 << 30;
-/// Most data sets of a file.
+/// Maximum number of data sets in a file.
 const MAX_DATASETS: usize = 100_000;
 
 pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
@@ -27,7 +27,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
     let options = OpenOptions::default().with_max_read_bytes(MAX_BYTES).with_max_chunk_bytes(MAX_BYTES);
     let damaged = |error: Error| {
         match error.to_string() {
-        // What the reader does not know is no damage.
+        // An unsupported feature is not a damaged file.
         text if text.contains("unsupported layout class 3") => ImportError::Unsupported {
             format,
             detail: "a virtual data set, which points to others: import the files that hold the values, or copy them into one (`h5repack`)"
@@ -51,7 +51,7 @@ struct Walk<'a> {
     source: &'a mut Source,
     is_matlab: bool,
     datasets: usize,
-    /// Names of the data sets that were read, by where they lie: a link gives one a second name.
+    /// Names of the data sets that were read, by address: a link gives a data set a second name.
     addresses: HashMap<u64, String>,
 }
 
@@ -68,7 +68,7 @@ impl Walk<'_> {
         self.settings(&group.attributes()?, path);
         let (mut groups, mut datasets) = match group.members() {
             Ok(members) => members,
-            // One that cannot be opened, such as a virtual data set, hides no other.
+            // One that cannot be opened, such as a virtual data set, does not hide others.
             Err(_) => self.one_by_one(group, path)?,
         };
         groups.sort_by(|a, b| natural_order(a.name(), b.name()));

@@ -1,21 +1,21 @@
-//! The files that engineers have, read into channels of numbers with a rate and a unit. Pure functions of bytes, but
-//! for [`read`].
+//! Reads measurement files into channels of numbers with a rate and a unit. All functions are pure functions of bytes,
+//! except [`read`].
 //!
 //! ```text
-//!  bytes ─► format ─┬─ text      CSV and other columns of numbers, with what their heads say
+//!  bytes ─► format ─┬─ text      CSV and other columns of numbers, with the information in their headers
 //!                   ├─ mat       MATLAB v4, v5; with the feature `hdf5` v7.3
-//!                   ├─ tdms      NI TDMS with its scales, DAQmx's raw data too
+//!                   ├─ tdms      NI TDMS with its scales, including DAQmx raw data
 //!                   ├─ uff       universal files, data set 58 and 58b
 //!                   ├─ npy       NumPy's .npy and .npz
 //!                   ├─ parquet_file, hdf5_file, sound
 //!                   │
-//!                   └─► Source: series and single numbers, as the file has them
+//!                   └─► Source: series and scalars, as in the file
 //!                          │
 //!                          └─ resolve ─► Recording: which series are signals, at which rate, in which unit
 //! ```
 //!
-//! No rate is guessed: it is what the file says, what a time axis in it shows, or what [`Options::rate_hz`] says, and a
-//! [`Recording`] carries which of the three it was. What is left out, cut or rounded is a note of [`Imported`].
+//! Rates are never guessed: a rate comes from the file, from a time axis in it, or from [`Options::rate_hz`], and a
+//! [`Recording`] states its source. Everything that is left out, cut or rounded is a note of [`Imported`].
 
 mod axis;
 mod cursor;
@@ -47,27 +47,27 @@ pub use recording::{Channel, Imported, Rate, Recording};
 pub use source::{Series, Source};
 pub use wav::{WavError, wav_bytes};
 
-/// Reads a file of any kind that this crate knows.
+/// Reads a file of any supported format.
 ///
 /// # Errors
-/// When it cannot be opened, and as [`read_bytes`].
+/// If it cannot be opened, and as [`read_bytes`].
 pub fn read(path: &Path, options: &Options) -> Result<Imported, ImportError> {
     resolve::resolve(open(path, options)?, options)
 }
 
-/// Reads what is in a file: every series and single number, nothing chosen yet.
+/// Reads the content of a file: every series and scalar, without selection.
 ///
 /// # Errors
-/// When it cannot be opened or is damaged.
+/// If it cannot be opened or is damaged.
 pub fn open(path: &Path, options: &Options) -> Result<Source, ImportError> {
     let bytes = std::fs::read(path).map_err(|source| ImportError::Unreadable { source })?;
     format::source(&path.to_string_lossy(), &bytes, options)
 }
 
-/// Reads the bytes of a file; `name` decides only where the bytes do not.
+/// Reads the bytes of a file; `name` is used only if the bytes do not show the format.
 ///
 /// # Errors
-/// One [`ImportError`] for each way in which a file can be wrong or say too little; never a panic, whatever the bytes.
+/// One [`ImportError`] for each way in which a file can be invalid or incomplete; never a panic, whatever the bytes.
 pub fn read_bytes(name: &str, bytes: &[u8], options: &Options) -> Result<Imported, ImportError> {
     resolve::resolve(format::source(name, bytes, options)?, options)
 }

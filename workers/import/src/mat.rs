@@ -21,11 +21,11 @@ const FORMAT: &str = "MATLAB v5";
 const HEADER_BYTES: usize = 128;
 const MATRIX: u32 = 14;
 const COMPRESSED: u32 = 15;
-/// Structs in structs, and compressed elements, at most.
+/// Maximum depth of nested structs and compressed elements.
 const MAX_DEPTH: usize = 16;
-/// Most that all compressed elements together may unpack to.
+/// Maximum unpacked size of all compressed elements together.
 const MAX_UNPACKED: u64 = 1 << 30;
-/// Most rows or columns that a matrix of several signals may have on its shorter side.
+/// Maximum number of rows or columns, on its shorter side, of a matrix with several signals.
 const MAX_COLUMNS: usize = 100_000;
 
 pub(crate) fn is_v5(bytes: &[u8]) -> bool {
@@ -40,7 +40,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
     while cursor.remaining() >= 8 {
         match element(&mut cursor) {
             Ok(element) => reader.top(&element, is_big_endian, 0)?,
-            // A file that was cut keeps what is whole, if that is anything.
+            // Keeps the complete elements of a truncated file, if there are any.
             Err(error) if reader.source.series.is_empty() => return Err(error),
             Err(_) => {
                 reader.source.notes.push("the file is cut short: its last variable is left out".to_owned());
@@ -56,7 +56,7 @@ struct Element<'a> {
     body: &'a [u8],
 }
 
-/// The next element, with the padding behind it.
+/// The next element, with its padding.
 fn element<'a>(cursor: &mut Cursor<'a>) -> Result<Element<'a>, ImportError> {
     let tag = cursor.u32()?;
     let (small, kind) = (tag >> 16, tag & 0xffff);
@@ -66,7 +66,7 @@ fn element<'a>(cursor: &mut Cursor<'a>) -> Result<Element<'a>, ImportError> {
         let body = body.get(..len).ok_or_else(|| cursor.damaged(format!("a small element of {len} bytes")))?;
         return Ok(Element { kind, body });
     }
-    // libsndfile says eight bytes too many of its last matrix; what is missing shows inside.
+    // libsndfile states eight bytes too many for its last matrix; truly missing bytes are detected inside.
     let stated = cursor.u32()? as usize;
     let len = if kind == MATRIX { stated.min(cursor.remaining()) } else { stated };
     let body = cursor.take(len)?;
@@ -127,7 +127,7 @@ impl Reader {
         Ok(unpacked)
     }
 
-    /// One array; `field` is its name where it is in a struct or cell.
+    /// One array; `field` is its name if it is in a struct or cell.
     fn matrix(
         &mut self,
         body: &[u8],
@@ -145,7 +145,7 @@ impl Reader {
         let class = word & 0xff;
         let is_complex = word & 0x800 != 0;
         let is_logical = word & 0x200 != 0;
-        // Objects have no dimensions here.
+        // Objects have no dimensions at this place.
         if class > 15 {
             let own = field.map_or_else(|| "a variable".to_owned(), ToOwned::to_owned);
             self.source.notes.push(format!("{own} is {}: left out", class_name(class)));
@@ -238,16 +238,16 @@ impl Reader {
     }
 }
 
-/// How an array's values follow on one another.
+/// The storage order of an array's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
-    /// MATLAB's and Fortran's.
+    /// Column-major: MATLAB and Fortran.
     ColumnsFirst,
-    /// C's and NumPy's.
+    /// Row-major: C and NumPy.
     RowsFirst,
 }
 
-/// Adds an array as a single number, a series, or a series for each row or column, whichever are fewer.
+/// Adds an array as a scalar, a series, or a series for each row or column, whichever are fewer.
 pub(crate) fn add_array(source: &mut Source, name: &str, sizes: &[usize], values: Vec<f64>, order: Order) {
     let long: Vec<usize> = sizes.iter().copied().filter(|&size| size != 1).collect();
     match long[..] {
@@ -290,7 +290,7 @@ pub(crate) fn add_array(source: &mut Source, name: &str, sizes: &[usize], values
     }
 }
 
-/// The struct or folder that a variable is in; of CWRU's `X098_DE_time` the record, as 99.mat has two.
+/// The struct or folder of a variable; for CWRU's `X098_DE_time` the record, because 99.mat has two.
 fn group_of(name: &str) -> String {
     if let Some((record, rest)) = name.split_once('_')
         && ["DE_time", "FE_time", "BA_time"].contains(&rest)

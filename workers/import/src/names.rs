@@ -1,13 +1,13 @@
-//! What names of columns, variables and settings mean.
+//! Interprets names of columns, variables and settings.
 
 use crate::TimeUnit;
 
-/// Lower case, letters and digits only.
+/// Only letters, in lower case, and digits.
 fn plain(name: &str) -> String {
     name.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// `Acc [g]` and `Time (s)`: the name and the unit behind it.
+/// `Acc [g]` and `Time (s)`: the name and the unit after it.
 pub(crate) fn split_unit(text: &str) -> (String, Option<String>) {
     let text = text.trim();
     for (open, close) in [('[', ']'), ('(', ')')] {
@@ -21,7 +21,7 @@ pub(crate) fn split_unit(text: &str) -> (String, Option<String>) {
     (text.to_owned(), None)
 }
 
-/// Whether a line of short words is one of units: each is a known one, or stands in brackets, or is empty.
+/// Whether a line of short words contains units: each is a known one, in brackets, or empty.
 pub(crate) fn are_units(cells: &[String]) -> bool {
     let is_unit = |cell: &String| {
         let cell = cell.trim();
@@ -51,7 +51,7 @@ pub(crate) fn text_setting(name: &str, text: &str) -> Option<(String, f64)> {
     rate_of(&name, value).is_some().then_some((name, value))
 }
 
-/// By the numbers in names: `ch9` before `ch10`.
+/// Sorts by the numbers in names: `ch9` before `ch10`.
 #[cfg(feature = "hdf5")]
 pub(crate) fn natural_order(one: &str, other: &str) -> std::cmp::Ordering {
     let padded = |name: &str| {
@@ -73,7 +73,7 @@ pub(crate) fn natural_order(one: &str, other: &str) -> std::cmp::Ordering {
     padded(one).cmp(&padded(other)).then_with(|| one.cmp(other))
 }
 
-/// Whether a setting of this name says what a value is to be multiplied by, or what is to be added.
+/// Whether a setting with this name is a scale factor or an offset.
 pub(crate) fn is_scale(name: &str) -> bool {
     let plain = plain(last_part(&split_unit(name).0));
     let known = [
@@ -96,7 +96,7 @@ pub(crate) fn is_scale(name: &str) -> bool {
     known.contains(&plain.as_str())
 }
 
-/// Whether a column of this name, if it rises, is time.
+/// Whether a rising column with this name is time.
 pub(crate) fn is_time(name: &str) -> bool {
     let (name, _) = split_unit(name);
     let last = last_part(&name);
@@ -114,7 +114,7 @@ pub(crate) fn is_time(name: &str) -> bool {
         || ["time", "zeit", "datetime", "xwert"].iter().any(|start| plain.starts_with(start))
 }
 
-/// Whether a column of this name that counts up by one is a number of the sample.
+/// Whether a column with this name that counts up by one is a sample number.
 pub(crate) fn is_index(name: &str) -> bool {
     let plain = plain(last_part(name));
     let known = [
@@ -137,13 +137,13 @@ pub(crate) fn is_index(name: &str) -> bool {
     plain.is_empty() || known.contains(&plain.as_str()) || plain.starts_with("unnamed")
 }
 
-/// Whether a column of this name is a date, and not a time since the beginning.
+/// Whether a column with this name is a date, and not a time since the start.
 pub(crate) fn is_date(name: &str) -> bool {
     let plain = plain(last_part(&split_unit(name).0));
     ["date", "datum", "excel"].iter().any(|word| plain.contains(word)) || plain == "serial"
 }
 
-/// Whether this stands where a unit does and says only that something is counted.
+/// Whether this text in place of a unit only means a count.
 pub(crate) fn is_count(unit: &str) -> bool {
     ["sample", "samples", "pts", "point", "points", "no", "nr", "sequence", "index", "count", "counts"]
         .contains(&unit.trim().to_lowercase().as_str())
@@ -155,7 +155,7 @@ pub(crate) fn time_unit_suffix(name: &str) -> Option<TimeUnit> {
     TimeUnit::parse(suffix)
 }
 
-/// The rate, Hz, that a setting of this name states; `None` when its name says nothing of a sample rate.
+/// The rate, Hz, stated by a setting with this name; `None` if its name does not mean a sample rate.
 pub(crate) fn rate_of(name: &str, value: f64) -> Option<StatedRate> {
     let (name, unit) = split_unit(name);
     let plain = plain(last_part(&name));
@@ -213,7 +213,7 @@ pub(crate) fn rate_of(name: &str, value: f64) -> Option<StatedRate> {
             return Some(StatedRate::Hertz(value * factor));
         }
     }
-    // `ts` is as often the time of a file.
+    // `ts` is often the time of a file.
     if plain == "ts" && value > 1.0 {
         return None;
     }
@@ -223,7 +223,7 @@ pub(crate) fn rate_of(name: &str, value: f64) -> Option<StatedRate> {
     None
 }
 
-/// A rate as settings state it.
+/// A rate as stated by settings.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum StatedRate {
     Hertz(f64),
@@ -231,7 +231,7 @@ pub(crate) enum StatedRate {
     Step(f64),
 }
 
-/// Whether a setting of this name is the shaft's speed in turns a minute.
+/// Whether a setting with this name is the shaft's speed in turns per minute.
 pub(crate) fn is_rpm(name: &str) -> bool {
     let plain = plain(last_part(name));
     plain.ends_with("rpm") && plain.len() <= 12
@@ -242,19 +242,19 @@ pub(crate) fn last_part(name: &str) -> &str {
     name.rsplit(['.', '/']).next().unwrap_or(name)
 }
 
-/// What stands before the last part.
+/// The text before the last part.
 pub(crate) fn parent(name: &str) -> &str {
     name.rsplit_once(['.', '/']).map_or("", |(parent, _)| parent)
 }
 
-/// A name without what would move a terminal's cursor.
+/// A name without characters that move a terminal's cursor.
 pub(crate) fn printable(name: &str) -> String {
     let shown: String =
         name.trim().chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(120).collect();
     shown
 }
 
-/// A name that is one of a file in every system.
+/// A name that is a valid file name on every system.
 pub(crate) fn for_file(name: &str) -> String {
     let kept = |letter: char| if letter.is_ascii_alphanumeric() || "._-".contains(letter) { letter } else { '_' };
     let name: String = name.trim().chars().map(kept).take(80).collect();

@@ -115,7 +115,7 @@ fn records(
         let (number, is_big_endian) = number(&format!("'{kind}'")).ok_or_else(not_read)?;
         fields.push((field.to_owned(), number, is_big_endian));
     }
-    // A field that is itself an array has its shape behind the type, in brackets of its own.
+    // A field that is itself an array has its shape after the type, in its own parentheses.
     let is_plain = list.matches('(').count() == fields.len() && list.matches(')').count() == fields.len();
     let width: usize = fields.iter().map(|(_, number, _)| number.bytes()).sum();
     let count = sizes.iter().try_fold(1_usize, |product, &size| product.checked_mul(size));
@@ -166,7 +166,7 @@ fn type_words(descr: &str) -> &'static str {
     }
 }
 
-/// What stands behind `'key':`.
+/// The value after `'key':`.
 fn entry<'a>(head: &'a str, key: &str) -> Option<&'a str> {
     let at = head.find(&format!("'{key}'"))?;
     let rest = head[at + key.len() + 2..].trim_start().strip_prefix(':')?;

@@ -1,30 +1,30 @@
-//! What a person says where a file does not, or says otherwise.
+//! Options that supplement or override the information in a file.
 
-/// How a file is to be read. The default asks nothing but the file.
+/// How a file is read. By default, only the file's own information is used.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Options {
-    /// Samples a second, Hz; goes before what the file says.
+    /// Sample rate, Hz; takes precedence over the file's.
     pub rate_hz: Option<f64>,
-    /// Names or numbers (1 is the first) of the series to take; empty: every signal.
+    /// Names or numbers (1 is the first) of the series to read; empty: every signal.
     pub variables: Vec<String>,
-    /// Name or number of the series that is the time.
+    /// Name or number of the series with the time.
     pub time: Option<String>,
     /// The unit of that time.
     pub time_unit: Option<TimeUnit>,
-    /// The unit of the values; goes before what the file says.
+    /// The unit of the values; takes precedence over the file's.
     pub unit: Option<String>,
-    /// Every value is taken times this.
+    /// Factor for every value.
     pub scale: Option<f64>,
-    /// Whether a text's numbers have a decimal comma, where it can be read both ways.
+    /// Whether numbers in a text have a decimal comma, if this is ambiguous.
     pub decimal_comma: Option<bool>,
-    /// A table or matrix of pieces that follow on one another in time, not of channels.
+    /// A table or matrix contains consecutive pieces of one signal, not channels.
     pub snapshots: Option<Snapshots>,
 }
 
 /// Unit of a time axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeUnit {
-    /// Days, as spreadsheets and MATLAB's `datenum` count them.
+    /// Days, as in spreadsheets and MATLAB's `datenum`.
     Days,
     /// Hours.
     Hours,
@@ -55,7 +55,7 @@ impl TimeUnit {
         }
     }
 
-    /// As written in heads of columns: `s`, `sec`, `ms`, `µs`; `None` for any other.
+    /// Parses a unit in a column header: `s`, `sec`, `ms`, `µs`; `None` for any other.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text.trim().to_lowercase().as_str() {
@@ -71,7 +71,7 @@ impl TimeUnit {
     }
 }
 
-/// How the pieces of one channel lie in a table or matrix.
+/// The arrangement of one channel's pieces in a table or matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Snapshots {
     /// Each row is one.

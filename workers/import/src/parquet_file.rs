@@ -39,7 +39,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
     for (name, column) in names.into_iter().zip(columns) {
         let is_index = name == "__index_level_0__";
         let is_date = column.is_time || column.values.first().is_some_and(|first| *first > 1e14);
-        // pandas' own number of the row, or a time.
+        // pandas' own row number, or a time.
         let name = match (is_index, is_date) {
             (true, false) => continue,
             (true, true) => "time".to_owned(),
@@ -59,11 +59,11 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
 struct Column {
     values: Vec<f64>,
     is_time: bool,
-    /// What its values are, where they are no numbers.
+    /// The type of its values, if they are not numbers.
     other: Option<&'static str>,
 }
 
-/// What the reader's words say was not built in: `flate2` is gzip.
+/// The codec that the reader reports as not built in: `flate2` is gzip.
 fn codec(text: &str) -> &'static str {
     [("flate2", "gzip"), ("brotli", "Brotli"), ("lz4", "LZ4")]
         .into_iter()
@@ -113,7 +113,7 @@ impl Column {
     }
 }
 
-/// A whole number of any size, big-endian, with `scale` digits behind the point.
+/// An integer of any size, big-endian, with `scale` decimals.
 fn decimal(bytes: &[u8], scale: i32) -> f64 {
     let is_negative = bytes.first().is_some_and(|first| first & 0x80 != 0);
     let whole = bytes.iter().fold(if is_negative { -1_i128 } else { 0 }, |whole, byte| whole << 8 | i128::from(*byte));

@@ -1,30 +1,30 @@
-//! What has been read.
+//! The result of an import.
 
-/// A file's recordings, and what is to be said of them.
+/// A file's recordings, with notes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Imported {
-    /// The format as its makers call it: `MATLAB v5`.
+    /// The usual name of the format: `MATLAB v5`.
     pub format: &'static str,
     /// One for each rate and length in the file; never empty.
     pub recordings: Vec<Recording>,
-    /// What was left out, cut or rounded, a sentence each.
+    /// What was left out, cut or rounded, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// Channels of one rate and length.
+/// Channels with the same rate and length.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recording {
-    /// What tells it from the file's other recordings, fit for a file name; empty where there is no other.
+    /// Distinguishes it from the file's other recordings, valid in a file name; empty if there is only one.
     pub name: String,
-    /// Samples a second.
+    /// Sample rate.
     pub rate: Rate,
-    /// Speed of the shaft, turns a minute, where the file says it.
+    /// Speed of the shaft, turns per minute, if the file states it.
     pub rpm: Option<f64>,
     /// Equal lengths, at least one sample.
     pub channels: Vec<Channel>,
 }
 
-/// A rate, and who says so.
+/// A rate and its source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rate {
     /// Hz.
@@ -36,22 +36,22 @@ pub struct Rate {
 /// One quantity over time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Channel {
-    /// The file's name for it.
+    /// Its name in the file.
     pub name: String,
-    /// The unit of its samples, where the file or a person says it.
+    /// The unit of its samples, if the file or the user states it.
     pub unit: Option<String>,
-    /// Values in that unit, not shares of a full scale.
+    /// Values in that unit, not fractions of a full scale.
     pub samples: Vec<f32>,
 }
 
 impl Recording {
-    /// The rate as a whole number, as WAV has it, Hz.
+    /// The rate as an integer, as in WAV files, Hz.
     #[must_use]
     pub fn rate_hz(&self) -> u32 {
         self.rate.hz.round().clamp(1.0, f64::from(u32::MAX)) as u32
     }
 
-    /// Samples of each channel.
+    /// Number of samples per channel.
     #[must_use]
     pub fn samples(&self) -> usize {
         self.channels.first().map_or(0, |channel| channel.samples.len())

@@ -1,4 +1,4 @@
-//! From a file's series to recordings: what is signal, what is time, at which rate, in which unit.
+//! Converts a file's series to recordings: selects signals and time axes, and determines rate and unit.
 
 mod clock;
 mod gaps;
@@ -9,10 +9,10 @@ use crate::names::{for_file, is_rpm, is_scale, last_part, parent, printable};
 use crate::{Channel, ImportError, Imported, Options, Rate, Recording, Series, Snapshots, Source};
 use clock::Clock;
 
-/// Series shorter than this share of the longest are settings and windows, not signals, unless asked for.
+/// Series shorter than this share of the longest one are settings and windows, not signals, unless requested.
 const SHORTEST_SHARE: f64 = 0.01;
 
-/// Fewest values of a signal that nobody asked for by name.
+/// Minimum number of values of a signal that was not requested by name.
 const SHORTEST: usize = 8;
 
 pub(crate) fn resolve(source: Source, options: &Options) -> Result<Imported, ImportError> {
@@ -77,7 +77,7 @@ pub(crate) fn resolve(source: Source, options: &Options) -> Result<Imported, Imp
     Ok(Imported { format, recordings, notes })
 }
 
-/// Series of one rate, length and place in the file.
+/// Series with the same rate, length and place in the file.
 struct Group {
     key: (String, usize),
     rate: Rate,
@@ -99,7 +99,7 @@ fn check(options: &Options) -> Result<(), ImportError> {
     Ok(())
 }
 
-/// The series of this name, of this number from 1, or the only one whose name has this in it.
+/// The series with this name, with this number from 1, or the only one whose name contains the text.
 fn find(series: &[Series], wanted: &str) -> Result<usize, ImportError> {
     let wanted = wanted.trim().trim_start_matches('/');
     let exact = series.iter().position(|one| one.name == wanted);
@@ -107,7 +107,7 @@ fn find(series: &[Series], wanted: &str) -> Result<usize, ImportError> {
         || series.iter().position(|one| one.name.eq_ignore_ascii_case(wanted) || last_part(&one.name) == wanted);
     let number =
         || wanted.parse::<usize>().ok().filter(|&number| (1..=series.len()).contains(&number)).map(|number| number - 1);
-    // `DE_time` is that of X097_DE_time, X105_DE_time and so on.
+    // `DE_time` matches X097_DE_time, X105_DE_time and so on.
     let part = || {
         let mut having = (0..series.len()).filter(|&index| series[index].name.contains(wanted) && !wanted.is_empty());
         having.next().filter(|_| having.next().is_none())
@@ -130,7 +130,7 @@ fn list(series: &[Series]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// What is asked for, or all that is neither time nor number of the sample nor far shorter than the rest.
+/// The requested series, or all that are neither time nor sample numbers nor far shorter than the rest.
 fn signals(
     series: &[Series],
     clocks: &[Clock],
@@ -158,7 +158,7 @@ fn signals(
 
 fn no_signal(series: &[Series], scalars: &[(String, f64)], notes: &[String]) -> ImportError {
     const NOTES: usize = 8;
-    // What was left out is why there is none.
+    // The reason why there is no signal is what was left out.
     let mut parts: Vec<String> = notes.iter().filter(|note| note.contains("left out")).take(NOTES).cloned().collect();
     if series.len() > 1 && series.iter().all(|one| one.values.len() == 1) {
         parts.push(format!(
@@ -182,7 +182,7 @@ fn no_signal(series: &[Series], scalars: &[(String, f64)], notes: &[String]) -> 
     ImportError::NoSignal { detail: parts.join("; ") }
 }
 
-/// Factors that stand in the file and that no format says how to use.
+/// Factors in the file whose use the format does not define.
 fn unused_scales(scalars: &[(String, f64)]) -> Vec<String> {
     const MOST: usize = 8;
     let is_one = |name: &str, value: f64| is_scale(name) && value.is_finite() && value != 0.0 && value != 1.0;
@@ -197,7 +197,7 @@ fn unused_scales(scalars: &[(String, f64)]) -> Vec<String> {
         .collect()
 }
 
-/// The speed that the file states, where it states one only.
+/// The speed in the file, if it states exactly one.
 fn rpm(scalars: &[(String, f64)], notes: &mut Vec<String>) -> Option<f64> {
     let stated: Vec<&(String, f64)> = scalars.iter().filter(|(name, value)| is_rpm(name) && *value > 0.0).collect();
     match stated[..] {
@@ -216,7 +216,8 @@ fn rpm(scalars: &[(String, f64)], notes: &mut Vec<String>) -> Option<f64> {
     }
 }
 
-/// What tells recordings apart: nothing where there is one, else the group's name, else what its first names share.
+/// Distinguishing names of recordings: empty for a single one, otherwise the group's name, or the common part of its
+/// first names.
 fn group_names(groups: &[Group], series: &[Series]) -> Vec<String> {
     if groups.len() == 1 {
         return vec![String::new()];
@@ -236,9 +237,9 @@ fn group_names(groups: &[Group], series: &[Series]) -> Vec<String> {
     names
 }
 
-/// One channel of pieces that follow on one another.
+/// Joins consecutive pieces into one channel.
 fn joined(members: Vec<Series>, snapshots: Snapshots, notes: &mut Vec<String>) -> Series {
-    // Of a wide array each series is a row: what follows on one another is the other way round.
+    // In a wide array each series is a row, so the order of pieces is the other way round.
     let snapshots = match (snapshots, members.first().is_some_and(|one| one.is_row)) {
         (Snapshots::Rows, true) => Snapshots::Columns,
         (Snapshots::Columns, true) => Snapshots::Rows,
@@ -273,9 +274,9 @@ fn channel(series: Series, options: &Options, notes: &mut Vec<String>) -> Channe
     Channel { name: series.name, unit: options.unit.clone().or(series.unit), samples }
 }
 
-/// What is to be known of a channel's values: that they stand still, or that 32-bit floats keep too few digits of them.
+/// Notes on a channel's values: they are constant, or 32-bit floats are not precise enough for them.
 fn remark(series: &Series, samples: &[f32], scale: f64) -> Option<String> {
-    /// Share of a signal's spread that rounding may take without a word: −80 dB.
+    /// Maximum rounding error, as a share of a signal's spread, without a note: −80 dB.
     const MOST_ROUNDING: f64 = 1e-4;
     let count = series.values.len() as f64;
     let mean = series.values.iter().sum::<f64>() / count;

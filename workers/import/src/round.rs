@@ -1,6 +1,6 @@
-//! The rate that a step of time means: files state steps with few digits, and 1.95312e-05 s are 51,200 Hz.
+//! Determines the exact rate from a time step: files state steps with few digits, and 1.95312e-05 s means 51,200 Hz.
 
-/// Rates that recorders are set to, Hz.
+/// Common sample rates of recorders, Hz.
 const USUAL: [f64; 60] = [
     1000.0,
     2000.0,
@@ -64,18 +64,18 @@ const USUAL: [f64; 60] = [
     1_000_000.0,
 ];
 
-/// A share by which a rate may be unknown and yet be rounded to any short number.
+/// Maximum relative uncertainty for rounding to any short number.
 pub(crate) const WELL_KNOWN: f64 = 2e-4;
-/// A share within which a usual rate is taken where it is the only one.
+/// Maximum relative uncertainty for taking a common rate if it is the only one in range.
 const ROUGHLY_KNOWN: f64 = 2e-2;
 
-/// The rate that `hz` means, when it is known to a share of `uncertainty`; `None` where that leaves more than one.
+/// The exact rate for `hz`, known to a relative `uncertainty`; `None` if it is ambiguous.
 pub(crate) fn meant(hz: f64, uncertainty: f64) -> Option<f64> {
     if !(hz.is_finite() && hz > 0.0 && uncertainty.is_finite()) {
         return None;
     }
     let near = |other: f64, share: f64| (other - hz).abs() <= hz * share;
-    // A step that is itself of few digits, such as 0.00004 s, may be exact.
+    // A step that itself has few digits, such as 0.00004 s, may be exact.
     if let Some(round) = shortest(hz, 1e-9, 4) {
         return Some(round);
     }
@@ -97,18 +97,17 @@ pub(crate) fn meant(hz: f64, uncertainty: f64) -> Option<f64> {
     }
 }
 
-/// Whether recorders are set to this rate.
+/// Whether this is a common sample rate of recorders.
 pub(crate) fn is_usual(hz: f64) -> bool {
     USUAL.into_iter().any(|usual| (usual / hz - 1.0).abs() < 1e-4)
 }
 
-/// The rate of a stated step, s, which may be rounded to as many digits as it shows.
+/// The rate of a stated step, s, which may be rounded to the digits it has.
 pub(crate) fn of_step(step_s: f64) -> Option<f64> {
     meant(1.0 / step_s, digits_uncertainty(step_s))
 }
 
-/// Half of the last digit that a number needs to be written, as a share of it; nothing for one that needs all of a
-/// double's.
+/// Half of the last digit needed to write a number, relative to it; 0 for a number that needs all digits of a double.
 pub(crate) fn digits_uncertainty(value: f64) -> f64 {
     let text = format!("{value:e}");
     let mantissa = text.split('e').next().unwrap_or_default();
@@ -120,8 +119,7 @@ pub(crate) fn digits_uncertainty(value: f64) -> f64 {
     0.5 * 10_f64.powi(1 - digits as i32) / mantissa.abs()
 }
 
-/// The number of at most `digits` digits that lies within a share of `uncertainty` of `value`, of as few digits as
-/// possible.
+/// The number of at most `digits` digits within a relative `uncertainty` of `value`, with as few digits as possible.
 pub(crate) fn shortest(value: f64, uncertainty: f64, digits: usize) -> Option<f64> {
     (0..digits).find_map(|decimals| {
         let short: f64 = format!("{value:.decimals$e}").parse().ok()?;

@@ -1,4 +1,4 @@
-//! WAV and FLAC: floats are taken as the values that they are, whole numbers as shares of their full scale.
+//! WAV and FLAC: floats are read as values, integers as fractions of their full scale.
 
 use crate::{ImportError, Rate, Series, Source};
 

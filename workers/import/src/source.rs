@@ -1,36 +1,36 @@
-//! What a file holds, before anyone asks which of it is signal, time or a setting.
+//! The content of a file, before signals, times and settings are distinguished.
 
 use crate::Rate;
 
-/// A file's contents.
+/// A file's content.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Source {
-    /// The format as its makers call it.
+    /// The usual name of the format.
     pub format: &'static str,
     /// Columns, channels, vectors.
     pub series: Vec<Series>,
-    /// Single numbers by name: rates, speeds, settings.
+    /// Scalars by name: rates, speeds, settings.
     pub scalars: Vec<(String, f64)>,
-    /// What the reader left out or mended, a sentence each.
+    /// What the reader left out or corrected, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// Numbers in a row.
+/// A sequence of numbers.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Series {
-    /// The file's name for it.
+    /// Its name in the file.
     pub name: String,
     /// Series of one group and length may share a time axis, and are channels of one recording.
     pub group: String,
-    /// NaN where the file has no number.
+    /// NaN if the file has no number.
     pub values: Vec<f64>,
     /// Unit of the values.
     pub unit: Option<String>,
-    /// The rate, where the format states it.
+    /// The rate, if the format states it.
     pub rate: Option<Rate>,
     /// Whether the reader knows that these are seconds of time.
     pub is_seconds: bool,
-    /// Whether this is a row of an array that is wider than it is long, and not a column.
+    /// Whether this is a row of an array that is wider than long, and not a column.
     pub is_row: bool,
 }
 

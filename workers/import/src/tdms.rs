@@ -1,11 +1,12 @@
-//! NI TDMS: segments of metadata and raw data, as LabVIEW, DAQmx logging, FlexLogger and npTDMS write them.
+//! NI TDMS: segments of metadata and raw data, as written by LabVIEW, DAQmx logging, FlexLogger and npTDMS.
 //!
 //! ```text
 //!  segment: "TDSm" contents[4] version[4] next[8] raw[8]   metadata: objects with properties and layouts   raw data
 //! ```
 //!
-//! What a segment does not say again is as in the one before it. A segment whose length was never written, or that is
-//! longer than the file, was cut: what is whole in it is taken. Source: NI, "TDMS File Format Internal Structure".
+//! A segment inherits what it does not repeat from the previous one. A segment whose length was never written, or that
+//! is longer than the file, was truncated: its complete values are read. Source: NI, "TDMS File Format Internal
+//! Structure".
 
 mod metadata;
 mod scale;
@@ -22,7 +23,7 @@ const NEW_LIST: u32 = 1 << 2;
 const HAS_RAW_DATA: u32 = 1 << 3;
 const INTERLEAVED: u32 = 1 << 5;
 const BIG_ENDIAN: u32 = 1 << 6;
-/// LabVIEW's step where no rate was set.
+/// LabVIEW's step if no rate was set.
 const NO_STEP: f64 = 1.0;
 
 pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
@@ -48,7 +49,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
             let mut metadata = Cursor::new(&body[..raw], FORMAT, is_big_endian);
             match objects.read(&mut metadata, contents & NEW_LIST != 0) {
                 Ok(()) => {}
-                // The computer stopped before the metadata was written: there is no data behind it.
+                // The computer stopped before the metadata was written: there is no data after it.
                 Err(_) if is_cut && at > 0 => {
                     source.notes.push("the file is cut short: its last segment is left out".to_owned());
                     break;
@@ -91,7 +92,7 @@ fn collect(objects: Objects, source: &mut Source) -> Result<(), ImportError> {
         }
         let group_properties = properties(&metadata::group_path(&object.path));
         let own = Some(&object.properties);
-        // Scales stand with the channel, its group or the file.
+        // Scales are properties of the channel, its group or the file.
         let scaled = [own, group_properties, root]
             .into_iter()
             .flatten()
@@ -203,7 +204,7 @@ fn collect(objects: Objects, source: &mut Source) -> Result<(), ImportError> {
     Ok(())
 }
 
-/// Channels of a file that was cut may differ in length by what did not reach the disk.
+/// Channels of a truncated file may differ in length by the part that was not written to disk.
 fn even_out(source: &mut Source) {
     if !source.notes.iter().any(|note| note.starts_with("the file is cut short")) {
         return;
@@ -227,7 +228,7 @@ fn even_out(source: &mut Source) {
 
 /// The numbers of one segment, object by object.
 impl Objects {
-    /// Adds a segment's values to their objects; gives the bytes that made no whole value.
+    /// Adds a segment's values to their objects; returns the number of bytes that are not a complete value.
     fn raw_data(
         &mut self,
         body: &[u8],
@@ -290,7 +291,7 @@ impl Objects {
         Ok(0)
     }
 
-    /// DAQmx's raw data: a buffer for each device, whose rows hold a sample of each of its channels.
+    /// DAQmx raw data: a buffer for each device, whose rows contain a sample of each of its channels.
     fn daqmx(
         &mut self,
         body: &[u8],

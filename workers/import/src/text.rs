@@ -1,10 +1,10 @@
-//! Columns of numbers as text: CSV of every kind that instruments and spreadsheets write.
+//! Columns of numbers as text: all CSV variants of instruments and spreadsheets.
 //!
 //! ```text
-//!  Sampling rate: 25600            settings      (any number of lines, also behind # or %)
+//!  Sampling rate: 25600            settings      (any number of lines, also after # or %)
 //!  Zeit;Beschleunigung             names         ─┐ the last lines before the numbers
 //!  s;g                             units         ─┘ that have as many cells
-//!  0,000000;0,012345               rows: separator and decimal mark are those that make numbers of most lines
+//!  0,000000;0,012345               rows: separator and decimal mark are those that give numbers for most lines
 //! ```
 
 mod dialect;
@@ -18,9 +18,9 @@ use crate::{ImportError, Options, Series, Source};
 use dialect::Dialect;
 use head::Head;
 
-/// A share of bad rows, at the end and inside, above which a file is no table.
+/// Maximum share of invalid rows, at the end and inside, of a table.
 const MAX_BAD_ROWS: f64 = 0.05;
-/// Columns of a day's clock, as the FEMTO bearings have them: hour, minute, second, microsecond.
+/// Columns of a time of day, as in the FEMTO bearings: hour, minute, second, microsecond.
 const CLOCK_COLUMNS: usize = 4;
 
 pub(crate) fn read(bytes: &[u8], options: &Options) -> Result<Source, ImportError> {
@@ -86,7 +86,7 @@ pub(crate) fn read(bytes: &[u8], options: &Options) -> Result<Source, ImportErro
     source.series = series(columns, &head.names, &head.units);
     stamped(&mut source, stamps.has);
     day_clock(&mut source);
-    // Columns that no row fills: LabVIEW's for a time that is not written, and what a scope leaves free.
+    // Empty columns: LabVIEW's for a time that is not written, and those left empty by a scope.
     let Source { series, notes, .. } = &mut source;
     series.retain(|one| {
         let is_filled = one.values.iter().any(|value| !value.is_nan());
@@ -112,7 +112,7 @@ fn series(columns: Vec<Vec<f64>>, names: &[String], units: &[Option<String>]) ->
     out
 }
 
-/// Makes seconds of the columns of dates and times of day, and one of a date beside a time.
+/// Converts the columns of dates and times of day to seconds, including a date beside a time.
 fn stamped(source: &mut Source, has: [bool; 2]) {
     match has {
         [true, true] if source.series.len() > 1 => {
@@ -131,7 +131,7 @@ fn stamped(source: &mut Source, has: [bool; 2]) {
     }
 }
 
-/// Times of day go on counting past midnight.
+/// Makes times of day continue past midnight.
 fn past_midnight(seconds: &mut [f64]) {
     const DAY: f64 = 86_400.0;
     if seconds.iter().any(|second| *second > DAY) {
@@ -151,7 +151,7 @@ fn past_midnight(seconds: &mut [f64]) {
     }
 }
 
-/// Makes one column of seconds of hour, minute, second and microsecond.
+/// Converts hour, minute, second and microsecond to one column of seconds.
 fn day_clock(source: &mut Source) {
     let Some((clock, signals)) = source.series.split_at_checked(CLOCK_COLUMNS) else { return };
     let is_whole_below = |series: &Series, limit: f64| {
@@ -178,7 +178,7 @@ fn day_clock(source: &mut Source) {
         }
         seconds.push(now);
     }
-    // A second column that stands still and rows of signal could look alike: a clock moves on.
+    // A constant second column and rows of signal could look alike, but a clock must advance.
     if !seconds.windows(2).any(|pair| pair[1] > pair[0]) || seconds.windows(2).any(|pair| pair[1] < pair[0]) {
         return;
     }
@@ -211,7 +211,7 @@ fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, ImportError> {
         );
         return Err(ImportError::UnknownFormat { detail });
     }
-    // Old Macs end lines with a carriage return alone.
+    // Classic Mac OS ends lines with a carriage return only.
     if !text.contains('\n') && text.contains('\r') {
         return Ok(Cow::Owned(text.replace('\r', "\n")));
     }

@@ -19,10 +19,10 @@ const HEAD_LINES: usize = 11;
 const KIND_UNKNOWN: i64 = 0;
 const KIND_TIME_RESPONSE: i64 = 1;
 const QUANTITY_TIME: i64 = 17;
-/// Of a megahertz.
+/// A rate of one megahertz.
 const SHORTEST_STEP_S: f64 = 1e-6;
 
-/// Whether the first line is the mark and the second begins with the number of a data set.
+/// Whether the first line is the delimiter and the second starts with the number of a data set.
 pub(crate) fn is_uff(bytes: &[u8]) -> bool {
     let mut lines = Lines { bytes, at: 0 };
     let mut line = lines.next();
@@ -51,7 +51,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
             if !["151", "164"].contains(&kind.as_str()) && !others.contains(&kind) {
                 others.push(kind);
             }
-            // To the mark that ends it.
+            // To the closing delimiter.
             while lines.next().is_some_and(|line| line.trim_ascii() != b"-1") {}
         }
     }
@@ -61,7 +61,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Source, ImportError> {
     Ok(source)
 }
 
-/// One data set 58, from the line behind its number to the mark that ends it.
+/// One data set 58, from the line after its number to the closing delimiter.
 fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(), ImportError> {
     let is_binary = head.get(6).is_some_and(|mark| mark.eq_ignore_ascii_case(&b'b'));
     let mut records = Vec::with_capacity(HEAD_LINES);
@@ -73,7 +73,7 @@ fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(
     let real = |line: &str, at: usize, len: usize| parse(field(line, at, len)).unwrap_or(0.0);
     let kind = whole(record(6), 0, 5);
     let name = name(&records, source.series.len() + 1);
-    // Columns that a writer shifted are told apart by spaces.
+    // Columns shifted by a writer are separated by spaces.
     let spaced: Vec<&str> = record(7).split_whitespace().collect();
     let is_fixed = field(record(7), 0, 10).parse::<i64>().is_ok() && field(record(7), 10, 10).parse::<usize>().is_ok();
     let (value_type, count, spacing, step) = if is_fixed {
@@ -92,7 +92,7 @@ fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(
         other => return Err(damaged(format!("{name} has values of type {other}"))),
     };
     let abscissa = whole(record(8), 0, 10);
-    // A time response over speed or frequency is none.
+    // A time response over speed or frequency is not a signal.
     let is_time = match kind {
         KIND_TIME_RESPONSE => [QUANTITY_TIME, 0, 1].contains(&abscissa),
         KIND_UNKNOWN => abscissa == QUANTITY_TIME,
@@ -146,7 +146,7 @@ fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(
         } else {
             spaced.get(4).copied().unwrap_or_default().to_owned()
         };
-        // Steps are in seconds, whatever the label says, unless that is no rate of a recorder and the label's is.
+        // Steps are in seconds, whatever the label says, unless that is not a plausible rate and the label's is.
         let label =
             axis_unit(record(8)).and_then(|label| TimeUnit::parse(&label)).filter(|unit| *unit != TimeUnit::Seconds);
         let rate = match label {
@@ -169,7 +169,7 @@ fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(
             values.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip();
         cut_or_tell(&mut times, count, is_binary, &name, source);
         samples.truncate(times.len());
-        // Each has a time of its own, so a group of its own.
+        // Each one has its own time axis, and therefore its own group.
         let group = name.clone();
         source.series.push(Series {
             group: group.clone(),
@@ -181,10 +181,10 @@ fn function(lines: &mut Lines<'_>, head: &[u8], source: &mut Source) -> Result<(
     Ok(())
 }
 
-/// Text has padding behind the last value, or fewer values than it says.
+/// Text has padding after the last value, or fewer values than stated.
 fn cut_or_tell(values: &mut Vec<f64>, count: usize, is_binary: bool, name: &str, source: &mut Source) {
     if values.len() < count {
-        // The last of a text that was cut may lack digits.
+        // The last value of a truncated text may lack digits.
         if !is_binary {
             values.pop();
         }
@@ -201,7 +201,7 @@ fn rate(step: f64, text: &str) -> Option<Rate> {
     if step <= 0.0 {
         return None;
     }
-    // As many digits as the text shows.
+    // The number of digits in the text.
     let mantissa = text.trim().split(['e', 'E', 'd', 'D']).next().unwrap_or_default();
     let digits = mantissa.bytes().filter(u8::is_ascii_digit).count().clamp(1, 17);
     let value: f64 = mantissa.parse().ok()?;
@@ -210,7 +210,7 @@ fn rate(step: f64, text: &str) -> Option<Rate> {
     Some(Rate { hz, from: format!("the step of {} s", text.trim()) })
 }
 
-/// The description if it says something, else node and direction.
+/// The description if it is informative, otherwise node and direction.
 fn name(records: &[String], number: usize) -> String {
     let place = &records[5];
     let node = field(place, 41, 10);
@@ -257,7 +257,7 @@ fn kind_name(kind: i64) -> &'static str {
     }
 }
 
-/// Values as text: 13 or 20 columns each; where the abscissa is uneven, it stands in 13 columns before each value.
+/// Values as text: 13 or 20 columns each; if the abscissa is uneven, it takes 13 columns before each value.
 fn ascii(lines: &mut Lines<'_>, is_double: bool, is_even: bool) -> Vec<f64> {
     let mut values = Vec::new();
     loop {
@@ -283,14 +283,14 @@ fn ascii(lines: &mut Lines<'_>, is_double: bool, is_even: bool) -> Vec<f64> {
             Some(row)
         };
         let spaced = || line.split_whitespace().map(parse).collect::<Option<Vec<f64>>>();
-        // Either reading must make sense of the whole line; writers differ in the width of a column, so what spaces
-        // part goes first.
+        // Either interpretation must match the whole line; writers differ in the width of columns, so separation by
+        // spaces takes precedence.
         let row = spaced().filter(|row| !row.is_empty()).or_else(fixed);
         values.extend(row.unwrap_or_else(|| vec![f64::NAN]));
     }
 }
 
-/// Refuses floats of other machines than ours.
+/// Rejects float formats of other machines.
 fn check_floats(head: &str) -> Result<(), ImportError> {
     match field(head, 13, 6) {
         "2" | "" | "0" => Ok(()),
@@ -306,20 +306,20 @@ fn check_floats(head: &str) -> Result<(), ImportError> {
     }
 }
 
-/// How values lie in a binary data set.
+/// The layout of values in a binary data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Binary {
     is_big_endian: bool,
     is_double: bool,
     is_complex: bool,
     is_even: bool,
-    /// An uneven abscissa is single, as in text; some writers make it double.
+    /// An uneven abscissa is single precision, as in text; some writers use double.
     has_double_abscissa: bool,
 }
 
 impl Binary {
-    /// The layout behind which the mark stands that ends a data set: pyuff writes doubles whatever its head says. A
-    /// file that was cut has no mark, and is taken at its word.
+    /// The layout for which the closing delimiter is at the expected place: pyuff writes doubles whatever its header
+    /// says. A truncated file has no delimiter, so its header is used.
     fn as_written(self, lines: &Lines<'_>, count: usize) -> Option<Self> {
         let rest = lines.bytes.get(lines.at..).unwrap_or_default();
         let ways = [
@@ -368,19 +368,19 @@ impl Binary {
     }
 }
 
-/// A number, also with Fortran's D and with an exponent without letter.
+/// A number, including Fortran's D and exponents without a letter.
 fn parse(text: &str) -> Option<f64> {
     let text = text.trim();
     text.parse().ok().or_else(|| text.replace(['d', 'D'], "e").parse().ok())
 }
 
-/// Columns of a line, without spaces around.
+/// Columns of a line, without surrounding spaces.
 fn field(line: &str, at: usize, len: usize) -> &str {
     let end = (at + len).min(line.len());
     line.get(at.min(end)..end).unwrap_or_default().trim()
 }
 
-/// A line as ASCII; what is none is a question mark, so that columns stay where they are.
+/// A line as ASCII; other characters become question marks, so that columns keep their positions.
 fn text(line: &[u8]) -> String {
     line.iter().map(|&byte| if byte.is_ascii() { char::from(byte) } else { '?' }).collect()
 }
@@ -407,7 +407,7 @@ impl<'a> Lines<'a> {
         taken
     }
 
-    /// Behind the line that ends a data set, which binary values may stand in front of.
+    /// Skips past the line that ends a data set, which may follow binary values directly.
     fn skip_to_mark(&mut self) {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let mark = b"    -1";

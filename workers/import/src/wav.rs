@@ -1,11 +1,11 @@
-//! Recordings as WAV of 32-bit floats: the samples are the values in their unit, and a comment in the file says which.
+//! Writes recordings as WAV with 32-bit floats: the samples are the values in their unit, which is given in a comment.
 
 use crate::Recording;
 
 /// Why a recording does not fit into a WAV file.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum WavError {
-    /// More channels than Auscult takes.
+    /// Too many channels.
     #[error(
         "has {channels} channels, more than the {most} of one recording: take some with --variable, write each by itself with --per-channel, or join them with --snapshots if they follow on one another"
     )]
@@ -15,7 +15,7 @@ pub enum WavError {
         /// That a recording may have.
         most: usize,
     },
-    /// More bytes than the sizes of the format can say.
+    /// More bytes than the format's size fields allow.
     #[error("has {bytes} bytes as WAV, more than the 4 GiB of the format: cut it with --chunk-secs")]
     TooLarge {
         /// Of samples.
@@ -26,7 +26,7 @@ pub enum WavError {
 /// A WAV file: format 3 (IEEE float) of 32 bits, a `fact` chunk, and a `LIST INFO` chunk whose `ICMT` is `comment`.
 ///
 /// # Errors
-/// When the recording has too many channels or samples.
+/// If the recording has too many channels or samples.
 pub fn wav_bytes(recording: &Recording, comment: &str) -> Result<Vec<u8>, WavError> {
     let channels = recording.channels.len();
     let most = auscult_features::MAX_CHANNELS;
@@ -71,7 +71,7 @@ pub fn wav_bytes(recording: &Recording, comment: &str) -> Result<Vec<u8>, WavErr
     Ok(bytes)
 }
 
-/// Id, size, body, and a byte more where the size is odd.
+/// Id, size, body, and a padding byte if the size is odd.
 fn chunk(id: &[u8; 4], body: &[u8]) -> Vec<u8> {
     let size = u32::try_from(body.len()).expect("comments are a few hundred bytes");
     let mut bytes = [id.as_slice(), &size.to_le_bytes(), body].concat();

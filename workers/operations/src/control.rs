@@ -1,4 +1,4 @@
-//! Controls: the message to a machine's partition, and what the worker there answers.
+//! Control messages to a machine's partition, and the worker's answers.
 
 use std::time::{Duration, Instant};
 
@@ -11,32 +11,32 @@ use auscult_schemas::{Audit, ChunkId, Control, DeadLetter, Envelope, JsonMessage
 use bytes::Bytes;
 use jiff::Timestamp;
 
-/// What came of the message on one partition.
+/// The answer from one partition.
 #[derive(Debug)]
 pub enum Answer {
     /// It was applied.
     Done(Box<Audit>),
-    /// It became a dead letter, for this reason.
+    /// It became a dead letter, with this reason.
     Refused(String),
 }
 
-/// What workers write from now on that can be an answer.
+/// Reads the workers' answers from now on.
 pub struct Answers(TopicReader);
 
 impl Answers {
-    /// From now on.
+    /// Starts reading at the current end.
     ///
     /// # Errors
-    /// When the topics of answers cannot be read.
+    /// If the topics of answers cannot be read.
     pub fn open(kafka: &KafkaConfig) -> anyhow::Result<Self> {
         let reader = TopicReader::open(kafka, &[AUDIT, DEAD_LETTERS], ReadFrom::End);
         Ok(Self(reader.context("the worker's answer cannot be read; --wait 0s sends without waiting for it")?))
     }
 
-    /// Tells of each answer; gives the partitions from which none came in time.
+    /// Calls back with each answer; returns the partitions without an answer in time.
     ///
     /// # Errors
-    /// When the topics can be read no longer.
+    /// If the topics can no longer be read.
     pub fn wait(
         mut self,
         control: &Control,
@@ -71,17 +71,17 @@ fn answer(record: &Record, control: &Control) -> Option<Answer> {
         let audit: Audit = serde_json::from_slice(record.value.as_deref()?).ok()?;
         return (audit.control_id == control.id).then(|| Answer::Done(Box::new(audit)));
     }
-    // The message as it came, with the reason in its headers.
+    // The original message, with the reason in its headers.
     let sent = Control::decode(record.value.as_deref()?).ok()?;
     let letter = DeadLetter::read(&record.headers).ok()?;
     (sent.id == control.id).then(|| Answer::Refused(format!("{}: {}", letter.code.as_str(), letter.detail)))
 }
 
-/// The message to one partition. Where it goes to several, each is an event of its own, and so is its audit record; the
-/// request's id is the same.
+/// The message for one partition. If it goes to several partitions, each message is a separate event with its own audit
+/// record; the request id is the same.
 ///
 /// # Errors
-/// When the message cannot be encoded.
+/// If the message cannot be encoded.
 pub fn control_record(
     control: &Control,
     partition: i32,

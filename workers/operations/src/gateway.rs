@@ -1,13 +1,14 @@
-//! A chunk as a gateway sends it.
+//! A chunk in the format that gateways send.
 
 use auscult_runtime::kafka::GatewayRecord;
 use auscult_schemas::Envelope;
 use auscult_schemas::topics::CHUNKS;
 use bytes::Bytes;
 
-/// The record of a chunk for `audio.chunks`, keyed by its machine. `partition`: `None` leaves it to the partitioner.
+/// The record of a chunk for `audio.chunks`, with its machine as the key. If `partition` is `None`, the partitioner
+/// selects it.
 ///
-/// The record's own timestamp is that of sending, whatever the envelope's time: brokers delete by it.
+/// The record's own timestamp is the time of sending, whatever the envelope's time, because brokers delete by it.
 #[must_use]
 pub fn chunk_record(envelope: &Envelope, sound: Vec<u8>, partition: Option<i32>) -> GatewayRecord {
     GatewayRecord {

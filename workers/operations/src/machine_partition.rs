@@ -1,4 +1,4 @@
-//! On which partition a machine is spoken to: where it lives, whatever partitioner its gateway has.
+//! Finds the partition of a machine's state, whatever partitioner its gateway uses.
 
 use std::time::Duration;
 
@@ -8,34 +8,34 @@ use auscult_runtime::machine_places::{MachinePlaces, listed};
 use auscult_schemas::topics::{CHUNKS, SCORER_STATE};
 use auscult_schemas::{MachineId, printable};
 
-/// Longest that all states may take to read.
+/// Timeout for reading all states.
 const READING: Duration = Duration::from_secs(60);
-/// How many of each partition's newest chunks are looked at for a machine without a state.
+/// Number of newest chunks per partition that are searched for a machine without a state.
 const NEWEST: i64 = 5;
-/// How many ids are named that might have been meant.
+/// Maximum number of similar ids that are suggested.
 const NAMED: usize = 3;
 
-/// What is known of a machine's partition.
+/// What is known of a machine's partitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MachinePartitions {
-    /// It has a state on these partitions, the one where it was heard last first. There should be one.
+    /// The machine has a state on these partitions, the one with the latest chunk first. There should be only one.
     OfState(Vec<i32>),
-    /// It has no state yet, but one of the newest chunks of each of these partitions is its.
+    /// It has no state yet, but each of these partitions has a recent chunk of it.
     OfRecentChunks(Vec<i32>),
-    /// It was never heard; `similar` are ids that were.
+    /// The machine is unknown; `similar` are ids that are known.
     Unknown {
-        /// How many machines are known.
+        /// Number of known machines.
         known: usize,
-        /// Ids that are written almost alike.
+        /// Ids with almost the same spelling.
         similar: Vec<String>,
     },
 }
 
 impl MachinePartitions {
-    /// Looks a machine up in `audio.scorer-state`, then among the newest chunks.
+    /// Looks up a machine in `audio.scorer-state`, then among the newest chunks.
     ///
     /// # Errors
-    /// When the topics are missing or may not be read.
+    /// If the topics are missing or cannot be read.
     pub fn find(kafka: &KafkaConfig, machine: &MachineId) -> Result<Self, KafkaAccessError> {
         let places = machine_places(kafka, READING)?;
         let judged: Vec<i32> = places.of(machine).iter().map(|place| place.partition).collect();
@@ -49,7 +49,7 @@ impl MachinePartitions {
         Ok(Self::Unknown { known: places.machines().count(), similar: similar(&places, machine) })
     }
 
-    /// The partitions; none of a machine that is not known.
+    /// The partitions; empty for an unknown machine.
     #[must_use]
     pub fn partitions(&self) -> &[i32] {
         match self {
@@ -58,7 +58,7 @@ impl MachinePartitions {
         }
     }
 
-    /// What a person is told of a machine that lives on several partitions.
+    /// The warning for a machine on several partitions.
     #[must_use]
     pub fn warning(&self, machine: &MachineId) -> Option<String> {
         let partitions = self.partitions();
@@ -72,7 +72,7 @@ impl MachinePartitions {
     }
 }
 
-/// What is said of a machine that was never heard.
+/// The message for an unknown machine.
 #[must_use]
 pub fn unknown_machine(machine: &MachineId, known: usize, similar: &[String]) -> String {
     let machine = printable(machine.as_str());
@@ -100,7 +100,7 @@ fn similar(places: &MachinePlaces, machine: &MachineId) -> Vec<String> {
     found.into_iter().take(NAMED).map(|(_, name)| name).collect()
 }
 
-/// Levenshtein's distance, or more than `bound` where it is more.
+/// Levenshtein distance; if it is greater than `bound`, some value above `bound`.
 fn distance(a: &str, b: &str, bound: usize) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     if a.len().abs_diff(b.len()) > bound {

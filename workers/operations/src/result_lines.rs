@@ -1,4 +1,4 @@
-//! Records of the topics of results, a line each: for people, or as JSON.
+//! Records of the result topics as single lines, as text or as JSON.
 
 use auscult_detection::words;
 use auscult_runtime::record::Record;
@@ -32,18 +32,18 @@ pub fn json_line(record: &Record, key: &str) -> String {
     printable_json(&line.to_string()).into_owned()
 }
 
-/// A line of the table, with what came over a topic kept apart from what paints it.
+/// A line of the table; text from a topic is kept separate from colour codes.
 pub struct Line {
     /// Time and machine.
     before: String,
     what: &'static str,
-    /// The number of the colour, where there is one.
+    /// The colour code, if any.
     colour: Option<&'static str>,
     after: String,
 }
 
 impl Line {
-    /// Of a record of a topic of results.
+    /// The line of a record of a result topic.
     #[must_use]
     pub fn of(record: &Record, key: &str) -> Self {
         let value = record.value.as_deref().unwrap_or_default();
@@ -69,7 +69,7 @@ impl Line {
         Self { colour: Some(colour), ..self }
     }
 
-    /// As text, with escape sequences for colours where they are wanted.
+    /// As text, optionally with escape sequences for colours.
     #[must_use]
     pub fn text(&self, is_coloured: bool) -> String {
         let (before, what, after) = (printable(&self.before), self.what, printable(&self.after));
@@ -84,7 +84,7 @@ impl Line {
 }
 
 fn score_line(score: &Score) -> Line {
-    // Messages of earlier versions explain themselves no less.
+    // Messages of earlier versions have no explanation; it is made from the score.
     let explanation = score.explanation.clone().or_else(|| words::score(score)).unwrap_or_default();
     let after = format!("{:>9.3} {:>9.3} {:>9.2e}  {explanation}", score.score, score.threshold, score.p_value);
     let line = |what| Line::new(score.time, score.machine.as_str(), what, after);
@@ -140,7 +140,7 @@ fn audit_line(audit: &Audit) -> Line {
     Line::new(audit.time, audit.machine.as_str(), "audit", audit_words(audit))
 }
 
-/// What an audit record says was done, by whom, and what it changed.
+/// Describes an audit record: what was done, by whom, and what changed.
 #[must_use]
 pub fn audit_words(audit: &Audit) -> String {
     let what = match &audit.action {

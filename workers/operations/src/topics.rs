@@ -1,9 +1,9 @@
-//! The topics as they are made and grown.
+//! The order in which topics are created and grown.
 
 use auscult_schemas::topics::{ALL, CHUNKS, FEATURES, Topic};
 
-/// All topics in the order in which they are given more partitions: results before what they are made of. A worker
-/// writes to the partition with the number of the one that it reads, so that one must exist first.
+/// All topics in the order of growing: outputs before inputs. A worker writes to the partition with the same number as
+/// the one it reads, so that partition must exist first.
 #[must_use]
 pub fn results_first() -> Vec<Topic> {
     let mut topics = ALL.to_vec();

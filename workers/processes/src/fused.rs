@@ -1,4 +1,4 @@
-//! Both stages in one worker, without the features topic in between: for one small machine.
+//! Both stages in one worker, without the features topic: for one small machine.
 
 use auscult_detection::{AlertPolicy, DeviceChoice, DriftPolicy, EnvironmentPolicy};
 use auscult_feature_worker::{Extracted, FeatureStage};
@@ -80,7 +80,7 @@ impl Validate for FusedConfig {
     }
 }
 
-/// Chunks in; scores, alerts and drift out.
+/// Reads chunks; writes scores, alerts and drift.
 pub struct FusedProcessor {
     features: FeatureStage,
     scoring: ScoringStage,

@@ -1,10 +1,10 @@
-//! The whole way of a chunk in this process: both workers, each with its own runner, on the in-memory log.
+//! The complete pipeline in this process: both workers, each with its own runner, on the in-memory log.
 //!
 //! ```text
 //!  send ──► audio.chunks ──► feature worker ──► audio.features ──► scoring worker ──► audio.scores … ──► ResultReader
 //! ```
 //!
-//! The same runner, processors and transactions as on Kafka; only the log is another.
+//! Runner, processors and transactions are the same as on Kafka; only the log differs.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -28,16 +28,16 @@ use jiff::Timestamp;
 use crate::kafka::runner_config;
 use crate::kinds::{FEATURE_WORKER, SCORING_WORKER, WorkerKind};
 
-/// What a pipeline is told.
+/// Settings of a pipeline.
 #[derive(Debug, Clone)]
 pub struct PipelineConfig {
-    /// How sound becomes numbers.
+    /// The feature spec.
     pub spec: FeatureSpec,
     /// Partitions of every topic.
     pub partitions: i32,
-    /// When states change and drift is reported.
+    /// Rules for states and drift.
     pub watch: WatchPolicy,
-    /// Longest wait for a batch to fill.
+    /// Maximum age of a batch before it closes.
     pub max_batch_age: Duration,
 }
 
@@ -62,12 +62,12 @@ struct RunningWorker {
     thread: JoinHandle<Result<(), RunnerError>>,
 }
 
-/// Both workers at work.
+/// Both workers, running.
 pub struct Pipeline {
     log: MemoryLog,
     partitions: i32,
     workers: Vec<RunningWorker>,
-    /// What each worker counts, feature worker first.
+    /// Metrics of each worker, feature worker first.
     pub metrics: [Arc<Metrics>; 2],
 }
 
@@ -75,7 +75,7 @@ impl Pipeline {
     /// Starts both workers.
     ///
     /// # Errors
-    /// When a model does not load or a thread cannot be started.
+    /// If a model cannot be loaded or a thread cannot be started.
     pub fn start(library: ModelLibrary, device: OpenedDevice, config: &PipelineConfig) -> anyhow::Result<Self> {
         let log = MemoryLog::new();
         for topic in topics::ALL {
@@ -119,13 +119,13 @@ impl Pipeline {
         Ok(())
     }
 
-    /// The log, to read whatever topic.
+    /// The log, for reading any topic.
     #[must_use]
     pub fn log(&self) -> &MemoryLog {
         &self.log
     }
 
-    /// Appends a chunk to `audio.chunks`, on the partition of its machine.
+    /// Appends a chunk to `audio.chunks`, on its machine's partition.
     pub fn send(&self, chunk: SentChunk) {
         let envelope = Envelope {
             id: chunk.id,
@@ -153,14 +153,14 @@ impl Pipeline {
         i32::try_from(hash % self.partitions.unsigned_abs()).expect("a remainder of a positive i32 is one")
     }
 
-    /// Chunks that have no committed result yet.
+    /// Number of chunks without a committed result.
     #[must_use]
     pub fn backlog(&self) -> u64 {
         let lag: i64 = self.workers.iter().map(|worker| self.log.lag(worker.kind.name, worker.kind.input)).sum();
         u64::try_from(lag).unwrap_or(0)
     }
 
-    /// Lets go of sound and features that both workers are done with, so that a long run stays small.
+    /// Frees chunks and features that both workers have processed, to limit memory in long runs.
     pub fn trim(&self) {
         for worker in &self.workers {
             for partition in 0..self.partitions {
@@ -174,7 +174,7 @@ impl Pipeline {
     /// Waits until every chunk has its result.
     ///
     /// # Errors
-    /// When a worker has ended, or the results are not there within the time.
+    /// If a worker has stopped, or the results are not available in time.
     pub fn drain(&self, at_most: Duration) -> anyhow::Result<()> {
         let deadline = Instant::now() + at_most;
         while self.backlog() > 0 {
@@ -187,10 +187,10 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Whether both workers are at work.
+    /// Checks that both workers are running.
     ///
     /// # Errors
-    /// When one has ended.
+    /// If one has stopped.
     pub fn check(&self) -> anyhow::Result<()> {
         match self.workers.iter().find(|worker| worker.thread.is_finished()) {
             Some(ended) => bail!("the {} has ended by itself; see the log above", ended.kind.name),
@@ -198,10 +198,10 @@ impl Pipeline {
         }
     }
 
-    /// Stops both workers, as SIGTERM would.
+    /// Stops both workers, like SIGTERM.
     ///
     /// # Errors
-    /// What a worker ended with.
+    /// The error that a worker stopped with.
     pub fn stop(self) -> anyhow::Result<()> {
         for worker in &self.workers {
             worker.stop.give();
@@ -214,7 +214,7 @@ impl Pipeline {
     }
 }
 
-/// Reads results `read_committed`, from the beginning on.
+/// Reads results with `read_committed`, from the beginning.
 #[derive(Debug)]
 pub struct ResultReader {
     log: MemoryLog,
@@ -230,7 +230,7 @@ impl ResultReader {
         Self { log: log.clone(), positions }
     }
 
-    /// What has been committed since the last call.
+    /// The records committed since the last call.
     pub fn take_new(&mut self) -> Vec<Record> {
         let mut found = Vec::new();
         for (topic, partition, position) in &mut self.positions {

@@ -1,4 +1,4 @@
-//! One worker's process on Kafka: logs, health, topics, signals, and the runner on the calling thread.
+//! One worker's process on Kafka: logs, health, topics and signals; the runner runs on the calling thread.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use auscult_schemas::topics::{ALL, Topic};
 
 use crate::kinds::WorkerKind;
 
-/// How long the log thread may be silent and count as alive: longer than it may take to connect to brokers that do not
-/// answer.
+/// How long the log thread may be inactive and still count as alive: longer than a connection attempt to unresponsive
+/// brokers.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// How long the last spans may take to reach the collector: well within what a drain leaves of a pod's grace period.
+/// Timeout for exporting the last spans to the collector; it fits into the pod's grace period after a drain.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// The runner's settings that follow from a configuration.
+/// The runner settings of a configuration.
 #[must_use]
 pub(crate) fn runner_config(
     kind: WorkerKind,
@@ -60,17 +60,17 @@ pub(crate) fn runner_config(
     }
 }
 
-/// Whoever runs the worker starts it anew; what it had begun is aborted by its successor and done again.
+/// Ends the process; the supervisor restarts it. The successor aborts open transactions and repeats the work.
 fn give_up(reason: &str) {
     const STATUS_STALLED: i32 = 3;
     tracing::error!(reason, "the worker stands still and ends, to be started anew; nothing is lost");
     std::process::exit(STATUS_STALLED);
 }
 
-/// Runs a worker until it is told to stop.
+/// Runs a worker until it is stopped.
 ///
 /// # Errors
-/// When it cannot start (the port is taken, a topic is missing, a model is unusable), or cannot go on.
+/// If it cannot start (the port is in use, a topic is missing, a model is unusable) or cannot continue.
 pub(crate) fn run<P: Processor>(
     kind: WorkerKind,
     sections: Sections<'_>,
@@ -106,13 +106,13 @@ pub(crate) fn run<P: Processor>(
     outcome.context("the worker cannot go on")
 }
 
-/// The port tells workers of one host apart; where any free one is taken, the process id does.
+/// The port identifies workers on one host; if the port is chosen by the system, the process id does.
 fn instance_port(listen: SocketAddr) -> u16 {
     let by_process = u16::try_from(std::process::id() % 65_536).unwrap_or_default();
     if listen.port() == 0 { by_process } else { listen.port() }
 }
 
-/// The first signal stops the worker; a second, or a drain that hangs for longer than it may, ends the process.
+/// The first signal stops the worker; a second one, or a drain that exceeds its deadline, ends the process.
 fn listen_for_stop(stop: &StopSignal, drain_deadline: Duration) -> anyhow::Result<()> {
     const STATUS_SECOND_SIGNAL: i32 = 130;
     let on_signal = {
@@ -128,7 +128,7 @@ fn listen_for_stop(stop: &StopSignal, drain_deadline: Duration) -> anyhow::Resul
     let stop = stop.clone();
     let last_resort = move || {
         while !stop.wait(Duration::from_secs(3600)) {}
-        // A commit that the broker does not answer is left open; whoever comes next under this name aborts it.
+        // The commit stays open if the broker does not answer; the next worker with this name aborts it.
         std::thread::sleep(drain_deadline * 2 + Duration::from_secs(5));
         tracing::error!(
             "the last commit is not answered; ending without it, its batch is done again by the next worker"
@@ -139,7 +139,7 @@ fn listen_for_stop(stop: &StopSignal, drain_deadline: Duration) -> anyhow::Resul
     Ok(())
 }
 
-/// Waits for the brokers and looks the topics over. `false`: told to stop meanwhile.
+/// Waits for the brokers and checks the topics. Returns `false` if stopped meanwhile.
 fn await_topics(kind: WorkerKind, kafka: &KafkaConfig, health: &Health, stop: &StopSignal) -> anyhow::Result<bool> {
     let touched: Vec<Topic> = ALL.into_iter().filter(|topic| kind.touches.contains(&topic.name)).collect();
     loop {

@@ -1,21 +1,21 @@
-//! The kinds of workers: what each reads, keeps and touches.
+//! The kinds of workers, with their topics.
 
 use auscult_schemas::topics::{ALERTS, AUDIT, CHUNKS, DEAD_LETTERS, DRIFT, FEATURES, SCORER_STATE, SCORES};
 
-/// What distinguishes one kind of worker from another.
+/// Properties of a kind of worker.
 #[derive(Debug, Clone, Copy)]
 pub struct WorkerKind {
-    /// Its name, also its group where none is configured.
+    /// Its name, also the default consumer group.
     pub name: &'static str,
     /// The topic it consumes.
     pub input: &'static str,
-    /// The topic that keeps its state.
+    /// The changelog topic of its state.
     pub changelog: Option<&'static str>,
-    /// All topics it touches.
+    /// All topics that it uses.
     pub touches: &'static [&'static str],
 }
 
-/// Chunks in, features out.
+/// Reads chunks, writes features.
 pub const FEATURE_WORKER: WorkerKind = WorkerKind {
     name: "auscult-feature-worker",
     input: CHUNKS,
@@ -23,7 +23,7 @@ pub const FEATURE_WORKER: WorkerKind = WorkerKind {
     touches: &[CHUNKS, FEATURES, DEAD_LETTERS],
 };
 
-/// Features in; scores, alerts and drift out.
+/// Reads features; writes scores, alerts and drift.
 pub const SCORING_WORKER: WorkerKind = WorkerKind {
     name: "auscult-scoring-worker",
     input: FEATURES,
@@ -31,7 +31,7 @@ pub const SCORING_WORKER: WorkerKind = WorkerKind {
     touches: &[FEATURES, SCORES, ALERTS, DRIFT, AUDIT, DEAD_LETTERS, SCORER_STATE],
 };
 
-/// Chunks in; scores, alerts and drift out: both stages in one worker.
+/// Reads chunks; writes scores, alerts and drift: both stages in one worker.
 pub const FUSED_WORKER: WorkerKind = WorkerKind {
     name: "auscult-fused-worker",
     input: CHUNKS,

@@ -1,11 +1,11 @@
-//! The processes that judge.
+//! The worker processes.
 //!
 //! ```text
 //!  configuration ─► workers ─► kafka       one worker on Kafka: logs, health, topics, signals, runner
-//!                     │          └─ kinds  what each kind of worker reads, keeps and touches
+//!                     │          └─ kinds  the topics of each kind of worker
 //!                     └─ fused             both stages in one worker, without the features topic
 //!
-//!  models, spec ──► in_memory              both workers in this process, on a log in memory: demo and tests
+//!  models, spec ──► in_memory              both workers in this process, on an in-memory log: demo and tests
 //! ```
 //!
 //! The stages themselves are `auscult-feature-worker` and `auscult-scoring-worker`, the runner is `auscult-runtime`.

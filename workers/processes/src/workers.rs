@@ -1,4 +1,4 @@
-//! Each kind of worker on Kafka, from its configuration, until it is told to stop.
+//! Runs each kind of worker on Kafka from its configuration, until it is stopped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::fused::{FusedConfig, FusedProcessor};
 use crate::kafka::run;
 use crate::kinds::{FEATURE_WORKER, FUSED_WORKER, SCORING_WORKER};
 
-/// Longest that the states of all machines may take to read.
+/// Timeout for reading the states of all machines.
 const READING_PLACES: Duration = Duration::from_secs(60);
 
 /// Runs a feature worker.
 ///
 /// # Errors
-/// When it cannot start or go on.
+/// If it cannot start or continue.
 pub fn run_feature_worker(config: &FeatureWorkerConfig) -> anyhow::Result<()> {
     run(FEATURE_WORKER, config.sections(), |metrics: &Arc<Metrics>| {
         let stage = FeatureStage::new(&config.features, config.threads, Arc::clone(metrics))?;
@@ -31,7 +31,7 @@ pub fn run_feature_worker(config: &FeatureWorkerConfig) -> anyhow::Result<()> {
 /// Runs a scoring worker.
 ///
 /// # Errors
-/// When it cannot start or go on.
+/// If it cannot start or continue.
 pub fn run_scoring_worker(config: &ScoringWorkerConfig) -> anyhow::Result<()> {
     run(SCORING_WORKER, config.sections(), |metrics: &Arc<Metrics>| {
         Ok(ScoringProcessor::new(scoring_stage(config, metrics)?))
@@ -41,7 +41,7 @@ pub fn run_scoring_worker(config: &ScoringWorkerConfig) -> anyhow::Result<()> {
 /// Runs both stages in one worker.
 ///
 /// # Errors
-/// When it cannot start or go on.
+/// If it cannot start or continue.
 pub fn run_fused_worker(config: &FusedConfig) -> anyhow::Result<()> {
     let scoring = config.scoring();
     run(FUSED_WORKER, scoring.sections(), |metrics: &Arc<Metrics>| {
@@ -50,7 +50,7 @@ pub fn run_fused_worker(config: &FusedConfig) -> anyhow::Result<()> {
     })
 }
 
-/// The scoring stage that a configuration asks for.
+/// The scoring stage of a configuration.
 fn scoring_stage(config: &ScoringWorkerConfig, metrics: &Arc<Metrics>) -> anyhow::Result<ScoringStage> {
     let library = ModelLibrary::open(&config.models)?;
     let device = open_device(config.device)?;

@@ -1,14 +1,14 @@
-//! Files written whole or not at all.
+//! Writes files completely or not at all.
 
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, bail};
 
-/// Makes sure that a file can be written there, before hours are spent on what goes into it.
+/// Checks that a file can be written, before hours are spent on its content.
 ///
 /// # Errors
-/// When its folder is missing, or the path is that of a folder.
+/// If its folder is missing, or the path is a folder.
 pub fn check_writable(path: &Path) -> anyhow::Result<()> {
     if path.is_dir() {
         bail!(
@@ -24,11 +24,11 @@ pub fn check_writable(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a file so that its name means the old content or the new one, never a part: beside it, flushed to disk,
-/// renamed.
+/// Writes a file atomically: its name refers to the old content or the new one, never to a part. It is written beside
+/// the target, flushed to disk, and renamed.
 ///
 /// # Errors
-/// When the folder is missing or not writable, or the disk is full.
+/// If the folder is missing or not writable, or the disk is full.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let write = || -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder_of(path))?;
@@ -43,7 +43,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     })
 }
 
-/// Temporary files are for their owner's eyes only; a model is read by workers of another user.
+/// Temporary files are readable only by their owner; a model is read by workers of another user.
 #[cfg(unix)]
 fn allow_reading(file: &std::fs::File) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

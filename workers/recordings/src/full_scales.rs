@@ -1,7 +1,9 @@
-//! What a sample value of 1.0 is in recordings that say it: those of `auscult import` are the values in their unit.
+//! The physical value of a sample value of 1.0, in recordings that state it: those of `auscult import` contain the
+//! values in their unit.
 //!
-//! A folder is brought to one full scale, which becomes the feature spec's: that of most recordings. Those in another
-//! unit of the same quantity are scaled to it as they are read; another quantity is refused.
+//! All recordings of a folder are scaled to one full scale, that of most recordings, which becomes the feature spec's.
+//! Those in another unit of the same quantity are scaled when they are read; recordings of another quantity are
+//! rejected.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,16 +14,16 @@ use anyhow::bail;
 use auscult_features::full_scales;
 use auscult_schemas::{FeatureSpec, FullScale, Quantity};
 
-/// A chunk that is larger is no comment.
+/// A larger chunk is not a comment.
 const LARGEST_COMMENT: u32 = 64 * 1024;
-/// So many recordings are named; the rest is counted.
+/// Maximum number of recordings listed by name; the others are counted.
 const NAMED: usize = 3;
 
-/// Sets a spec's full scale, and its quantity, by what recordings say of themselves; what is to be known of it, a line
-/// each. A full scale that the spec has already stays, and recordings are scaled to it.
+/// Sets a spec's full scale and quantity from the recordings; returns notes, one line each. If the spec already has a
+/// full scale, it is kept, and recordings are scaled to it.
 ///
 /// # Errors
-/// When recordings are of different quantities, or of another one than the spec.
+/// If recordings have different quantities, or another one than the spec.
 pub fn by_recordings(spec: &mut FeatureSpec, paths: &[PathBuf]) -> anyhow::Result<Vec<String>> {
     let mut counts: Vec<(FullScale, usize)> = Vec::new();
     let (mut unsaid, mut mixed): (Vec<&Path>, Vec<&Path>) = (Vec::new(), Vec::new());
@@ -50,7 +52,7 @@ pub fn by_recordings(spec: &mut FeatureSpec, paths: &[PathBuf]) -> anyhow::Resul
         )]);
     }
     let is_given = spec.full_scale.is_some();
-    // The first of those that are equally frequent.
+    // The first of several equally frequent ones.
     let most = counts.iter().rev().max_by_key(|(_, count)| *count).map(|(full_scale, _)| full_scale.clone());
     let Some(full_scale) = spec.full_scale.clone().or(most) else { return Ok(Vec::new()) };
     refuse_other_quantities(&full_scale, &counts)?;
@@ -92,7 +94,7 @@ fn refuse_other_quantities(full_scale: &FullScale, counts: &[(FullScale, usize)]
     )
 }
 
-/// A spec without a quantity gets that of the unit, which decides words and checks.
+/// A spec without a quantity gets that of the unit, which determines wording and checks.
 fn quantity_of(spec: &mut FeatureSpec, full_scale: &FullScale) -> anyhow::Result<Vec<String>> {
     let Some(quantity) = full_scale.unit.quantity() else { return Ok(Vec::new()) };
     let preset = match quantity {
@@ -123,7 +125,8 @@ fn named(paths: &[&Path]) -> String {
     }
 }
 
-/// What a file says, of each channel. One that cannot be read says nothing; whoever reads its samples says why.
+/// The full scale of each channel of a file. Empty for an unreadable file; the error is reported when its samples are
+/// read.
 fn of_file(path: &Path) -> Vec<FullScale> {
     head(path).map(|head| full_scales(&head)).unwrap_or_default()
 }

@@ -1,17 +1,17 @@
-//! Folders of recordings: which machine's they are, what is wrong with them, and the clips that they become.
+//! Folders of recordings: their machines, their problems, and their clips.
 //!
 //! ```text
-//!  folder ─► dataset ─► paths by machine, split and label ─► clips ─┬─► a model or a figure
-//!              │                                                    └─► training_findings ─► what is learned from
+//!  folder ─► dataset ─► paths by machine, split and label ─► clips ─┬─► a model or a metric
+//!              │                                                    └─► training_findings ─► training clips
 //!              ├─ split folders, MIMII's tree, DCASE's names             │
 //!              └─ natural_order: 9 before 10                             └─ signal_findings
 //!
-//!  full_scales   what a sample value of 1.0 is, by what the files say
-//!  import        foreign files as a folder of recordings
-//!  files         written whole or not at all
+//!  full_scales   the physical value of a sample value of 1.0, from the files
+//!  import        measurement files as a folder of recordings
+//!  files         written completely or not at all
 //! ```
 //!
-//! It knows the file system, but neither Kafka nor a terminal: what a person should know is returned in lines.
+//! The crate uses the file system, but neither Kafka nor a terminal: messages for users are returned as lines.
 
 pub mod clips;
 pub mod dataset;

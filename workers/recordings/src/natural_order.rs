@@ -1,11 +1,11 @@
-//! Files in the order in which they were recorded, as their names tell it: 1, 2, …, 9, 10, 11.
+//! Sorts files in the order of recording, by the numbers in their names: 1, 2, …, 9, 10, 11.
 
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
 use auscult_detection::natural_order;
 
-/// Sorts files and folders, component by component, numbers by their value: `day2/1.wav` before `day10/1.wav`.
+/// Sorts files and folders, component by component, with numbers by value: `day2/1.wav` before `day10/1.wav`.
 pub fn sort_paths(paths: &mut [PathBuf]) {
     paths.sort_by(|one, other| compare_paths(one, other));
 }
@@ -26,8 +26,8 @@ pub fn compare_paths(one: &Path, other: &Path) -> Ordering {
     if others.next().is_some() { Ordering::Less } else { one.cmp(other) }
 }
 
-/// Files as a shell hands them over for `*.wav` are sorted by their letters: `1`, `10`, `11`, `2`. Puts such a list,
-/// and no other, into the order of [`sort_paths`]. A list in any other order is somebody's own and is kept.
+/// A shell sorts the files of `*.wav` by characters: `1`, `10`, `11`, `2`. This function sorts such a list, and no
+/// other, in the order of [`sort_paths`]. A list in any other order is intentional and is kept.
 ///
 /// Returns whether anything was moved.
 pub fn undo_shell_order(paths: &mut [PathBuf]) -> bool {
@@ -44,7 +44,7 @@ fn is_sorted_by_letters(paths: &[PathBuf], key: impl Fn(&str) -> String) -> bool
     keys.is_sorted()
 }
 
-/// Most languages' locales look at letters and digits first, whatever their case.
+/// Most locales compare letters and digits first, ignoring case.
 fn collation(path: &str) -> String {
     path.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }

@@ -1,14 +1,14 @@
-//! What is wrong with the signals of a set of recordings: one list for `train` and `explore`, so that both say the
-//! same.
+//! Problems in the signals of a set of recordings: one list for `train` and `explore`, so that both report the same.
 
 use auscult_detection::findings::finding;
 use auscult_schemas::QualityFlag;
 
-/// So many recordings are named; the rest is counted.
+/// Maximum number of recordings listed by name; the others are counted.
 const NAMED: usize = 3;
 
-/// A line for each quality flag that any recording has, sensor faults first: how many, what is wrong, what helps, and
-/// which. A recording is its name and its flags. That it is resampled is no finding: whoever chose the rate knows.
+/// A line for each quality flag of any recording, sensor faults first: how many recordings, the problem, the fix, and
+/// which ones. A recording is given by its name and its flags. Resampling is not reported, because the user chose the
+/// rate.
 #[must_use]
 pub fn signal_findings(recordings: &[(&str, &[QualityFlag])]) -> Vec<String> {
     let mut flags: Vec<QualityFlag> =
@@ -19,7 +19,7 @@ pub fn signal_findings(recordings: &[(&str, &[QualityFlag])]) -> Vec<String> {
             recordings.iter().filter(|(_, flags)| flags.contains(&flag)).map(|(name, _)| *name).collect();
         let kind = if flag.is_sensor_fault() { "sensor fault, not learned from" } else { "note" };
         (!names.is_empty()).then(|| {
-            // Some findings begin with the flag's own name.
+            // Some findings start with the flag's own name.
             let begins_with_it = format!("{}: ", flag.as_str());
             let what = finding(flag);
             let what = what.strip_prefix(&begins_with_it).unwrap_or(what);

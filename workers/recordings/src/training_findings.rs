@@ -1,9 +1,9 @@
-//! What is wrong with training clips: one list, which `auscult train` follows and `auscult explore` says beforehand in
-//! the same words.
+//! Problems of training clips: one list, which `auscult train` applies and `auscult explore` prints before training.
 //!
 //! ```text
-//!  recordings ─► not readable, sensor at fault ─► rates ─► lengths ─► pieces of one recording ─► copies, clips that do not belong, other ways of running ─► a set to train on
-//!                 └──────────────── lines, and a reason to refuse ────────────────┘
+//!  recordings ─► unreadable, sensor fault ─► rates ─► lengths ─► pieces of one recording ─┐
+//!                 └──────────────── lines, and a reason to refuse ────────────────┘        │
+//!                         training set ◄─ copies, foreign clips, other operating modes ◄───┘
 //! ```
 
 use std::collections::BTreeMap;
@@ -15,27 +15,27 @@ use auscult_schemas::{FeatureSpec, QualityFlag};
 use crate::clips::{Clip, TOLERATED_BAD_SHARE};
 use crate::signal_findings::signal_findings;
 
-/// Lengths that differ by less are the same: recorders do not stop at the sample.
+/// Lengths that differ by less count as equal, because recorders do not stop at an exact sample.
 const SAME_LENGTH: f64 = 0.1;
-/// So many clips are named in a line; the rest is counted.
+/// Maximum number of clips listed in a line; the others are counted.
 const NAMED: usize = 20;
 
-/// Training clips, and what was found wrong with them.
+/// Training clips and their problems.
 #[derive(Debug)]
 pub struct TrainingFindings {
     clips: Vec<TrainingClip>,
-    /// What the quality flags of the recordings say, a line each; `explore` has the same lines of all its recordings.
+    /// Findings from the quality flags, one line each; `explore` prints the same lines for all its recordings.
     pub signals: Vec<String>,
-    /// What is left out or to be known, a line each, the gravest first.
+    /// Excluded clips and notes, one line each, the most serious first.
     pub lines: Vec<String>,
-    /// Why nothing is trained on them, with the way out.
+    /// Why training is refused, and how to fix it.
     pub refusal: Option<String>,
 }
 
-/// A clip that could be read.
+/// A readable clip.
 struct Readable {
     clip: TrainingClip,
-    /// Channels that are listened to, those at fault among them.
+    /// Number of used channels, including faulty ones.
     listened: usize,
     rate_hz: u32,
     duration_s: f64,
@@ -43,7 +43,7 @@ struct Readable {
 }
 
 impl TrainingFindings {
-    /// Of recordings that were read for a spec.
+    /// From recordings that were read for a spec.
     #[must_use]
     pub fn of(read: Vec<anyhow::Result<Clip>>, spec: &FeatureSpec) -> Self {
         let all = read.len();
@@ -87,7 +87,7 @@ impl TrainingFindings {
         findings
     }
 
-    /// What is to be trained on. Copies and clips that do not belong are left out and become lines.
+    /// The training set. Copies and foreign clips are excluded and reported as lines.
     ///
     /// # Errors
     /// As [`TrainingSet::of`].
@@ -110,10 +110,10 @@ impl TrainingFindings {
         Ok(set)
     }
 
-    /// The clips as they are, where they are trained on otherwise.
+    /// The clips without further checks, for other kinds of training.
     ///
     /// # Errors
-    /// With the reason to refuse them.
+    /// With the reason why training is refused.
     pub fn into_clips(self) -> anyhow::Result<Vec<TrainingClip>> {
         match self.refusal {
             Some(refusal) => Err(anyhow::anyhow!("{refusal}")),
@@ -125,13 +125,13 @@ impl TrainingFindings {
         TrainingSet::of(std::mem::take(&mut self.clips), options)
     }
 
-    /// The first reason stands.
+    /// Keeps the first reason.
     fn refuse(&mut self, reason: String) {
         self.refusal.get_or_insert(reason);
     }
 
-    /// Clips whose rate is too low for the spec's bands are left out where they are the fewer: their upper bands are
-    /// empty, and a model that learned emptiness as normal hears no fault there.
+    /// Excludes clips whose rate is too low for the spec's bands, if they are the minority: their upper bands are
+    /// empty, and a model that learned empty bands as normal detects no fault there.
     fn rates(&mut self, readable: &mut Vec<Readable>, spec: &FeatureSpec) {
         let mut counts: BTreeMap<u32, usize> = BTreeMap::new();
         readable.iter().for_each(|readable| *counts.entry(readable.rate_hz).or_default() += 1);
@@ -168,7 +168,7 @@ impl TrainingFindings {
         readable.retain(|readable| !is_low(readable));
     }
 
-    /// Which clips are pieces of one recording. The training then holds them out together.
+    /// Finds clips that are pieces of one recording. Training then holds them out together.
     fn pieces(&mut self, readable: &mut [Readable]) {
         let known: Vec<(&str, Option<&Trace>)> =
             readable.iter().map(|readable| (readable.clip.name.as_str(), readable.trace.as_deref())).collect();

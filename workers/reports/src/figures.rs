@@ -1,8 +1,8 @@
-//! Figures in words.
+//! Formats metrics as text.
 
 use auscult_detection::bootstrap::Interval;
 
-/// Four decimals, or a dash where there is no such figure.
+/// Four decimals, or a dash if there is no value.
 #[must_use]
 pub fn figure_or_dash(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), |value| format!("{value:.4}"))

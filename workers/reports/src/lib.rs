@@ -1,4 +1,4 @@
-//! What people look at: pictures as PNG, and pages for the browser, each one file that needs nothing from elsewhere.
+//! Reports for people: pictures as PNG, and HTML pages, each one a single file without external resources.
 //!
 //! ```text
 //!  log-mel, scores ───────────► pictures              PNG
@@ -6,7 +6,7 @@
 //!  folder of recordings ──────► pages::exploration    measured here, on all cores, then shown
 //! ```
 //!
-//! Figures come from `auscult-evaluation`; nothing is judged or trained here.
+//! Metrics come from `auscult-evaluation`; this crate does no scoring or training.
 
 pub mod figures;
 pub mod pages;

@@ -1,11 +1,11 @@
-//! The compute side: runs the processor over batches, keeps the machines' states, makes dead letters of what is
-//! refused.
+//! The compute side: runs the processor on batches, keeps the machines' states, and makes dead letters of rejected
+//! records.
 //!
-//! Synchronous and without threads of its own; the runner puts it on one.
+//! It is synchronous and has no threads; the runner runs it on one.
 //!
-//! A letter can always be written, or a smaller one in its place (`dead_letters`): what the log refused for good is told
-//! here, and the record becomes a letter when it is processed again. Times that cannot be are replaced by the time of
-//! arrival before a processor sees them (`times`).
+//! A dead letter can always be written, if necessary in a smaller form (`dead_letters`): outputs that the log refuses
+//! permanently are reported here, and their record becomes a dead letter when it is processed again. Implausible times
+//! are replaced by the time of arrival before a processor sees them (`times`).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -26,14 +26,14 @@ use crate::states::States;
 use crate::times::{DoubtfulTime, Times};
 use crate::traces::TraceRule;
 
-/// What the compute side is told of the worker.
+/// Settings of the compute side.
 #[derive(Debug, Clone)]
 pub struct ComputeConfig {
     /// Name of the worker, as dead letters carry it.
     pub worker: String,
     /// Topic that keeps the machines' states; `None`: nothing is kept.
     pub changelog: Option<&'static str>,
-    /// A record whose value is larger is refused unseen, bytes.
+    /// A record with a larger value is rejected without processing, bytes.
     pub max_value_bytes: usize,
     /// How far a record's time may be ahead of its arrival; one that is further is judged under the time of its
     /// arrival.
@@ -42,7 +42,7 @@ pub struct ComputeConfig {
     pub traces: TraceRule,
 }
 
-/// What a batch came to.
+/// The result of a batch.
 #[derive(Debug, Default)]
 pub struct Computed {
     /// Results, dead letters and changelog records, by partition.
@@ -51,7 +51,7 @@ pub struct Computed {
     pub bytes: usize,
     /// Which records were refused, and why.
     pub rejections: Vec<RejectedRecord>,
-    /// Records whose times cannot be.
+    /// Records with implausible times.
     pub doubtful_times: Vec<DoubtfulTime>,
 }
 
@@ -67,7 +67,7 @@ pub struct Compute<P: Processor> {
 }
 
 impl<P: Processor> Compute<P> {
-    /// A compute side that knows no machine yet.
+    /// A compute side without states.
     #[must_use]
     pub fn new(config: ComputeConfig, processor: P) -> Self {
         let dead_letters = DeadLetters::new(&config.worker);
@@ -75,8 +75,8 @@ impl<P: Processor> Compute<P> {
         Self { config, processor, states: States::default(), dead_letters, times, clock: Timestamp::now }
     }
 
-    /// These will never be taken by the log: what they came of becomes a dead letter when it is processed again. A
-    /// letter among them becomes a smaller one.
+    /// Registers outputs that the log will never accept: their record becomes a dead letter when it is processed again.
+    /// A refused dead letter is replaced by a smaller one.
     pub fn refuse(&mut self, outputs: &[RefusedOutput]) {
         for output in outputs {
             let is_state = self.config.changelog.is_some_and(|changelog| changelog == output.topic);
@@ -84,7 +84,7 @@ impl<P: Processor> Compute<P> {
         }
     }
 
-    /// The batch is committed: what it staged is the committed state, and what was refused of it is over.
+    /// Applies a committed batch: its staged states become the committed states, and its refused outputs are done.
     pub fn swap(&mut self, batch: BatchId) {
         self.states.swap(batch);
         self.dead_letters.committed(batch);
@@ -95,8 +95,8 @@ impl<P: Processor> Compute<P> {
         &mut self.states
     }
 
-    /// Makes what a changelog holds the committed states of a partition. Gives the number of states that could not be
-    /// read.
+    /// Installs the content of a changelog as the committed states of a partition. Returns the number of unreadable
+    /// states.
     pub fn install(&mut self, partition: i32, entries: HashMap<Bytes, Bytes>) -> usize {
         let mut unreadable = 0;
         for (key, value) in entries {
@@ -113,14 +113,14 @@ impl<P: Processor> Compute<P> {
         unreadable
     }
 
-    /// Forgets the machines of a partition that is given away.
+    /// Removes the machines of a revoked partition.
     pub fn forget(&mut self, partition: i32) {
         self.states.forget(partition);
         self.dead_letters.forget(partition);
         self.tell_processor();
     }
 
-    /// Forgets what no commit has confirmed.
+    /// Discards everything not committed.
     pub fn discard(&mut self) {
         self.states.discard();
         self.tell_processor();
@@ -130,7 +130,7 @@ impl<P: Processor> Compute<P> {
         self.processor.states_changed(&self.states.memory());
     }
 
-    /// Processes a batch on top of what is committed and staged, and stages what it writes.
+    /// Processes a batch on the committed and staged states, and stages its writes.
     pub fn process(&mut self, batch: &Batch<Record>) -> Computed {
         let arrival = (self.clock)();
         let doubts: Vec<Option<DoubtfulTime>> =
@@ -276,7 +276,7 @@ fn routed(output: Output, source: &RecordCoordinates) -> OutputRecord {
 
 /// The offset to go on from in each partition, after a batch.
 fn next_offsets(records: &[Record]) -> BTreeMap<i32, i64> {
-    // Those of one partition stand in their order: the last one counts.
+    // Those of one partition are in order: the last one counts.
     records.iter().map(|record| (record.coordinates.partition, record.coordinates.offset + 1)).collect()
 }
 

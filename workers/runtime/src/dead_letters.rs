@@ -1,15 +1,15 @@
-//! Dead letters that the log takes: each as whole as the log lets it be.
+//! Dead letters that the log accepts: each as complete as the log allows.
 //!
 //! ```text
-//!   record refused by the processor ──────────────┐
-//!   output refused ─► DeadLetters::refuse ────────┴─► dead letter: key, value, headers, and why
+//!   record rejected by the processor ─────────────┐
+//!   output refused ─► DeadLetters::refuse ────────┴─► dead letter: key, value, headers, and the reason
 //!                                       ▲                 │ refused by the log, too
 //!                                       └─────────────────┘ then without the value (its size and hash stay), then without the
 //!                                                           record's own headers, then without its key
 //! ```
 //!
-//! The last of these has some kilobytes and no time but now: a log that refuses that takes nothing at all, and the
-//! watchdog says so.
+//! The last form has a few kilobytes and the current time: a log that refuses it accepts nothing at all, and the
+//! watchdog reports that.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -28,7 +28,7 @@ const MARGIN: usize = 64 * 1024;
 /// The longest text that a letter or the log says of one record, bytes: a detail may quote a key of a megabyte.
 const LONGEST_TEXT: usize = 4 * 1024;
 
-/// What is left out of a letter.
+/// The parts omitted from a dead letter.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Size {
     #[default]
@@ -48,15 +48,15 @@ impl Size {
     }
 }
 
-/// What the log refused of an input record.
+/// The refused outputs of an input record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Unwritable {
-    /// Why the record becomes a letter; `None` where it is one anyway, and the letter is what was refused.
+    /// Why the record becomes a dead letter; `None` if it is one anyway, and the dead letter was refused.
     pub rejection: Option<Rejection>,
     size: Size,
 }
 
-/// Makes letters, and knows what the log refused of records that are not committed yet.
+/// Makes dead letters, and remembers what the log refused of uncommitted records.
 #[derive(Debug)]
 pub(crate) struct DeadLetters {
     worker: String,
@@ -64,7 +64,7 @@ pub(crate) struct DeadLetters {
     unwritable: BTreeMap<(i32, i64), Unwritable>,
     /// States that cannot be written, by partition and key, up to this offset of the input.
     unwritable_states: HashMap<(i32, Bytes), (i64, Unwritable)>,
-    /// Where batches end whose records are among them.
+    /// The ends of batches that contain such records.
     ends: VecDeque<(BatchId, BTreeMap<i32, i64>)>,
 }
 
@@ -78,11 +78,11 @@ impl DeadLetters {
         }
     }
 
-    /// Notes what the log refused. A state that cannot be written is no single record's: all of its machine's that were
-    /// in the batch become letters.
+    /// Notes what the log refused. A state that cannot be written cannot be attributed to a single record: all records
+    /// of its machine in the batch become dead letters.
     pub fn refuse(&mut self, output: &RefusedOutput, is_state: bool) {
         let RefusedOutput { topic, partition, key, source_offset, reason } = output;
-        // What comes of no record has no letter; none of ours does.
+        // An output without an input record has no dead letter; there are no such outputs.
         let Some(offset) = *source_offset else { return };
         let entry = self.unwritable.entry((*partition, offset)).or_default();
         if output.is_dead_letter() {
@@ -110,14 +110,14 @@ impl DeadLetters {
         self.unwritable.get(&(partition, offset)).or_else(of_state)
     }
 
-    /// The batch will be committed up to these offsets, or given up.
+    /// The batch will be committed up to these offsets, or dropped.
     pub fn processed(&mut self, batch: BatchId, next_offsets: &BTreeMap<i32, i64>) {
         if !self.unwritable.is_empty() {
             self.ends.push_back((batch, next_offsets.clone()));
         }
     }
 
-    /// What was refused of records before the batch's end is over.
+    /// Removes what was refused of records before the batch's end.
     pub fn committed(&mut self, batch: BatchId) {
         while let Some((processed, _)) = self.ends.front()
             && *processed <= batch
@@ -132,14 +132,14 @@ impl DeadLetters {
         }
     }
 
-    /// The partition is another worker's.
+    /// The partition belongs to another worker now.
     pub fn forget(&mut self, partition: i32) {
         self.unwritable.retain(|(owner, _), _| *owner != partition);
         self.unwritable_states.retain(|(owner, _), _| *owner != partition);
     }
 
-    /// The letter of a record. Its time is now, whatever the record's own was: a broker may refuse that, or retention
-    /// delete the letter for it.
+    /// The dead letter of a record. Its time is now, whatever the record's own time was: a broker might refuse the old
+    /// one, or retention might delete the dead letter because of it.
     pub fn dead_letter(
         &self,
         record: &Record,
@@ -182,7 +182,7 @@ impl DeadLetters {
     }
 }
 
-/// The beginning of a text, with a mark where something is left out.
+/// The beginning of a text, with a mark if something is omitted.
 pub(crate) fn shortened(text: &str) -> String {
     if text.len() <= LONGEST_TEXT {
         return text.to_owned();

@@ -1,8 +1,8 @@
-//! Where a test may kill, abort, delay or deafen a worker, and which of its rules it may switch off, to see that the
-//! fault suite notices. Only in a build with the feature `fault-injection`, which only the tests make, and only in a
-//! process that has called [`arm`]: `auscult-with-faults` does, `auscult` of the same build does not.
+//! Points at which a test may kill, abort, delay or silence a worker, and rules that it may switch off, to show that
+//! the fault suite detects it. Only builds with the feature `fault-injection` have this, which only the tests make, and
+//! only processes that have called [`arm`]: `auscult-with-faults` does, `auscult` of the same build does not.
 //!
-//! `AUSCULT_FAULTS` holds one or more of `STEP:WHEN:ACTION`, separated by commas:
+//! `AUSCULT_FAULTS` contains one or more of `STEP:WHEN:ACTION`, separated by commas:
 //!
 //! | `STEP` | reached |
 //! |---|---|
@@ -14,13 +14,13 @@
 //! | `after-swap` | the staged state is swapped in |
 //! | `poll` | the consumer has been polled and has a record |
 //!
-//! `WHEN` is `17` (the 17th time), `17+` (from then on) or `*7` (every 7th time). `ACTION` is `kill` (SIGKILL to
-//! oneself), `abort` (the transaction), `sleep=MS` or `deaf` (from then on the consumer delivers nothing and says
-//! nothing).
+//! `WHEN` is `17` (the 17th time), `17+` (from then on) or `*7` (every 7th time). `ACTION` is `kill` (SIGKILL to its
+//! own process), `abort` (the transaction), `sleep=MS` or `deaf` (from then on the consumer delivers nothing and
+//! reports nothing).
 //!
-//! `AUSCULT_MUTATION` names one rule that does not hold: see [`Mutation`].
+//! `AUSCULT_MUTATION` names one rule to switch off: see [`Mutation`].
 
-/// Where a fault may be injected.
+/// A point at which a fault may be injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Process,

@@ -1,5 +1,5 @@
-//! One HTTP request and its answer, over a connection of its own, without TLS: to a collector beside the worker, or to
-//! a worker of this machine.
+//! One HTTP request and its answer, on its own connection, without TLS: to a local collector, or to a worker on this
+//! host.
 
 use std::time::Duration;
 
@@ -18,18 +18,18 @@ pub enum HttpError {
     /// The address is none.
     #[error("{0}: write it as http://HOST:PORT; TLS is not spoken here")]
     Address(String),
-    /// Nobody is there.
+    /// The connection failed.
     #[error("cannot connect to {address}: {source}")]
     Connect {
-        /// Where to.
+        /// The address.
         address: String,
         /// Why.
         source: std::io::Error,
     },
-    /// What came is no answer.
+    /// The answer is invalid.
     #[error("no answer from {address}: {reason}")]
     Exchange {
-        /// Where to.
+        /// The address.
         address: String,
         /// Why.
         reason: String,
@@ -37,7 +37,7 @@ pub enum HttpError {
     /// It took too long.
     #[error("no answer from {address} within {} s", limit.as_secs())]
     Late {
-        /// Where to.
+        /// The address.
         address: String,
         /// How long was waited.
         limit: Duration,
@@ -50,7 +50,7 @@ pub enum HttpError {
 /// Sends a request and waits for the whole answer. Must not be called from within a tokio runtime.
 ///
 /// # Errors
-/// [`HttpError`]. An answer that says no is an answer.
+/// [`HttpError`]. An error status is returned as an answer.
 pub fn exchange(request: Request<Bytes>, limit: Duration) -> Result<Response<Bytes>, HttpError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(HttpError::Runtime)?;
     let address = address_of(&request)?;

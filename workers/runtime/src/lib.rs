@@ -1,5 +1,5 @@
-//! The exactly-once runner: consume, process, produce, commit. The only crate that knows Kafka, and it knows nothing of
-//! audio.
+//! The exactly-once runner: consume, process, produce, commit. It is the only crate with Kafka code, and has no audio
+//! code.
 //!
 //! ```text
 //!               log thread                compute thread            transaction thread

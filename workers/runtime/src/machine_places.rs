@@ -1,9 +1,9 @@
-//! Where machines live: on which partitions `audio.scorer-state` has a state of each, and which machines are heard on
-//! two of them.
+//! The partitions of machines: on which partitions `audio.scorer-state` has a state of each machine, and which machines
+//! send chunks to two of them.
 //!
 //! ```text
 //!   a machine's states over event time        partition 1  ●──●──●──●──●──●──●
-//!                                             partition 3        ●──●──●──●     heard on both: two gateways, two partitioners
+//!                                             partition 3        ●──●──●──●   on both: two gateways, two partitioners
 //!
 //!   after partitions were added               partition 1  ●──●──●
 //!                                             partition 9           ●──●──●──●  it has moved, and left a state behind
@@ -19,42 +19,43 @@ use serde::de::IgnoredAny;
 
 use crate::record::Record;
 
-/// For how long after a place was last heard another one counts as heard beside it, however short its cadence.
+/// A chunk on another partition counts as simultaneous for this time after the latest chunk on a partition, however
+/// short the cadence.
 const BESIDE: SignedDuration = SignedDuration::from_mins(15);
-/// The same in chunks, for machines that are seldom heard.
+/// The same in chunks, for machines that send rarely.
 const BESIDE_CADENCES: f64 = 4.0;
 
-/// One partition on which a machine has a state.
+/// A partition with a state of a machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Place {
     /// The partition.
     pub partition: i32,
-    /// The first time at which it was heard there, of the states that are kept.
+    /// The first time of a chunk there, from the retained states.
     pub first_heard: Option<Timestamp>,
     /// The last one.
     pub last_heard: Option<Timestamp>,
     cadence_s: Option<f64>,
 }
 
-/// A machine that has a state on several partitions.
+/// A machine with states on several partitions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Divided {
     /// The machine.
     pub machine: MachineId,
-    /// Its partitions, the one where it was heard last first.
+    /// Its partitions, the one with the latest chunk first.
     pub places: Vec<Place>,
-    /// Those where it is heard now, in the same order: none when it has only left states behind.
+    /// Those on which it currently sends, in the same order: empty if it has only left states behind.
     pub heard_on: Vec<i32>,
-    /// Whether some place other than the newest was heard a short time ago: whether it is heard on two can only be told
-    /// later.
+    /// Whether a partition other than the newest had a chunk a short time ago, so that it is not known yet whether the
+    /// machine sends to two.
     pub is_undecided: bool,
 }
 
-/// Where machines live, as far as states were noted.
+/// The partitions of all noted machines.
 #[derive(Debug, Clone, Default)]
 pub struct MachinePlaces(BTreeMap<MachineId, BTreeMap<i32, Place>>);
 
-/// What is looked at of a state; its other fields are passed over.
+/// The fields of a state that are read; other fields are ignored.
 #[derive(Deserialize)]
 struct PartialState {
     last_heard: Option<Timestamp>,
@@ -63,8 +64,8 @@ struct PartialState {
 }
 
 impl MachinePlaces {
-    /// Takes note of a record of `audio.scorer-state`; those of one partition in their order. A machine has no place
-    /// where its state was retired or deleted.
+    /// Notes a record of `audio.scorer-state`; records of one partition must be in order. A retired or deleted state is
+    /// removed.
     pub fn note(&mut self, partition: i32, key: Option<&[u8]>, value: Option<&[u8]>) {
         let key = key.and_then(|key| std::str::from_utf8(key).ok());
         let Some(machine) = key.and_then(|key| MachineId::new(key).ok()) else { return };
@@ -77,7 +78,7 @@ impl MachinePlaces {
         };
         let new = Place { partition, first_heard: None, last_heard: None, cadence_s: None };
         let place = places.entry(partition).or_insert(new);
-        // A state that cannot be read is one all the same: its worker begins it anew.
+        // An unreadable state still counts: its worker starts it again.
         let Ok(state) = glimpse else { return };
         place.cadence_s = state.cadence_s;
         if let Some(heard) = state.last_heard {
@@ -86,23 +87,23 @@ impl MachinePlaces {
         }
     }
 
-    /// As [`MachinePlaces::note`], of a record as a reader gives it.
+    /// Like [`MachinePlaces::note`], for a record from a reader.
     pub fn note_record(&mut self, record: &Record) {
         self.note(record.coordinates.partition, record.key.as_deref(), record.value.as_deref());
     }
 
-    /// The partitions on which a machine has a state, the one where it was heard last first.
+    /// The partitions with a state of a machine, the one with the latest chunk first.
     #[must_use]
     pub fn of(&self, machine: &MachineId) -> Vec<Place> {
         self.0.get(machine).map(in_order).unwrap_or_default()
     }
 
-    /// All machines that have a place.
+    /// All machines with a state.
     pub fn machines(&self) -> impl Iterator<Item = &MachineId> {
         self.0.iter().filter(|(_, places)| !places.is_empty()).map(|(machine, _)| machine)
     }
 
-    /// The machines that have states on several partitions.
+    /// The machines with states on several partitions.
     #[must_use]
     pub fn divided(&self) -> Vec<Divided> {
         let several = self.0.iter().filter(|(_, places)| places.len() > 1);
@@ -128,7 +129,7 @@ fn divided(machine: MachineId, places: Vec<Place>) -> Divided {
         if newest_last.duration_since(last) > beside {
             continue;
         }
-        // Each was heard after the other had begun; of a machine that has moved only the new place was.
+        // Each has chunks after the start of the other; for a machine that has moved, only the new partition has.
         if last > newest_first && newest_last > first {
             heard_on.push(place.partition);
         } else {

@@ -1,7 +1,8 @@
-//! What the runner asks of a log. Two adapters answer: `kafka` (rdkafka) and `memory_log` (in this process).
+//! The interface between runner and log. Two adapters implement it: `kafka` (rdkafka) and `memory_log` (in this
+//! process).
 //!
-//! A worker consumes one input topic as a member of one group. Partitions are plain numbers of that topic; outputs and
-//! changelog records go to the same number of theirs.
+//! A worker consumes one input topic as a member of one group. Partitions are numbers of that topic; outputs and
+//! changelog records go to the partition with the same number.
 //!
 //! | port | thread | may block |
 //! |---|---|---|
@@ -16,14 +17,14 @@ use bytes::Bytes;
 
 use crate::record::{OutputRecord, Record};
 
-/// What a client could not do, by what has to follow.
+/// The failure of a client, by what must follow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// The transaction has been aborted and the clients are sound: discard, seek back, go on.
     #[error("transaction aborted: {0}")]
     Aborted(String),
-    /// Aborted in the same way, because these records will never be taken as they are: too large, or not valid to the
-    /// broker. What they came of has to become a dead letter.
+    /// Aborted in the same way, because the log will never accept these records: too large, or invalid for the broker.
+    /// Their input records must become dead letters.
     #[error("transaction aborted: {reason}")]
     Refused {
         /// Why, with the remedy.
@@ -36,10 +37,10 @@ pub enum Failure {
     Fatal(String),
 }
 
-/// A record that the log will never take.
+/// A record that the log will never accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedOutput {
-    /// Where it was to go.
+    /// Its target topic.
     pub topic: String,
     /// Its partition, which is that of the input, too.
     pub partition: i32,
@@ -58,7 +59,7 @@ impl RefusedOutput {
         self.topic == auscult_schemas::topics::DEAD_LETTERS
     }
 
-    /// This record was refused, for this reason.
+    /// From a refused record and the reason.
     #[must_use]
     pub fn of(output: &OutputRecord, reason: String) -> Self {
         let OutputRecord { topic, partition, key, source_offset, .. } = output;
@@ -66,7 +67,7 @@ impl RefusedOutput {
     }
 }
 
-/// What a consumer has to tell.
+/// An event of the consumer.
 #[derive(Debug)]
 pub enum ConsumerEvent {
     /// A record of a started partition.
@@ -89,49 +90,49 @@ pub trait LogConsumer {
     /// The next event, or `None` after `timeout`. Must be called again and again, also while paused.
     fn poll(&mut self, timeout: Duration) -> Option<ConsumerEvent>;
 
-    /// Delivers the partitions' records from these offsets on. Whatever was queued of them before is never delivered.
+    /// Delivers the partitions' records from these offsets on. Records queued before are never delivered.
     ///
     /// # Errors
-    /// [`Failure`] when the client cannot.
+    /// [`Failure`] if the client cannot.
     fn start(&mut self, positions: &BTreeMap<i32, i64>) -> Result<(), Failure>;
 
-    /// Gives partitions back after [`ConsumerEvent::Revoked`] or [`ConsumerEvent::Lost`].
+    /// Releases partitions after [`ConsumerEvent::Revoked`] or [`ConsumerEvent::Lost`].
     ///
     /// # Errors
-    /// [`Failure`] when the client cannot.
+    /// [`Failure`] if the client cannot.
     fn release(&mut self, partitions: &[i32]) -> Result<(), Failure>;
 
-    /// Stops delivery of started partitions; what is queued may be fetched anew later.
+    /// Pauses delivery of started partitions; queued records may be fetched again later.
     ///
     /// # Errors
-    /// [`Failure`] when the client cannot.
+    /// [`Failure`] if the client cannot.
     fn pause(&mut self, partitions: &[i32]) -> Result<(), Failure>;
 
-    /// Goes on with paused partitions where they stopped.
+    /// Resumes paused partitions where they stopped.
     ///
     /// # Errors
-    /// [`Failure`] when the client cannot.
+    /// [`Failure`] if the client cannot.
     fn resume(&mut self, partitions: &[i32]) -> Result<(), Failure>;
 
-    /// The present proof of membership.
+    /// The current proof of membership.
     ///
     /// # Errors
-    /// [`Failure`] when the client is no member.
+    /// [`Failure`] if the client is not a member.
     fn membership(&self) -> Result<Self::Membership, Failure>;
 
-    /// Records between each started partition's position and its end, as last heard. Does not block.
+    /// Records between each started partition's position and its end, as last reported. Does not block.
     fn lag(&self) -> BTreeMap<i32, i64>;
 
-    /// When each started partition last gave a sign of life. Empty where nothing is to be watched.
+    /// The latest progress of each started partition. Empty if nothing has to be watched.
     fn progress(&self) -> BTreeMap<i32, PartitionProgress> {
         BTreeMap::new()
     }
 
-    /// Leaves the group, so that others take over at once.
+    /// Leaves the group, so that others take over immediately.
     fn close(self);
 }
 
-/// A partition's last sign of life.
+/// The latest progress of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionProgress {
     /// The offset to be delivered next.
@@ -142,16 +143,16 @@ pub struct PartitionProgress {
     pub is_caught_up: bool,
 }
 
-/// Looks at the input from outside, independently of the consumer. Used by the watchdog's thread, and may block.
+/// Reads the end of the input independently of the consumer. Used on the watchdog's thread, and may block.
 pub trait LogProbe: Send {
     /// The offset after the last committed record or marker of each of these partitions.
     ///
     /// # Errors
-    /// [`Failure`] when nobody answers.
+    /// [`Failure`] if there is no answer.
     fn ends(&mut self, partitions: &[i32]) -> Result<BTreeMap<i32, i64>, Failure>;
 }
 
-/// What one transaction covers.
+/// The content of one transaction.
 pub struct Transaction<M> {
     /// Results, state and dead letters.
     pub outputs: Vec<OutputRecord>,
@@ -163,22 +164,22 @@ pub struct Transaction<M> {
 
 /// The transactional (or, under `at_least_once`, the plain) producer.
 pub trait LogProducer: Send + 'static {
-    /// What [`LogConsumer::membership`] gives.
+    /// The return type of [`LogConsumer::membership`].
     type Membership: Send + 'static;
 
-    /// Begin, send, await every delivery report, send offsets, commit. Retriable errors are
-    /// answered by the same call again; an abortable one by aborting before [`Failure::Aborted`] or
-    /// [`Failure::Refused`] is returned.
+    /// Begin, send, wait for every delivery report, send offsets, commit. After a retriable error the same call is made
+    /// again; after an abortable one the transaction is aborted before [`Failure::Aborted`] or [`Failure::Refused`] is
+    /// returned.
     ///
     /// # Errors
     /// [`Failure`].
     fn commit(&mut self, transaction: Transaction<Self::Membership>) -> Result<(), Failure>;
 }
 
-/// What is known of a partition when it is taken over.
+/// The restored data of an assigned partition.
 #[derive(Debug, Clone, Default)]
 pub struct Restored {
-    /// The offset to go on from: the committed one, or the partition's first where none is.
+    /// The offset to continue from: the committed one, or the partition's first if there is none.
     pub position: i64,
     /// The changelog's latest value of each key, tombstones left out.
     pub entries: HashMap<Bytes, Bytes>,
@@ -188,30 +189,29 @@ pub struct Restored {
     pub expired_offsets: u64,
 }
 
-/// Reads what was committed of a partition, by whoever had it before.
+/// Reads the committed data of a partition, written by any earlier owner.
 ///
-/// The order matters: first the committed offset, waiting until no transaction that holds offsets of the partition is
-/// open, and only then the changelog, `read_committed`, to its end-of-partition. A changelog read first could miss the
-/// state of a transaction that commits in between.
+/// The order matters: first the committed offset, after waiting until no open transaction holds offsets of the
+/// partition, and only then the changelog, with `read_committed`, to the end of the partition. If the changelog were
+/// read first, the state of a transaction that commits in between could be missed.
 pub trait LogRestorer: Send + 'static {
-    /// Reads the position and, where a changelog is named, the state.
+    /// Reads the position and, if a changelog is given, the state.
     ///
     /// # Errors
     /// [`Failure::Fatal`].
     fn restore(&mut self, partition: i32, changelog: Option<&str>) -> Result<Restored, Failure>;
 
-    /// The end of the input's partition, where nothing that is ever delivered lies between `from` and it: only markers
-    /// of transactions, and records that were aborted. `None` where something does, or where the log has no such
-    /// things.
+    /// The end of the input's partition, if nothing between `from` and the end is ever delivered: only transaction
+    /// markers and aborted records. `None` if there is something to deliver, or if the log has no such offsets.
     ///
     /// # Errors
-    /// [`Failure`] when nobody answers.
+    /// [`Failure`] if there is no answer.
     fn undelivered_end(&mut self, _partition: i32, _from: i64) -> Result<Option<i64>, Failure> {
         Ok(None)
     }
 }
 
-/// Makes clients, at the start and whenever they have to be replaced.
+/// Creates clients, at start and whenever they must be replaced.
 pub trait LogClients: Send + 'static {
     /// Proof of membership.
     type Membership: Send + 'static;
@@ -222,23 +222,23 @@ pub trait LogClients: Send + 'static {
     /// Restorer.
     type Restorer: LogRestorer;
 
-    /// Joins the group with new clients. The producer comes fenced: `init_transactions` has returned before the
+    /// Joins the group with new clients. The producer is already fenced: `init_transactions` has returned before the
     /// consumer joins.
     ///
     /// # Errors
-    /// [`Failure::Fatal`] with what to do about it.
+    /// [`Failure::Fatal`] with the fix.
     fn connect(&mut self) -> Result<ClientsOf<Self>, Failure>;
 
-    /// Eyes for the watchdog; `None` where the log cannot stall.
+    /// The probe of the watchdog; `None` if the log cannot stall.
     ///
     /// # Errors
-    /// [`Failure::Fatal`] with what to do about it.
+    /// [`Failure::Fatal`] with the fix.
     fn probe(&self) -> Result<Option<Box<dyn LogProbe>>, Failure> {
         Ok(None)
     }
 }
 
-/// The clients that `L` makes.
+/// The clients that `L` creates.
 pub type ClientsOf<L> = Clients<<L as LogClients>::Consumer, <L as LogClients>::Producer, <L as LogClients>::Restorer>;
 
 /// One worker's clients.

@@ -1,4 +1,4 @@
-//! What a worker puts behind the runner: records in, outputs or rejections out, and what it remembers of each machine.
+//! The interface of a worker's processor: records in, outputs or rejections out, and a state per machine.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,27 +10,27 @@ use serde::de::DeserializeOwned;
 
 use crate::record::Record;
 
-/// A worker's own work. It runs on the compute thread, one batch at a time, and may block there.
+/// A worker's own processing. It runs on the compute thread, one batch at a time, and may block there.
 pub trait Processor: Send + 'static {
-    /// What is remembered of each machine between its chunks; `()` where nothing is.
+    /// The state of each machine between its chunks; `()` if there is none.
     type State: Clone + Serialize + DeserializeOwned + Send + 'static;
 
-    /// Turns each record into its outputs or into the reason why there are none.
+    /// Converts each record to its outputs, or to the reason why there are none.
     ///
-    /// Returns one result per record, in the records' order. Records of one machine stand in their own order. A panic
-    /// is caught by the runner, which then offers the records one by one and dead-letters the one that panics.
+    /// Returns one result per record, in the records' order. Records of one machine are in order. A panic is caught by
+    /// the runner, which then passes the records one by one and makes a dead letter of the one that panics.
     fn process(
         &mut self,
         records: &[Record],
         memory: &mut Memory<'_, Self::State>,
     ) -> Vec<Result<Vec<Output>, Rejection>>;
 
-    /// Between batches the states have changed: partitions came with theirs, or went. For what is derived of them and
-    /// shown, such as how many machines are in which state; nothing can be written here.
+    /// Called if the states have changed between batches: partitions were assigned or revoked. For data derived from
+    /// states, such as the number of machines in each state; nothing can be written here.
     fn states_changed(&mut self, _memory: &Memory<'_, Self::State>) {}
 }
 
-/// One record to be sent because of an input; the runner adds the partition.
+/// One output record of an input record; the runner adds the partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
     /// Topic.
@@ -43,7 +43,7 @@ pub struct Output {
     pub headers: Headers,
 }
 
-/// Why a record has no outputs. The runner makes a dead letter of it.
+/// Why a record has no outputs. The runner turns it into a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     /// Why, as a code.
@@ -52,7 +52,7 @@ pub struct Rejection {
     pub detail: String,
 }
 
-/// What a record's headers and key say of it; `event_type` is taken where they name none.
+/// The envelope from a record's headers and key; `event_type` is the default if they name none.
 ///
 /// # Errors
 /// [`DeadLetterCode::InvalidEnvelope`] with what is wrong.
@@ -62,11 +62,11 @@ pub fn envelope_of(record: &Record, event_type: &str) -> Result<Envelope, Reject
         .map_err(|error| Rejection { code: DeadLetterCode::InvalidEnvelope, detail: error.to_string() })
 }
 
-/// The record with a CloudEvent in structured mode taken apart: headers as binary mode has them, and the data as the
-/// value. Any other record is as it came.
+/// Converts a CloudEvent in structured mode to binary mode: headers, and the data as the value. Any other record is
+/// returned unchanged.
 ///
 /// # Errors
-/// [`DeadLetterCode::InvalidEnvelope`] when it is such an event and cannot be read.
+/// [`DeadLetterCode::InvalidEnvelope`] if it is a structured event that cannot be read.
 pub fn opened(record: &Record) -> Result<Cow<'_, Record>, Rejection> {
     let value = record.value.as_deref().unwrap_or_default();
     match open_structured(&record.headers, value) {
@@ -83,8 +83,8 @@ pub fn opened(record: &Record) -> Result<Cow<'_, Record>, Rejection> {
 /// Key of a machine's state: its partition and the record key.
 pub type StateKey = (i32, Bytes);
 
-/// The states a batch may read and write: what is committed, under what earlier batches staged, under what this one
-/// writes.
+/// The states that a batch may read and write: the committed ones, those staged by earlier batches, and those written
+/// by this batch, in layers.
 pub struct Memory<'a, S> {
     /// From the newest layer to the oldest.
     pub(crate) layers: Vec<&'a HashMap<StateKey, S>>,
@@ -95,20 +95,20 @@ pub struct Memory<'a, S> {
 }
 
 impl<'a, S: Clone> Memory<'a, S> {
-    /// A memory over one layer of states; what tests of a processor need.
+    /// A memory with one layer of states, for tests of a processor.
     #[must_use]
     pub fn over(states: &'a HashMap<StateKey, S>) -> Self {
         Self { layers: vec![states], written: HashMap::new(), generation: 0 }
     }
 
-    /// What is remembered of this machine.
+    /// The state of this machine.
     #[must_use]
     pub fn get(&self, partition: i32, key: &Bytes) -> Option<&S> {
         let state_key = (partition, key.clone());
         self.written.get(&state_key).or_else(|| self.layers.iter().find_map(|layer| layer.get(&state_key)))
     }
 
-    /// Everything that is remembered, in no order: each machine once, as [`Memory::get`] gives it.
+    /// All states, in no order: each machine once, as from [`Memory::get`].
     pub fn iter(&self) -> impl Iterator<Item = (&StateKey, &S)> {
         let beneath = self.layers.iter().enumerate().flat_map(move |(depth, layer)| {
             let is_overlaid = move |key: &StateKey| {
@@ -119,20 +119,20 @@ impl<'a, S: Clone> Memory<'a, S> {
         self.written.iter().chain(beneath)
     }
 
-    /// A number that is another one whenever states have changed by anything but what the processor put: a partition
-    /// was restored or given away, a batch was taken back. What a processor has derived from the states holds as long
-    /// as it finds the number that it was derived under, and no batch has panicked on the way.
+    /// A number that changes whenever states change other than by the processor's `put`: a partition was restored or
+    /// revoked, or a batch was rolled back. Data that a processor has derived from the states is valid while the number
+    /// stays the same and no batch has panicked.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// Remembers this of the machine, from the commit of this batch on.
+    /// Sets the machine's state, effective with the commit of this batch.
     pub fn put(&mut self, partition: i32, key: Bytes, state: S) {
         self.written.insert((partition, key), state);
     }
 
-    /// What this batch has written so far.
+    /// The states written by this batch so far.
     #[must_use]
     pub fn written(&self) -> &HashMap<StateKey, S> {
         &self.written

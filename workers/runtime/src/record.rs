@@ -1,9 +1,9 @@
-//! A record on its way in, and one on its way out.
+//! Input and output records.
 
 use auscult_schemas::{Headers, RecordCoordinates};
 use bytes::Bytes;
 
-/// A record as a consumer delivered it.
+/// A record delivered by a consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// Topic, partition, offset.
@@ -19,13 +19,13 @@ pub struct Record {
 }
 
 impl Record {
-    /// The key in words, for logs and spans; empty where there is none.
+    /// The key as text, for logs and spans; empty without a key.
     #[must_use]
     pub fn key_text(&self) -> String {
         self.key.as_deref().map(|key| String::from_utf8_lossy(key).into_owned()).unwrap_or_default()
     }
 
-    /// What the record costs in memory, bytes: key, value, headers and a fixed sum for the struct itself.
+    /// Memory use of the record, bytes: key, value, headers and a fixed amount for the struct itself.
     #[must_use]
     pub fn bytes(&self) -> usize {
         cost(self.key.as_ref(), self.value.as_ref(), &self.headers)
@@ -39,11 +39,12 @@ fn cost(key: Option<&Bytes>, value: Option<&Bytes>, headers: &Headers) -> usize 
     STRUCT + key.map_or(0, Bytes::len) + value.map_or(0, Bytes::len) + headers
 }
 
-/// Header of a changelog record: the input offset to go on from once its transaction is committed. It outlives the
-/// group's own offsets, which Kafka forgets when a group has been away for long (`offsets.retention.minutes`).
+/// Header of a changelog record: the input offset to continue from after its transaction is committed. It is retained
+/// longer than the group's own offsets, which Kafka deletes after a long absence of the group
+/// (`offsets.retention.minutes`).
 pub const NEXT_OFFSET_HEADER: &str = "auscult_next_offset";
 
-/// A record to be sent, to the same partition number as the record that it answers.
+/// A record to be sent, to the same partition number as its input record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputRecord {
     /// Topic.
@@ -64,7 +65,7 @@ pub struct OutputRecord {
 }
 
 impl OutputRecord {
-    /// What the record costs in memory, bytes.
+    /// Memory use of the record, bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         cost(self.key.as_ref(), self.value.as_ref(), &self.headers)

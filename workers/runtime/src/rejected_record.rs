@@ -1,4 +1,4 @@
-//! A record that became a dead letter, for the log.
+//! A record that became a dead letter, for logging.
 
 use auscult_schemas::{DeadLetterCode, RecordCoordinates, TraceContext};
 
@@ -6,7 +6,7 @@ use crate::dead_letters::shortened;
 use crate::processor::Rejection;
 use crate::record::Record;
 
-/// A record that could not be processed, as the log reports it.
+/// A record that could not be processed, in the log's format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedRecord {
     /// Which.

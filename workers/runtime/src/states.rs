@@ -1,11 +1,11 @@
-//! What is remembered of each machine: committed, and staged by batches that are not committed yet.
+//! The states of all machines: committed states, and states staged by uncommitted batches.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::core::BatchId;
 use crate::processor::{Memory, StateKey};
 
-/// Committed states, and above them one layer a batch in flight, oldest first.
+/// Committed states, with one layer per batch in flight on top, oldest first.
 #[derive(Debug)]
 pub struct States<S> {
     committed: HashMap<StateKey, S>,
@@ -29,19 +29,19 @@ impl<S: Clone> States<S> {
         Memory { layers, written: HashMap::new(), generation: self.generation }
     }
 
-    /// Makes restored states a partition's committed ones.
+    /// Installs restored states as a partition's committed states.
     pub fn install(&mut self, states: impl IntoIterator<Item = (StateKey, S)>) {
         self.generation += 1;
         self.committed.extend(states);
     }
 
-    /// Puts a batch's writes on top.
+    /// Adds a batch's writes as a new layer.
     pub fn stage(&mut self, batch: BatchId, written: HashMap<StateKey, S>) {
         debug_assert!(self.staged.back().is_none_or(|(last, _)| *last < batch), "batches are staged in their order");
         self.staged.push_back((batch, written));
     }
 
-    /// The batch is committed, and with it all that lies beneath it has been decided.
+    /// Makes the layers up to a committed batch part of the committed states.
     pub fn swap(&mut self, batch: BatchId) {
         while let Some((staged, _)) = self.staged.front()
             && *staged <= batch
@@ -50,25 +50,25 @@ impl<S: Clone> States<S> {
             if staged == batch {
                 self.committed.extend(layer);
             } else {
-                // Beneath a committed batch lies only what was committed before it, or was given up.
+                // Layers below a committed batch were committed before it, or dropped.
                 self.generation += 1;
             }
         }
     }
 
-    /// The batch will not be committed.
+    /// Drops the layer of a batch that will not be committed.
     pub fn drop_batch(&mut self, batch: BatchId) {
         self.generation += 1;
         self.staged.retain(|(staged, _)| *staged != batch);
     }
 
-    /// Forgets all that is staged.
+    /// Discards all staged states.
     pub fn discard(&mut self) {
         self.generation += 1;
         self.staged.clear();
     }
 
-    /// Forgets all of a partition, committed or staged.
+    /// Removes all states of a partition, committed or staged.
     pub fn forget(&mut self, partition: i32) {
         self.generation += 1;
         self.committed.retain(|(owner, _), _| *owner != partition);

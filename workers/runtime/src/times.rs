@@ -1,8 +1,8 @@
-//! When a record says that its sound was recorded, and whether that can be.
+//! Checks whether the recording time of a record is plausible.
 //!
-//! Gateways write seconds for milliseconds (1970), microseconds (a year beyond 50,000), −1, or the time of a clock that
-//! has never been set. A time that cannot be is replaced by the time of arrival before anything is judged by it:
-//! silence, drift and environments are told by these times.
+//! Faulty gateways write seconds instead of milliseconds (1970), microseconds (a year beyond 50,000), −1, or the time
+//! of a clock that was never set. An implausible time is replaced by the time of arrival before the record is
+//! processed, because silence, drift and environment changes depend on these times.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use crate::record::Record;
 
 const CE_TIME: &str = "ce_time";
 
-/// The earliest time that is believed: 2001-01-01T00:00:00Z, ms since the epoch. Clocks that were never set begin in
-/// 1970, 1980 (GPS) or 2000.
+/// The earliest plausible time: 2001-01-01T00:00:00Z, ms since the epoch. Clocks that were never set start in 1970,
+/// 1980 (GPS) or 2000.
 const EARLIEST_MS: i64 = 978_307_200_000;
 
-/// What is wrong with a time.
+/// Why a time is implausible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TimeDoubt {
     /// `ce_time` is no time.
@@ -28,10 +28,10 @@ pub enum TimeDoubt {
 }
 
 impl TimeDoubt {
-    /// Every doubt, for metrics that should exist at zero.
+    /// All reasons, for metrics that must exist at zero.
     pub const ALL: [Self; 3] = [Self::Unreadable, Self::Past, Self::Future];
 
-    /// The doubt as it stands in metrics.
+    /// The reason's name in metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl TimeDoubt {
     }
 }
 
-/// A record whose time cannot be.
+/// A record with an implausible time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoubtfulTime {
     /// What is wrong.
@@ -63,8 +63,7 @@ pub(crate) struct Times {
 }
 
 impl Times {
-    /// What is wrong with the time by which a record will be judged: `ce_time`, or the record's own where there is
-    /// none.
+    /// Checks the time used for scoring: `ce_time`, or the record's own timestamp if there is none.
     pub fn doubt(self, record: &Record, arrival: Timestamp) -> Option<DoubtfulTime> {
         let doubtful = |doubt: TimeDoubt, told: String| DoubtfulTime {
             doubt,
@@ -94,8 +93,8 @@ impl Times {
         }
     }
 
-    /// The record with the time of its arrival in place of its own: its timestamp, where only `ce_time` cannot be, and
-    /// else now.
+    /// The record with its time replaced by the time of arrival: by its timestamp if only `ce_time` is implausible,
+    /// otherwise by now.
     pub fn arrived(self, record: &Record, now: Timestamp) -> Record {
         let believed = record.timestamp_ms.filter(|ms| self.judge(*ms, now).is_none());
         let arrival = believed.and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(now);

@@ -1,4 +1,4 @@
-//! Control messages: read, applied in their place among the machine's chunks, recorded.
+//! Reads control messages, applies them in the order of the machine's chunks, and records them.
 
 use auscult_detection::{AppliedControl, ControlRequest, apply_control};
 use auscult_runtime::processor::{Output, Rejection};
@@ -10,10 +10,11 @@ use crate::ScoringStage;
 use crate::event::ScoringEvent;
 use crate::stage::{RecordContext, ScoredChunk, ScoringInput, json, result};
 
-/// Reads the control message in a record whose envelope says that it is one.
+/// Reads a control message from a record whose envelope declares one.
 ///
 /// # Errors
-/// [`DeadLetterCode::InvalidControl`] when the value is none, or is about another machine than the record's key.
+/// [`DeadLetterCode::InvalidControl`] if the value is not a valid message, or is about another machine than the
+/// record's key.
 pub fn read_control(record: &Record, envelope: Envelope) -> ScoredChunk {
     let control = Control::decode(record.value.as_deref().unwrap_or_default()).map_err(|error| {
         invalid(format!("{error}; schemas/json/control.schema.json says what a control message is"))
@@ -30,7 +31,7 @@ fn invalid(detail: String) -> Rejection {
 }
 
 impl ScoringStage {
-    /// Does what is asked for: an audit record, and an alert where the machine's state changes.
+    /// Applies the request: writes an audit record, and an alert if the machine's state changes.
     pub(crate) fn control(
         &self,
         envelope: &Envelope,
@@ -40,7 +41,7 @@ impl ScoringStage {
         let RecordContext { partition, memory, machines } = context;
         let model = self.library.find(&envelope.machine).map_err(|(code, detail)| Rejection { code, detail })?;
         let key = Bytes::from(envelope.machine.as_str().to_owned());
-        // By the message's own id, so that a message that was delivered twice is recorded under one id.
+        // Uses the message's own id, so that a message delivered twice has one audit id.
         let id = format!("{}/{}/control", envelope.machine, envelope.id);
         let asked = ControlRequest {
             id: &id,

@@ -1,8 +1,8 @@
-//! One operating system thread that owns a device and the models on it.
+//! One operating system thread that owns a device and its models.
 //!
-//! A CUDA context belongs to the thread that made it; handing work to whichever thread is free is how such contexts
-//! break. What others hold are [`ModelSlot`]s: a model never changes on its slot, a new one gets a slot of its own. So
-//! whoever goes on asking for the same slot goes on getting the same model.
+//! A CUDA context belongs to the thread that created it; using it from arbitrary threads breaks it. Other threads hold
+//! [`ModelSlot`]s. The model in a slot never changes, and a new model gets a new slot, so the same slot always gives
+//! the same model.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,11 +14,11 @@ use crossbeam_channel::{Receiver, Sender};
 use crate::healthy_channels::HealthyChannels;
 use crate::self_test::self_test;
 
-/// Place of a model on the device.
+/// Slot of a model on the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ModelSlot(pub u64);
 
-/// Judgements of one batch under one model, or why there are none.
+/// Judgements of one batch under one model, or the error.
 pub(crate) type Judged = Result<Vec<Judgement>, DetectionError>;
 
 enum Request {
@@ -27,7 +27,7 @@ enum Request {
     Discard(ModelSlot),
 }
 
-/// A handle to the thread. It ends when the last handle is dropped.
+/// A handle of the thread. The thread ends when the last handle is dropped.
 #[derive(Debug, Clone)]
 pub(crate) struct DeviceThread {
     requests: Sender<Request>,
@@ -62,11 +62,10 @@ impl DeviceThread {
         Ok(Self { requests })
     }
 
-    /// Judges clips under the model in one slot, all in one forward pass; waits for the answer.
+    /// Scores clips with the model in one slot, all in one forward pass; waits for the answer.
     ///
     /// # Panics
-    /// When the thread has ended, which only a bug in a model can bring about; the runner then refuses the record at
-    /// fault.
+    /// If the thread has ended, which only a bug in a model can cause; the runner then rejects the faulty record.
     pub(crate) fn judge(&self, slot: ModelSlot, clips: Vec<Arc<HealthyChannels>>) -> Judged {
         let (answer, answered) = crossbeam_channel::bounded(1);
         self.requests
@@ -75,10 +74,10 @@ impl DeviceThread {
         answered.recv().expect("the device thread answers every request")
     }
 
-    /// Loads a model into a new slot and tries it out there. Batches wait for no longer than that takes.
+    /// Loads a model into a new slot and tests it there. Batches wait only during this time.
     ///
     /// # Errors
-    /// Why it does not load, or what its test came to.
+    /// Why it cannot be loaded, or why its test failed.
     pub(crate) fn add(&self, package: ModelPackage) -> Result<ModelSlot, String> {
         let (answer, answered) = crossbeam_channel::bounded(1);
         let _ = self.requests.send(Request::Add { package: Box::new(package), answer });
@@ -87,7 +86,7 @@ impl DeviceThread {
             .unwrap_or_else(|_| Err("loading it panicked: please report it together with the file".to_owned()))
     }
 
-    /// Lets a model go; nobody may ask for its slot again.
+    /// Frees a model; its slot must not be used again.
     pub(crate) fn discard(&self, slot: ModelSlot) {
         let _ = self.requests.send(Request::Discard(slot));
     }
@@ -96,10 +95,10 @@ impl DeviceThread {
 /// Why a device thread could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A model does not load.
+    /// A model cannot be loaded.
     #[error(transparent)]
     Model(#[from] DetectionError),
-    /// No more threads.
+    /// The operating system cannot start a thread.
     #[error("cannot start the device's thread: {0}")]
     Thread(#[from] std::io::Error),
     /// It ended before it was ready.
@@ -113,7 +112,7 @@ struct DeviceModels {
 }
 
 impl DeviceModels {
-    /// A panic is the request's, not the thread's: whoever asked sees the channel close.
+    /// A panic affects only its request, not the thread: the requester sees a closed channel.
     fn serve(mut self, requests: &Receiver<Request>) {
         let mut next = self.models.keys().last().map_or(0, |slot| slot.0 + 1);
         for request in requests {

@@ -1,4 +1,4 @@
-//! What happens to a scoring worker beside single chunks: the line in the log and the count are of the same event.
+//! Events of a scoring worker other than single chunks. Log lines and counters come from the same event.
 
 use auscult_detection::OpenedDevice;
 use auscult_schemas::{Alert, Control, EnvironmentChange, MachineId, ModelRef};
@@ -6,27 +6,27 @@ use auscult_schemas::{Alert, Control, EnvironmentChange, MachineId, ModelRef};
 use crate::ScoringMetrics;
 use crate::library::Owner;
 
-/// One thing that has happened.
+/// An event.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum ScoringEvent<'a> {
     /// Models run on this device.
     DeviceOpened(&'a OpenedDevice),
-    /// A model came into service while running.
+    /// A model came into use while the worker was running.
     ModelServes { file: &'a str, model: &'a ModelRef, owner: &'a Owner },
-    /// A model's file has changed, and cannot be used; `serving` goes on, if there is one.
+    /// A changed model file is unusable; the model `serving` stays in use, if there is one.
     ModelUnusable { file: &'a str, reason: &'a str, serving: Option<&'a str> },
-    /// A model's file is gone.
+    /// A model file was deleted.
     ModelGone(&'a Owner),
     /// A control message was applied.
     Controlled { machine: &'a MachineId, control: &'a Control },
-    /// Many machines of one place have changed at once.
+    /// Many machines of one place have changed at the same time.
     EnvironmentChanged(&'a EnvironmentChange),
-    /// A machine's sound has come to arrive otherwise than its model has learned it, or as learned again.
+    /// A machine's sample rate or length differs from its model's training data, or matches it again.
     SetupChanged(&'a Alert),
 }
 
 impl ScoringEvent<'_> {
-    /// Counts it and writes it into the log.
+    /// Counts and logs the event.
     pub(crate) fn report(&self, metrics: &ScoringMetrics) {
         self.count(metrics);
         self.log();
@@ -40,13 +40,13 @@ impl ScoringEvent<'_> {
             }
             Self::ModelServes { .. } => metrics.model_reloads.inc(),
             Self::ModelUnusable { .. } => metrics.model_reload_failures.inc(),
-            // `auscult_models` tells of it.
+            // Exported by `auscult_models`.
             Self::ModelGone(_) => {}
             Self::Controlled { control, .. } => {
                 metrics.control_messages.with_label_values(&[control.action.as_str()]).inc();
             }
             Self::EnvironmentChanged(_) => metrics.environment_changes.inc(),
-            // `auscult_alerts_total` and `auscult_notes_total` tell of it.
+            // Exported by `auscult_alerts_total` and `auscult_notes_total`.
             Self::SetupChanged(_) => {}
         }
     }

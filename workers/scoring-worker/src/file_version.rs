@@ -1,10 +1,10 @@
-//! What tells one version of a file from another.
+//! Identifies a version of a file.
 
 use std::io::ErrorKind;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// What tells one version of a file from another without reading it.
+/// Identifies a version of a file without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FileVersion {
     modified: Option<SystemTime>,
@@ -12,7 +12,7 @@ pub(crate) struct FileVersion {
 }
 
 impl FileVersion {
-    /// `None` where there is no file.
+    /// `None` if the file does not exist.
     pub(crate) fn of(path: &Path) -> std::io::Result<Option<Self>> {
         match std::fs::metadata(path) {
             Ok(metadata) => Ok(Some(Self { modified: metadata.modified().ok(), bytes: metadata.len() })),

@@ -1,4 +1,4 @@
-//! How many machines are in which state, and how many drift, of those whose partitions this worker has.
+//! Number of machines by state, and number of drifting machines, for this worker's partitions.
 
 use auscult_detection::{DriftPolicy, charts_going_on, counted_state};
 use auscult_runtime::processor::Memory;
@@ -7,17 +7,17 @@ use auscult_schemas::ScorerState;
 use crate::ScoringMetrics;
 use crate::worker_machines::WorkerMachines;
 
-/// Shows counts and series of machines: with every batch of those whose state it wrote, and of all anew whenever
-/// partitions came or went or a batch was taken back.
+/// Updates the counts and series of machines: after every batch for machines with new states, and for all machines
+/// after partitions were assigned or revoked, or a batch was rolled back.
 #[derive(Debug, Default)]
 pub(crate) struct FleetCounts {
-    /// Of the states whose series are shown.
+    /// Generation of the states whose series are shown.
     generation: Option<u64>,
 }
 
 impl FleetCounts {
-    /// After a batch that has left the machines as they are in `machines`. `is_whole` is false after one that has
-    /// panicked on its way, of which nobody knows how far it came.
+    /// Updates after a batch that has left the machines as in `machines`. `is_whole` is false after a batch that
+    /// panicked and may be partly applied.
     pub fn update(
         &mut self,
         memory: &Memory<'_, ScorerState>,
@@ -37,7 +37,7 @@ impl FleetCounts {
             series.show(written().filter(|(state, _)| is_there(state)));
             series.hide(written().filter(|(state, _)| !is_there(state)).map(|(state, _)| state.machine.as_str()));
         }
-        // What nobody is shown need not be worked out.
+        // Skipped if the series are not shown.
         let charted = written().filter(|(state, _)| is_there(state) && !series.is_left_out());
         for (state, _) in charted {
             series.charted(state.machine.as_str(), &charts_going_on(&state.drift, policy));

@@ -1,4 +1,4 @@
-//! Which channels of a chunk are scored: those whose sensor hears the machine.
+//! Selects the channels of a chunk to score: those with a working sensor.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -6,25 +6,25 @@ use std::sync::Arc;
 use auscult_detection::{ClipView, HealthyClip};
 use auscult_schemas::Features;
 
-/// What is judged of a chunk.
+/// The scored part of a chunk.
 #[derive(Debug)]
 pub(crate) struct HealthyChannels {
-    /// The features of these channels alone.
+    /// The features of these channels only.
     pub features: Arc<Features>,
     /// Their numbers in the clip.
     pub channels: Vec<usize>,
 }
 
 impl HealthyChannels {
-    /// As a model takes it.
+    /// As the input of a model.
     pub(crate) fn clip(&self) -> HealthyClip<'_> {
         let Features { frames, mels, ref values, .. } = *self.features;
         HealthyClip { channels: self.channels.clone(), frames, mels, values: Cow::Borrowed(values) }
     }
 }
 
-/// A chunk's chosen channels without those whose sensor is at fault: its own features where all are left, and `None`
-/// where no channel is.
+/// A chunk's selected channels without those with sensor faults: its own features if all remain, and `None` if no
+/// channel remains.
 pub(crate) fn healthy_channels(features: Arc<Features>, chosen: Option<&[usize]>) -> Option<HealthyChannels> {
     let Features { channels, frames, mels, ref values, ref metadata } = *features;
     let healthy = HealthyClip::of(&ClipView { channels, frames, mels, values }, chosen, &metadata.sensor_faults)?;

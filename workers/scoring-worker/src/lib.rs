@@ -1,15 +1,15 @@
-//! The scoring worker: features in; scores, alerts and drift out. Thin: judging is `auscult-detection`'s business,
-//! delivery `auscult-runtime`'s.
+//! The scoring worker: reads features; writes scores, alerts and drift. It is a thin layer: `auscult-detection` does
+//! the scoring, `auscult-runtime` the delivery.
 //!
 //! ```text
 //!  audio.features ──► ScoringProcessor ──► ScoringStage ──all clips of a batch, by model──► DeviceThread
-//!                                             │      ▲                                      one a device, owns the models
+//!                                             │      ▲                                 one per device, owns the models
 //!                                             │      └──────────── judgements ─────────────────┘
 //!                                             └─► alert state, drift ─► audio.scores, audio.alerts, audio.drift
 //! ```
 //!
-//! Model files may change meanwhile (`reload`): a new model is loaded into a slot of its own, tried out there, and
-//! serves from the next batch on.
+//! Model files may change while the worker runs (`reload`): a new model is loaded into a new slot, tested there, and
+//! used from the next batch on.
 
 mod config;
 mod control;

@@ -1,5 +1,5 @@
-//! Which model serves which machine, read from files. A file that cannot be read is kept as that: the chunks of its
-//! machines go to the dead letters with the reason, and all other machines are served.
+//! Loads models from files, and finds the model for a machine. An unreadable file is kept as an error: chunks of its
+//! machines become dead letters with the reason, and all other machines are scored.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::ModelsConfig;
 use crate::device_thread::ModelSlot;
 use crate::file_version::FileVersion;
 
-/// Why no library could be set up.
+/// Why the library could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LibraryError {
     /// The folder cannot be read.
@@ -22,20 +22,20 @@ pub enum LibraryError {
     Folder {
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// Not one usable model.
+    /// No usable model.
     #[error("there is no usable model: {0}; make one with `auscult train DATA_DIR --out FILE.safetensors`")]
     NoModel(String),
 }
 
-/// Whom a model file serves.
+/// The machines that a model file applies to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Owner {
-    /// The machine whose id, as a file name, is this.
+    /// The machine with this id, encoded as a file name.
     Machine(String),
-    /// Every machine without a file of its own.
+    /// Every machine without its own file.
     Everyone,
 }
 
@@ -48,14 +48,14 @@ impl fmt::Display for Owner {
     }
 }
 
-/// What a model on the device is.
+/// A model that is loaded on the device.
 #[derive(Debug)]
 pub(crate) struct LoadedModel {
-    /// Where it is.
+    /// Its slot.
     pub slot: ModelSlot,
     /// Its name and version.
     pub model: ModelRef,
-    /// What it says of itself.
+    /// Its manifest.
     pub manifest: Manifest,
 }
 
@@ -65,34 +65,34 @@ impl LoadedModel {
     }
 }
 
-/// A model file, and its model or why there is none.
+/// A model file with its model, or the reason why there is none.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// The file, or another name where the model comes from elsewhere.
+    /// The file name, or another name if the model does not come from a file.
     pub name: String,
-    /// The model, or what is wrong with the file.
+    /// The model, or the error of the file.
     pub model: Result<Arc<LoadedModel>, String>,
 }
 
-/// All models at hand, and whom they serve.
+/// All models, and the machines that they apply to.
 #[derive(Debug, Default)]
 pub struct ModelLibrary {
     by_owner: BTreeMap<Owner, Entry>,
-    /// What is to be loaded onto the first slots, in their order.
+    /// Packages to load into the first slots, in order.
     packages: Vec<ModelPackage>,
-    /// The files as they were when they were read.
+    /// The versions of the files when they were read.
     file_versions: BTreeMap<Owner, FileVersion>,
 }
 
 impl ModelLibrary {
-    /// Reads what the configuration names.
+    /// Reads the configured files.
     ///
     /// # Errors
-    /// [`LibraryError`] when the folder cannot be read or not one package is usable.
+    /// [`LibraryError`] if the folder cannot be read or no package is usable.
     pub fn open(config: &ModelsConfig) -> Result<Self, LibraryError> {
         let mut library = Self::default();
         for (owner, path) in model_files(config)? {
-            // Taken before the file is read: what changes in between is noticed at the first look.
+            // Taken before the file is read, so that a change during reading is detected at the first check.
             library
                 .file_versions
                 .extend(FileVersion::of(&path).ok().flatten().map(|file_version| (owner.clone(), file_version)));
@@ -120,7 +120,7 @@ impl ModelLibrary {
         Err(LibraryError::NoModel(reason))
     }
 
-    /// A library of packages that are in memory, one a machine.
+    /// A library of packages in memory, one per machine.
     #[must_use]
     pub fn of(packages: impl IntoIterator<Item = (MachineId, ModelPackage)>) -> Self {
         let mut library = Self::default();
@@ -140,12 +140,12 @@ impl ModelLibrary {
         self.by_owner.insert(owner, Entry { name, model });
     }
 
-    /// The packages that are to be loaded; they are let go of here, since the device holds them from then on.
+    /// Removes and returns the packages to load; the device owns them from then on.
     pub(crate) fn take_packages(&mut self) -> Vec<ModelPackage> {
         std::mem::take(&mut self.packages)
     }
 
-    /// The files as they were when they were read.
+    /// The versions of the files when they were read.
     pub(crate) fn file_versions(&self) -> &BTreeMap<Owner, FileVersion> {
         &self.file_versions
     }
@@ -155,17 +155,17 @@ impl ModelLibrary {
         &self.by_owner
     }
 
-    /// Serves an owner with this from now on. Gives the model that did so before.
+    /// Replaces the entry of an owner. Returns the previous model.
     pub(crate) fn put(&mut self, owner: Owner, entry: Entry) -> Option<Arc<LoadedModel>> {
         self.by_owner.insert(owner, entry).and_then(|before| before.model.ok())
     }
 
-    /// The owner has no file any more. Gives the model that served it.
+    /// Removes an owner whose file was deleted. Returns its model.
     pub(crate) fn remove(&mut self, owner: &Owner) -> Option<Arc<LoadedModel>> {
         self.by_owner.remove(owner).and_then(|before| before.model.ok())
     }
 
-    /// The model that serves a machine.
+    /// The model for a machine.
     ///
     /// # Errors
     /// Why there is none, as a dead letter's code and detail.
@@ -185,7 +185,7 @@ impl ModelLibrary {
     }
 }
 
-/// Every file that the configuration asks for, whether it is there or not.
+/// Every configured file, whether it exists or not.
 pub(crate) fn model_files(config: &ModelsConfig) -> Result<BTreeMap<Owner, PathBuf>, LibraryError> {
     let mut files = BTreeMap::new();
     if let Some(dir) = &config.dir {
@@ -201,14 +201,14 @@ pub(crate) fn model_files(config: &ModelsConfig) -> Result<BTreeMap<Owner, PathB
     Ok(files)
 }
 
-/// Why a file gives no package.
+/// Why reading a package failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ReadFailure {
-    /// It is not there.
+    /// The file does not exist.
     Missing(String),
-    /// It cannot be read; the next attempt may come to something else.
+    /// It cannot be read; a retry may succeed.
     Unreadable(String),
-    /// What is in it is no sound package, and will not be until the file changes.
+    /// The content is not a valid package, and will not be until the file changes.
     Malformed(String),
 }
 
@@ -228,13 +228,13 @@ pub(crate) fn read_package(path: &Path) -> Result<ModelPackage, ReadFailure> {
     ModelPackage::from_bytes(&bytes).map_err(|error| ReadFailure::Malformed(error.to_string()))
 }
 
-/// The file's name without its ending: a machine's id.
+/// The file name without its extension: a machine id.
 fn stem_of(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// A machine's id as the name of its model file, without the ending: a character that is no letter, digit, `-`, `_` or
-/// `.` as `%` and two hexadecimal digits a byte.
+/// A machine id as the name of its model file, without the extension: a character other than letters, digits, `-`, `_`
+/// and `.` is encoded as `%` and two hexadecimal digits per byte.
 #[must_use]
 pub fn file_stem(machine: &MachineId) -> String {
     let mut stem = String::new();

@@ -1,4 +1,4 @@
-//! Which model a machine would be judged with, without loading the others: for `auscult doctor`.
+//! Finds the model for a machine without loading all models: for `auscult doctor`.
 
 use std::path::Path;
 
@@ -7,18 +7,18 @@ use auscult_schemas::{FeatureSpecHash, MachineId, ModelRef};
 use crate::ModelsConfig;
 use crate::library::{ReadFailure, file_stem, read_package};
 
-/// The model that a configuration gives a machine.
+/// The model that a configuration assigns to a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Serving {
     /// Its name and version.
     pub model: ModelRef,
     /// Hash of the feature spec that it was trained on.
     pub feature_spec: FeatureSpecHash,
-    /// Whether it is the one for machines without a model of their own.
+    /// Whether it is the default model.
     pub is_default: bool,
 }
 
-/// Finds machines' models where a scoring worker would.
+/// Finds machines' models in the same way as a scoring worker.
 #[derive(Debug)]
 pub struct ModelLookup {
     config: ModelsConfig,
@@ -37,10 +37,10 @@ impl ModelLookup {
         Self { config: config.clone(), default }
     }
 
-    /// The model that serves a machine.
+    /// The model for a machine.
     ///
     /// # Errors
-    /// Why there is none, and what to do about it.
+    /// Why there is none, and how to fix it.
     pub fn find(&self, machine: &MachineId) -> Result<Serving, String> {
         if let Some(dir) = &self.config.dir {
             let path = dir.join(format!("{}.safetensors", file_stem(machine)));

@@ -1,7 +1,8 @@
-//! Series of single machines: which state each is in, how its latest chunk sounds, where its drift charts stand.
+//! Time series of single machines: the state, the latest health index, and the drift charts.
 //!
-//! Only while a worker has few of them: a machine has a dozen series, and ten thousand machines would sink a
-//! Prometheus. Whoever has more looks at the counts by state, and for one machine at `audio.scores` and `audio.drift`.
+//! They are exported only if a worker has few machines: a machine has a dozen series, and ten thousand machines would
+//! overload Prometheus. With more machines, use the counts by state, and for a single machine `audio.scores` and
+//! `audio.drift`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,10 +11,10 @@ use auscult_runtime::telemetry::Registrar;
 use auscult_schemas::{ChartReading, DriftChart, MachineState, Score, ScorerState};
 use prometheus::{GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts};
 
-/// Series of single machines; clones are the same series.
+/// Time series of single machines; clones share the series.
 #[derive(Debug, Clone)]
 pub struct MachineSeries {
-    /// 1 for the state that a machine is in.
+    /// 1 for the current state of a machine.
     state: IntGaugeVec,
     /// Its latest chunk's health index, 0–100.
     health_index: GaugeVec,
@@ -21,13 +22,13 @@ pub struct MachineSeries {
     score: GaugeVec,
     chunks: IntCounterVec,
     anomalous_chunks: IntCounterVec,
-    /// 1 while its drift stands.
+    /// 1 during drift.
     drifting: IntGaugeVec,
-    /// Where its drift charts stand, as multiples of their limits.
+    /// Values of its drift charts, as multiples of their limits.
     drift_charts: GaugeVec,
-    /// 1 where there are too many machines for series of their own.
+    /// 1 if there are too many machines for single series.
     left_out: IntGauge,
-    /// The machines that have series, with the state that they show.
+    /// The machines with series, and their exported state.
     shown: Arc<Mutex<Shown>>,
 }
 
@@ -39,10 +40,10 @@ struct Shown {
 }
 
 impl MachineSeries {
-    /// Registers them, for at most so many machines.
+    /// Registers the series, for at most this many machines.
     ///
     /// # Errors
-    /// When a name is taken.
+    /// If a name is already registered.
     pub fn register(make: &Registrar, most: usize) -> Result<Self, prometheus::Error> {
         let of_machine = &["machine"];
         let series = Self {
@@ -74,7 +75,7 @@ impl MachineSeries {
         Ok(series)
     }
 
-    /// Takes a score: of a machine that has series.
+    /// Applies a score of a machine that has series.
     pub(crate) fn scored(&self, score: &Score) {
         let machine = score.machine.as_str();
         if !self.shown().machines.contains_key(machine) {
@@ -90,7 +91,7 @@ impl MachineSeries {
         }
     }
 
-    /// Takes where charts stand: of a machine that has series.
+    /// Applies chart values of a machine that has series.
     pub(crate) fn charted<'a>(&self, machine: &str, charts: impl IntoIterator<Item = &'a ChartReading>) {
         if self.shown().machines.contains_key(machine) {
             self.chart(machine, charts);
@@ -103,7 +104,7 @@ impl MachineSeries {
         }
     }
 
-    /// Shows exactly these machines.
+    /// Exports exactly these machines.
     pub(crate) fn show_only<'a>(&self, states: impl Iterator<Item = (&'a ScorerState, MachineState)>) {
         let states: Vec<_> = states.collect();
         let named: BTreeSet<&str> = states.iter().map(|(state, _)| state.machine.as_str()).collect();
@@ -118,7 +119,7 @@ impl MachineSeries {
         self.left_out.set(i64::from(shown.is_left_out));
     }
 
-    /// Shows these machines as well, or as they now are.
+    /// Adds or updates these machines.
     pub(crate) fn show<'a>(&self, states: impl Iterator<Item = (&'a ScorerState, MachineState)>) {
         let mut shown = self.shown();
         for (state, counted_as) in states {
@@ -127,12 +128,12 @@ impl MachineSeries {
         self.left_out.set(i64::from(shown.is_left_out));
     }
 
-    /// Whether there are too many machines for any of them to have series.
+    /// Whether there are too many machines, so that none has series.
     pub(crate) fn is_left_out(&self) -> bool {
         self.shown().is_left_out
     }
 
-    /// Shows these machines no longer.
+    /// Removes these machines.
     pub(crate) fn hide<'a>(&self, machines: impl Iterator<Item = &'a str>) {
         let mut shown = self.shown();
         machines.for_each(|machine| self.remove(&mut shown, machine));
@@ -159,12 +160,12 @@ impl MachineSeries {
         }
         self.state.with_label_values(&[machine, counted_as.as_str()]).set(1);
         self.drifting.with_label_values(&[machine]).set(i64::from(state.drift.episode.is_some()));
-        // A rate of them needs the 0 before the first.
+        // A rate needs a 0 before the first increment.
         self.chunks.with_label_values(&[machine]);
         self.anomalous_chunks.with_label_values(&[machine]);
     }
 
-    /// Series that are not there cannot be removed, which is as well.
+    /// Ignores series that do not exist.
     fn remove(&self, shown: &mut Shown, machine: &str) {
         if let Some(state) = shown.machines.remove(machine) {
             let _ = self.state.remove_label_values(&[machine, state.as_str()]);

@@ -1,4 +1,4 @@
-//! What a scoring worker counts beside what every worker does.
+//! Metrics of a scoring worker, in addition to those of every worker.
 
 use auscult_runtime::telemetry::Registrar;
 use auscult_schemas::{AlertKind, ControlAction, DriftChart, MachineState, NoteKind, QualityFlag};
@@ -10,17 +10,17 @@ use crate::site_counters::SiteCounters;
 /// Metrics of scoring.
 #[derive(Debug, Clone)]
 pub struct ScoringMetrics {
-    /// Chunks that were judged anomalous.
+    /// Chunks scored as anomalous.
     pub anomalous_chunks: IntCounter,
-    /// Channels that were left out of a score because their sensor is at fault, by what is wrong with it.
+    /// Channels excluded from a score because of a sensor fault, by kind of fault.
     pub sensor_faults: IntCounterVec,
-    /// Notes beside scores, by what they are about.
+    /// Notes added to scores, by kind.
     pub notes: IntCounterVec,
-    /// Chunks without a judgement, because every sensor of theirs is at fault.
+    /// Chunks without a score, because all their sensors are faulty.
     pub unheard_chunks: IntCounter,
     /// Changes of a machine's state, by the new state.
     pub state_changes: IntCounterVec,
-    /// Alerts, by the new state and by what they are about.
+    /// Alerts, by new state and subject.
     pub alerts: IntCounterVec,
     /// Machines of this worker's partitions, by state.
     pub machines: IntGaugeVec,
@@ -28,41 +28,41 @@ pub struct ScoringMetrics {
     pub drifting_machines: IntGauge,
     /// Drifts found, by the chart that found them.
     pub drifts_found: IntCounterVec,
-    /// Control messages that were applied, by what they ask for.
+    /// Applied control messages, by action.
     pub control_messages: IntCounterVec,
-    /// Changes of an environment, by partition in which they were noticed.
+    /// Changes of an environment, counted in each partition that detects them.
     pub environment_changes: IntCounter,
-    /// Machines that have fallen silent, of the partitions that this worker judges.
+    /// Silent machines of this worker's partitions.
     pub silent_machines: IntGauge,
-    /// Machines that are heard on two partitions or more, of all partitions.
+    /// Machines with chunks on two or more partitions, over all partitions.
     pub machines_on_two_partitions: IntGauge,
     /// Chunks in one forward pass.
     pub forward_chunks: Histogram,
-    /// From the time the sound was recorded to its judgement, s.
+    /// From the time of recording to the score, s.
     pub chunk_age_seconds: Histogram,
     /// By site, line and kind of machine.
     pub site_counters: SiteCounters,
-    /// Of single machines, while there are few.
+    /// Single machines, if there are few.
     pub machine_series: MachineSeries,
-    /// Models that are loaded.
+    /// Loaded models.
     pub models: IntGauge,
     /// Model files that are unusable.
     pub unusable_models: IntGauge,
-    /// Models that came into service while running.
+    /// Models that came into use while the worker was running.
     pub model_reloads: IntCounter,
     /// Changes of a model file after which it could not be used.
     pub model_reload_failures: IntCounter,
     /// 1 for the device in use.
     pub device: IntGaugeVec,
-    /// 1 when `device: auto` found no GPU and took the CPU.
+    /// 1 if `device: auto` found no GPU and uses the CPU.
     pub device_fallback: IntGauge,
 }
 
 impl ScoringMetrics {
-    /// Registers them; series of single machines for at most so many.
+    /// Registers the metrics, with series of single machines for at most this many.
     ///
     /// # Errors
-    /// When a name is taken.
+    /// If a name is already registered.
     pub fn register(make: &Registrar, machine_series_up_to: usize) -> Result<Self, prometheus::Error> {
         let age_buckets = vec![0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0];
         let metrics = Self {

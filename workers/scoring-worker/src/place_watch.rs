@@ -1,5 +1,5 @@
-//! Machines on two partitions: a scoring worker sees its own partitions alone, so it reads all states when it hears a
-//! machine that it does not know, when partitions have come to it, and again while a finding stands.
+//! Detects machines on two partitions. A scoring worker sees only its own partitions, so it reads all states when an
+//! unknown machine sends a chunk, when partitions are assigned, and periodically while there is a finding.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -9,15 +9,15 @@ use auscult_runtime::machine_places::{MachinePlaces, listed};
 use auscult_schemas::MachineId;
 use prometheus::IntGauge;
 
-/// How long states may take to be committed before they are read.
+/// Delay before reading, so that states are committed.
 const SETTLING: Duration = Duration::from_secs(3);
-/// The least time from one reading to the next.
+/// Minimum interval between two reads.
 const APART: Duration = Duration::from_secs(30);
 
-/// Reads the places of all machines.
+/// Reads the partitions of all machines.
 pub type ReadPlaces = Box<dyn Fn() -> Result<MachinePlaces, String> + Send>;
 
-/// Asks for the places to be read; dropped, it ends the thread that does it.
+/// Requests reads of the partitions; dropping it ends the reading thread.
 #[derive(Debug)]
 pub(crate) struct PlaceWatch(SyncSender<()>);
 
@@ -30,9 +30,9 @@ impl PlaceWatch {
         Ok(Self(ask))
     }
 
-    /// Has them read soon.
+    /// Requests a read soon.
     pub(crate) fn ask(&self) {
-        // Full: they will be.
+        // Full: a read is already requested.
         let _ = self.0.try_send(());
     }
 }
@@ -40,7 +40,7 @@ impl PlaceWatch {
 struct Watch {
     read: ReadPlaces,
     metric: IntGauge,
-    /// The machines that were found on two partitions at the last reading.
+    /// Machines found on two partitions at the last read.
     found: BTreeSet<MachineId>,
 }
 
@@ -48,7 +48,7 @@ impl Watch {
     fn run(mut self, asked: &Receiver<()>) {
         let mut goes_on = false;
         loop {
-            // While it goes on, what stands can change without anybody asking.
+            // While there is a finding, it can change without a request.
             let is_ended =
                 if goes_on { asked.try_recv() == Err(TryRecvError::Disconnected) } else { asked.recv().is_err() };
             if is_ended {
@@ -61,7 +61,7 @@ impl Watch {
         }
     }
 
-    /// Reads and tells; whether it must be done again.
+    /// Reads and reports; returns whether it must be repeated.
     fn look(&mut self) -> bool {
         let places = match (self.read)() {
             Ok(places) => places,

@@ -1,4 +1,4 @@
-//! The scoring stage behind the runner.
+//! The scoring stage as a processor of the runner.
 
 use auscult_runtime::processor::{Memory, Output, Processor, Rejection, envelope_of};
 use auscult_runtime::record::Record;
@@ -6,7 +6,7 @@ use auscult_schemas::{DeadLetterCode, Envelope, Features, ScorerState};
 
 use crate::{ScoredChunk, ScoringInput, ScoringStage, read_control};
 
-/// Features and control messages in; scores, alerts, drift and audit records out.
+/// Reads features and control messages; writes scores, alerts, drift and audit records.
 pub struct ScoringProcessor {
     stage: ScoringStage,
 }

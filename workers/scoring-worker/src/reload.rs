@@ -1,14 +1,15 @@
-//! Models that change while the worker runs: a thread looks at their files, tries out what is new, and hands over what
-//! is sound; the stage takes it over between two batches.
+//! Reloads models while the worker runs. A thread checks the files, tests new models, and passes valid ones to the
+//! stage, which applies them between two batches.
 //!
 //! ```text
-//!   files ──every reload_secs──► changed? ──► parse ──► load and test on the device, in a slot of its own
+//!   files ──every reload_secs──► changed? ──► parse ──► load and test on the device, in a new slot
 //!                                               │                 │
-//!                                   broken: an error, a metric;   └─sound──► Change ──► ScoringStage, at a batch boundary
-//!                                   the old model goes on
+//!                                   invalid: an error, a metric;  └─valid──► Change ──► ScoringStage, between batches
+//!                                   the old model stays in use
 //! ```
 //!
-//! A file that is deleted and put there anew is missing for a moment; only one that is missing in two looks is gone.
+//! A file that is deleted and written again is missing for a moment; only a file missing in two checks counts as
+//! deleted.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,30 +24,30 @@ use crate::file_version::FileVersion;
 use crate::library::{LoadedModel, ModelLibrary, Owner, ReadFailure, model_files, read_package};
 use crate::{ModelsConfig, ScoringMetrics};
 
-/// What the stage has to do about a file.
+/// A change of a file for the stage.
 #[derive(Debug)]
 pub(crate) enum Change {
-    /// A model that has passed its test is on the device.
+    /// A tested model is on the device.
     Usable { owner: Owner, name: String, model: Arc<LoadedModel> },
-    /// A file cannot be used, and its owner has no model from before.
+    /// A file is unusable, and its owner has no earlier model.
     Unusable { owner: Owner, name: String, reason: String },
-    /// The file is gone.
+    /// The file was deleted.
     Removed(Owner),
 }
 
-/// The thread that looks. It ends when this is dropped.
+/// The checking thread. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Reload {
-    /// What has been found, in its order.
+    /// The detected changes, in order.
     pub changes: Receiver<Change>,
     _end: Sender<()>,
 }
 
 impl Reload {
-    /// Starts to look every so often.
+    /// Starts periodic checks.
     ///
     /// # Errors
-    /// When no thread can be started.
+    /// If no thread can be started.
     pub(crate) fn start(mut model_watcher: ModelWatcher, every: Duration) -> std::io::Result<Self> {
         let (found, changes) = crossbeam_channel::unbounded();
         let (end, ended) = crossbeam_channel::bounded::<()>(0);
@@ -64,30 +65,30 @@ impl Reload {
 /// What is known of a file.
 #[derive(Default)]
 struct WatchedFile {
-    /// As it was when it was last read. `None`: it has never been there.
+    /// The version that was last read. `None`: the file has never existed.
     file_version: Option<FileVersion>,
-    /// It is to be read again even if it does not change.
+    /// Whether to read it again even without a change.
     is_pending: bool,
-    /// Looks in a row in which it was missing.
+    /// Number of consecutive checks in which it was missing.
     missed: u32,
     /// Version of the owner's model. It may be older than the file.
     serving: Option<String>,
-    /// What is wrong with the file.
+    /// The last reported error of the file.
     reported_error: Option<String>,
 }
 
-/// Looks at the model files, and remembers what it saw.
+/// Checks the model files, and remembers their versions.
 pub(crate) struct ModelWatcher {
     config: ModelsConfig,
     device: DeviceThread,
     metrics: ScoringMetrics,
     watched: BTreeMap<Owner, WatchedFile>,
-    /// The folder could not be read at the last look.
+    /// Whether the folder was unreadable at the last check.
     is_unreadable: bool,
 }
 
 impl ModelWatcher {
-    /// Goes on from what the library holds.
+    /// Continues from the content of the library.
     pub(crate) fn new(
         config: &ModelsConfig,
         library: &ModelLibrary,
@@ -105,7 +106,7 @@ impl ModelWatcher {
         Self { config: config.clone(), device, metrics, watched, is_unreadable: false }
     }
 
-    /// Looks once.
+    /// Checks once.
     pub(crate) fn check(&mut self) -> Vec<Change> {
         let present = match self.present() {
             Ok(present) => present,
@@ -152,7 +153,7 @@ impl ModelWatcher {
         let package = match read_package(path) {
             Ok(package) => package,
             Err(ReadFailure::Missing(_)) => {
-                // Being replaced this very moment.
+                // The file is being replaced at this moment.
                 watched.is_pending = true;
                 return None;
             }
@@ -174,14 +175,14 @@ impl ModelWatcher {
                 Some(Change::Usable { owner: owner.clone(), name: path.display().to_string(), model })
             }
             Err(reason) => {
-                // It may be for want of memory, which comes and goes.
+                // The cause may be a temporary lack of memory.
                 watched.is_pending = true;
                 self.report_unusable(owner, path, is_changed, reason)
             }
         }
     }
 
-    /// Once for every change of the file, and where the reason is another than before.
+    /// Reports once per change of the file, and if the reason differs from the previous one.
     fn report_unusable(&mut self, owner: &Owner, path: &Path, is_changed: bool, reason: String) -> Option<Change> {
         let watched = self.watched.entry(owner.clone()).or_default();
         let is_reported = !is_changed && watched.reported_error.as_ref() == Some(&reason);
@@ -198,7 +199,7 @@ impl ModelWatcher {
     fn forget_removed(&mut self, present: &BTreeMap<Owner, (PathBuf, FileVersion)>, changes: &mut Vec<Change>) {
         const LOOKS: u32 = 2;
         self.watched.retain(|owner, watched| {
-            // One that has never been there stays what it was at the start: asked for, and missing.
+            // A file that never existed keeps its status from the start: configured, and missing.
             if present.contains_key(owner) || watched.file_version.is_none() {
                 return true;
             }

@@ -1,18 +1,18 @@
-//! A model that cannot judge noise and silence shall not judge a machine.
+//! Test of a model before use: it must be able to score noise and silence.
 
 use auscult_detection::{ClipView, Model};
 
-/// Frames of a test clip beyond those of one vector; half a second at the default hop.
+/// Additional frames of a test clip beyond one vector; half a second at the default hop.
 const MORE_FRAMES: usize = 15;
 
-/// Lets a model judge a short clip of noise and one of silence.
+/// Scores a short clip of noise and one of silence.
 ///
 /// # Errors
-/// What is wrong with its judgement.
+/// What is wrong with the scores.
 pub(crate) fn self_test(model: &Model) -> Result<(), String> {
     let spec = &model.manifest().feature_spec;
     let frames = spec.frames + MORE_FRAMES;
-    // Levels between -60 and -20 dB, different from place to place; which exactly does not matter.
+    // Varying levels between -60 and -20 dB; the exact values do not matter.
     let noise: Vec<f32> = (0..frames * spec.n_mels).map(|index| -20.0 - ((index * 37) % 41) as f32).collect();
     let silence = vec![-100.0; frames * spec.n_mels];
     let views = [&noise, &silence].map(|values| ClipView { channels: 1, frames, mels: spec.n_mels, values });

@@ -1,5 +1,5 @@
-//! Chunks by where their machines stand and what kind they are: what anomaly rates of a site, a line or a kind of
-//! machine are made of, however many machines there are.
+//! Counts chunks by site, line and kind of machine, for anomaly rates by site, line or kind with any number of
+//! machines.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,12 +9,12 @@ use auscult_runtime::telemetry::Registrar;
 use auscult_schemas::{MachineId, Score};
 use prometheus::IntCounterVec;
 
-/// Places beyond this many are counted as one, so that ids cannot sink a Prometheus.
+/// Further places are counted as one, so that ids cannot overload Prometheus.
 const MOST: usize = 256;
-/// What they are called.
+/// The label of those places.
 const OTHER: &str = "other";
 
-/// Where a machine stands, and what it is, as its id says it.
+/// Site, line and kind of a machine, from its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Site<'a> {
     site: &'a str,
@@ -23,8 +23,8 @@ struct Site<'a> {
 }
 
 impl<'a> Site<'a> {
-    /// `works/hall-1/fan-01`: the site `works`, the line `hall-1` (all that stands between the first and the last `/`),
-    /// and the kind `fan`, which is the last part without its number. What an id does not say is empty.
+    /// For `works/hall-1/fan-01`: the site is `works`, the line is `hall-1` (everything between the first and the last
+    /// `/`), and the kind is `fan`, the last part without its number. Missing parts are empty.
     fn of(machine: &'a MachineId) -> Self {
         let place = environment_of(machine);
         let name = machine.as_str().rsplit('/').next().unwrap_or_default();
@@ -34,7 +34,7 @@ impl<'a> Site<'a> {
     }
 }
 
-/// The counters; clones are the same ones.
+/// The counters; clones share them.
 #[derive(Debug, Clone)]
 pub struct SiteCounters {
     chunks: IntCounterVec,
@@ -46,7 +46,7 @@ impl SiteCounters {
     /// Registers them.
     ///
     /// # Errors
-    /// When a name is taken.
+    /// If a name is already registered.
     pub fn register(make: &Registrar) -> Result<Self, prometheus::Error> {
         let labels = &["site", "line", "kind"];
         Ok(Self {
@@ -64,7 +64,7 @@ impl SiteCounters {
         })
     }
 
-    /// Takes a score; one of a chunk that no sensor heard is none.
+    /// Counts a score; chunks without a working sensor are not counted.
     pub(crate) fn scored(&self, score: &Score) {
         if score.health_index.is_none() {
             return;
@@ -72,7 +72,7 @@ impl SiteCounters {
         let Site { site, line, kind } = Site::of(&score.machine);
         let labels = if self.is_known(&format!("{site}/{line}/{kind}")) { [site, line, kind] } else { [OTHER; 3] };
         self.chunks.with_label_values(&labels).inc();
-        // A rate needs the 0 before the first.
+        // A rate needs a 0 before the first increment.
         let anomalous = self.anomalous_chunks.with_label_values(&labels);
         anomalous.inc_by(u64::from(score.anomalous));
     }

@@ -1,4 +1,4 @@
-//! The machines of each partition that this worker has, kept from batch to batch.
+//! The machines of each partition of this worker, kept between batches.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use auscult_detection::PartitionMachines;
 use auscult_runtime::processor::Memory;
 use auscult_schemas::{MachineState, ScorerState};
 
-/// They follow from the states alone: what was kept is only a shorter way to what would be made anew.
+/// A cache: everything is derived from the states and can be rebuilt from them.
 #[derive(Debug, Clone)]
 pub(crate) struct WorkerMachines {
     generation: u64,
@@ -15,7 +15,7 @@ pub(crate) struct WorkerMachines {
 }
 
 impl WorkerMachines {
-    /// Of everything that is remembered. `silent_after` is that of the alert policy.
+    /// Built from all states. `silent_after` is that of the alert policy.
     pub(crate) fn of(memory: &Memory<'_, ScorerState>, silent_after: u32) -> Self {
         let mut machines = Self { generation: memory.generation(), silent_after, partitions: HashMap::new() };
         for ((partition, _), state) in memory.iter() {
@@ -24,7 +24,7 @@ impl WorkerMachines {
         machines
     }
 
-    /// Whether they still are those of what is remembered.
+    /// Whether the cache still matches the states.
     pub(crate) fn hold(&self, memory: &Memory<'_, ScorerState>) -> bool {
         self.generation == memory.generation()
     }
@@ -35,17 +35,17 @@ impl WorkerMachines {
         self.partitions.entry(partition).or_insert_with(|| PartitionMachines::new(silent_after))
     }
 
-    /// How many machines are silent.
+    /// Number of silent machines.
     pub(crate) fn silent(&self) -> usize {
         self.partitions.values().map(PartitionMachines::silent).sum()
     }
 
-    /// How many machines drift.
+    /// Number of drifting machines.
     pub(crate) fn drifting(&self) -> usize {
         self.partitions.values().map(PartitionMachines::drifting).sum()
     }
 
-    /// How many machines are in each state, in the order of [`MachineState::ALL`].
+    /// Number of machines in each state, in the order of [`MachineState::ALL`].
     pub(crate) fn counts(&self) -> [(MachineState, usize); MachineState::ALL.len()] {
         let mut counts = MachineState::ALL.map(|state| (state, 0));
         for partition in self.partitions.values() {

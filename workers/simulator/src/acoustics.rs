@@ -1,4 +1,4 @@
-//! The building blocks of sound: levels, noise, filters, ringing modes.
+//! Building blocks of sound: levels, noise, filters, resonance modes.
 
 use std::f64::consts::TAU;
 
@@ -18,13 +18,12 @@ pub(super) fn rms_of_spl(spl_db: f64) -> f64 {
     10_f64.powf((spl_db - FULL_SCALE_SPL_DB) / 20.0) * std::f64::consts::FRAC_1_SQRT_2
 }
 
-/// The factor by which an amplitude grows with a level, dB.
+/// The amplitude factor of a level, dB.
 pub(super) fn gain(db: f64) -> f64 {
     10_f64.powf(db / 20.0)
 }
 
-/// A number that is about normally distributed with mean 0 and variance 1: four 16-bit uniform ones from one draw,
-/// summed.
+/// An approximately normal number with mean 0 and variance 1: four 16-bit uniform numbers from one draw, summed.
 pub(super) fn gaussian(rng: &mut SmallRng) -> f64 {
     let bits: u64 = rng.random();
     let sum: u64 = (0..4).map(|part| (bits >> (16 * part)) & 0xffff).sum();
@@ -88,7 +87,7 @@ impl Filter {
         Self { b: b.map(|value| value / a0), a: [-2.0 * cos / a0, (1.0 - alpha) / a0] }
     }
 
-    /// Filters in place, from rest.
+    /// Filters in place, with an initial state of zero.
     pub(super) fn run(self, signal: &mut [f64]) {
         let Self { b, a } = self;
         let (mut first, mut second) = (0.0, 0.0);
@@ -102,7 +101,7 @@ impl Filter {
     }
 }
 
-/// A mode of a struck body: it rings at `hz` and dies away with time constant `decay_s`.
+/// A mode of a struck body: it oscillates at `hz` and decays with time constant `decay_s`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mode {
     pub(super) hz: f64,
@@ -111,11 +110,11 @@ pub(super) struct Mode {
     pub(super) gain: f64,
 }
 
-/// Strikes a body at a time: adds its modes' ringing with this peak amplitude.
+/// Excites a body at a time: adds its modes with this peak amplitude.
 pub(super) fn strike(pressure: &mut [f64], at_s: f64, peak: f64, modes: &[Mode]) {
     for mode in modes {
         let start = (at_s * RATE).max(0.0).ceil();
-        // After eight time constants 70 dB are gone.
+        // After eight time constants, the level has dropped by 70 dB.
         let length = (8.0 * mode.decay_s * RATE) as usize;
         let shrink = (-1.0 / (mode.decay_s * RATE)).exp();
         let late_s = start / RATE - at_s;
@@ -135,7 +134,7 @@ pub(super) fn peak_of_spl(spl_db: f64) -> f64 {
     gain(spl_db - FULL_SCALE_SPL_DB)
 }
 
-/// Times at which rare events happen that know nothing of each other, s: a Poisson process.
+/// Times of independent rare events, s: a Poisson process.
 pub(super) fn poisson_times(rate_hz: f64, seconds: f64, rng: &mut SmallRng) -> Vec<f64> {
     let mut times = Vec::new();
     if rate_hz > 0.0 {
@@ -151,7 +150,7 @@ pub(super) fn poisson_times(rate_hz: f64, seconds: f64, rng: &mut SmallRng) -> V
     times
 }
 
-/// How long a signal lasts, s.
+/// Length of a signal, s.
 pub(super) fn seconds(samples: &[f64]) -> f64 {
     samples.len() as f64 / RATE
 }

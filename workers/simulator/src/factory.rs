@@ -1,4 +1,5 @@
-//! The hall around the machine: broadband rumble, the hum of others, a clank now and then. Never the same twice.
+//! The background noise of the hall: broadband rumble, the hum of other machines, occasional clanks. Never the same
+//! twice.
 
 use rand::Rng;
 use rand::rngs::SmallRng;
@@ -6,21 +7,21 @@ use rand::rngs::SmallRng;
 use super::acoustics::{Filter, Mode, add_at_spl, around, peak_of_spl, poisson_times, seconds, strike, white};
 use super::rotor::Rotation;
 
-/// Level of the hall's broadband noise at the microphone, dB SPL, and by how much it wanders from chunk to chunk.
+/// Level of the hall's broadband noise at the microphone, dB SPL, and its variation from chunk to chunk.
 const ROOM_SPL_DB: f64 = 66.0;
 const ROOM_SPREAD_DB: f64 = 2.0;
 /// Level of a neighbour's tones, dB SPL, and its range.
 const NEIGHBOUR_SPL_DB: f64 = 54.0;
 const NEIGHBOUR_SPREAD_DB: f64 = 4.0;
-/// Clanks a second, and their peak level, dB SPL.
+/// Clanks per second, and their peak level, dB SPL.
 const CLANKS_HZ: f64 = 0.25;
 const CLANK_PEAK_SPL_DB: f64 = 72.0;
 
-/// The hall as it usually is, `hall_db` louder.
+/// Adds the hall's normal background, `hall_db` louder.
 pub(super) fn add_background(pressure: &mut [f64], hall_db: f64, rng: &mut SmallRng) {
     let samples = pressure.len();
 
-    // Rumble that falls by about 3 dB an octave: three overlapping bands, the low ones strongest.
+    // Rumble that falls by about 3 dB per octave: three overlapping bands, the low ones strongest.
     let mut rumble = vec![0.0; samples];
     for (hz, level_db) in [(120.0, 0.0), (700.0, -6.0), (3000.0, -13.0)] {
         let mut band = white(samples, rng);
@@ -39,13 +40,13 @@ pub(super) fn add_background(pressure: &mut [f64], hall_db: f64, rng: &mut Small
     }
 }
 
-/// A tone of the newcomer relative to its noise, dB; and its speed, Hz: a screw compressor's lobes pass six times a
-/// turn.
+/// Level of the new source's tones relative to its noise, dB; and its speed, Hz: a screw compressor's lobes pass six
+/// times per turn.
 const NEWCOMER_TONE_DB: f64 = -3.0;
 const NEWCOMER_HZ: f64 = 49.2;
 const NEWCOMER_LOBES: u32 = 6;
 
-/// Something new in the hall, a screw compressor behind a grille: broadband noise, and the tones of its lobes.
+/// Adds a new sound source, a screw compressor behind a grille: broadband noise, and the tones of its lobes.
 pub(super) fn add_newcomer(pressure: &mut [f64], spl_db: f64, rng: &mut SmallRng) {
     let samples = pressure.len();
     let mut noise = vec![0.0; samples];

@@ -8,11 +8,12 @@ use super::rotor::{Rotation, mains_hum};
 use super::{Condition, Fault};
 
 const MAINS_HZ: f64 = 50.0;
-/// A four-pole motor's synchronous speed is half the mains frequency; slip takes 1.5 % of it, and 1 % more or less with
+/// A four-pole motor's synchronous speed is half the mains frequency; slip reduces it by 1.5 %, plus or minus 1 % with
 /// load.
 const SLIP: f64 = 0.015;
 const SLIP_WITH_LOAD: f64 = 0.01;
-/// Sound grows with the fifth power of speed: 50 dB a decade (the fan laws), and flow noise follows the load directly.
+/// Sound grows with the fifth power of speed: 50 dB per decade (the fan laws), and flow noise follows the load
+/// directly.
 const FAN_LAW_DB_PER_DECADE: f64 = 50.0;
 const LOAD_DB: f64 = 1.0;
 const BLADES: usize = 7;
@@ -24,13 +25,13 @@ pub(super) struct Fan {
     shaft_hz: f64,
     /// Blade-pass tone and its harmonics, dB SPL.
     blade_pass_spl_db: [f64; 4],
-    /// Turbulence: level, and the band around which it is loudest, Hz.
+    /// Turbulence: level, and the frequency band with the highest level, Hz.
     turbulence_spl_db: f64,
     turbulence_hz: f64,
     hum_spl_db: f64,
-    /// Residual imbalance that every rotor has, dB SPL at one per turn.
+    /// Residual imbalance of every rotor, dB SPL at one per turn.
     residual_spl_db: f64,
-    /// What a bearing's impacts ring: the bearing housing.
+    /// Modes excited by a bearing's impacts: the bearing housing.
     housing: [Mode; 2],
 }
 
@@ -63,13 +64,13 @@ impl Fan {
         // Shaft orders: the blade-pass tones are orders 7, 14, 21 and 28.
         let mut orders: Vec<(f64, f64)> = (0..BLADES * 4).map(|_| (rms_of_spl(40.0), rng.random())).collect();
         orders[0].0 = rms_of_spl(self.residual_spl_db) * (1.0 + gain(22.0) * imbalance);
-        // A shaken mount is not linear: the second and third orders come with the first.
+        // A shaken mount is not linear: the second and third orders occur with the first.
         orders[1].0 += rms_of_spl(self.residual_spl_db) * gain(12.0) * imbalance;
         orders[2].0 += rms_of_spl(self.residual_spl_db) * gain(6.0) * imbalance;
         for (harmonic, spl_db) in self.blade_pass_spl_db.iter().enumerate() {
             orders[BLADES * (harmonic + 1) - 1].0 = rms_of_spl(spl_db + law_db) * (1.0 - 0.3 * damage);
         }
-        // Six like wakes and an unlike one: a pulse once a turn, so all orders around the blade pass rise.
+        // Six equal wakes and a different one: a pulse once per turn, so all orders around the blade pass rise.
         for (index, order) in orders.iter_mut().enumerate() {
             let away = index.abs_diff(BLADES - 1) as f64 / BLADES as f64;
             order.0 += damage * rms_of_spl(self.blade_pass_spl_db[0] + law_db - 4.0 - 5.0 * away);
@@ -78,7 +79,7 @@ impl Fan {
             *sum += sample;
         }
 
-        // Turbulence, stirred by the blades; an unbalanced rotor wobbles in its duct and modulates the flow once a
+        // Turbulence, modulated by the blades; an unbalanced rotor wobbles in its duct and modulates the flow once per
         // turn.
         let mut turbulence = white(samples, rng);
         Filter::band_pass(self.turbulence_hz, 0.4).run(&mut turbulence);
@@ -92,7 +93,7 @@ impl Fan {
         add_at_spl(pressure, &mains_hum(samples, MAINS_HZ, rng), self.hum_spl_db + LOAD_DB * load);
 
         if damage > 0.0 {
-            // The torn edge sheds small vortices, loud once a turn.
+            // The torn edge sheds small vortices, once per turn.
             let mut torn = white(samples, rng);
             Filter::band_pass(2600.0, 1.2).run(&mut torn);
             for (sample, near) in torn.iter_mut().zip(rotation.modulation(1.0, 0.8)) {
@@ -105,7 +106,7 @@ impl Fan {
         if wear > 0.0 {
             let peak = peak_of_spl(62.0 + 22.0 * wear);
             for at_s in rotation.passings(BPFO_PER_TURN) {
-                // Balls slip a little: 1 % of the interval, and no two impacts are alike.
+                // Balls slip a little: 1 % of the interval, and impacts vary.
                 let slip_s = 0.01 * gaussian(rng) / (BPFO_PER_TURN * self.shaft_hz);
                 strike(pressure, at_s + slip_s, peak * (1.0 + 0.35 * gaussian(rng)).max(0.1), &self.housing);
             }

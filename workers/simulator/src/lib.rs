@@ -1,22 +1,22 @@
-//! Machine sound from physics: fans, pumps and valves with faults that set in and grow, in a factory that is never
-//! quiet.
+//! Simulated machine sound: fans, pumps and valves with faults that start and grow, with the background noise of a
+//! factory.
 //!
 //! ```text
 //!  seed, id ──► Machine: its own shaft speed, blades, levels, resonances      (machines of a kind differ)
 //!                  │
 //!  chunk index ──► load, speed jitter, turbulence, background                 (no two chunks are the same)
-//!  condition   ──► fault × severity 0…1                                       (0: as good as new, 1: plainly broken)
+//!  condition   ──► fault × severity 0…1                                       (0: as good as new, 1: fully broken)
 //!                  ▼
 //!               pressure at the microphone, full scale = 120 dB SPL  ──► WAV
 //!
-//!  fleet: many such machines in halls over days, by the clock: load and hall by time of day, faults that end in
-//!  failure, something new in a hall, microphones that die, gateways that are away; and the truth about all of it
+//!  fleet: many such machines in halls over days, by time of day: load and hall noise, faults that end in failure,
+//!  new sound sources in a hall, microphone failures, gateway outages; with the ground truth
 //! ```
 //!
-//! A chunk is a pure function of seed, id, index and condition: it can be made again, in any order. Levels are sound
-//! pressure levels (dB re 20 µPa); the microphone is a digital MEMS one with the usual sensitivity of −26 dBFS at 94 dB
-//! SPL. Not a substitute for recordings: it is there so that the demo needs none, and so that a fault's onset is known
-//! to the chunk.
+//! A chunk is a pure function of seed, id, index and condition: it can be generated again, in any order. Levels are
+//! sound pressure levels (dB re 20 µPa); the microphone is a digital MEMS one with the usual sensitivity of −26 dBFS at
+//! 94 dB SPL. The simulation does not replace recordings: it allows a demo without recordings, and gives the exact
+//! chunk at which a fault starts.
 
 mod acoustics;
 mod circumstances;
@@ -44,7 +44,7 @@ pub use wav::wav_bytes;
 /// Rate of all simulated sound, Hz.
 pub const SAMPLE_RATE_HZ: u32 = 16_000;
 
-/// Length of a chunk unless asked otherwise, s.
+/// Default length of a chunk, s.
 pub const CHUNK_SECONDS: f64 = 2.0;
 
 /// A kind of machine.
@@ -55,7 +55,7 @@ pub enum MachineKind {
     Fan,
     /// Centrifugal pump on a two-pole induction motor.
     Pump,
-    /// Solenoid valve that opens and closes at a cadence.
+    /// Solenoid valve that opens and closes periodically.
     Valve,
 }
 
@@ -63,7 +63,7 @@ impl MachineKind {
     /// All kinds.
     pub const ALL: [Self; 3] = [Self::Fan, Self::Pump, Self::Valve];
 
-    /// The faults that a machine of this kind can have.
+    /// The faults that are possible for this kind of machine.
     #[must_use]
     pub fn faults(self) -> &'static [Fault] {
         match self {
@@ -84,23 +84,23 @@ impl fmt::Display for MachineKind {
     }
 }
 
-/// What can go wrong.
+/// A fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// Fan: mass off the axis shakes casing and duct once a turn, and the flow with them.
+    /// Fan: an unbalanced mass shakes casing and duct once per turn, and modulates the flow.
     Imbalance,
-    /// Fan: a spalled outer race rings a casing resonance at the ball-pass frequency.
+    /// Fan: a spalled outer race excites a casing resonance at the ball-pass frequency.
     BearingWear,
-    /// Fan: one blade lost part of its chord; its wake differs from the others' and its tip sheds vortices.
+    /// Fan: one blade has lost part of its chord; its wake differs from the others', and its tip sheds vortices.
     BladeDamage,
     /// Pump: vapour bubbles collapse in bursts.
     Cavitation,
-    /// Pump: worn vanes pump unevenly and let fluid back through the gap.
+    /// Pump: worn vanes pump unevenly, and fluid flows back through the gap.
     WornImpeller,
-    /// Valve: the seat leaks, a jet hisses while the valve is closed.
+    /// Valve: the seat leaks; a jet hisses while the valve is closed.
     Leak,
-    /// Valve: the armature sticks: it buzzes, moves late, bounces, and sometimes does not move at all.
+    /// Valve: the armature sticks: it buzzes, moves late, bounces, and sometimes does not move.
     Sticking,
 }
 
@@ -133,9 +133,9 @@ impl fmt::Display for Fault {
 /// The true condition of a machine during one chunk.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Condition {
-    /// The fault, if any has set in.
+    /// The fault, if it has started.
     pub fault: Option<Fault>,
-    /// How far it has grown: 0 none, 1 plainly broken. Without a fault it has no effect.
+    /// Severity: 0 none, 1 fully broken. It has no effect without a fault.
     pub severity: f64,
 }
 
@@ -143,25 +143,25 @@ impl Condition {
     /// As good as new.
     pub const NORMAL: Self = Self { fault: None, severity: 0.0 };
 
-    /// A fault grown to `severity`, clamped to 0…1.
+    /// A fault with `severity`, clamped to 0…1.
     #[must_use]
     pub fn faulty(fault: Fault, severity: f64) -> Self {
         Self { fault: Some(fault), severity: severity.clamp(0.0, 1.0) }
     }
 
-    /// Whether there is anything to find.
+    /// Whether the machine is faulty.
     #[must_use]
     pub fn is_faulty(&self) -> bool {
         self.fault.is_some() && self.severity > 0.0
     }
 
-    /// How far `fault` has grown, 0 when the machine has another one or none.
+    /// Severity of `fault`; 0 if the machine has another fault or none.
     fn severity_of(&self, fault: Fault) -> f64 {
         if self.fault == Some(fault) { self.severity } else { 0.0 }
     }
 }
 
-/// One machine with its own build: where it turns, how loud it is, what rings in it.
+/// One machine with individual properties: speed, levels, resonances.
 #[derive(Debug, Clone)]
 pub struct Machine {
     kind: MachineKind,
@@ -179,7 +179,7 @@ enum Build {
 }
 
 impl Machine {
-    /// Builds the machine that `seed` and `id` determine, with chunks of [`CHUNK_SECONDS`].
+    /// Creates the machine determined by `seed` and `id`, with chunks of [`CHUNK_SECONDS`].
     #[must_use]
     pub fn new(kind: MachineKind, id: impl Into<String>, seed: u64) -> Self {
         let id = id.into();
@@ -212,20 +212,20 @@ impl Machine {
         &self.id
     }
 
-    /// The sound of chunk number `index`: mono at [`SAMPLE_RATE_HZ`], full scale ±1 = 120 dB SPL. The load swings with
+    /// The sound of chunk number `index`: mono at [`SAMPLE_RATE_HZ`], full scale ±1 = 120 dB SPL. The load varies with
     /// the number.
     ///
     /// # Panics
-    /// When the condition's fault is not one of this kind of machine.
+    /// If the condition's fault does not exist for this kind of machine.
     #[must_use]
     pub fn chunk(&self, index: u64, condition: Condition) -> Vec<f32> {
         self.chunk_in(index, condition, Circumstances::usual(self.load(index)))
     }
 
-    /// The same in other circumstances: another load, a louder hall, something new in it.
+    /// The same under other circumstances: another load, a louder hall, a new sound source.
     ///
     /// # Panics
-    /// When the condition's fault is not one of this kind of machine.
+    /// If the condition's fault does not exist for this kind of machine.
     #[must_use]
     pub fn chunk_in(&self, index: u64, condition: Condition, circumstances: Circumstances) -> Vec<f32> {
         if let Some(fault) = condition.fault {
@@ -242,18 +242,18 @@ impl Machine {
             Build::Valve(valve) => valve.add(&mut pressure, load, condition, &mut rng),
         }
         if let Some(spl_db) = circumstances.newcomer_spl_db {
-            // Random numbers of its own: the machine itself sounds no otherwise for it.
+            // Separate random numbers, so that the machine's own sound does not change.
             factory::add_newcomer(&mut pressure, spl_db, &mut SmallRng::seed_from_u64(mix(seed)));
         }
         pressure.iter().map(|&sample| sample.clamp(-1.0, 1.0) as f32).collect()
     }
 
-    /// A number on 0…1 that is this machine's own, another one for each `purpose`.
+    /// A number on 0…1 that is specific to this machine and to each `purpose`.
     fn own_number(&self, purpose: u64) -> f64 {
         (mix(self.seed ^ mix(purpose)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Load during a chunk, −1…1 around the usual: two slow swings with periods of 37 and 11 chunks.
+    /// Load during a chunk, −1…1 around the normal load: two slow oscillations with periods of 37 and 11 chunks.
     fn load(&self, index: u64) -> f64 {
         let phase = (self.seed >> 40) as f64 / (1_u64 << 24) as f64;
         let swing = |period: f64| (std::f64::consts::TAU * (index as f64 / period + phase)).sin();

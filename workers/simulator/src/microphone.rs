@@ -1,4 +1,4 @@
-//! The microphone between the pressure and the file: well, or dead in one of the ways in which they die.
+//! The microphone between sound pressure and file: working, or failed in one of several ways.
 
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
@@ -8,30 +8,30 @@ use super::acoustics::gaussian;
 
 /// One step of a 16-bit converter, of full scale.
 const STEP: f64 = 1.0 / 32_768.0;
-/// RMS of a dead capsule's line, in steps: −100 dBFS, which rounds to two steps about zero at most.
+/// RMS noise of a failed capsule, in steps: −100 dBFS, which rounds to at most two steps around zero.
 const OWN_NOISE_STEPS: f64 = 0.35;
 
-/// How a microphone is dead.
+/// How a microphone has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MicrophoneFault {
-    /// It gives its own noise and nothing else.
+    /// It delivers its own noise only.
     Quiet,
-    /// It gives one value for ever: its converter hangs.
+    /// It delivers a constant value: its converter hangs.
     Stuck,
 }
 
 /// A microphone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Microphone {
-    /// It hears.
+    /// It works.
     Well,
-    /// It does not.
+    /// It has failed.
     Dead(MicrophoneFault),
 }
 
 impl Microphone {
-    /// What it makes of `sound`; its own noise is decided by `seed`.
+    /// Its output for `sound`; `seed` determines its own noise.
     #[must_use]
     pub fn hears(self, sound: Vec<f32>, seed: u64) -> Vec<f32> {
         match self {
@@ -42,7 +42,7 @@ impl Microphone {
             }
             Self::Dead(MicrophoneFault::Stuck) => {
                 let held = sound.first().copied().unwrap_or_default();
-                // A sound that begins on zero would hold zero, which is another defect.
+                // A sound that starts at zero would hold zero, which is a different defect.
                 let held = if f64::from(held).abs() < 16.0 * STEP { (64.0 * STEP) as f32 } else { held };
                 vec![held; sound.len()]
             }

@@ -10,12 +10,12 @@ use super::rotor::{Rotation, mains_hum};
 use super::{Condition, Fault};
 
 const MAINS_HZ: f64 = 50.0;
-/// A two-pole motor's synchronous speed is the mains frequency; slip takes 3 % of it, and 0.8 % more or less with load.
+/// A two-pole motor's synchronous speed is the mains frequency; slip reduces it by 3 %, plus or minus 0.8 % with load.
 const SLIP: f64 = 0.03;
 const SLIP_WITH_LOAD: f64 = 0.008;
 const LOAD_DB: f64 = 1.5;
 const VANES: usize = 6;
-/// Bubbles that collapse each second when cavitation is fully grown.
+/// Bubble collapses per second at full cavitation.
 const COLLAPSES_HZ: f64 = 900.0;
 
 #[derive(Debug, Clone)]
@@ -23,11 +23,11 @@ pub(super) struct Pump {
     shaft_hz: f64,
     /// Vane-pass tone and its harmonics, dB SPL.
     vane_pass_spl_db: [f64; 3],
-    /// Flow through the volute: level, and the band around which it is loudest, Hz.
+    /// Flow through the volute: level, and the frequency band with the highest level, Hz.
     flow_spl_db: f64,
     flow_hz: f64,
     hum_spl_db: f64,
-    /// What a collapsing bubble rings: the casing.
+    /// Modes excited by a collapsing bubble: the casing.
     casing: [Mode; 3],
 }
 
@@ -60,7 +60,7 @@ impl Pump {
         for (harmonic, spl_db) in self.vane_pass_spl_db.iter().enumerate() {
             orders[VANES * (harmonic + 1) - 1].0 = rms_of_spl(spl_db + load_db) * (1.0 - 0.4 * wear);
         }
-        // Unequal vanes: what the vane pass loses goes to the other orders of the shaft.
+        // Unequal vanes: the level lost at the vane pass moves to the other orders of the shaft.
         for order in orders.iter_mut().take(VANES + 3) {
             order.0 += 0.45 * wear * rms_of_spl(self.vane_pass_spl_db[0] + load_db - 3.0);
         }
@@ -68,7 +68,7 @@ impl Pump {
             *sum += sample;
         }
 
-        // Flow noise; through worn gaps fluid runs back, which adds low, surging turbulence.
+        // Flow noise; fluid flows back through worn gaps, which adds low-frequency, surging turbulence.
         let mut flow = white(samples, rng);
         Filter::band_pass(self.flow_hz, 0.5).run(&mut flow);
         for (sample, vanes) in flow.iter_mut().zip(rotation.modulation(VANES as f64, 0.2)) {
@@ -93,7 +93,8 @@ impl Pump {
         }
     }
 
-    /// Bubbles form in clouds: collapses come in bursts of some 50 ms, each a strike on the casing of its own strength.
+    /// Bubbles form in clouds: collapses occur in bursts of some 50 ms, each one an impact of random strength on the
+    /// casing.
     fn add_cavitation(&self, pressure: &mut [f64], severity: f64, rng: &mut SmallRng) {
         const CLOUD_S: f64 = 0.05;
         let length_s = seconds(pressure);

@@ -1,4 +1,4 @@
-//! What turns: the shaft's angle over a chunk, and the tones locked to it.
+//! Rotation: the shaft's angle over a chunk, and the tones locked to it.
 
 use std::f64::consts::TAU;
 
@@ -8,8 +8,8 @@ use rand::rngs::SmallRng;
 use super::SAMPLE_RATE_HZ;
 use super::acoustics::{gaussian, time_of};
 
-/// How much an induction motor's speed wavers within a chunk: relative standard deviation, with a memory of about 0.3
-/// s.
+/// Variation of an induction motor's speed within a chunk: relative standard deviation, with a correlation time of
+/// about 0.3 s.
 const SPEED_JITTER: f64 = 6e-4;
 const JITTER_MEMORY_S: f64 = 0.3;
 
@@ -19,7 +19,7 @@ pub(super) struct Rotation {
 }
 
 impl Rotation {
-    /// Turns at `shaft_hz` on average from a random angle.
+    /// Rotation with a mean of `shaft_hz` from a random angle.
     pub(super) fn new(samples: usize, shaft_hz: f64, rng: &mut SmallRng) -> Self {
         let step_s = 1.0 / f64::from(SAMPLE_RATE_HZ);
         let keep = (-step_s / JITTER_MEMORY_S).exp();
@@ -36,7 +36,7 @@ impl Rotation {
         Self { turns }
     }
 
-    /// The sum of shaft orders 1, 2, 3 … with these RMS amplitudes, each from its own phase (in turns).
+    /// The sum of shaft orders 1, 2, 3 … with these RMS amplitudes and phases (in turns).
     pub(super) fn orders(&self, rms_and_phase: &[(f64, f64)]) -> Vec<f64> {
         let weights: Vec<(f64, f64)> = rms_and_phase
             .iter()
@@ -50,7 +50,7 @@ impl Rotation {
             .iter()
             .map(|turn| {
                 let (sin, cos) = (TAU * turn.fract()).sin_cos();
-                // Powers of e^{iθ}: one sine a sample, however many orders.
+                // Powers of e^{iθ}: one sine per sample, for any number of orders.
                 let (mut order_sin, mut order_cos) = (sin, cos);
                 let mut sum = 0.0;
                 for (in_phase, quadrature) in &weights {
@@ -62,12 +62,12 @@ impl Rotation {
             .collect()
     }
 
-    /// `1 + depth · sin(order · angle)`, to modulate a signal with.
+    /// `1 + depth · sin(order · angle)`, for modulating a signal.
     pub(super) fn modulation(&self, order: f64, depth: f64) -> impl Iterator<Item = f64> + '_ {
         self.turns.iter().map(move |turn| 1.0 + depth * (TAU * (turn * order).fract()).sin())
     }
 
-    /// The times at which `per_turn · angle` passes a whole number, s: a ball over a spall, a vane past the tongue.
+    /// The times at which `per_turn · angle` passes an integer, s: a ball over a spall, a vane past the tongue.
     pub(super) fn passings(&self, per_turn: f64) -> Vec<f64> {
         let mut times = Vec::new();
         for (index, pair) in self.turns.windows(2).enumerate() {

@@ -1,4 +1,4 @@
-//! A solenoid valve: click, rush of gas, click, at a cadence; quiet between.
+//! A solenoid valve: click, gas flow, click, periodically; quiet in between.
 
 use std::f64::consts::TAU;
 
@@ -10,22 +10,22 @@ use super::{Condition, Fault, SAMPLE_RATE_HZ};
 
 const MAINS_HZ: f64 = 50.0;
 const LOAD_DB: f64 = 1.5;
-/// How much the controller's timing wavers, s.
+/// Jitter of the controller's timing, s.
 const TIMING_JITTER_S: f64 = 0.004;
 
 #[derive(Debug, Clone)]
 pub(super) struct Valve {
-    /// From one opening to the next, and for how long it stays open, s.
+    /// Interval between openings, and duration of each opening, s.
     period_s: f64,
     open_s: f64,
-    /// Peak level of the armature's stop, dB SPL; closing is softer by 4 dB.
+    /// Peak level of the armature's impact, dB SPL; closing is quieter by 4 dB.
     click_peak_spl_db: f64,
-    /// What the armature rings when it stops: the valve's body.
+    /// Modes excited by the armature's impact: the valve's body.
     body: [Mode; 3],
-    /// The rush of gas while open: level, dB SPL, and the band around which it is loudest, Hz.
+    /// Gas flow while open: level, dB SPL, and the frequency band with the highest level, Hz.
     rush_spl_db: f64,
     rush_hz: f64,
-    /// Hum of the coil while it holds, dB SPL.
+    /// Hum of the coil while energised, dB SPL.
     coil_spl_db: f64,
 }
 
@@ -54,11 +54,11 @@ impl Valve {
 
         let mut opening = vec![0.0; samples];
         let mut energised = vec![0.0; samples];
-        // The first actuation began before the chunk: a chunk cuts in anywhere.
+        // The first actuation started before the chunk, because a chunk starts at any time.
         let mut command_s = -self.period_s * rng.random::<f64>();
         while command_s < seconds(pressure) {
             let release_s = command_s + self.open_s + around(rng, 0.0, TIMING_JITTER_S);
-            // A sticking armature breaks loose late, if it does at all, and hits harder for it.
+            // A sticking armature moves late, if at all, and then hits harder.
             let late_s = sticking * rng.random_range(0.02..0.09);
             let stays_shut = rng.random::<f64>() < 0.3 * sticking;
             let open_s = command_s + late_s;
@@ -81,7 +81,7 @@ impl Valve {
             command_s += self.period_s + around(rng, 0.0, TIMING_JITTER_S);
         }
 
-        // The rush of gas: noise through the opening. Its level is that of the open valve.
+        // Gas flow: noise through the opening, at the level of the open valve.
         let mut rush = white(samples, rng);
         Filter::band_pass(self.rush_hz, 0.8).run(&mut rush);
         let unit = rms_of_spl(self.rush_spl_db + load_db) / rms(&rush);
@@ -97,8 +97,8 @@ impl Valve {
 
         let leak = condition.severity_of(Fault::Leak);
         if leak > 0.0 {
-            // A jet through a small gap hisses high: the peak lies at a Strouhal number of 0.2, several kHz for a
-            // millimetre.
+            // A jet through a small gap has its peak at high frequencies: at a Strouhal number of 0.2, several kHz for
+            // a millimetre.
             let mut hiss = white(samples, rng);
             Filter::high_pass(3500.0).run(&mut hiss);
             Filter::low_pass(7000.0).run(&mut hiss);
@@ -108,7 +108,8 @@ impl Valve {
 }
 
 impl Valve {
-    /// An alternating-current coil whose armature does not seat draws it and lets go twice a mains period: it buzzes.
+    /// The coil of an alternating-current valve pulls and releases an unseated armature twice per mains period: it
+    /// buzzes.
     fn add_chatter(&self, pressure: &mut [f64], from_s: f64, to_s: f64, sticking: f64, rng: &mut SmallRng) {
         let peak = peak_of_spl(74.0 + 14.0 * sticking);
         let mut at_s = from_s;

@@ -1,4 +1,4 @@
-//! Sound as the bytes of a WAV file, so that the demo's chunks take the same way through the decoder as anyone's.
+//! Sound as the bytes of a WAV file, so that the demo's chunks pass through the same decoder as all others.
 
 /// A mono 16-bit PCM WAV file: RIFF header of 44 bytes, then the samples, full scale ±1 clipped.
 ///

@@ -1,30 +1,31 @@
-//! `auscult alertmanager`: alerts from Kafka to Prometheus Alertmanager.
+//! `auscult alertmanager`: forwards alerts from Kafka to Prometheus Alertmanager.
 
 use auscult_alertmanager::BridgeConfig;
 use clap::Args;
 
 use super::worker_arguments::WorkerArgs;
 
-/// Run a bridge: audio.alerts in; Prometheus Alertmanager told of what stands and of what has ended
+/// Run a bridge: reads audio.alerts; posts active and resolved alerts to Prometheus Alertmanager
 ///
-/// Alerts are posted as they come and repeated while they stand; offsets are committed once Alertmanager has taken
-/// them. After a restart it reads the topic again and goes on. Who is told, and how, is Alertmanager's configuration.
+/// Alerts are posted as they arrive and repeated while they are active; offsets are committed after Alertmanager has
+/// accepted them. After a restart, the bridge reads the topic from the beginning and continues. Alertmanager's
+/// configuration defines who is notified, and how.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct AlertmanagerArgs {
-    /// Alertmanager's address; of a cluster all, separated by commas (alertmanager.url)
+    /// Address of Alertmanager; for a cluster all addresses, separated by commas (alertmanager.url)
     #[arg(long, value_name = "URL,...")]
     url: Option<String>,
     /// File with a bearer token (alertmanager.bearer_token_file)
     #[arg(long, value_name = "FILE")]
     bearer_token_file: Option<String>,
-    /// User name of basic authentication (alertmanager.username)
+    /// User name for basic authentication (alertmanager.username)
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
-    /// File with its password (alertmanager.password_file)
+    /// File with the password for basic authentication (alertmanager.password_file)
     #[arg(long, value_name = "FILE")]
     password_file: Option<String>,
-    /// File with the authorities that may vouch for Alertmanager, PEM (alertmanager.ca_file)
+    /// File with the CA certificates that Alertmanager's certificate is checked against, PEM (alertmanager.ca_file)
     #[arg(long, value_name = "FILE")]
     ca_file: Option<String>,
     #[command(flatten)]
@@ -37,10 +38,10 @@ Examples:
   auscult alertmanager --url https://alerts-0:9093,https://alerts-1:9093 --ca-file plant-ca.pem --bearer-token-file token
   auscult alertmanager --config bridge.yaml --set alertmanager.labels.site=graz --listen 0.0.0.0:9467";
 
-/// Runs until told to stop.
+/// Runs until it is stopped.
 ///
 /// # Errors
-/// When the bridge cannot start or go on.
+/// If the bridge cannot start or continue.
 pub fn run(args: &AlertmanagerArgs) -> anyhow::Result<()> {
     let own = [
         ("alertmanager.url", args.url.clone()),

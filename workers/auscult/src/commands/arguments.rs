@@ -13,7 +13,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
-/// A time, or so long ago.
+/// Parses a time, or a duration before now.
 pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
@@ -23,7 +23,7 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     time.ok_or_else(|| "must be a time such as 2026-01-09T12:00Z, or so long ago, such as 24h".to_owned())
 }
 
-/// The detectors by their names.
+/// The detectors by name.
 pub(super) fn detectors() -> impl TypedValueParser<Value = DetectorKind> {
     PossibleValuesParser::new(DetectorKind::ALL.iter().map(|kind| kind.name())).map(|name| {
         let mut kinds = DetectorKind::ALL.iter().copied();
@@ -31,19 +31,19 @@ pub(super) fn detectors() -> impl TypedValueParser<Value = DetectorKind> {
     })
 }
 
-/// How sound becomes numbers, where it is not the default spec.
+/// The feature spec, where it differs from the default.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Feature spec")]
 pub(super) struct SpecArgs {
-    /// Kind of sensor, where it is no microphone; its rate may be stated with --sample-rate
+    /// Kind of sensor, if it is not a microphone; --sample-rate overrides the preset's rate
     #[arg(long, value_enum, value_name = "SENSOR", conflicts_with = "spec")]
     preset: Option<Preset>,
-    /// Feature spec as a JSON file; the options below change it further
+    /// Feature spec as a JSON file; the options below override its fields
     ///
-    /// Fields that the file leaves out keep their defaults: {"n_mels": 128, "n_fft": 2048}.
+    /// Fields missing from the file keep their defaults: {"n_mels": 128, "n_fft": 2048}.
     #[arg(long, value_name = "FILE")]
     spec: Option<PathBuf>,
-    /// Rate that sound is resampled to, Hz [default: 16000]
+    /// Sample rate that recordings are resampled to, Hz [default: 16000]
     #[arg(long, value_name = "HZ")]
     sample_rate: Option<u32>,
     /// Number of mel bands [default: 64]
@@ -52,39 +52,40 @@ pub(super) struct SpecArgs {
     /// Length of the Fourier transform, samples [default: 1024]
     #[arg(long, value_name = "N")]
     n_fft: Option<usize>,
-    /// Step from frame to frame, samples [default: 512]
+    /// Hop length: step from one frame to the next, samples [default: 512]
     #[arg(long, value_name = "N")]
     hop: Option<usize>,
-    /// Take each channel's mean off: of a sensor whose bias tells nothing, as an accelerometer's before its high-pass
+    /// Subtract each channel's mean: for sensors whose bias carries no information, such as accelerometers without a
+    /// high-pass
     #[arg(long)]
     remove_mean: bool,
-    /// What a sample value of 1.0 is, such as "50 m/s2": recordings and chunks of another full scale are scaled to it
-    /// [default: what recordings of `auscult import` say]
+    /// Physical value of a sample value of 1.0, such as "50 m/s2"; recordings and chunks with another full scale are
+    /// scaled to it [default: the full scale in recordings made by `auscult import`]
     #[arg(long, value_name = "VALUE UNIT", value_parser = FullScale::from_str)]
     full_scale: Option<FullScale>,
-    /// What 0 dB means [default: fixed]
+    /// Reference level of 0 dB [default: fixed]
     #[arg(long, value_name = "WHAT")]
     reference: Option<ReferenceArg>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ReferenceArg {
-    /// Full scale: a change of level stays audible
+    /// Full scale: changes of level are preserved
     Fixed,
-    /// Each clip's own loudest value, as in the reference method
+    /// The maximum of each clip, as in the reference method
     Max,
 }
 
-/// Sensors whose rate is not a microphone's. Windows, bands and hop follow from the rate: [`FeatureSpec::for_rate`].
+/// Presets for sensors with other sample rates. Window, bands and hop follow from the rate: [`FeatureSpec::for_rate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Preset {
-    /// A microphone: 16 kHz
+    /// Microphone: 16 kHz
     Sound,
-    /// An accelerometer: 25.6 kHz, the analysers' usual rate, for bearings up to 10 kHz
+    /// Accelerometer: 25.6 kHz, the usual rate of vibration analysers, for bearings up to 10 kHz
     Vibration,
-    /// A current clamp: 10 kHz, the mains' harmonics and the inverter's first ones
+    /// Current clamp: 10 kHz, for the harmonics of the mains and the first ones of the inverter
     Current,
-    /// A pressure gauge: 1 kHz, strokes and pulsation
+    /// Pressure sensor: 1 kHz, for strokes and pulsation
     Pressure,
 }
 
@@ -98,7 +99,7 @@ impl Preset {
         }
     }
 
-    /// Sound is what a spec without a quantity means.
+    /// A spec without a quantity means sound.
     fn quantity(self) -> Option<Quantity> {
         match self {
             Self::Sound => None,
@@ -110,7 +111,7 @@ impl Preset {
 }
 
 impl SpecArgs {
-    /// The spec: `base`, the preset's or the file's, with the options' fields on top.
+    /// The spec: `base`, the preset or the file, overridden by the options.
     pub(super) fn spec(&self, base: FeatureSpec) -> anyhow::Result<FeatureSpec> {
         let mut spec = match &self.spec {
             Some(path) => {
@@ -152,17 +153,17 @@ impl SpecArgs {
     }
 }
 
-/// Which channels of a recording are listened to.
+/// Which channels of a recording to use.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct ChannelArgs {
-    /// Only these channels of each recording, counted from 0, such as 0,2 [default: all, or those that the model was
-    /// trained with]
+    /// Use only these channels of each recording, counted from 0, such as 0,2 [default: all channels, or those that the
+    /// model was trained with]
     #[arg(long, value_name = "N,...", value_delimiter = ',')]
     channels: Vec<usize>,
 }
 
 impl ChannelArgs {
-    /// The chosen ones, ascending; `None`: all.
+    /// The selected channels in ascending order; `None`: all.
     pub(super) fn chosen(&self) -> Option<Vec<usize>> {
         let mut chosen = self.channels.clone();
         chosen.sort_unstable();
@@ -170,7 +171,7 @@ impl ChannelArgs {
         (!chosen.is_empty()).then_some(chosen)
     }
 
-    /// The chosen ones of those that a model listens to.
+    /// The selected channels among those that a model uses.
     pub(super) fn chosen_of(&self, manifest: &Manifest) -> anyhow::Result<Option<Vec<usize>>> {
         let Some(chosen) = self.chosen() else { return Ok(manifest.channels.clone()) };
         if let Some(unknown) = chosen.iter().find(|channel| !is_chosen(**channel, manifest.channels.as_deref())) {
@@ -186,7 +187,7 @@ impl ChannelArgs {
 /// Where the model runs.
 #[derive(Debug, Clone, Args)]
 pub(super) struct DeviceArgs {
-    /// Where the model runs: auto (a GPU where there is one), cpu or cuda:N
+    /// Device of the model: auto (a GPU if available), cpu or cuda:N
     #[arg(long, value_name = "DEVICE", default_value = "auto", value_parser = parse_device)]
     device: DeviceChoice,
 }
@@ -201,19 +202,19 @@ impl DeviceArgs {
     }
 }
 
-/// How often false alarms are counted on.
+/// The cadence used to count false alarms.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(super) struct CadenceArgs {
-    /// How often a machine is listened to, for the alarms a month: one clip in that time, such as 10s, 5m or 1h
+    /// Interval between a machine's clips, such as 10s, 5m or 1h; used to estimate false alarms per month
     #[arg(long, value_name = "TIME", default_value_t = Cadence::default())]
     cadence: Cadence,
 }
 
-/// Of the refits that say how sure a threshold is: any will do, if it is always the same.
+/// Seed of the refits that estimate a threshold's uncertainty. Its value is arbitrary but must stay constant.
 const REFIT_SEED: u64 = 1;
 
 impl CadenceArgs {
-    /// What a threshold means under the workers' own alert policy.
+    /// The false alarm rate of a threshold under the workers' alert policy.
     pub(super) fn false_alarms(&self, calibration: &Calibration) -> anyhow::Result<FalseAlarms> {
         Ok(FalseAlarms::of(calibration, self.cadence, &AlertPolicy::default(), REFIT_SEED)?)
     }
@@ -229,9 +230,9 @@ pub(super) struct DataArgs {
     /// Folder of recordings (see the layouts below)
     #[arg(value_name = "DATA_DIR")]
     pub(super) data: PathBuf,
-    /// Use only this machine of the folder; otherwise all its machines' clips are pooled
+    /// Use only this machine of the folder; otherwise the clips of all machines are pooled
     ///
-    /// Ids are made of folder and file names, such as fan_id_00. The end of one will do where only one ends so: id_00.
+    /// Machine ids are made from folder and file names, such as fan_id_00. A unique ending is enough: id_00.
     #[arg(long, value_name = "ID")]
     pub(super) machine: Option<String>,
 }
@@ -246,18 +247,19 @@ impl DataArgs {
     }
 }
 
-/// What DATA_DIR may look like, for the help of every command that takes one.
+/// The supported layouts of DATA_DIR, for the help of every command that takes one.
 macro_rules! data_dir_help {
     () => {
         "\
 DATA_DIR, at any level, with .wav and .flac files:
   train/normal  test/normal  test/abnormal/[FAULT/]    split folders
-  <snr>_<machine>/<machine>/id_XX/{normal,abnormal}    MIMII's own tree
+  <snr>_<machine>/<machine>/id_XX/{normal,abnormal}    MIMII's original tree
   {train,test}/{normal,anomaly}_id_XX_*.wav            DCASE Task 2, 2020
   {train,test}/section_XX_{source,target}_*.wav        DCASE Task 2, 2021 and later
-MIMII has no split: its test is all abnormal clips and as many normal ones, the first by name.
-Two halves of a machine (train here, test there) are joined. Test clips without a label get it from
-DCASE's ground_truth_data beside or above DATA_DIR, or from test_rename. What is not used is named."
+MIMII has no split: its test set is all abnormal clips and as many normal clips, the first by name.
+If a machine's train and test folders are in different places, they are joined. Test clips without a
+label get it from DCASE's ground_truth_data beside or above DATA_DIR, or from test_rename. Unused
+files are listed."
     };
 }
 pub(super) use data_dir_help;

@@ -15,44 +15,44 @@ use serde::Serialize;
 use geometry::GeometryArgs;
 use recording::{Recording, files_of};
 
-/// Say which part of a rolling bearing is damaged, from vibration and the shaft's speed
+/// Identify the damaged part of a rolling bearing from vibration and shaft speed
 ///
-/// No model and no training: the squared envelope's spectrum of each band is searched for the harmonics at which a
-/// damaged outer race, inner race or ball would strike, with their sidebands. A part is named where its lines stand so
-/// far above those of combs that no defect has that a healthy bearing would show as high ones in one recording of a
-/// hundred or fewer (of five hundred from 32 turns of the shaft on); what the shaft's own lines explain does not count.
-/// Impulses at other rates are told as such, and the stated sample rate is questioned where the shaft's lines stand
-/// elsewhere. Each channel has a finding of its own. A channel without a vibration is not examined; it and files that
-/// cannot be read are named on standard error, the others are examined all the same, and the exit status is 1. A
-/// damaged bearing is no failure.
+/// No model and no training are needed. The command searches the squared envelope spectrum of each band for the
+/// harmonics, and their sidebands, of a damaged outer race, inner race or ball. It names a part if its lines exceed
+/// those of combs that no defect has by so much that a healthy bearing would exceed it in at most one recording of a
+/// hundred (of five hundred from 32 turns of the shaft on); lines explained by the shaft itself do not count. Impulses
+/// at other rates are reported as such, and the stated sample rate is questioned if the shaft's lines are elsewhere.
+/// Each channel is examined separately. A channel without vibration is not examined; such channels and unreadable files
+/// are reported on standard error, the others are still examined, and the exit status is 1. A damaged bearing does not
+/// change the exit status.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct BearingArgs {
-    /// Recordings of vibration: WAV, FLAC, or what `auscult import` reads; of five turns of the shaft or longer, better
-    /// 300. A folder stands for its files in the order of the numbers in their names
+    /// Vibration recordings: WAV, FLAC, or formats that `auscult import` reads; at least five turns of the shaft,
+    /// better 300. A folder stands for its files, in the order of the numbers in their names
     #[arg(value_name = "FILE|FOLDER", required = true)]
     files: Vec<PathBuf>,
-    /// Judge files that follow on one another as one recording
+    /// Join consecutive files into one recording
     ///
-    /// Whether a file goes on where the one before it ended is heard at the joint, and where it does not, another
-    /// recording begins. Files that the shell has sorted by letters (1, 10, 2) are put into the order of their numbers.
-    /// How a recording is judged depends on how many turns it has, not on this option.
+    /// The joint shows whether a file continues the one before it; if it does not, a new recording starts. Files that
+    /// the shell has sorted by letters (1, 10, 2) are sorted by their numbers. The analysis depends on the number of
+    /// turns in a recording, not on this option.
     #[arg(long)]
     consecutive: bool,
-    /// Speed of the shaft while they were made, turns a minute [default: what the file says, as CWRU's .mat do]
+    /// Speed of the shaft during the recording, turns per minute [default: from the file, as in CWRU's .mat files]
     #[arg(long, value_name = "TURNS_A_MINUTE")]
     rpm: Option<f64>,
-    /// Samples a second, for files that do not say it; goes before what a file says
+    /// Sample rate, Hz, for files without one; takes precedence over the file's
     #[arg(long, value_name = "HZ")]
     rate: Option<f64>,
-    /// Variable, column or channel to take from a file that is imported, by name or number; may be given again
-    /// [default: every signal]
+    /// Variable, column or channel to read from an imported file, by name or number; may be repeated [default: every
+    /// signal]
     #[arg(long, value_name = "NAME")]
     variable: Vec<String>,
-    /// By how much strikes may differ from geometry times speed, %
+    /// Tolerance of the defect frequencies around geometry times speed, %
     #[arg(long, value_name = "PERCENT", default_value_t = 100.0 * BearingExam::DEFAULT_SLIP)]
     slip: f64,
-    /// Print JSON lines, one object a channel
+    /// Print JSON lines, one object per channel
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -68,35 +68,35 @@ Examples:
   auscult bearing motor.wav --rpm 1480 --bpfo 3.585 --bpfi 5.415 --bsf 2.357 --ftf 0.398
   auscult bearing drive-end/*.wav --rpm 1796 --geometry 6205 --json | jq 'select(.defect) | [.file, .defect]'
 
-The rate must be high enough for the bearing's resonances: 20 kHz and up does for most. Each JSON
-line has file, channel, channel_name, verdict, defect (outer_race, inner_race, ball or null),
-candidates (where two parts stand out alike, or of one only each second or third line),
-chance_if_healthy (the share of recordings of a healthy bearing, with this one's noise, in which
-any comb stands out as far; not the chance that this bearing is healthy), combs (part, strikes_hz,
-slip_percent, prominence_db, visible_lines, band_low_hz, band_high_hz, excess_db, sigmas; the
-strongest first), impulses (hz, rate: shaft, bearing, mains or foreign; sigmas), rate_check (fits,
-not_checked, or in_doubt with seems_hz and shaft_stands_at_hz), sensor_notes,
-shaft_hz, shaft_found_hz (where the shaft's lines stand elsewhere), harmonics, resolution_hz,
-turns and words. A channel that is not examined has verdict and error, a file that
-cannot be read file and error. With --consecutive, file is the first of a recording, last_file its
-last and files their number.
+The sample rate must be high enough for the bearing's resonances: 20 kHz or more is enough for most
+bearings. Each JSON line has file, channel, channel_name, verdict, defect (outer_race, inner_race,
+ball or null), candidates (if two parts are equally prominent, or a part shows only every second or
+third line), chance_if_healthy (the share of recordings of a healthy bearing, with this one's noise,
+in which any comb is as prominent; not the probability that this bearing is healthy), combs (part,
+strikes_hz, slip_percent, prominence_db, visible_lines, band_low_hz, band_high_hz, excess_db, sigmas;
+the strongest first), impulses (hz, rate: shaft, bearing, mains or foreign; sigmas), rate_check
+(fits, not_checked, or in_doubt with seems_hz and shaft_stands_at_hz), sensor_notes, shaft_hz,
+shaft_found_hz (if the shaft's lines are elsewhere), harmonics, resolution_hz, turns and words.
+A channel that is not examined has verdict and error; a file that cannot be read has file and error.
+With --consecutive, file is the first file of a recording, last_file the last one, and files their
+number.
 
-How often it is right depends on how long a recording is; a ball is seldom named, and may be named
-as a race. docs/bearing.md says more.";
+Accuracy depends on the length of a recording. Ball defects are seldom identified, and may be
+reported as race defects. See docs/bearing.md for details.";
 
-/// A stated speed that differs from the file's by more than this share is told.
+/// A stated speed that differs from the file's by more than this share is reported.
 const DIFFERENT_SPEED: f64 = 0.005;
 
 /// Examines and prints.
 ///
 /// # Errors
-/// When the bearing or its speed cannot be, or at the end when a channel or file could not be examined.
+/// If the bearing or its speed is impossible, or, at the end, if a channel or file could not be examined.
 pub fn run(args: &BearingArgs) -> anyhow::Result<()> {
     let orders = args.geometry.orders()?;
     let options = Options { rate_hz: args.rate, variables: args.variable.clone(), ..Options::default() };
     let mut printer = Printer { out: std::io::stdout().lock(), json: args.json, failures: 0 };
     let mut examine = |recording: &Recording| -> anyhow::Result<()> {
-        // What a file says of its speed is noted when it is read.
+        // The file's speed is noted when it is read.
         if let (Some(stated), Some(rpm)) = (args.rpm, recording.rpm)
             && (stated / rpm - 1.0).abs() > DIFFERENT_SPEED
         {
@@ -144,10 +144,10 @@ fn counted(failures: usize) -> String {
     if failures == 1 { "one recording or channel".to_owned() } else { format!("{failures} recordings or channels") }
 }
 
-/// The verdict on a channel that shows no vibration, or too little of it.
+/// The verdict on a channel with no vibration, or too little.
 const NOT_EXAMINED: &str = "not examined";
 
-/// Where findings go, and how many there are none of.
+/// Output of the findings, and the number of channels without one.
 struct Printer<W> {
     out: W,
     json: bool,
@@ -174,7 +174,7 @@ impl<W: Write> Printer<W> {
         Ok(())
     }
 
-    /// A channel of which nothing can be said: no finding, and never "no defect".
+    /// A channel that cannot be examined: no finding, and never "no defect".
     fn not_examined(&mut self, recording: &Recording, channel: usize, error: &BearingError) -> anyhow::Result<()> {
         self.failures += 1;
         let path = recording.first.display();
@@ -212,7 +212,7 @@ impl<W: Write> Printer<W> {
 #[derive(Serialize)]
 struct Line<'a> {
     file: String,
-    /// Of several files that were joined.
+    /// If several files were joined.
     #[serde(flatten)]
     joined: Option<Joined>,
     channel: usize,
@@ -262,7 +262,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Which channel is meant: nothing where a recording has one without a name.
+/// Names the channel; empty if a recording has a single channel without a name.
 fn channel_words(recording: &Recording, channel: usize) -> String {
     match (recording.channels[channel].name.as_str(), recording.channels.len()) {
         ("", 1) => String::new(),

@@ -1,4 +1,4 @@
-//! `auscult bench detection`: every detector on every data set of a folder, side by side.
+//! `auscult bench detection`: compares all detectors on all data sets of a folder.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -28,28 +28,28 @@ enum What {
 
 /// Train and evaluate every detector on every data set of a folder, with several seeds
 ///
-/// Each subfolder that has test clips of both classes is a data set. One that has no training clips of its own is
-/// tested with the models of the set whose name its own begins with, such as `pump-0db-shift` with those of `pump-0db`:
-/// the same machine under other conditions.
+/// Each subfolder with test clips of both classes is a data set. A set without its own training clips is tested with
+/// the models of the set whose name is a prefix of its own: `pump-0db-shift` with those of `pump-0db`. This tests the
+/// same machine under other conditions.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 struct DetectionArgs {
     /// Folder of data sets
     #[arg(value_name = "DIR")]
     data: PathBuf,
-    /// Trainings of each detector on each set, with seeds 1, 2, …
+    /// Number of training runs of each detector on each set, with seeds 1, 2, …
     #[arg(long, value_name = "N", default_value_t = 3)]
     seeds: u64,
-    /// Only the sets with one of these in their names
+    /// Only sets whose names contain one of these
     #[arg(long, value_name = "TEXT", value_delimiter = ',')]
     only: Vec<String>,
     /// Only these detectors
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     detectors: Vec<String>,
-    /// Share of normal clips that may score above the threshold
+    /// Target share of normal clips with scores above the threshold
     #[arg(long, value_name = "SHARE", default_value_t = 0.01)]
     false_alarm_rate: f64,
-    /// Print one JSON object a line instead of a table
+    /// Print one JSON object per line instead of a table
     #[arg(long)]
     json: bool,
 }
@@ -60,12 +60,12 @@ Examples:
   auscult bench detection datasets/ --only fan,pump --seeds 5
   auscult bench detection datasets/ --json | jq 'select(.detector == \"fused\")'
 
-Figures are the mean over the seeds, ± half the distance from the lowest to the highest.";
+Values are the mean over the seeds, ± half the range from the lowest to the highest.";
 
 /// Runs a comparison.
 ///
 /// # Errors
-/// When there is no data set, or one cannot be read or learned from.
+/// If there is no data set, or one cannot be read or used for training.
 pub fn run(args: &BenchArgs) -> anyhow::Result<()> {
     match &args.what {
         What::Detection(args) => run_detection(args),

@@ -12,10 +12,10 @@ use serde::de::DeserializeOwned;
 
 use super::worker_arguments::ConfigArgs;
 
-/// Check, show or describe a worker's configuration
+/// Check, show or describe the configuration of a worker
 ///
 /// Settings come from the file, then from the environment (AUSCULT__KAFKA__BROKERS is kafka.brokers), then from flags;
-/// the last one wins.
+/// later sources override earlier ones.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ConfigCommandArgs {
@@ -25,13 +25,13 @@ pub struct ConfigCommandArgs {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Report every mistake at once, each with its path
+    /// Report all errors in the configuration, each with its path
     Check(Which),
-    /// Print what a worker would use, defaults included; secrets are hidden
+    /// Print the effective configuration, including defaults; secrets are hidden
     Show(Which),
-    /// Print the JSON Schema, with every setting's meaning, unit and default
+    /// Print the JSON Schema, with the meaning, unit and default of every setting
     Schema {
-        /// Whose configuration
+        /// Kind of worker
         #[arg(long, value_enum)]
         worker: WorkerName,
     },
@@ -39,7 +39,7 @@ enum ConfigCommand {
 
 #[derive(Debug, Args)]
 struct Which {
-    /// Whose configuration
+    /// Kind of worker
     #[arg(long, value_enum)]
     worker: WorkerName,
     #[command(flatten)]
@@ -67,7 +67,7 @@ Examples:
 /// Checks, shows or describes.
 ///
 /// # Errors
-/// Every mistake in the configuration.
+/// Every error in the configuration.
 pub fn run(args: &ConfigCommandArgs) -> anyhow::Result<()> {
     match &args.command {
         ConfigCommand::Check(which) => {
@@ -100,7 +100,7 @@ impl Which {
 
     fn load<T: DeserializeOwned + Serialize + JsonSchema + Validate>(&self) -> anyhow::Result<String> {
         let config: T = self.config.load(&[])?;
-        // JSON is YAML, too: what is shown can be saved and used as the file.
+        // JSON is valid YAML: the output can be saved and used as a configuration file.
         Ok(serde_json::to_string_pretty(&config)?)
     }
 }

@@ -1,4 +1,4 @@
-//! `auscult control`: what a person asks of whoever judges a machine, sent into the stream of its sound.
+//! `auscult control`: sends an operator's request to the worker that scores a machine, in the stream of its chunks.
 
 use std::time::Duration;
 
@@ -16,30 +16,30 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 
-/// Acknowledge an alarm, mute a machine, work on it, say that it is at rest, or change its threshold
+/// Acknowledge an alarm, mute a machine, set maintenance or idle, or change its threshold
 ///
-/// The message goes into audio.chunks behind the machine's latest sound, on the partition where the machine lives, and
-/// is applied in its turn; audio.audit then has a record of it, which the command waits for and prints, and
-/// audio.alerts a change of state where there is one. What cannot be done becomes a dead letter, `invalid_control`, and
-/// the command fails with its reason.
+/// The message is appended to audio.chunks after the machine's latest chunk, on the machine's partition, and is applied
+/// in order. The worker then writes a record to audio.audit, which the command waits for and prints, and, if the state
+/// changes, one to audio.alerts. A request that cannot be applied becomes a dead letter, `invalid_control`, and the
+/// command fails with its reason.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ControlArgs {
-    /// The machine
+    /// Machine id
     #[arg(value_name = "MACHINE")]
     machine: String,
     #[command(subcommand)]
     action: Action,
-    /// Who asks; the audit record says so
+    /// Name of the operator, written to the audit record
     #[arg(long, global = true, value_name = "NAME", env = "AUSCULT_CONTROL_BY")]
     by: Option<String>,
-    /// The request's id, which the audit record repeats [default: made from the time]
+    /// Request id, repeated in the audit record [default: made from the time]
     #[arg(long, global = true, value_name = "ID")]
     id: Option<String>,
-    /// Longest to wait for the worker's answer; 0s waits for none
+    /// Longest time to wait for the worker's answer; 0s does not wait
     #[arg(long, global = true, value_name = "TIME", default_value = "30s")]
     wait: SignedDuration,
-    /// Speak to the machine on this partition alone, even where nothing was heard of it
+    /// Send only to this partition, even if it has no chunks of the machine
     #[arg(long, global = true, value_name = "N")]
     partition: Option<i32>,
     #[command(flatten)]
@@ -48,45 +48,45 @@ pub struct ControlArgs {
 
 #[derive(Debug, Clone, Subcommand)]
 enum Action {
-    /// Take note of the alarm that stands
+    /// Acknowledge the current alarm
     Acknowledge,
-    /// Take that back
+    /// Remove the acknowledgement
     Unacknowledge,
-    /// Publish changes of state as muted, so that nobody is notified
+    /// Mark changes of state as muted, so that they send no notifications
     Mute(End),
-    /// End that
+    /// Stop muting
     Unmute,
-    /// Raise nothing while the machine is being worked on
+    /// Suppress alarms during maintenance
     Maintenance(End),
-    /// End that; the machine is judged anew
+    /// End maintenance; scoring of the machine starts again from an initial state
     EndMaintenance,
-    /// Say that the machine is at rest: its chunks are not judged, and nothing is raised
+    /// Mark the machine as idle: its chunks are not scored, and no alarms are raised
     Idle(End),
-    /// Say that it runs again; it is judged on from the state that it had
+    /// Mark the machine as running again; it continues in the state it had before
     Running,
-    /// Hold scores against another threshold; without an option, against the model's own again
+    /// Use another threshold for the scores; without an option, use the model's own threshold again
     SetThreshold {
-        /// The threshold, in the unit of the model's scores; it ends with the model
+        /// The threshold, in the unit of the model's scores; it applies until the model changes
         #[arg(long, value_name = "SCORE", conflicts_with = "factor")]
         threshold: Option<f64>,
-        /// Times the model's threshold, whichever model serves
+        /// Factor on the model's threshold; it applies to later models as well
         #[arg(long, value_name = "TIMES")]
         factor: Option<f64>,
     },
-    /// Forget what was learnt of the machine since its model was trained, and judge it anew
+    /// Discard what was learned about the machine since its model was trained, and start scoring from an initial state
     Relearn,
-    /// Forget the machine, which is gone: no silence is reported of it, and it is counted nowhere. A new one, should it
-    /// be heard again
+    /// Remove the machine: it is not reported as silent and not counted any more. If it sends chunks again, it counts
+    /// as a new machine
     Retire,
 }
 
-/// When something ends by itself.
+/// When the state ends by itself.
 #[derive(Debug, Clone, Default, Args)]
 struct End {
-    /// At this time, such as 2026-11-28T14:00Z
+    /// End at this time, such as 2026-11-28T14:00Z
     #[arg(long, value_name = "TIME", conflicts_with = "duration")]
     until: Option<Timestamp>,
-    /// After so long, such as 8h or 45m
+    /// End after this duration, such as 8h or 45m
     #[arg(long = "for", value_name = "TIME")]
     duration: Option<SignedDuration>,
 }
@@ -109,17 +109,17 @@ Examples:
   auscult control fan-07 acknowledge --by anna --brokers localhost:9092
   auscult control fan-07 mute --for 8h --by anna
   auscult control plant/hall-2/pump-3 maintenance --until 2026-11-28T14:00Z --by \"night shift\"
-  auscult control fan-07 idle --by anna                       it stands still; `running` when it runs again
+  auscult control fan-07 idle --by anna                       the machine is at rest; use `running` when it runs again
   auscult control fan-07 set-threshold --factor 1.2 --by anna
   auscult control fan-07 set-threshold --by anna              the model's own threshold again
-  auscult control fan-07 retire --by anna                     it was sold; its model's file goes as well
-  auscult control fan-07 retire --partition 3 --by anna       the state that it left there when its gateway was mended";
+  auscult control fan-07 retire --by anna                     the machine was sold; delete its model file, too
+  auscult control fan-07 retire --partition 3 --by anna       remove old state there after its gateway was fixed";
 
-/// Sends the message to where the machine lives and waits until a worker has answered.
+/// Sends the message to the machine's partition and waits for a worker's answer.
 ///
 /// # Errors
-/// When what is asked for is no request, the machine was never heard, the brokers do not take the message, a worker
-/// refuses it, or none answers in time.
+/// If the request is invalid, no chunk of the machine was ever sent, the brokers reject the message, a worker refuses
+/// the request, or no worker answers in time.
 pub fn run(args: &ControlArgs) -> anyhow::Result<()> {
     let machine = MachineId::new(&args.machine)?;
     let now = Timestamp::now();
@@ -135,7 +135,7 @@ pub fn run(args: &ControlArgs) -> anyhow::Result<()> {
         None => find(&config.kafka, &machine)?,
     };
     let producer = GatewayProducer::new(&config.kafka, "auscult-control")?;
-    // Before the message is sent: its answer must not come unseen.
+    // Open the answers before sending the message, so that the answer cannot be missed.
     let answers = if wait.is_zero() { None } else { Some(Answers::open(&config.kafka)?) };
     for partition in &partitions {
         producer.send(&control_record(&control, *partition, partitions.len() > 1, now)?)?;
@@ -165,7 +165,7 @@ pub fn run(args: &ControlArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The partitions on which the machine lives: one, or it is warned of.
+/// The partitions of the machine: one, or a warning is printed.
 fn find(kafka: &KafkaConfig, machine: &MachineId) -> anyhow::Result<Vec<i32>> {
     let home = MachinePartitions::find(kafka, machine)
         .context("cannot find the partition of the machine; --partition N says it")?;

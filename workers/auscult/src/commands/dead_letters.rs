@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use super::arguments::moment;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 
-/// Look at records that could not be processed, and send them round again once the reason is mended
+/// List records that could not be processed, and replay them once the cause is fixed
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DeadLettersArgs {
@@ -26,50 +26,51 @@ pub struct DeadLettersArgs {
 
 #[derive(Debug, Subcommand)]
 enum DeadLettersCommand {
-    /// One line a letter: where it lies, when and why it was given up, and whether it was sent round again
+    /// Print one line per dead letter: its place, when and why processing failed, and whether it was replayed
     List {
         #[command(flatten)]
         which: Which,
-        /// JSON lines
+        /// Print JSON lines
         #[arg(long)]
         json: bool,
     },
-    /// Send letters to the topic and partition that they came from, as they came
+    /// Send dead letters to their original topic and partition, unchanged
     ///
-    /// Key, value and headers are the record's own; `auscult_replay_of` says which letter it is. A record without a key
-    /// gets the machine's id that its ce_subject names, and goes to where that machine lives. A letter is sent once:
-    /// audio.dead-letters then has a mark of it. What fails again comes back as another letter.
+    /// Key, value and headers are those of the original record; the header `auscult_replay_of` identifies the dead
+    /// letter. A record without a key gets the machine id in its ce_subject as its key, and goes to that machine's
+    /// partition. Each dead letter is replayed once: a marker in audio.dead-letters records the replay. A record that
+    /// fails again becomes a new dead letter.
     Replay {
         #[command(flatten)]
         which: Which,
-        /// All letters
+        /// Replay all dead letters
         #[arg(long)]
         all: bool,
-        /// Also letters that were sent round before
+        /// Include dead letters that were replayed before
         #[arg(long)]
         again: bool,
-        /// Only say what would be sent
+        /// Only print what would be sent
         #[arg(long)]
         dry_run: bool,
     },
 }
 
-/// Which letters are meant.
+/// Filters for dead letters.
 #[derive(Debug, Args)]
 struct Which {
-    /// This one, as `list` names it; may be repeated
+    /// Only this dead letter, as named by `list`; may be repeated
     #[arg(long = "letter", value_name = "PARTITION/OFFSET", value_parser = read_place)]
     letters: Vec<Place>,
-    /// Those given up for this reason, such as unknown_machine; may be repeated
+    /// Only dead letters with this code, such as unknown_machine; may be repeated
     #[arg(long = "code", value_name = "CODE", value_parser = code)]
     codes: Vec<DeadLetterCode>,
-    /// Those of this machine
+    /// Only dead letters of this machine
     #[arg(long, value_name = "ID")]
     machine: Option<String>,
-    /// Those that came from this topic
+    /// Only dead letters from this topic
     #[arg(long, value_name = "TOPIC")]
     source: Option<String>,
-    /// Those given up since then: a time, or so long ago, such as 24h
+    /// Only records that failed since then: a time, or a duration before now, such as 24h
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Option<Timestamp>,
 }
@@ -84,7 +85,7 @@ Examples:
 /// Lists or replays.
 ///
 /// # Errors
-/// When the brokers cannot be reached, nothing was chosen, or a record is not taken.
+/// If the brokers cannot be reached, nothing was selected, or a record is rejected.
 pub fn run(args: &DeadLettersArgs) -> anyhow::Result<()> {
     match &args.command {
         DeadLettersCommand::List { which, json } => {

@@ -1,4 +1,4 @@
-//! `auscult demo`: learn, then judge live, with nothing installed.
+//! `auscult demo`: trains models and scores a live stream, with nothing else installed.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -10,30 +10,30 @@ use clap::Args;
 use super::arguments::{DeviceArgs, data_dir_help};
 use crate::interrupt;
 
-/// Learn machines' normal sound, then judge them live, all in this process
+/// Train models of normal sound, then score a live stream, all in one process
 ///
-/// Without --data, six simulated machines: three stay well, the others' faults set in and grow. With --data, real
-/// recordings: their train/normal is learned, their test clips are streamed. Every chunk goes through both workers,
-/// each with its transactions, on a log in memory. `q` ends it early.
+/// Without --data, the demo simulates six machines: three stay healthy, and three develop faults that grow. With
+/// --data, it uses real recordings: it trains on train/normal and streams the test clips. Every chunk passes through
+/// both workers, each with its own transactions, on an in-memory log. Press `q` to quit.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct DemoArgs {
     /// Folder of recordings (see the layouts below) [default: simulated machines]
     #[arg(long, value_name = "DATA_DIR")]
     data: Option<PathBuf>,
-    /// Chunks a second, all machines together; 0 is as fast as they go
+    /// Chunks per second, over all machines; 0 means as fast as possible
     #[arg(long, value_name = "N", default_value_t = 24.0)]
     rate: f64,
-    /// Chunks of each simulated machine's stream
+    /// Number of chunks in each simulated machine's stream
     #[arg(long, value_name = "N", default_value_t = 60)]
     chunks: u64,
-    /// Chunks of normal sound that each simulated machine is learned from
+    /// Number of normal chunks used to train each simulated machine's model
     #[arg(long, value_name = "N", default_value_t = 40)]
     training_chunks: u64,
     /// Seed of the simulated machines
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Lines instead of a live screen, as where standard output is no terminal
+    /// Print lines instead of a live screen; this is the default if standard output is not a terminal
     #[arg(long)]
     plain: bool,
     #[command(flatten)]
@@ -52,10 +52,10 @@ Examples:
     data_dir_help!()
 );
 
-/// Shows the demo.
+/// Runs the demo.
 ///
 /// # Errors
-/// When the recordings cannot be used, or a worker ends.
+/// If the recordings cannot be used, or a worker stops.
 pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
     if !(args.rate.is_finite() && args.rate >= 0.0) {
         bail!("--rate must be 0 or a positive number of chunks a second");
@@ -72,7 +72,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<()> {
     println!("auscult: {}, {} chunks to judge", subject.title, subject.stream.len());
 
     let (worked, shown) = std::thread::scope(|scope| {
-        // The sender goes with the work, so that the channel closes when it is over.
+        // The sender moves into this thread, so the channel closes when the thread ends.
         let work = scope.spawn({
             let (subject, plan) = (&subject, &plan);
             move || work(subject, plan, &events, interrupted)

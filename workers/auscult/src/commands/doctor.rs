@@ -1,4 +1,4 @@
-//! `auscult doctor`: is a live installation as it must be?
+//! `auscult doctor`: checks a live installation.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -17,38 +17,38 @@ use serde_json::Value;
 use super::scoring_worker::ModelArgs;
 use super::worker_arguments::ConfigArgs;
 
-/// Check a live installation, and say what to do about each thing that is wrong
+/// Check a live installation, and report how to fix each problem
 ///
-/// Brokers, topics, rights, groups and their lag, clocks, and a model for each machine that was heard. It asks and
-/// reads, and changes nothing: it joins no group, and sends nothing unless --try-writing is given. A worker's own
-/// configuration will do, best a scoring worker's, which knows the models; rights are those that the worker needs whose
-/// configuration it is. Exit status: 0 when nothing is wrong, 1 when something is.
+/// Checks brokers, topics, permissions, consumer groups and their lag, clocks, and a model for each known machine. The
+/// command is read-only: it joins no group, and sends nothing unless --try-writing is given. Use the configuration of a
+/// worker, preferably of a scoring worker, because it names the models; permissions are checked for the worker of this
+/// configuration. Exit status: 0 if no problems were found, 1 otherwise.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DoctorArgs {
-    /// One JSON object for programs: {"sound", "checks": [{"group", "check", "outcome", "says", "todo"}]}
+    /// Print one JSON object: {"sound", "checks": [{"group", "check", "outcome", "says", "todo"}]}
     #[arg(long)]
     json: bool,
     /// Fail on warnings, too
     #[arg(long)]
     strict: bool,
-    /// Try the right to write: send each topic one record that is larger than it takes, which the broker refuses and
+    /// Test write permissions: send each topic one record that exceeds its size limit, which the broker rejects and
     /// does not store
     #[arg(long)]
     try_writing: bool,
-    /// One worker does both stages (`auscult run --fused`)
+    /// One worker runs both stages (`auscult run --fused`)
     #[arg(long)]
     fused: bool,
-    /// How long a record may wait
+    /// Maximum time that a record may wait
     #[arg(long, value_name = "TIME", default_value = "60s")]
     lag: SignedDuration,
-    /// How far clocks may be apart
+    /// Maximum difference between clocks
     #[arg(long, value_name = "TIME", default_value = "5s")]
     skew: SignedDuration,
-    /// The feature workers' group, where it is not the usual one
+    /// Consumer group of the feature workers, if it is not the default
     #[arg(long, value_name = "GROUP")]
     feature_group: Option<String>,
-    /// The scoring workers' group, where it is not the usual one
+    /// Consumer group of the scoring workers, if it is not the default
     #[arg(long, value_name = "GROUP")]
     scoring_group: Option<String>,
     #[command(flatten)]
@@ -92,16 +92,16 @@ impl Validate for DoctorConfig {
     }
 }
 
-/// Looks everything over and prints what was found.
+/// Runs all checks and prints the results.
 ///
 /// # Errors
-/// When something is wrong, or the configuration is.
+/// If a check or the configuration fails.
 pub fn run(args: &DoctorArgs) -> anyhow::Result<()> {
     let [models, default, _] = args.models.overrides();
     let config: DoctorConfig = args.config.load(&[models, default])?;
     let has_models = config.models.dir.is_some() || config.models.default.is_some();
     let whole = |duration: SignedDuration| Duration::try_from(duration).unwrap_or_default();
-    // A worker's own group is that of its kind, and who knows models scores.
+    // A worker's group belongs to its kind; a worker with models is a scoring worker.
     let own = config.kafka.group_id.clone();
     let own_of = |is_its: bool| own.clone().filter(|_| is_its);
     let scoring = if args.fused { FUSED_WORKER } else { SCORING_WORKER };

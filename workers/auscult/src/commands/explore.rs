@@ -1,4 +1,4 @@
-//! `auscult explore`: what a folder of recordings holds, as a page for the browser.
+//! `auscult explore`: the contents of a folder of recordings, as an HTML page.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -14,21 +14,22 @@ use super::arguments::{ChannelArgs, DataArgs, SpecArgs, data_dir_help};
 use super::reading::{print_notes, with_bar};
 use crate::{interrupt, model_file};
 
-/// Look at recordings before anything is learned from them
+/// Inspect recordings before training
 ///
-/// Writes one page that needs no network: of every machine counts, lengths, sample rates, channels and levels; normal
-/// recordings beside each kind of fault, as waveforms and log-mel spectrograms; how far each fault's mean spectrum lies
-/// from normal in each band; and warnings of what would spoil a model (silence, clipping, mixed rates, too few clips,
-/// one recording twice). Normal recordings alone will do. Recordings that cannot be read are named on the page.
+/// Writes one page that works offline. For each machine it shows counts, lengths, sample rates, channels and levels;
+/// normal recordings beside each kind of fault, as waveforms and log-mel spectrograms; the distance of each fault's
+/// mean spectrum from normal in each band; and warnings about problems that would spoil a model (silence, clipping,
+/// mixed rates, too few clips, duplicate recordings). Normal recordings alone are enough. Recordings that cannot be
+/// read are listed on the page.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ExploreArgs {
     #[command(flatten)]
     data: DataArgs,
-    /// Where the page goes
+    /// Output page
     #[arg(long, value_name = "FILE.html")]
     out: PathBuf,
-    /// Show so many recordings of normal sound and of each fault, evenly among those there are; 0 for none
+    /// Number of recordings to show of normal sound and of each fault, evenly spaced over those available; 0 for none
     #[arg(long, value_name = "N", default_value_t = 3)]
     clips: usize,
     #[command(flatten)]
@@ -52,7 +53,7 @@ Examples:
 /// Reads and writes.
 ///
 /// # Errors
-/// When the folder holds no recordings or none that can be read, or the page cannot be written.
+/// If the folder has no readable recordings, or the page cannot be written.
 pub fn run(args: &ExploreArgs) -> anyhow::Result<()> {
     files::check_writable(&args.out)?;
     let mut spec = args.spec.spec(FeatureSpec::default())?;

@@ -1,4 +1,4 @@
-//! `auscult feature-worker`: chunks in, features out.
+//! `auscult feature-worker`: reads chunks, writes features.
 
 use auscult_feature_worker::FeatureWorkerConfig;
 use auscult_processes::run_feature_worker;
@@ -6,10 +6,10 @@ use clap::Args;
 
 use super::worker_arguments::WorkerArgs;
 
-/// Run a feature worker: audio.chunks in, audio.features out
+/// Run a feature worker: reads audio.chunks; writes audio.features
 ///
-/// Start as many as there are processors to spare, up to the number of partitions. SIGTERM ends it without losing or
-/// doubling anything.
+/// Start one per free CPU core, up to the number of partitions. On SIGTERM the worker stops without losing or
+/// duplicating records.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct FeatureWorkerArgs {
@@ -23,10 +23,10 @@ Examples:
   auscult feature-worker --config worker.yaml --instance-id features-0 --listen 0.0.0.0:9464
   AUSCULT__KAFKA__BROKERS=kafka:9092 auscult feature-worker --set batch.max_age_ms=50";
 
-/// Runs until told to stop.
+/// Runs until it is stopped.
 ///
 /// # Errors
-/// When the worker cannot start or go on.
+/// If the worker cannot start or continue.
 pub fn run(args: &FeatureWorkerArgs) -> anyhow::Result<()> {
     let config: FeatureWorkerConfig = args.worker.config.load(&args.worker.overrides())?;
     run_feature_worker(&config)

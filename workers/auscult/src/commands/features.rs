@@ -1,4 +1,4 @@
-//! `auscult features`: what the model hears, as numbers and as a picture.
+//! `auscult features`: the input of the model, as arrays and as pictures.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -21,18 +21,19 @@ use super::arguments::{ChannelArgs, SpecArgs};
 use super::reading::in_recorded_order;
 use crate::model_file;
 
-/// Write each recording's log-mel spectrogram as an array and as a picture
+/// Write the log-mel spectrogram of each recording as an array and as a picture
 ///
-/// For NAME.wav there are NAME.npy ([frames, mels], float32, dB, row-major) and NAME.png. A recording with several
-/// microphones has NAME_ch0.npy, NAME_ch0.png, NAME_ch1.npy and so on. Existing files of these names are replaced. A
-/// file that cannot be read is named on standard error; the others are written all the same, and the exit status is 1.
+/// For NAME.wav, it writes NAME.npy ([frames, mels], float32, dB, row-major) and NAME.png. For a recording with several
+/// channels, it writes NAME_ch0.npy, NAME_ch0.png, NAME_ch1.npy and so on. Existing files with these names are
+/// replaced. A file that cannot be read is reported on standard error; the other files are still written, and the exit
+/// status is 1.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct FeaturesArgs {
     /// Recordings, WAV or FLAC, up to 8 MiB each
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Folder for the results; made if missing
+    /// Output folder; it is created if missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Use the feature spec of this model
@@ -54,7 +55,8 @@ Examples:
 /// Computes and writes.
 ///
 /// # Errors
-/// When the folder cannot be made, two files would have the same results, or at the end when a file could not be read.
+/// If the folder cannot be created, if two files would have the same output names, or, at the end, if a file could not
+/// be read.
 pub fn run(args: &FeaturesArgs) -> anyhow::Result<()> {
     let (base, chosen) = match &args.model {
         Some(path) => {
@@ -93,7 +95,7 @@ pub fn run(args: &FeaturesArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The names of the results: the files' own without their endings.
+/// The output names: the file names without their extensions.
 fn result_names(files: &[PathBuf]) -> anyhow::Result<Vec<String>> {
     let mut names = Vec::with_capacity(files.len());
     let mut takers: BTreeMap<String, &Path> = BTreeMap::new();
@@ -112,7 +114,7 @@ fn result_names(files: &[PathBuf]) -> anyhow::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Writes array and picture of every channel, and says where.
+/// Writes the array and the picture of every channel, and prints their paths.
 fn write_clip(clip: &Clip, folder: &Path, name: &str, spec: &FeatureSpec) -> anyhow::Result<Vec<PathBuf>> {
     let features = &clip.features;
     let centres_hz: Vec<f64> = band_edges(spec).iter().map(|band| band.hz_centre).collect();

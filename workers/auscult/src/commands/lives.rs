@@ -1,4 +1,4 @@
-//! `auscult lives`: how long before its end would a machine have been alarmed?
+//! `auscult lives`: how long before a machine's end would an alarm have been raised?
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -17,47 +17,47 @@ use super::arguments::SpecArgs;
 use super::arguments::detectors;
 use crate::{interrupt, model_file, progress};
 
-/// Play whole lives of machines: how long before its end is each alarmed, by a model of its own beginning?
+/// Replay run-to-failure recordings: how long before its end does each machine's own model raise an alarm?
 ///
-/// Each recording is one machine from new to broken, snapshot after snapshot. The first share of it trains a model; the
-/// rest is judged and watched as a worker would have, with the times at which the snapshots were made. An alarm in the
-/// first half of a life is a false one; one without any alarm failed without warning that this model hears.
+/// Each recording covers one machine from new to broken, snapshot by snapshot. The first part trains a model; the rest
+/// is scored as a worker would score it, with the times at which the snapshots were recorded. An alarm in the first
+/// half of a life counts as false. A life without any alarm counts as a failure without warning.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct LivesArgs {
-    /// A folder of recordings, one a life, of any length; a folder of folders of snapshot files, one a life; one such
-    /// folder; or one recording
+    /// A folder of recordings, one per life, of any length; a folder of folders of snapshot files, one per life; one
+    /// such folder; or one recording
     #[arg(value_name = "FOLDER|FILE")]
     data: PathBuf,
-    /// Samples of one snapshot; they stand back to back in the recording
+    /// Length of one snapshot, samples; snapshots follow each other without a gap in the recording
     #[arg(long, value_name = "SAMPLES", default_value_t = 2560)]
     snapshot: usize,
-    /// From one snapshot to the next, such as 20s, 5m or 1h
+    /// Interval between snapshots, such as 20s, 5m or 1h
     #[arg(long, value_name = "TIME", default_value = "20s")]
     every: Cadence,
-    /// The beginning of the life that is learned, %
+    /// Share of each life, from its start, used for training, %
     #[arg(long, value_name = "PERCENT", default_value_t = 10.0)]
     train: f64,
-    /// What is trained
+    /// Detector to train
     #[arg(long, value_name = "DETECTOR", default_value = DetectorKind::Fused.name(), value_parser = detectors())]
     detector: DetectorKind,
-    /// Share of normal snapshots that may score above the threshold
+    /// Target share of normal snapshots with scores above the threshold
     #[arg(long, value_name = "SHARE", default_value_t = TrainingOptions::default().false_alarm_rate)]
     false_alarm_rate: f64,
-    /// Stretches of what is learned that are held out, one after the other, to find the threshold by: few and long ones
-    /// tell how far the sound moves by itself while a machine runs in
+    /// Number of contiguous folds of the training part, each held out once to set the threshold; few, long folds show
+    /// how much the sound drifts by itself while a machine runs in
     #[arg(long, value_name = "N", default_value_t = 2)]
     folds: usize,
-    /// Anomalous snapshots that raise an alarm, and among how many [default: 4/5]
+    /// Number of anomalous snapshots that raise an alarm, and the window they are counted in [default: 4/5]
     #[arg(long, value_name = "K/N", default_value_t = Raise::default())]
     raise: Raise,
-    /// Seed of hold-out and weights
+    /// Seed of the hold-out and the weights
     #[arg(long, value_name = "N", default_value_t = TrainingOptions::default().seed)]
     seed: u64,
-    /// Write a page with every life's scores, states and alarms
+    /// Write a page with the scores, states and alarms of every life
     #[arg(long, value_name = "FILE.html")]
     out: Option<PathBuf>,
-    /// Print JSON, one object a life
+    /// Print JSON, one object per life
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -66,19 +66,20 @@ pub struct LivesArgs {
 
 const AFTER_HELP: &str = "\
 Examples:
-  auscult lives bearings/                                      0.1 s at 25.6 kHz each 20 s, as the FEMTO bearings are
-  auscult lives bearings/ --out lives.html                     with a picture of each
+  auscult lives bearings/                                      0.1 s at 25.6 kHz every 20 s, as in the FEMTO data set
+  auscult lives bearings/ --out lives.html                     with a plot of each life
   auscult lives pump-7.flac --snapshot 48000 --every 10m --sample-rate 48000
   auscult lives bearings/ --json | jq '[.machine, .lead_s]'
 
-A recording of a life: every snapshot, one behind the other, in one file; or a folder with a file for each, in the order
-of the numbers in their names. A snapshot that cannot be used is named and counted, and its time passes. Public ones: the FEMTO-ST bearings
-(PRONOSTIA, IEEE PHM 2012 challenge), whose horizontal accelerations are to be joined bearing by bearing.
-Each JSON line has machine, length_s, snapshots, trained_on, bad_snapshots (where there are any), threshold, first_warning_s, alarms (from_s, to_s),
-lead_s (from the first alarm to the end) and alarms_in_first_half. Here --mels is 8 and --sample-rate 25600 unless
-said otherwise, and the window is as short as the snapshot needs; docs/lives.md has the figures and what was tried.";
+A life is one file with all snapshots in sequence, or a folder with one file per snapshot, in the order of the numbers
+in their names. An unusable snapshot is reported and counted, and keeps its place on the time axis. A public data set:
+the FEMTO-ST bearings (PRONOSTIA, IEEE PHM 2012 challenge); join the horizontal accelerations of each bearing.
+Each JSON line has machine, length_s, snapshots, trained_on, bad_snapshots (if there are any), threshold,
+first_warning_s, alarms (from_s, to_s), lead_s (from the first alarm to the end) and alarms_in_first_half. The defaults
+here are --mels 8 and --sample-rate 25600, and the window is as short as the snapshot requires. See docs/lives.md for
+results and experiments.";
 
-/// `4/5`: four of the latest five.
+/// `4/5`: four of the last five.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Raise {
     of: u32,
@@ -112,10 +113,10 @@ impl FromStr for Raise {
     }
 }
 
-/// Plays, prints, writes.
+/// Replays, prints and writes.
 ///
 /// # Errors
-/// When a recording cannot be played; those before it have been printed.
+/// If a recording cannot be replayed; earlier recordings have already been printed.
 pub fn run(args: &LivesArgs) -> anyhow::Result<()> {
     let files = recordings(&args.data, args.snapshot)?;
     let options = args.options()?;
@@ -179,7 +180,7 @@ impl LivesArgs {
     }
 }
 
-/// The analysers' usual rate, for bearings up to 10 kHz.
+/// The usual rate of vibration analysers, for bearings up to 10 kHz.
 const VIBRATION_RATE_HZ: u32 = 25_600;
 
 fn write_table(out: &mut impl Write, lives: &[Life]) -> std::io::Result<()> {

@@ -1,4 +1,4 @@
-//! `auscult log-level`: what a running worker logs.
+//! `auscult log-level`: shows or changes the log level of a running worker.
 
 use std::time::Duration;
 
@@ -8,36 +8,37 @@ use bytes::Bytes;
 use clap::Args;
 use hyper::{Method, Request};
 
-/// See or change what a running worker logs, without starting it anew
+/// Show or change the log level of a running worker, without a restart
 ///
-/// Asks the worker at its http.listen, and only from the same host does it let itself be told: run it beside the
-/// worker, in Kubernetes by `kubectl exec`. What is set so lasts until the worker ends; log.level says how it starts.
+/// The command connects to the worker's http.listen. The worker accepts changes only from the same host: run the
+/// command there, in Kubernetes with `kubectl exec`. The new level applies until the worker stops; log.level sets the
+/// level at start.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct LogLevelArgs {
-    /// off, error, warn, info, debug or trace; for parts of the program another one: info,auscult_runtime::kafka=debug
+    /// off, error, warn, info, debug or trace; may name a level for single modules: info,auscult_runtime::kafka=debug
     ///
-    /// Without it the present one is printed.
+    /// Without it, the current level is printed.
     level: Option<String>,
-    /// Where the worker serves health and metrics
+    /// Address where the worker serves health and metrics
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:9464")]
     worker: String,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  auscult log-level                                                  what is logged at present?
+  auscult log-level                                                  print the current level
   auscult log-level debug
-  auscult log-level info,auscult_runtime::kafka=debug,librdkafka=debug   Kafka's part alone
+  auscult log-level info,auscult_runtime::kafka=debug,librdkafka=debug   the Kafka modules only
   kubectl exec plant-auscult-scoring-0 -- /usr/local/bin/auscult log-level debug";
 
-/// How long a worker may take to answer; its server has a thread of its own.
+/// How long to wait for the worker's answer; its HTTP server has its own thread.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Asks, or tells.
+/// Reads or changes the level.
 ///
 /// # Errors
-/// When nobody is there, or the worker refuses.
+/// If no worker answers, or the worker refuses.
 pub fn run(args: &LogLevelArgs) -> anyhow::Result<()> {
     let method = if args.level.is_some() { Method::PUT } else { Method::GET };
     let request = Request::builder()

@@ -1,4 +1,4 @@
-//! One file a command: its arguments and help, and `run`.
+//! One file per command: its arguments, help and `run`.
 
 pub mod alertmanager;
 mod arguments;

@@ -1,4 +1,4 @@
-//! Recordings read for a command: with a bar for the progress, and what is wrong with them on standard error.
+//! Reads recordings for a command, with a progress bar, and reports problems on standard error.
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -12,13 +12,13 @@ use auscult_schemas::FeatureSpec;
 
 use crate::progress;
 
-/// Prints what a person should know of a data set, on standard error.
+/// Prints the notes on a data set on standard error.
 pub(super) fn print_notes(dataset: &Dataset) {
     dataset.notes().for_each(|note| eprintln!("{note}"));
 }
 
-/// The files of a command line in the order in which they were recorded. Where the shell had sorted them otherwise,
-/// standard error says so.
+/// The files of a command line in the order of recording. If the shell sorted them differently, prints this on standard
+/// error.
 pub(super) fn in_recorded_order(paths: &[PathBuf]) -> Vec<PathBuf> {
     let mut ordered = paths.to_vec();
     if undo_shell_order(&mut ordered) {
@@ -29,7 +29,7 @@ pub(super) fn in_recorded_order(paths: &[PathBuf]) -> Vec<PathBuf> {
     ordered
 }
 
-/// [`clips::read_clips`] with a bar.
+/// [`clips::read_clips`] with a progress bar.
 pub(super) fn read_clips(
     paths: &[PathBuf],
     spec: &FeatureSpec,
@@ -39,7 +39,7 @@ pub(super) fn read_clips(
     with_bar(paths.len(), what, interrupted, |reading| clips::read_clips(paths, spec, reading))
 }
 
-/// [`clips::read_training_clips`] with a bar.
+/// [`clips::read_training_clips`] with a progress bar.
 pub(super) fn read_training_clips(
     paths: &[PathBuf],
     spec: &FeatureSpec,
@@ -49,7 +49,7 @@ pub(super) fn read_training_clips(
     with_bar(paths.len(), what, interrupted, |reading| clips::read_training_clips(paths, spec, reading))
 }
 
-/// Shows a bar of `count` recordings while `read` reads them.
+/// Shows a progress bar of `count` recordings while `read` reads them.
 pub(super) fn with_bar<T>(
     count: usize,
     what: &str,
@@ -62,8 +62,8 @@ pub(super) fn with_bar<T>(
     result
 }
 
-/// Reads the clips and leaves out what teaches nothing, by the list that `train` itself follows: clips that cannot be
-/// read, microphones at fault, rates that are too low. What is found is said on standard error.
+/// Reads the clips and excludes unusable ones by the same rules as `train`: clips that cannot be read, faulty
+/// microphones, too low sample rates. Prints the findings on standard error.
 pub(super) fn training_clips(
     paths: &[PathBuf],
     spec: &FeatureSpec,
@@ -76,11 +76,11 @@ pub(super) fn training_clips(
     findings.into_clips()
 }
 
-/// Parts good clips from bad ones, names each bad one on standard error, and refuses when they are more than one in
-/// ten.
+/// Keeps the readable clips, reports each unreadable one on standard error, and fails if more than one in ten is
+/// unreadable.
 ///
 /// # Errors
-/// When too many are bad: a model or a figure from what is left would mislead.
+/// If too many clips are unreadable: a model or metric from the rest would be misleading.
 pub(super) fn keep_good<T>(clips: Vec<anyhow::Result<T>>) -> anyhow::Result<Vec<T>> {
     let all = clips.len();
     let mut good = Vec::with_capacity(all);

@@ -1,4 +1,4 @@
-//! `auscult retrain`: models anew, from what the machines have sent.
+//! `auscult retrain`: trains new models from the data that the machines have sent.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -19,45 +19,45 @@ use super::training::train_with_progress;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 use crate::{interrupt, model_file, progress};
 
-/// Learn machines anew from what they have sent: a model each, from the features on audio.features
+/// Retrain models from the features on audio.features, one model per machine
 ///
-/// For surroundings that have changed, or a machine that has been overhauled: thresholds follow such a change by
-/// themselves, but a model that has heard the new sound hears faults in it better. Nothing needs to be recorded: the
-/// features of the time asked for are read as far as audio.features keeps them. Machines that were in alarm in that
-/// time are left out, and so are chunks that no sensor heard, of a machine at rest (idle), and that arrived otherwise
-/// than learned (setup_fault), as audio.scores has them. A scoring worker takes the models over from its folder while
-/// it runs.
+/// Use it after a change of the surroundings or an overhaul of a machine. Thresholds adapt to such a change by
+/// themselves, but a model trained on the new sound detects faults in it better. No recordings are needed: the command
+/// reads the features of the given time range, as far back as audio.features retains them. It excludes machines that
+/// were in alarm in that range, and chunks that audio.scores marks as sensor fault, as machine at rest (idle) or as a
+/// sample rate or length other than the model's (setup_fault). A running scoring worker loads the new models from its
+/// folder.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RetrainArgs {
-    /// The folder of models: MACHINE.safetensors of each machine is written whole, or not at all
+    /// Folder of models: MACHINE.safetensors of each machine is written completely or not at all
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
-    /// What was recorded since then: a time, or so long ago, such as 24h
+    /// Start of the time range: a time, or a duration before now, such as 24h
     #[arg(long, value_name = "TIME", value_parser = moment)]
     since: Timestamp,
-    /// And before then [default: now]
+    /// End of the time range [default: now]
     #[arg(long, value_name = "TIME", value_parser = moment)]
     until: Option<Timestamp>,
-    /// Only machines whose ids begin so, such as works/hall-1/
+    /// Only machines with this id prefix, such as works/hall-1/
     #[arg(long, value_name = "PREFIX", default_value = "")]
     machines: String,
-    /// Learn each machine from so many of its chunks at most, drawn evenly from that time
+    /// Maximum number of chunks per machine, evenly spaced over the time range
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(10..))]
     clips: u32,
-    /// Leave out machines with fewer
+    /// Exclude machines with fewer chunks than this
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(10..))]
     min_clips: u32,
-    /// Learn machines that were in alarm in that time, too
+    /// Include machines that were in alarm in the time range
     #[arg(long)]
     even_alarmed: bool,
-    /// What is trained; see `auscult train --help`
+    /// Detector to train; see `auscult train --help`
     #[arg(long, value_name = "DETECTOR", default_value = DetectorKind::Fused.name(), value_parser = detectors())]
     detector: DetectorKind,
-    /// Seed of the draw, of weights and of hold-out
+    /// Seed of sampling, weights and hold-out
     #[arg(long, value_name = "N", default_value_t = TrainingOptions::default().seed)]
     seed: u64,
-    /// Share of normal chunks that may score above the threshold
+    /// Target share of normal chunks with scores above the threshold
     #[arg(long, value_name = "SHARE", default_value_t = TrainingOptions::default().false_alarm_rate)]
     false_alarm_rate: f64,
     #[command(flatten)]
@@ -73,13 +73,12 @@ Examples:
   auscult retrain --since 24h --out models/ --brokers localhost:9092
   auscult retrain --since 2026-01-09T12:00Z --until 2026-01-10T12:00Z --machines works/hall-1/ --out models/
   auscult retrain --since 12h --machines works/hall-1/fan-07 --even-alarmed --out models/
-  auscult retrain --since 24h --channels 0,1 --out models/ --brokers localhost:9092    # not the microphone across the hall";
+  auscult retrain --since 24h --channels 0,1 --out models/ --brokers localhost:9092    # two of the microphones";
 
-/// Longest that the alerts may take to read.
-/// Reads, learns and writes.
+/// Reads the features, trains and writes the models.
 ///
 /// # Errors
-/// When the brokers cannot be reached, or there is no machine to learn.
+/// If the brokers cannot be reached, or there is no machine to train a model for.
 pub fn run(args: &RetrainArgs) -> anyhow::Result<()> {
     let until = args.until.unwrap_or_else(Timestamp::now);
     ensure!(args.since < until, "--since {} is not before --until {until}", args.since);
@@ -194,7 +193,7 @@ impl RetrainArgs {
     }
 }
 
-/// Shows a count of records while `read` reads them.
+/// Shows the number of records while `read` reads them.
 fn with_count<T>(
     what: &str,
     interrupted: &AtomicBool,

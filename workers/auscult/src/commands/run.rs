@@ -7,13 +7,14 @@ use clap::Args;
 use super::scoring_worker::ModelArgs;
 use super::worker_arguments::WorkerArgs;
 
-/// Run both stages in one process: audio.chunks in; audio.scores, audio.alerts and audio.drift out
+/// Run both stages in one process: reads audio.chunks; writes audio.scores, audio.alerts and audio.drift
 ///
-/// For one small machine: the features topic is left out. The same promises hold as for the two workers apart.
+/// For one small machine; the features topic is not used. The delivery guarantees are the same as for two separate
+/// workers.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct RunArgs {
-    /// Both stages in one process; at present the only way of this command
+    /// Run both stages in one process; currently required
     #[arg(long)]
     fused: bool,
     #[command(flatten)]
@@ -27,10 +28,10 @@ Examples:
   auscult run --fused --brokers localhost:9092 --models models/
   auscult run --fused --config worker.yaml";
 
-/// Runs until told to stop.
+/// Runs until it is stopped.
 ///
 /// # Errors
-/// When the worker cannot start or go on.
+/// If the worker cannot start or continue.
 pub fn run(args: &RunArgs) -> anyhow::Result<()> {
     if !args.fused {
         bail!(

@@ -6,10 +6,10 @@ use clap::Args;
 
 use super::worker_arguments::WorkerArgs;
 
-/// Run a scoring worker: audio.features in; audio.scores, audio.alerts and audio.drift out
+/// Run a scoring worker: reads audio.features; writes audio.scores, audio.alerts and audio.drift
 ///
-/// Models come from a folder of packages, one a machine, or from one package for all. SIGTERM ends it without losing or
-/// doubling anything.
+/// Models come from a folder with one package per machine, or from one package for all machines. On SIGTERM the worker
+/// stops without losing or duplicating records.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct ScoringWorkerArgs {
@@ -19,13 +19,13 @@ pub struct ScoringWorkerArgs {
     models: ModelArgs,
 }
 
-/// Which models, and where they run.
+/// Which models to use, and on which device.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct ModelArgs {
-    /// Folder of packages, MACHINE.safetensors each (models.dir)
+    /// Folder of packages, named MACHINE.safetensors (models.dir)
     #[arg(long, value_name = "DIR")]
     models: Option<String>,
-    /// Package for machines without one of their own (models.default)
+    /// Package for machines without their own (models.default)
     #[arg(long, value_name = "FILE")]
     default_model: Option<String>,
     /// auto, cpu or cuda:N (device)
@@ -49,10 +49,10 @@ Examples:
   auscult scoring-worker --default-model fan.safetensors --device cpu --listen 0.0.0.0:9465
   auscult scoring-worker --config worker.yaml --instance-id scoring-0";
 
-/// Runs until told to stop.
+/// Runs until it is stopped.
 ///
 /// # Errors
-/// When the worker cannot start or go on.
+/// If the worker cannot start or continue.
 pub fn run(args: &ScoringWorkerArgs) -> anyhow::Result<()> {
     let own = [args.worker.overrides().as_slice(), args.models.overrides().as_slice()].concat();
     let config: ScoringWorkerConfig = args.worker.config.load(&own)?;

@@ -1,4 +1,4 @@
-//! `auscult send`: the gateway. Recordings become chunks in `audio.chunks`.
+//! `auscult send`: acts as a gateway. It sends recordings as chunks to `audio.chunks`.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,29 +19,29 @@ use super::reading::in_recorded_order;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 use crate::{interrupt, progress};
 
-/// Send recordings to audio.chunks, as a gateway beside a machine does
+/// Send recordings to audio.chunks, as a gateway beside a machine would
 ///
 /// A folder stands for all its .wav and .flac files, in the order of the numbers in their names (9 before 10); files
-/// that the shell has put into another order (1, 10, 11, 2) are put right. Each file is one chunk, sent as it is; the
-/// time of sending is the chunk's time. A machine that was heard before is sent to the partition where it lives,
-/// whatever partitioner its other gateways have; of one that is new, --partitioner chooses it.
+/// that the shell has sorted differently (1, 10, 11, 2) are sorted again. Each file becomes one chunk, unchanged; the
+/// chunk's time is the time of sending. A known machine's chunks go to its current partition, whatever partitioner its
+/// other gateways use. For a new machine, --partitioner selects the partition.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SendArgs {
-    /// Recordings, or folders of them
+    /// Recordings, or folders of recordings
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// The machine that is heard
+    /// Machine id
     #[arg(long, value_name = "ID")]
     machine: String,
-    /// Chunks a second [default: as fast as the brokers take them]
+    /// Chunks per second [default: as fast as the brokers accept]
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
-    /// How a new machine's id chooses its partition: as its other gateways do it [default: crc32, or
+    /// Partitioner for a new machine's id; use the one of its other gateways [default: crc32, or
     /// kafka.properties.partitioner]
     #[arg(long, value_enum, value_name = "NAME")]
     partitioner: Option<Partitioner>,
-    /// Send to this partition, wherever the machine lives
+    /// Send to this partition, whatever the machine's current partition is
     #[arg(long, value_name = "N", conflicts_with = "partitioner")]
     partition: Option<i32>,
     #[command(flatten)]
@@ -60,7 +60,7 @@ enum Partitioner {
 }
 
 impl Partitioner {
-    /// As the property `partitioner` of librdkafka has it.
+    /// The value of librdkafka's property `partitioner`.
     fn property(self) -> &'static str {
         match self {
             Self::Crc32 => "consistent_random",
@@ -74,16 +74,16 @@ const EXAMPLES: &str = "\
 Examples:
   auscult send today/*.wav --machine fan-07 --brokers localhost:9092
   auscult send recordings/test --machine compressor-1 --rate 2
-  auscult send today/ --machine fan-08 --partitioner murmur2     a new machine, whose other gateway is written in Java
+  auscult send today/ --machine fan-08 --partitioner murmur2     a new machine with another gateway in Java
   auscult send today/ --machine fan-07 --set traces.otlp_endpoint=http://localhost:4318 --set traces.sample_ratio=1";
 
-/// The most that key and headers may take of a message, bytes.
+/// Maximum size of the key and headers of a message, bytes.
 const ENVELOPE_BYTES: u64 = 4 * 1024;
 
-/// Sends and waits until all is delivered.
+/// Sends, and waits until everything is delivered.
 ///
 /// # Errors
-/// When a file cannot be sent (the others are, all the same), or the brokers do not take one.
+/// If a file cannot be sent (the other files are still sent), or the brokers reject one.
 pub fn run(args: &SendArgs) -> anyhow::Result<()> {
     let machine = MachineId::new(&args.machine)?;
     if args.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
@@ -133,7 +133,7 @@ pub fn run(args: &SendArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The partition where the machine lives; `None` where it was never heard, or that cannot be seen.
+/// The machine's current partition; `None` if it is unknown or cannot be read.
 fn home(kafka: &KafkaConfig, machine: &MachineId) -> Option<i32> {
     match MachinePartitions::find(kafka, machine) {
         Ok(home) => {
@@ -142,7 +142,7 @@ fn home(kafka: &KafkaConfig, machine: &MachineId) -> Option<i32> {
             }
             home.partitions().first().copied()
         }
-        // A gateway may have the right to write alone.
+        // A gateway may have write permission only.
         Err(error) => {
             let error = error.to_string();
             let (machine, error) = (printable(machine.as_str()), printable(&error));

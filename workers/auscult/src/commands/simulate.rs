@@ -1,4 +1,4 @@
-//! `auscult simulate`: a plant's worth of machines, their faults and their gateways, and the truth about them.
+//! `auscult simulate`: simulates a plant's machines, faults and gateways, with ground truth.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -17,78 +17,79 @@ use jiff::Timestamp;
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 use crate::{interrupt, progress};
 
-/// Simulate a fleet of machines: normal sound to train with, a stream with faults in it, and the truth about it
+/// Simulate a fleet of machines: normal sound for training, a stream that contains faults, and its ground truth
 ///
-/// Fans, pumps and valves whose faults grow from nothing until the machine fails, a hall whose sound changes,
-/// microphones that die. The stream goes to Kafka as gateways send it (chunks carry the scenario's time, not the
-/// sender's), or into a folder. The seed decides everything: the same scenario is the same sound, byte for byte.
+/// The fleet has fans, pumps and valves with faults that grow until the machine fails, a hall whose background sound
+/// changes, and microphones that fail. The stream goes to Kafka as gateways would send it (chunks carry the scenario's
+/// time, not the sender's), or into a folder. The seed determines everything: the same scenario gives the same sound,
+/// byte for byte.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct SimulateArgs {
-    /// The scenario: demo (12 machines, 2 days), week (100 machines, 7 days), or a TOML file [default: as the options
-    /// say]
+    /// The scenario: demo (12 machines, 2 days), week (100 machines, 7 days), or a TOML file [default: set by the
+    /// options]
     #[arg(long, value_name = "NAME|FILE")]
     scenario: Option<String>,
     #[command(flatten)]
     changes: ScenarioArgs,
-    /// How much faster than real time the stream is sent: 1 is real time, max as fast as the brokers take it
+    /// Speed of the stream relative to real time: 1 is real time, max is as fast as the brokers accept
     #[arg(long, value_name = "FACTOR|max", default_value = "max", value_parser = parse_speed)]
     speed: Speed,
-    /// No more than so many chunks a second, whatever the speed
+    /// Maximum number of chunks per second, at any speed
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
-    /// Write the stream into this folder, MACHINE/TIME.wav, instead of sending it
+    /// Write the stream into this folder, as MACHINE/TIME.wav, instead of sending it
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Write normal sound to train with, MACHINE/train/normal/*.wav, and do not send:
+    /// Write normal sound for training, as MACHINE/train/normal/*.wav, and do not send anything. Then run
     /// `auscult train FOLDER --out models/`
     #[arg(long, value_name = "FOLDER")]
     train: Option<PathBuf>,
-    /// Clips of normal sound a machine for --train
+    /// Number of normal clips per machine for --train
     #[arg(long, value_name = "N", default_value_t = 100, requires = "train")]
     training_clips: u64,
-    /// Write who fails when, whose microphone dies and when the hall changes, as JSON
+    /// Write the ground truth as JSON: which machines and microphones fail when, and when the hall changes
     #[arg(long, value_name = "FILE")]
     truth: Option<PathBuf>,
-    /// Print the scenario as TOML, all that the options say in it, and end
+    /// Print the scenario as TOML, including everything set by options, and exit
     #[arg(long)]
     print_scenario: bool,
     #[command(flatten)]
     config: ConfigArgs,
 }
 
-/// What goes over the scenario's own figures.
+/// Options that override the scenario's own values.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Scenario")]
 struct ScenarioArgs {
-    /// Decides all that is not said
+    /// Seed of everything that is not specified
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Machines: a third of them fans, a third pumps, a third valves
+    /// Number of machines: one third each of fans, pumps and valves
     #[arg(long, value_name = "N")]
     machines: Option<usize>,
-    /// Halls that they are spread over
+    /// Number of halls that the machines are distributed over
     #[arg(long, value_name = "N")]
     halls: Option<usize>,
-    /// How long they are listened to, days
+    /// Duration of the stream, days
     #[arg(long, value_name = "DAYS")]
     days: Option<f64>,
-    /// From a machine's chunk to its next, s
+    /// Interval between a machine's chunks, s
     #[arg(long, value_name = "SECONDS")]
     cadence: Option<f64>,
     /// Length of a chunk, s
     #[arg(long, value_name = "SECONDS")]
     chunk_seconds: Option<f64>,
-    /// When the first chunk is recorded, or `now`
+    /// Recording time of the first chunk, or `now`
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     start: Option<Timestamp>,
-    /// So many machines fail instead of those that the scenario names
+    /// Number of machines that fail, instead of those named by the scenario
     #[arg(long, value_name = "N")]
     failing: Option<usize>,
-    /// So many microphones die instead of those that the scenario names, by turns quiet and stuck
+    /// Number of microphones that fail, alternately quiet and stuck, instead of those named by the scenario
     #[arg(long, value_name = "N")]
     dead_microphones: Option<usize>,
-    /// At so many hours something new is heard in every hall, instead of when the scenario says; may be repeated
+    /// Time of a change of background in every hall, h from the start, instead of the scenario's; may be repeated
     #[arg(long = "environment-change", value_name = "HOURS")]
     environment_changes: Vec<f64>,
 }
@@ -99,16 +100,16 @@ Examples:
   auscult scoring-worker --models models/ --brokers localhost:9092
   auscult simulate --scenario week --truth truth.json --brokers localhost:9092
   auscult simulate --machines 100 --days 7 --failing 3 --dead-microphones 2 --environment-change 108 --speed max
-  auscult simulate --machines 6 --start now --speed 1                        # real time, as a plant would
-  auscult simulate --scenario demo --print-scenario > mine.toml              # a scenario of your own to begin with
-  auscult simulate --scenario mine.toml --out recordings/ --truth truth.json # no Kafka
+  auscult simulate --machines 6 --start now --speed 1                        # in real time
+  auscult simulate --scenario demo --print-scenario > mine.toml              # a template for your own scenario
+  auscult simulate --scenario mine.toml --out recordings/ --truth truth.json # without Kafka
 
-A machine-week of half-second chunks, one in five minutes, is 32 MB.";
+One machine-week of half-second chunks, one every five minutes, is 32 MB.";
 
-/// How fast.
+/// Speed of the stream.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Speed {
-    /// So many times real time.
+    /// This many times real time.
     Factor(f64),
     Max,
 }
@@ -130,10 +131,10 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|error| format!("{error}; write it as 2026-01-05T00:00:00Z, or now"))
 }
 
-/// Plays the scenario.
+/// Runs the scenario.
 ///
 /// # Errors
-/// When it contradicts itself, a file cannot be written, or the brokers do not take a chunk.
+/// If the scenario contradicts itself, a file cannot be written, or the brokers reject a chunk.
 pub fn run(args: &SimulateArgs) -> anyhow::Result<()> {
     if args.rate.is_some_and(|rate| !(rate.is_finite() && rate > 0.0)) {
         bail!("--rate must be a positive number of chunks a second");
@@ -187,7 +188,7 @@ impl ScenarioArgs {
         }
         let hours = spec.days * 24.0;
         if let Some(failing) = self.failing {
-            // Spread over the run; each fault takes a quarter of it to grow.
+            // Spread over the duration; each fault grows during a quarter of it.
             let onset_h = |number: usize| hours * (0.15 + 0.55 * (number as f64 + 0.5) / failing as f64);
             let spread = |number| FailureSpec {
                 onset_h: onset_h(number),
@@ -253,7 +254,7 @@ fn send(args: &SimulateArgs, fleet: &Fleet) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits in steps, so that Ctrl-C is heard in real time, too.
+/// Waits in steps, so that Ctrl-C takes effect in real time, too.
 fn wait_until(due: Instant, interrupted: &AtomicBool) {
     const STEP: Duration = Duration::from_millis(200);
     while !interrupted.load(Ordering::Relaxed) {

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 
 use super::worker_arguments::{ConfigArgs, KafkaOnly};
 
-/// Make the topics, see whether they are as they must be, or add partitions
+/// Create the topics, check their settings, or add partitions
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct TopicsArgs {
@@ -20,26 +20,26 @@ pub struct TopicsArgs {
 
 #[derive(Debug, Subcommand)]
 enum TopicsCommand {
-    /// Make the topics that are missing
+    /// Create the missing topics
     Create {
-        /// Partitions of each topic: the most workers that can share the work
+        /// Partitions of each topic: the maximum number of workers that can share the work
         #[arg(long, value_name = "N", default_value_t = DEFAULT_PARTITIONS)]
         partitions: i32,
-        /// Copies of each partition; -1 is the broker's default, 3 is right for production
+        /// Replicas of each partition; -1 is the broker's default, 3 is recommended for production
         #[arg(long, value_name = "N", default_value_t = -1, allow_hyphen_values = true)]
         replication: i32,
     },
     /// Add partitions to every topic, while workers run
     ///
-    /// Results first, input last, so that no result is ever without a partition to go to. Keys move: a machine whose
-    /// chunks come to another partition is heard there as if for the first time, and its chunks are in order within
-    /// each partition only. Running it again is harmless.
+    /// Output topics grow first and the input topic last, so every result has a partition to go to. Keys change their
+    /// partition: a machine whose chunks move to another partition starts there as a new machine, and its chunks are
+    /// ordered only within each partition. The command is safe to repeat.
     Grow {
-        /// Partitions that each topic shall have; Kafka cannot take any away
+        /// New number of partitions of each topic; Kafka cannot remove partitions
         #[arg(long, value_name = "N")]
         partitions: usize,
     },
-    /// See whether all topics exist, with equal partition counts, sizes and clean-up as they must be
+    /// Check that all topics exist, with equal partition counts and the required size limits and clean-up policies
     Check,
 }
 
@@ -53,10 +53,10 @@ const KEYS_MOVE: &str = "\
 note: gateways now send most machines' chunks to other partitions. There a machine is heard as if for the first time (its state stays
 behind), and its new chunks may be judged before its last old ones: order holds within a partition.";
 
-/// Makes, checks or grows.
+/// Creates, checks or grows the topics.
 ///
 /// # Errors
-/// When the brokers cannot be reached, a topic cannot be made, or one is not as it must be.
+/// If the brokers cannot be reached, a topic cannot be created, or a topic has wrong settings.
 pub fn run(args: &TopicsArgs) -> anyhow::Result<()> {
     let config: KafkaOnly = args.config.load(&[])?;
     match &args.command {

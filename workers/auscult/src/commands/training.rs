@@ -1,4 +1,4 @@
-//! Training with a bar for its progress.
+//! Training with a progress bar.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 
 use crate::progress;
 
-/// Trains, shows every epoch, and stops with the best so far when interrupted.
+/// Trains and shows every epoch. An interrupt stops training and keeps the best model so far.
 pub(super) fn train_with_progress(
     clips: &[TrainingClip],
     options: &TrainingOptions,
@@ -17,7 +17,7 @@ pub(super) fn train_with_progress(
     with_progress(options, interrupted, |observe| train(clips, options, observe))
 }
 
-/// [`train_with_progress`] of a training that is given as a function.
+/// [`train_with_progress`] for a training given as a function.
 pub(super) fn with_progress(
     options: &TrainingOptions,
     interrupted: &AtomicBool,

@@ -1,4 +1,4 @@
-//! `auscult watch`: results as they come, as a table or as JSON lines.
+//! `auscult watch`: prints results as they arrive, as a table or as JSON lines.
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::Ordering;
@@ -15,23 +15,23 @@ use crate::interrupt;
 
 /// Watch results: scores, alerts, drift, audit records and dead letters as they are committed
 ///
-/// A table for people, or JSON lines for programs: {"topic", "partition", "offset", "timestamp_ms", "key", "message"}.
+/// Prints a table, or JSON lines: {"topic", "partition", "offset", "timestamp_ms", "key", "message"}.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct WatchArgs {
-    /// What to watch; may be repeated [default: all]
+    /// Result type to watch; may be repeated [default: all]
     #[arg(long = "only", value_enum, value_name = "WHAT")]
     only: Vec<Stream>,
     /// Only this machine
     #[arg(long, value_name = "ID")]
     machine: Option<String>,
-    /// Begin with the oldest result that is kept
+    /// Start with the oldest retained result
     #[arg(long)]
     from_beginning: bool,
-    /// End when all that is there has been shown
+    /// Exit at the current end of the topics
     #[arg(long)]
     until_end: bool,
-    /// JSON lines
+    /// Print JSON lines
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -67,10 +67,10 @@ Examples:
   auscult watch --only alerts --machine fan-07
   auscult watch --only scores --from-beginning --until-end --json | jq .message.score";
 
-/// Watches until Ctrl-C, or until the end where that was asked for.
+/// Watches until Ctrl-C, or until the end if requested.
 ///
 /// # Errors
-/// When the brokers cannot be reached, or a topic is missing.
+/// If the brokers cannot be reached, or a topic is missing.
 pub fn run(args: &WatchArgs) -> anyhow::Result<()> {
     let config: KafkaOnly = args.config.load(&[])?;
     let streams = if args.only.is_empty() { &Stream::ALL[..] } else { &args.only };
@@ -94,7 +94,7 @@ pub fn run(args: &WatchArgs) -> anyhow::Result<()> {
             }
             continue;
         };
-        // The mark of a letter that was sent round again is no letter.
+        // The marker of a replayed dead letter is not a dead letter.
         if record.headers.get(REPLAYED_HEADER).is_some() {
             continue;
         }
@@ -104,7 +104,7 @@ pub fn run(args: &WatchArgs) -> anyhow::Result<()> {
         }
         let line = if args.json { json_line(&record, &key) } else { Line::of(&record, &key).text(is_coloured) };
         if let Err(error) = writeln!(out, "{line}") {
-            // The reader of a pipe may have had enough.
+            // The reader of a pipe may have closed it.
             if error.kind() == std::io::ErrorKind::BrokenPipe {
                 return Ok(());
             }

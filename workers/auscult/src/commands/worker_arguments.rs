@@ -1,4 +1,4 @@
-//! Arguments that all workers and Kafka commands share, as overrides of their configuration.
+//! Arguments shared by all workers and Kafka commands, as overrides of their configuration.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Where the configuration comes from: a file, then the environment, then these flags.
+/// Sources of the configuration: a file, then the environment, then these flags.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Configuration")]
 pub(super) struct ConfigArgs {
@@ -23,13 +23,13 @@ pub(super) struct ConfigArgs {
     /// Brokers, host:port separated by commas (kafka.brokers)
     #[arg(long, global = true, value_name = "HOST:PORT,...")]
     brokers: Option<String>,
-    /// Any setting by its path; may be repeated
+    /// Set any setting by its path; may be repeated
     #[arg(long = "set", global = true, value_name = "PATH=VALUE", value_parser = parse_setting)]
     settings: Vec<(String, String)>,
 }
 
 impl ConfigArgs {
-    /// The configuration, with `own` overrides of the command above all.
+    /// The configuration, with the command's `own` overrides applied last.
     pub(super) fn load<T>(&self, own: &[(&str, Option<String>)]) -> Result<T, ConfigError>
     where
         T: DeserializeOwned + JsonSchema + Validate,
@@ -48,15 +48,15 @@ fn parse_setting(text: &str) -> Result<(String, String), String> {
     Ok((path.trim().to_owned(), value.to_owned()))
 }
 
-/// What every worker takes beside.
+/// Further arguments of every worker.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct WorkerArgs {
     #[command(flatten)]
     pub(super) config: ConfigArgs,
-    /// Address and port of /livez, /readyz and /metrics (http.listen)
+    /// Listen address of /livez, /readyz and /metrics (http.listen)
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<String>,
-    /// This worker's name among its group's; no two may share one (kafka.instance_id)
+    /// Name of this worker, unique in its consumer group (kafka.instance_id)
     #[arg(long, value_name = "NAME")]
     instance_id: Option<String>,
 }
@@ -99,7 +99,7 @@ impl Validate for KafkaOnly {
 }
 
 impl KafkaOnly {
-    /// A producer of chunks, whose traces begin with it where `traces.otlp_endpoint` says where they go.
+    /// A producer of chunks. If `traces.otlp_endpoint` is set, it starts the chunks' traces.
     pub(super) fn gateway(&self, name: &str) -> anyhow::Result<GatewayProducer> {
         let metrics = Arc::new(Metrics::new(name)?);
         let spans = SpanRecorder::start(&self.traces, name, name, CHUNKS, "", &metrics)?;

@@ -1,11 +1,11 @@
-//! What is remembered of a machine as the next record finds it: under its model, without what has ended meanwhile.
+//! Prepares a machine's state for the next record: converted to its model, without expired settings.
 
 use auscult_schemas::{MachineId, MachineState, ModelRef, ScorerState, Standing};
 use jiff::Timestamp;
 
 use crate::alert_state;
 
-/// What is remembered of a machine, brought under this model.
+/// A machine's state, converted to this model.
 pub(crate) fn started(
     before: Option<&ScorerState>,
     machine: &MachineId,
@@ -46,7 +46,7 @@ fn is_alarm(state: Option<MachineState>) -> bool {
     matches!(state, Some(MachineState::Alarm | MachineState::Acknowledged))
 }
 
-/// Ends what a person has asked for until a time that has come.
+/// Ends operator settings whose end time has passed.
 pub(crate) fn expire(state: &mut ScorerState, time: Timestamp) {
     let is_over = |standing: &Option<Standing>| {
         standing.as_ref().and_then(|standing| standing.until).is_some_and(|until| until <= time)

@@ -1,4 +1,4 @@
-//! One control message: what a person has asked for is done, and recorded.
+//! Applies one control message and records it.
 
 use auscult_schemas::{
     Alert, Audit, AuditAction, ChunkId, Control, ControlAction, DriftMemory, MachineState, ModelRef, ScorerState,
@@ -13,12 +13,12 @@ use crate::Manifest;
 use crate::alert_policy::AlertPolicy;
 use crate::alert_state;
 
-/// A control message as it came.
+/// A control message with its context.
 #[derive(Debug, Clone, Copy)]
 pub struct ControlRequest<'a> {
-    /// The audit record's deterministic id, which an alert takes over.
+    /// The audit record's deterministic id, which an alert also uses.
     pub id: &'a str,
-    /// What is asked for.
+    /// The request.
     pub control: &'a Control,
     /// The record's own id.
     pub record_id: &'a ChunkId,
@@ -30,52 +30,52 @@ pub struct ControlRequest<'a> {
     pub manifest: &'a Manifest,
 }
 
-/// What follows from a control message.
+/// The result of a control message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AppliedControl {
-    /// What to remember of the machine from now on.
+    /// The machine's new state.
     pub state: ScorerState,
-    /// What was done.
+    /// The audit record.
     pub audit: Audit,
-    /// The change of state, where it brought one.
+    /// The change of state, if any.
     pub alert: Option<Alert>,
 }
 
-/// Why what is asked for cannot be.
+/// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum ControlError {
-    /// Nobody asks.
+    /// No author is given.
     #[error("`by` is empty: say who asks, for the audit record")]
     Nobody,
     /// There is no alarm.
     #[error("the machine is {}, there is no alarm to acknowledge", .0.as_str())]
     NoAlarm(MachineState),
-    /// No alarm has been acknowledged.
+    /// There is no acknowledged alarm.
     #[error("the machine is {}, no acknowledged alarm stands", .0.as_str())]
     NotAcknowledged(MachineState),
-    /// Nobody works on the machine.
+    /// The machine is not in maintenance.
     #[error("the machine is {}, not in maintenance", .0.as_str())]
     NoMaintenance(MachineState),
-    /// Nobody has said that it is at rest.
+    /// The machine was not set idle.
     #[error("nobody has said that the machine is at rest; it is {}", .0.as_str())]
     NotIdle(MachineState),
-    /// It would end before it begins.
+    /// The end is before the start.
     #[error("`until` {until} is not after the message's own time {time}")]
     AlreadyOver {
-        /// When it is to end.
+        /// The requested end.
         until: Timestamp,
-        /// When it is asked for.
+        /// The time of the request.
         time: Timestamp,
     },
-    /// A threshold is no number that scores can be held against.
+    /// The threshold or factor is not a valid number.
     #[error("set_threshold takes one of `threshold` and `factor`, above 0, or neither for the model's own threshold")]
     NoThreshold,
 }
 
-/// Does what is asked for. `before` is `None` for a machine never heard before.
+/// Applies the request. `before` is `None` for an unknown machine.
 ///
-/// What depends on a state that the machine is not in is refused, so that whoever asked learns of it; what only sets
-/// something is done, however often it is asked for.
+/// Requests that depend on a state the machine is not in are refused, so that the operator is informed; requests that
+/// only set something are applied, however often they are repeated.
 ///
 /// # Errors
 /// [`ControlError`]; nothing has changed then.
@@ -161,7 +161,7 @@ fn act(state: &mut ScorerState, action: &ControlAction, by: &str, time: Timestam
         },
         ControlAction::SetThreshold { threshold, factor } => {
             state.threshold = threshold_edit(*threshold, *factor, by, time)?;
-            // The latest verdicts were of another threshold.
+            // The latest verdicts used another threshold.
             alert_state::forget_evidence(&mut state.alert);
             Ok(())
         }
@@ -177,7 +177,7 @@ fn act(state: &mut ScorerState, action: &ControlAction, by: &str, time: Timestam
         }
         ControlAction::Retire => {
             let mut retired = ScorerState::new(state.machine.clone(), state.model.clone());
-            // What stands is over, and is told so.
+            // The current state is ended, with an alert.
             retired.alert = state.alert.clone();
             alert_state::restart(&mut retired.alert, time);
             retired.retired = Some(standing(by, time, None)?);
@@ -187,7 +187,7 @@ fn act(state: &mut ScorerState, action: &ControlAction, by: &str, time: Timestam
     }
 }
 
-/// An alarm that silence has interrupted is acknowledged as well as one that stands.
+/// An alarm interrupted by silence can be acknowledged, like an active one.
 fn acknowledge(state: &mut ScorerState, by: &str, time: Timestamp) -> Result<(), ControlError> {
     match (state.alert.state, state.alert.resumes) {
         (MachineState::Alarm, _) => alert_state::enter(&mut state.alert, MachineState::Acknowledged, time),

@@ -1,14 +1,14 @@
-//! The alert that tells of a change of environment.
+//! Builds the alert about a change of environment.
 
 use auscult_schemas::{Alert, AlertKind, EnvironmentChange, MachineId, ScorerState};
 
 use super::message::{self, Cause};
 use crate::observed_chunk::ObservedChunk;
 
-/// Stands for the environment of machines that name none.
+/// Name of the environment of machines whose ids have none.
 const UNNAMED: &str = "*";
 
-/// That an environment has changed, decided by this chunk of one of its machines, whose state this is.
+/// The alert about an environment change, triggered by this chunk of one of its machines with this state.
 pub(crate) fn environment_alert(
     change: EnvironmentChange,
     chunk: &ObservedChunk<'_>,

@@ -1,4 +1,4 @@
-//! How a machine is judged, for audit records.
+//! The scoring settings of a machine, for audit records.
 
 use auscult_schemas::{Judging, ScorerState, Standing};
 
@@ -6,7 +6,7 @@ use super::HeldThreshold;
 use crate::Manifest;
 use crate::alert_policy::AlertPolicy;
 
-/// How a machine is judged, as an audit record says it.
+/// The scoring settings of a machine in the format of an audit record.
 #[must_use]
 pub fn judging(state: &ScorerState, manifest: &Manifest, policy: &AlertPolicy) -> Judging {
     let held = HeldThreshold::of(&manifest.calibration, state, policy);

@@ -1,11 +1,11 @@
-//! The alert that tells of a change.
+//! Builds the alert about a change.
 
 use auscult_schemas::{Alert, AlertKind, ChunkId, MachineState, Quantity, ScorerState};
 use jiff::Timestamp;
 
 use crate::words;
 
-/// What led to a change.
+/// The cause of a change.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cause<'a> {
     /// The alert's id.
@@ -14,13 +14,13 @@ pub(crate) struct Cause<'a> {
     pub chunk_id: &'a ChunkId,
     /// Its time.
     pub time: Timestamp,
-    /// The threshold that holds.
+    /// The current threshold.
     pub threshold: f64,
     /// What the machine's sensors measure.
     pub quantity: Option<Quantity>,
 }
 
-/// A machine's state before something happened to it.
+/// A machine's state before an event.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Before {
     pub state: MachineState,
@@ -37,7 +37,7 @@ impl Before {
     }
 }
 
-/// The alert of what has changed about the machine, without words yet; `None` where nothing has.
+/// The alert about a machine's change, without the text; `None` if nothing has changed.
 pub(crate) fn of_change(before: Before, state: &ScorerState, cause: Cause<'_>) -> Option<Alert> {
     if before.state == state.alert.state {
         return None;
@@ -46,14 +46,14 @@ pub(crate) fn of_change(before: Before, state: &ScorerState, cause: Cause<'_>) -
         state: state.alert.state,
         previous_state: before.state,
         previous_since: before.since,
-        // A clock that was set back must not make it negative.
+        // It must not become negative if a clock was set back.
         previous_seconds: before.since.map(|since| cause.time.duration_since(since).as_secs_f64().max(0.0)),
         classification: state.alert.classification,
         ..plain(AlertKind::Machine, state, cause)
     })
 }
 
-/// An alert of this kind in which nothing has changed yet.
+/// An alert of this kind, without a change.
 pub(crate) fn plain(kind: AlertKind, state: &ScorerState, cause: Cause<'_>) -> Alert {
     Alert {
         id: cause.id.to_owned(),
@@ -83,7 +83,7 @@ pub(crate) fn plain(kind: AlertKind, state: &ScorerState, cause: Cause<'_>) -> A
     }
 }
 
-/// With what it says in words.
+/// Adds the explanation in words.
 pub(crate) fn explained(alert: Alert) -> Alert {
     Alert { explanation: Some(words::alert(&alert)), ..alert }
 }

@@ -1,5 +1,5 @@
-//! What a scoring worker remembers of a machine, advanced by one chunk or one control message at a time. A pure
-//! function of the state before and what came: replaying the records gives the same states, alerts and drift.
+//! The state that a scoring worker keeps of a machine, updated by one chunk or control message at a time. It is a pure
+//! function of the previous state and the input: replaying the records gives the same states, alerts and drift.
 //!
 //! ```text
 //!                       warn_of of warn_window            raise_of of raise_window
@@ -13,9 +13,9 @@
 //!  any, of a chunk only: sensor_fault, setup_fault, idle; the state itself stays
 //! ```
 //!
-//! A chunk is anomalous above the threshold and normal again at or below the clear threshold; between them it speaks
-//! for neither, so that a score that wavers around the threshold neither raises nor clears. `sensor_fault`,
-//! `setup_fault` and `idle` are no states of the machine's own: see `sensors` and `notes`.
+//! A chunk is anomalous above the threshold, and normal again at or below the clear threshold. Between the two it
+//! counts as neither, so a score that fluctuates around the threshold neither raises nor clears an alarm.
+//! `sensor_fault`, `setup_fault` and `idle` are not states of the machine itself: see `sensors` and `notes`.
 
 mod carry_over;
 mod control;

@@ -1,4 +1,4 @@
-//! One chunk.
+//! Updates a machine's state with one chunk.
 
 use auscult_schemas::{
     Alert, AlertKind, Audit, AuditAction, DeviatingBand, Drift, MachineState, Note, NoteKind, ScorerState, SetupNote,
@@ -32,52 +32,51 @@ pub struct WatchPolicy {
     pub environment: EnvironmentPolicy,
 }
 
-/// What follows from one chunk.
+/// The result of one chunk.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
-    /// What to remember of the machine from now on.
+    /// The machine's new state.
     pub state: ScorerState,
     /// The machine's state before this chunk.
     pub previous_state: MachineState,
-    /// What its score says of the machine: its state after this chunk, or why the chunk says nothing about its health.
+    /// The state in the score: the machine's state after this chunk, or why the chunk shows nothing about its health.
     pub scored_state: MachineState,
-    /// What is to be noted beside the score.
+    /// Notes added to the score.
     pub notes: Vec<Note>,
-    /// Since when the sensors that are at fault have been, where all of them have been reported before this chunk.
+    /// Start of the current sensor faults, if all of them were reported before this chunk.
     pub sensor_faults_since: Option<Timestamp>,
-    /// What its score was held against.
+    /// The thresholds used.
     pub held: HeldThreshold,
-    /// The score is above that threshold.
+    /// Whether the score is above the threshold.
     pub anomalous: bool,
-    /// The health index with that threshold at 50, 0–100; `None` where the chunk says nothing about the machine's
-    /// health.
+    /// The health index with the threshold at 50, 0–100; `None` if the chunk shows nothing about the machine's health.
     pub health_index: Option<f64>,
-    /// The probability that normal sound scores this high or higher; 1 where the chunk says nothing about the machine's
+    /// The probability that normal sound scores this high or higher; 1 if the chunk shows nothing about the machine's
     /// health.
     pub p_value: f64,
-    /// The chunk's bands that deviate, with the time since which each has.
+    /// The chunk's deviating bands, each with the start of its deviation.
     pub bands: Vec<DeviatingBand>,
-    /// The change of state, where this chunk brought one.
+    /// The change of state caused by this chunk, if any.
     pub alert: Option<Alert>,
-    /// What has changed about the sensors, where this chunk brought it.
+    /// The change of the sensors caused by this chunk, if any.
     pub sensor_alert: Option<Alert>,
-    /// What has changed about the recording setup, where this chunk brought it.
+    /// The change of the recording setup caused by this chunk, if any.
     pub setup_alert: Option<Alert>,
-    /// The drift report, where this chunk filled a window.
+    /// The drift report, if this chunk completed a window.
     pub drift: Option<Drift>,
-    /// What ended with the model before, of what a person had set, or how the threshold has followed the environment.
+    /// Operator settings that ended with the previous model, or a threshold change that follows the environment.
     pub audit: Option<Audit>,
 }
 
-/// Advances what is remembered of a machine by one chunk. `before` is `None` for a machine never heard before.
+/// Updates a machine's state with one chunk. `before` is `None` for an unknown machine.
 ///
-/// Another model starts scores, evidence and drift window anew, for they are in its own unit, and the machine is learnt
-/// anew; an alarm that stands goes on until enough chunks under the new model speak against it, and so does what is
-/// known of its sensors. A threshold that a person has set as a number ends with the model, one set as a factor does
-/// not.
+/// A new model resets scores, evidence and the drift window, because they are in the model's own unit, and the machine
+/// goes through learning again. An active alarm continues until enough chunks under the new model are normal; the known
+/// state of the sensors is kept, too. An operator's threshold set as a number ends with the model, one set as a factor
+/// does not.
 ///
-/// A chunk that no sensor heard, that cannot be compared with the training clips or that is of the machine at rest
-/// changes nothing but when the machine was heard and what is known of the sensors and the recording setup.
+/// A chunk without a working sensor, a chunk that is not comparable with the training clips, or a chunk of the machine
+/// at rest changes only the time of the latest chunk and the known state of the sensors and the recording setup.
 #[must_use]
 pub fn observe_chunk(before: Option<&ScorerState>, chunk: &ObservedChunk<'_>, policy: &WatchPolicy) -> Observation {
     let mut state = started(before, chunk.machine, chunk.model, chunk.time);
@@ -136,7 +135,7 @@ pub fn observe_chunk(before: Option<&ScorerState>, chunk: &ObservedChunk<'_>, po
     state.channels = u32::try_from(chunk.channels).ok();
     state.cadence_s = follow_cadence(state.cadence_s, state.last_heard, chunk.time);
     state.last_heard = state.last_heard.max(Some(chunk.time));
-    // Learning may have moved it.
+    // Learning may have changed it.
     state.held_threshold = Some(HeldThreshold::of(calibration, &state, &policy.alert).threshold);
     let health_index = score.map(|score| held.health_index(score));
     Observation {
@@ -158,7 +157,7 @@ pub fn observe_chunk(before: Option<&ScorerState>, chunk: &ObservedChunk<'_>, po
     }
 }
 
-/// The audit record of a threshold that has ended with its model.
+/// The audit record of a threshold that ended with its model.
 fn drop_threshold(
     before: Option<&ScorerState>,
     state: &mut ScorerState,
@@ -185,8 +184,7 @@ fn drop_threshold(
     })
 }
 
-/// Learns from the score what is normal in an environment that has changed. The audit record of a threshold that has
-/// moved for it.
+/// Learns from the score after a change of environment. Returns the audit record if the threshold has moved.
 fn follow_environment(
     state: &mut ScorerState,
     score: f64,
@@ -211,8 +209,8 @@ fn follow_environment(
     })
 }
 
-/// What is noted of a chunk, and why it says nothing about the machine's health. That the machine is at rest a person
-/// knows better than its sound.
+/// Notes on a chunk, and why it shows nothing about the machine's health. An operator's idle setting takes precedence
+/// over the sound.
 fn chunk_notes(state: &ScorerState, chunk: &ObservedChunk<'_>) -> ChunkNotes {
     let mut chunk_notes = notes::of_chunk(chunk.manifest, chunk.judgement, chunk.recorded, chunk.quality);
     if state.idle.is_some() && chunk.judgement.is_some() {
@@ -256,7 +254,7 @@ fn advance_sensors(
     policy: &AlertPolicy,
 ) -> Option<Alert> {
     let of_machine = state.alert.state;
-    // Faults of channels that the model does not listen to are not among those heard of.
+    // Faults of channels that the model does not use are not counted.
     let listened = chunk.manifest.channels.as_ref().map_or(chunk.channels, Vec::len);
     let state_of = |memory: &[_]| {
         if sensors::hears_nothing(memory, chunk.channels, listened) { MachineState::SensorFault } else { of_machine }
@@ -267,7 +265,7 @@ fn advance_sensors(
     Some(message::explained(Alert {
         state: state_of(&state.sensors),
         previous_state,
-        // Who works on a machine may well unplug its microphones.
+        // During maintenance, microphones may be unplugged.
         muted: state.mute.is_some() || state.maintenance.is_some(),
         since: change.since,
         sensor_faults: sensors::reported(&state.sensors),

@@ -1,5 +1,5 @@
-//! A machine of which nothing has come for too long. Who is silent is decided elsewhere, by the times of all machines
-//! of a partition; here it is only said what that changes.
+//! Applies silence to a machine. The decision is made elsewhere, from the times of all machines of a partition; this
+//! module only changes the state.
 
 use auscult_schemas::{Alert, ChunkId, MachineState, ScorerState};
 use jiff::Timestamp;
@@ -8,10 +8,10 @@ use super::message::{self, Before, Cause};
 use crate::alert_state;
 use crate::partition::can_fall_silent;
 
-/// Has a machine fall silent at `time`, because of a record that moved the partition's clock: `id` and `chunk_id` are
-/// the alert's. `None` where it cannot: it is silent already, being worked on, or at rest as a person has said.
+/// Makes a machine silent at `time`, because of a record that advanced the partition's clock: `id` and `chunk_id` are
+/// the alert's. `None` if it cannot become silent: it is already silent, in maintenance, or set idle by an operator.
 ///
-/// An alarm that stood goes on when the machine is heard again.
+/// An active alarm continues when the machine sends chunks again.
 #[must_use]
 pub fn fall_silent(
     before: &ScorerState,

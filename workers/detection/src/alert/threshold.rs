@@ -1,4 +1,4 @@
-//! What a score is held against: the model's threshold, or what a person or the environment has made of it.
+//! The threshold that scores are compared with: the model's, or one changed by an operator or the environment.
 
 use auscult_schemas::{ScorerState, ThresholdAdjustment, ThresholdEdit};
 
@@ -6,14 +6,14 @@ use crate::Calibration;
 use crate::alert_policy::AlertPolicy;
 use crate::calibration::{health_index, quantile};
 
-/// The thresholds of one machine as they are now.
+/// The current thresholds of one machine.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeldThreshold {
     /// Scores above it are anomalous.
     pub threshold: f64,
-    /// Who or what set it; `None` where it is the model's own.
+    /// Who or what set it; `None` if it is the model's own.
     pub by: Option<String>,
-    /// Scores at or below it are normal again. Between the two a chunk speaks neither for a fault nor against one.
+    /// Scores at or below it are normal again. Scores between the two are evidence neither for nor against a fault.
     pub clear: f64,
     /// The median of normal scores.
     pub median: f64,
@@ -22,8 +22,8 @@ pub struct HeldThreshold {
 }
 
 impl HeldThreshold {
-    /// A person's threshold comes before the environment's: who sets a number means that number. A factor is of the
-    /// model's threshold, and moves with the environment as that does.
+    /// An operator's threshold takes precedence over the environment's: a number is used unchanged. A factor applies to
+    /// the model's threshold, and moves with the environment as that does.
     #[must_use]
     pub fn of(calibration: &Calibration, state: &ScorerState, policy: &AlertPolicy) -> Self {
         let calibrated_median = quantile(&calibration.scores, 0.5);
@@ -40,7 +40,7 @@ impl HeldThreshold {
             }
             _ => (moved(calibration.threshold), adjusted_by),
         };
-        // A threshold set below the median leaves no room for a hysteresis.
+        // A threshold below the median leaves no room for hysteresis.
         let clear = if threshold > median { median + policy.clear_ratio * (threshold - median) } else { threshold };
         Self { threshold, by, clear, median, adjustment: state.adjustment.clone(), calibrated_median }
     }
@@ -51,7 +51,7 @@ impl HeldThreshold {
         score > self.threshold
     }
 
-    /// Whether a score speaks for normal sound.
+    /// Whether a score is evidence of normal sound.
     #[must_use]
     pub fn is_clear(&self, score: f64) -> bool {
         score <= self.clear
@@ -63,13 +63,13 @@ impl HeldThreshold {
         health_index(score, self.median, self.threshold)
     }
 
-    /// The probability that normal sound scores this high or higher, where the environment has moved what is normal.
+    /// The probability that normal sound scores this high or higher, adjusted to the environment.
     #[must_use]
     pub fn p_value(&self, calibration: &Calibration, score: f64) -> f64 {
         calibration.p_value(self.as_calibrated(score))
     }
 
-    /// The score that would have been as normal where the calibration was taken.
+    /// The score converted to the scale of the calibration: the score that would be equally normal there.
     #[must_use]
     pub fn as_calibrated(&self, score: f64) -> f64 {
         let median = self.calibrated_median;

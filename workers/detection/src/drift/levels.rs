@@ -1,27 +1,27 @@
-//! Mean levels of a window against those learnt before it: Student's two-sample t of each mel band and of the mean
+//! Compares the mean levels of a window with the learned ones: Student's two-sample t of each mel band and of the mean
 //! level.
 //!
-//! What is learnt begins as the training clips' means and spreads, where the model package has them, and grows by each
-//! window in which nothing drifts. So neither is taken for exact, and of normal levels the tests of successive windows
-//! are independent of one another.
+//! Learning starts from the training clips' means and spreads, if the model package has them, and adds each window
+//! without drift. Both sides of the test are estimates, and for normal levels the tests of successive windows are
+//! independent.
 //!
-//! Levels may wander by themselves, with the load and the time of day: then chunks of one window are more alike than
-//! chunks of many days, and a window's mean is off by more than its chunks' spread tells. How much more is the variance
-//! over all days less that within windows; as much is allowed for as their ratio may be at the upper end of its
-//! confidence interval.
+//! Levels may vary by themselves with the load and the time of day. Then chunks of one window are more similar than
+//! chunks of many days, and a window's mean varies more than the spread of its chunks suggests. The additional variance
+//! is the variance over all days minus the variance within windows; the test allows for the upper end of the confidence
+//! interval of their ratio.
 
 use auscult_schemas::{DriftMemory, LevelMemory};
 use statrs::distribution::{ContinuousCDF, FisherSnedecor, StudentsT};
 
 use super::DriftReference;
 
-/// No level is known better than this: the least standard deviation of a chunk's level that is believed, dB.
+/// Minimum standard deviation of a chunk's level, dB: no level is known more precisely.
 const LEAST_DEVIATION_DB: f64 = 0.02;
 
-/// How rarely levels may wander more than is allowed for, by the chance of what was heard: a share of bands.
+/// Probability, as a share of bands, that levels vary more than the test allows for.
 const WANDER_PROBABILITY: f64 = 0.2;
 
-/// What has been learnt before the first chunk.
+/// The initial state, before the first chunk.
 pub(super) fn of_training(reference: &DriftReference) -> LevelMemory {
     let anew = to_be_learnt(reference);
     let Some(spread) = &reference.spread else { return anew };
@@ -31,7 +31,7 @@ pub(super) fn of_training(reference: &DriftReference) -> LevelMemory {
     LevelMemory { chunks: spread.clips, square_sum_db2, ..anew }
 }
 
-/// The same where nothing is known but what to measure distances from.
+/// The same if nothing is known except the origin of distances.
 pub(super) fn to_be_learnt(reference: &DriftReference) -> LevelMemory {
     let bands = &reference.mean_band_levels_db;
     let level = bands.iter().sum::<f64>() / bands.len().max(1) as f64;
@@ -58,7 +58,7 @@ pub(super) fn hear(memory: &mut DriftMemory, levels_db: &[f32]) {
     }
 }
 
-/// To a thousandth: as exact as any level, and short in the changelog.
+/// Rounded to a thousandth: as exact as any level, and short in the changelog.
 fn rounded(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
 }
@@ -78,26 +78,26 @@ fn of_window(window: &DriftMemory, learnt: &LevelMemory) -> LevelMemory {
     LevelMemory { chunks: chunks as u32, mean_db, square_sum_db2, within_sum_db2: Vec::new(), within_freedom: 0 }
 }
 
-/// How far a window's levels lie from what was learnt.
+/// The result of comparing a window's levels with the learned ones.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct LevelTest {
-    /// The band whose |t| is greatest.
+    /// The band with the greatest |t|.
     pub(super) band: usize,
-    /// That t.
+    /// Its t.
     pub(super) band_t: f64,
-    /// The greatest |t| that the bands may have.
+    /// The limit of |t| for bands.
     pub(super) band_limit: f64,
-    /// How far that band has moved, dB.
+    /// The shift of that band, dB.
     pub(super) band_shift_db: f64,
     /// t of the mean level.
     pub(super) level_t: f64,
-    /// The greatest |t| that it may have.
+    /// The limit of |t| for the mean level.
     pub(super) level_limit: f64,
-    /// How far the mean level has moved, dB.
+    /// The shift of the mean level, dB.
     pub(super) level_shift_db: f64,
 }
 
-/// Tests a window; `None` while too little has been learnt to test against.
+/// Tests a window; `None` if too little has been learned.
 pub(super) fn test(window: &DriftMemory, band_probability: f64, level_probability: f64) -> Option<LevelTest> {
     let learnt = window.learnt_levels.as_ref().filter(|learnt| learnt.chunks >= 2)?;
     let bands = window.band_sum_db.len();
@@ -130,13 +130,13 @@ pub(super) fn test(window: &DriftMemory, band_probability: f64, level_probabilit
     })
 }
 
-/// How far levels wander by themselves from window to window.
+/// Normal variation of levels between windows.
 struct LevelVariation<'a> {
     learnt: &'a LevelMemory,
     heard: &'a LevelMemory,
-    /// Of all that was learnt, and within windows.
+    /// Degrees of freedom of everything learned, and within windows.
     freedoms: (f64, f64),
-    /// So many times as large as it was found may the ratio of the two variances be.
+    /// Factor on the estimated ratio of the two variances.
     margin: f64,
 }
 
@@ -158,7 +158,7 @@ impl<'a> LevelVariation<'a> {
     }
 }
 
-/// Takes a window into what is learnt (Chan, Golub and LeVeque 1983), until there are `enough` chunks.
+/// Adds a window to the learned data (Chan, Golub and LeVeque 1983), until there are `enough` chunks.
 pub(super) fn learn(memory: &mut DriftMemory, enough: u32) {
     let Some(learnt) = memory.learnt_levels.as_ref().filter(|learnt| learnt.chunks < enough) else {
         return;
@@ -172,7 +172,7 @@ pub(super) fn learn(memory: &mut DriftMemory, enough: u32) {
         let shift = heard.mean_db[index] - learnt.mean_db[index];
         let squares =
             learnt.square_sum_db2[index] + heard.square_sum_db2[index] + shift.powi(2) * before * now / (before + now);
-        // Finer than the sums: many windows' roundings add up here.
+        // Finer than the sums: the rounding errors of many windows accumulate here.
         (rounded(100.0 * (learnt.mean_db[index] + shift * now / (before + now))) / 100.0, rounded(squares))
     };
     let (mean_db, square_sum_db2) = (0..learnt.mean_db.len()).map(merged).unzip();

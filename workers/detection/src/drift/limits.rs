@@ -1,16 +1,16 @@
-//! From the wanted run length between false alarms to a limit for each chart.
+//! Derives each chart's limit from the required run length between false alarms.
 //!
-//! The wanted rate of false alarms, one in so many chunks, is shared out among the charts. Each chart's limit follows
-//! from its share:
+//! The required false alarm rate, one in a given number of chunks, is divided among the charts. Each chart's limit
+//! follows from its share:
 //!
 //! | chart | run length from |
 //! |---|---|
-//! | Page–Hinkley | Siegmund's approximation for a random walk above a barrier (1985), one a side |
+//! | Page–Hinkley | Siegmund's approximation for a random walk above a barrier (1985), one per side |
 //! | EWMA | the Markov chain of Lucas and Saccucci (1990) |
 //! | Kolmogorov–Smirnov | Stephens' approximation of its null distribution for a sample of n (1970) |
 //! | PSI | the multinomial distribution of a window's counts, convolved bin by bin |
-//! | band, level | Student's t, for the learnt mean and spread are estimates, too; shared among the bands |
-//! | quality | the hypergeometric distribution (Fisher's exact test), shared among the flags |
+//! | band, level | Student's t, because the learned mean and spread are estimates, too; divided among the bands |
+//! | quality | the hypergeometric distribution (Fisher's exact test), divided among the flags |
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -21,15 +21,15 @@ use statrs::function::gamma::ln_gamma;
 use super::DriftPolicy;
 use super::statistics::{FLOOR, psi_of_counts};
 
-/// The change that Page–Hinkley is tuned to is twice this, in standard deviations of the scores.
+/// Page–Hinkley is tuned to a change of twice this, in standard deviations of the scores.
 pub(super) const PAGE_ALLOWANCE: f64 = 0.25;
 /// The weight of the latest score in the moving average.
 pub(super) const EWMA_WEIGHT: f64 = 0.03;
 /// Bins of the population stability index.
 pub(super) const PSI_BINS: usize = 10;
 
-/// Each chart's share of the wanted rate. They sum to more than 1 because charts that look at the same scores find the
-/// same accidents; `docs/drift.md` has the run lengths that result, as measured.
+/// Each chart's share of the required rate. The sum exceeds 1 because charts on the same scores have the same false
+/// alarms; `docs/drift.md` has the measured run lengths.
 struct Shares {
     page: f64,
     ewma: f64,
@@ -42,27 +42,27 @@ struct Shares {
 
 const SHARES: Shares = Shares { page: 0.41, ewma: 0.41, ks: 0.12, psi: 0.12, band: 0.15, level: 0.10, quality: 0.05 };
 
-/// No test of a window is asked to be wrong more often, however short the wanted run length.
+/// Maximum error probability of a window test, however short the required run length.
 const MAX_PROBABILITY: f64 = 0.05;
 
-/// What each chart is held against.
+/// The limits of all charts.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Limits {
     /// Page–Hinkley's sums, in standard deviations of normal scores.
     pub(super) page: f64,
-    /// The moving average, likewise.
+    /// The moving average, in the same unit.
     pub(super) ewma: f64,
     /// The Kolmogorov–Smirnov statistic of a full window's ranks.
     pub(super) ks: f64,
     /// The population stability index of a full window's ranks.
     pub(super) psi: f64,
-    /// Probability, a window, with which any band may be found without cause.
+    /// Probability per window of a false finding in any band.
     pub(super) band_probability: f64,
-    /// The same of the mean level.
+    /// The same for the mean level.
     pub(super) level_probability: f64,
-    /// The same of any quality flag.
+    /// The same for any quality flag.
     pub(super) quality_probability: f64,
-    /// Scores and levels are learnt until there are so many: then their error is small against what the run length
+    /// Number of chunks for learning scores and levels: their error is then small compared with what the run length
     /// allows.
     pub(super) learn_chunks: u32,
 }
@@ -70,10 +70,10 @@ pub(super) struct Limits {
 type Known = HashMap<(u32, u64), Arc<Limits>>;
 
 impl Limits {
-    /// A worker has one policy, and computes its limits once.
+    /// A worker has one policy; its limits are computed once.
     pub(super) fn of(policy: &DriftPolicy) -> Arc<Self> {
         static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
-        /// Beyond what any process but a test with random policies asks for.
+        /// More policies than any process uses, except a test with random policies.
         const MOST: usize = 256;
         let key = (policy.window_chunks.max(2), policy.false_alarm_every_chunks.max(2));
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,7 +113,7 @@ fn solve(wanted: f64, low: f64, high: f64, increasing: impl Fn(f64) -> f64) -> f
     high
 }
 
-/// Of two one-sided sums, each must last twice as long as both together.
+/// For two one-sided sums, each must have twice the run length of both together.
 fn page_limit(run_length: f64) -> f64 {
     // Siegmund's mean overshoot of normal steps over both ends, 2 x 0.583.
     const OVERSHOOT: f64 = 1.166;
@@ -129,7 +129,7 @@ fn ewma_limit(run_length: f64) -> f64 {
     solve(run_length.ln(), 0.5 * deviation, 8.0 * deviation, |limit| ewma_run_length(limit).max(1.0).ln())
 }
 
-/// Mean chunks until the average of independent standard normal scores, begun at 0, leaves `±limit`.
+/// Mean number of chunks until the average of independent standard normal scores, started at 0, leaves `±limit`.
 fn ewma_run_length(limit: f64) -> f64 {
     const STATES: usize = 151;
     let width = 2.0 * limit / STATES as f64;
@@ -147,7 +147,7 @@ fn ewma_run_length(limit: f64) -> f64 {
             row
         })
         .collect();
-    // Diagonally dominant, so that no pivoting is needed.
+    // Diagonally dominant, so pivoting is not needed.
     for pivot in 0..STATES {
         let (upper, lower) = rows.split_at_mut(pivot + 1);
         let pivot_row = &upper[pivot];
@@ -171,9 +171,9 @@ fn ks_limit(window_chunks: u32, probability: f64) -> f64 {
     ((2.0 / probability).ln() / 2.0).sqrt() / (root + 0.12 + 0.11 / root)
 }
 
-/// The least index that a window of evenly spread ranks exceeds with at most this probability.
+/// The smallest index that a window of uniform ranks exceeds with at most this probability.
 fn psi_limit(window_chunks: u32, probability: f64) -> f64 {
-    /// From here on the counts are as good as normal, and the convolution long.
+    /// From this size on, the counts are approximately normal, and the convolution would be slow.
     const MANY: u32 = 400;
     let chi = ChiSquared::new((PSI_BINS - 1) as f64).expect("nine degrees of freedom are positive");
     let as_normal = chi.inverse_cdf(1.0 - probability) / f64::from(window_chunks);
@@ -189,17 +189,17 @@ fn psi_limit(window_chunks: u32, probability: f64) -> f64 {
     };
     let mut all_in_one = [0.0; PSI_BINS];
     all_in_one[0] = window as f64;
-    // Cells as fine as the limit needs them: what is far beyond it may share the last one.
+    // Cells are as fine as the limit requires; values far beyond it share the last cell.
     let highest = psi_of_counts(&all_in_one).min(4.0 * as_normal);
     const CELLS: usize = 1_500;
     let cell = highest / CELLS as f64;
     let cell_of: Vec<usize> = (0..=window).map(|count| (term(count) / cell).round().max(0.0) as usize).collect();
-    // Of a Poisson variable with the bin's mean: given their sum, ten of them are multinomial, and no window is so long
-    // that these underflow.
+    // Of a Poisson variable with the bin's mean: given their sum, ten of them are multinomial. No window is long enough
+    // for an underflow.
     let mean = window as f64 * expected;
     let weight: Vec<f64> =
         (0..=window).map(|count| (count as f64 * mean.ln() - mean - ln_gamma(count as f64 + 1.0)).exp()).collect();
-    // ways[used][cell]: weight of all ways in which the bins so far hold `used` scores and have that index.
+    // ways[used][cell]: total weight of the cases in which the bins so far hold `used` scores and have that index.
     let mut ways = vec![vec![0.0; CELLS + 1]; window + 1];
     ways[0][0] = 1.0;
     for _ in 0..PSI_BINS {

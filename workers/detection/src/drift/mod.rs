@@ -1,20 +1,19 @@
-//! How far a machine's sound has moved from what its model was trained on, and whether that is more than chance.
+//! Measures how far a machine's sound has moved from its model's training data, and whether that is more than chance.
 //!
 //! ```text
 //!  score ──► sequential rank ──┬──► Page–Hinkley, EWMA ─────────────── every chunk ──┐
 //!            uniform while     └──► KS, PSI of the window's ranks ──┐                ├──► drift found, drift over
-//!            nothing drifts                                         ├─ every window ─┘    once each, with since when
+//!            nothing drifts                                         ├─ every window ─┘    once each, with the start
 //!  band levels ──► Student's t of each band and of the mean level ──┤
 //!  quality flags ► Fisher's exact test of each flag's rate ─────────┘
 //! ```
 //!
-//! All limits follow from one number: how many chunks a machine should be heard, on average, between two false findings
-//! ([`DriftPolicy::false_alarm_every_chunks`]). `docs/drift.md` has what was measured: the run lengths, and how soon a
-//! change is found.
+//! All limits follow from one number: the average number of a machine's chunks between two false findings
+//! ([`DriftPolicy::false_alarm_every_chunks`]). `docs/drift.md` has the measured run lengths and detection delays.
 //!
-//! While drift stands nothing is learnt, so that it does not pass for normal; it is over once nothing has been to be
-//! seen of it for three windows. Memory is bounded, a finding depends on the chunks alone, and a chunk that no sensor
-//! heard is no part of any of this.
+//! During drift nothing is learned, so that the drift does not become normal. Drift ends after three windows without
+//! any sign of it. Memory is bounded, a finding depends only on the chunks, and chunks without a working sensor are
+//! ignored.
 
 mod levels;
 mod limits;
@@ -38,7 +37,7 @@ use ranks::RankScale;
 pub use crate::drift_reference::{DriftReference, LevelSpread};
 pub use statistics::{KolmogorovSmirnov, kolmogorov_smirnov, population_stability_index};
 
-/// Windows without a trace of drift after which it is over.
+/// Number of windows without any sign of drift after which it ends.
 const QUIET_WINDOWS: u32 = 3;
 
 /// When drift is reported.
@@ -62,10 +61,10 @@ impl Default for DriftPolicy {
     }
 }
 
-/// What the charts take of one chunk.
+/// The input of the charts from one chunk.
 #[derive(Debug, Clone, Copy)]
 pub struct DriftSample<'a> {
-    /// An id of its own: what is drawn follows from it.
+    /// A unique id, which determines the random draw.
     pub id: &'a str,
     /// When it was recorded.
     pub time: Timestamp,
@@ -73,24 +72,24 @@ pub struct DriftSample<'a> {
     pub score: f64,
     /// Mean level of each mel band, dB.
     pub band_levels_db: &'a [f32],
-    /// What was odd about it.
+    /// Its quality flags.
     pub quality: &'a [QualityFlag],
 }
 
-/// What one chunk brought.
+/// The result of one chunk.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DriftStep {
-    /// The window that ended with it, and all that was charted then.
+    /// The window that ended with it, and the chart values.
     pub window: DriftMemory,
-    /// What it changed.
+    /// The change of the drift state, if any.
     pub change: Option<DriftChange>,
-    /// The drift that stands, or has just ended.
+    /// The drift that is active or has just ended.
     pub episode: Option<DriftEpisode>,
     readings: report::Readings,
 }
 
-/// Takes one chunk into the charts: what it brought, where it ended a window. A window ends when it is full, or with
-/// the chunk on which drift is found.
+/// Adds one chunk to the charts; returns a result if it ended a window. A window ends when it is full, or with the
+/// chunk on which drift is found.
 #[must_use]
 pub fn listen(
     memory: &mut DriftMemory,
@@ -103,7 +102,7 @@ pub fn listen(
     let urn = RankScale::of(calibration_scores);
     let bands = sample.band_levels_db.len();
     if memory.band_sum_db.len() != bands || memory.learnt_scores.len() != urn.gaps() {
-        // Nothing heard yet, or by an earlier version, or under a model with other bands.
+        // Nothing learned yet, or by an earlier version, or under a model with other bands.
         let learnt_levels = memory.learnt_levels.take().filter(|learnt| learnt.mean_db.len() == bands + 1);
         *memory = DriftMemory {
             learnt_scores: vec![0; urn.gaps()],
@@ -129,8 +128,7 @@ pub fn listen(
     Some(end_window(memory, found, is_full, sample, &limits))
 }
 
-/// Advances the charts that go on from chunk to chunk: the one that is beyond its limit, and since when its change has
-/// lasted.
+/// Updates the per-chunk charts; returns the chart beyond its limit, with the start of its change.
 fn chart(memory: &mut DriftMemory, deviate: f64, time: Timestamp, limits: &Limits) -> Option<(DriftChart, Timestamp)> {
     let advance = |sum: &mut ChartMemory, step: f64| {
         let value = sum.value + step - PAGE_ALLOWANCE;
@@ -192,7 +190,7 @@ fn end_window(
         memory.average = ChartMemory::default();
     }
     if memory.episode.is_some() || change.is_some() {
-        // A sum that has grown for the length of a drift would take as long to fall.
+        // A sum that grew during a long drift would take as long to fall.
         memory.higher = ChartMemory::default();
         memory.lower = ChartMemory::default();
     }
@@ -209,14 +207,14 @@ fn begin_window(memory: &mut DriftMemory, bands: usize) {
     memory.square_sum_db2 = vec![0.0; bands + 1];
 }
 
-/// Where the charts stand that go on from chunk to chunk: Page–Hinkley and the moving average.
+/// The values of the per-chunk charts: Page–Hinkley and the moving average.
 #[must_use]
 pub fn charts_going_on(memory: &DriftMemory, policy: &DriftPolicy) -> [ChartReading; 2] {
     report::going_on(memory, &Limits::of(policy))
 }
 
-/// Leaves out what has been heard of the window in progress and where the charts stand, as for a machine that is being
-/// worked on. What was learnt stays, and so does a drift that has been reported.
+/// Discards the current window and the chart values, as for a machine in maintenance. Learned data and a reported drift
+/// are kept.
 pub fn pause(memory: &mut DriftMemory) {
     if !memory.band_sum_db.is_empty() {
         begin_window(memory, memory.band_sum_db.len());
@@ -224,14 +222,13 @@ pub fn pause(memory: &mut DriftMemory) {
     (memory.higher, memory.lower, memory.average) = Default::default();
 }
 
-/// Begins anew against the model's own reference, as under another model.
+/// Resets to the model's own reference, as under a new model.
 pub fn restart(memory: &mut DriftMemory) {
     *memory = DriftMemory::default();
 }
 
-/// Begins anew, and learns levels and quality rates anew, too: the machine's surroundings have changed, and the
-/// training clips' levels are no longer those to expect. Scores are still held against the calibration: hand over
-/// adjusted ones.
+/// Resets, and relearns levels and quality rates as well: the machine's surroundings have changed, and the levels of
+/// the training clips no longer apply. Scores are still compared with the calibration: pass adjusted ones.
 pub fn relearn(memory: &mut DriftMemory) {
     let learnt_levels = memory.learnt_levels.take().map(|mut learnt| {
         learnt.chunks = 0;
@@ -242,9 +239,8 @@ pub fn relearn(memory: &mut DriftMemory) {
     *memory = DriftMemory { learnt_levels, ..DriftMemory::default() };
 }
 
-/// Takes one chunk into the charts; what is to be published of a window that it ended. `score` is the one that would
-/// have been as normal where the calibration was taken; where the surroundings have moved what is normal, levels are
-/// not those of training either.
+/// Adds one chunk to the charts; returns the message about a window that ended. `score` is on the scale of the
+/// calibration; if the surroundings have changed, levels also differ from those of training.
 pub(crate) fn advance(
     memory: &mut DriftMemory,
     chunk: &ObservedChunk<'_>,

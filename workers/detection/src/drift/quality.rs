@@ -1,4 +1,4 @@
-//! How often the sound itself is odd, against how often it was: Fisher's exact test of each quality flag.
+//! Compares the rate of each quality flag with its earlier rate: Fisher's exact test.
 
 use auscult_schemas::{DriftMemory, QualityFlag, QualityRate};
 use statrs::function::gamma::ln_gamma;
@@ -16,13 +16,13 @@ pub(super) fn hear(memory: &mut DriftMemory, flags: &[QualityFlag]) {
     }
 }
 
-/// Counts of a flag: in the window, and before it.
+/// Counts of a flag: in the window, and before.
 fn counts(memory: &DriftMemory, flag: usize) -> (u32, u32) {
     let of = |counts: &[u32]| counts.get(flag).copied().unwrap_or(0);
     (of(&memory.flagged), of(&memory.learnt_flags))
 }
 
-/// Of each flag that was ever raised, how often.
+/// The rate of each flag that was ever raised.
 pub(super) fn rates(window: &DriftMemory) -> Vec<QualityRate> {
     let share = |count: u32, of: u32| (of > 0).then(|| f64::from(count) / f64::from(of));
     let rate = |(index, flag)| {
@@ -36,8 +36,8 @@ pub(super) fn rates(window: &DriftMemory) -> Vec<QualityRate> {
     QualityFlag::ALL.into_iter().enumerate().filter_map(rate).collect()
 }
 
-/// The flag whose rate has changed least likely by chance, with the p-value of that, all flags considered; `None` in
-/// the first window.
+/// The flag with the least likely change, with its p-value corrected for the number of flags; `None` in the first
+/// window.
 pub(super) fn test(window: &DriftMemory) -> Option<(QualityFlag, f64)> {
     if window.learnt_flags_of == 0 {
         return None;
@@ -52,7 +52,7 @@ pub(super) fn test(window: &DriftMemory) -> Option<(QualityFlag, f64)> {
     Some((flag, (p_value * FLAGS as f64).min(1.0)))
 }
 
-/// Takes a window into what is learnt, until there are `enough` chunks.
+/// Adds a window to the learned rates, until there are `enough` chunks.
 pub(super) fn learn(memory: &mut DriftMemory, enough: u32) {
     if memory.learnt_flags_of >= enough {
         return;
@@ -64,7 +64,7 @@ pub(super) fn learn(memory: &mut DriftMemory, enough: u32) {
     }
 }
 
-/// Two-sided p-value of `a` of `n` against `b` of `m`: all splits of `a + b` that are no likelier.
+/// Two-sided p-value of `a` of `n` against `b` of `m`: all splits of `a + b` that are at most as likely.
 fn fisher(a: u32, n: u32, b: u32, m: u32) -> f64 {
     let drawn = a + b;
     if drawn == 0 || drawn == n + m {

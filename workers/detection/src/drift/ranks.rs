@@ -1,26 +1,26 @@
-//! Sequential ranks: scores as numbers that are uniform and independent while nothing has changed, whatever the scores'
-//! distribution and however few the clips of the calibration.
+//! Sequential ranks: converts scores to numbers that are uniform and independent while nothing changes, whatever the
+//! distribution of the scores and however few clips the calibration has.
 //!
-//! A chart that compares with the mean of a hundred clips compares with a mean that is wrong by a tenth of a deviation,
-//! and over ten thousand chunks it notices. What can be said without any error is where a score stands *among all
-//! scores known before it*: by symmetry the next one is equally likely to fall into any of the gaps between them. The
-//! calibration's scores cut the line into gaps (Hill 1968), a gap's probability for the next score grows with each that
-//! fell into it (Pólya's urn; Blackwell and MacQueen 1973), and the place within the gap is drawn. The result is
+//! A chart that compares with the mean of a hundred clips uses a mean with an error of a tenth of a standard deviation,
+//! and detects this error within ten thousand chunks. The rank of a score *among all scores known before it* has no
+//! such error: by symmetry, the next score is equally likely to fall into any gap between them. The calibration's
+//! scores divide the line into gaps (Hill 1968). The probability of a gap grows with each score that falls into it
+//! (Pólya's urn; Blackwell and MacQueen 1973), and the position within the gap is drawn at random. The result is
 //! exactly uniform *given everything before*, hence independent from chunk to chunk (sequential ranks: McDonald 1990).
-//! Ties do no harm, and of the past nothing is kept but a count a gap.
+//! Ties are harmless, and only one count per gap is stored.
 
 use statrs::distribution::{ContinuousCDF, Normal};
 
-/// Ranks are in ten thousandths: fine enough for any tail that is ever charted, and coarse enough that no score counts
-/// for more than [`MAX_DEVIATIONS`].
+/// Ranks are in ten-thousandths: fine enough for any charted tail, and coarse enough to limit a score to
+/// [`MAX_DEVIATIONS`].
 pub(super) const STEPS: u32 = 10_000;
-/// How far from normal the most extreme rank counts, in standard deviations.
+/// Deviation of the most extreme rank, in standard deviations.
 #[cfg(test)]
 const MAX_DEVIATIONS: f64 = 3.891;
-/// More cut points than this cost memory and tell no more.
+/// Maximum number of gaps; more would cost memory without more information.
 const MAX_GAPS: usize = 128;
 
-/// The calibration as an urn.
+/// The calibration as a Pólya urn.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RankScale<'a> {
     /// Ascending.
@@ -32,12 +32,12 @@ impl<'a> RankScale<'a> {
         Self { scores }
     }
 
-    /// How many counts it needs.
+    /// Number of counts.
     pub(super) fn gaps(self) -> usize {
         (self.scores.len() + 1).min(MAX_GAPS)
     }
 
-    /// Of a long calibration several neighbouring gaps are one: the first of those that make gap `gap`.
+    /// For a long calibration, neighbouring gaps are merged: the first of those that make gap `gap`.
     fn first_of(self, gap: usize) -> usize {
         (gap * (self.scores.len() + 1)).div_ceil(self.gaps())
     }
@@ -48,8 +48,8 @@ impl<'a> RankScale<'a> {
         fine * self.gaps() / (self.scores.len() + 1)
     }
 
-    /// Where a score stands, in `1 / STEPS`, among the calibration's and the `learnt` ones. `draw`, 0–1, decides within
-    /// its gap.
+    /// The rank of a score, in `1 / STEPS`, among the calibration's and the `learnt` ones. `draw`, 0–1, selects the
+    /// position within its gap.
     pub(super) fn rank(self, learnt: &[u32], score: f64, draw: f64) -> u32 {
         let gap = self.gap(score);
         let learnt_in = |gaps: &[u32]| gaps.iter().map(|count| f64::from(*count)).sum::<f64>();
@@ -71,8 +71,8 @@ pub(super) fn share(rank: u32) -> f64 {
     (f64::from(rank) + 0.5) / f64::from(STEPS)
 }
 
-/// A number from 0 to below 1 that follows from an id alone (FNV-1a, then the finaliser of SplitMix64), so that a
-/// replay draws the same.
+/// A number from 0 to below 1, determined by an id alone (FNV-1a, then the finaliser of SplitMix64), so that a replay
+/// gives the same number.
 pub(super) fn draw(id: &str) -> f64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in id.bytes() {

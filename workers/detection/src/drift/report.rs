@@ -1,4 +1,4 @@
-//! What a window comes to: where each chart stands, and the message that says so.
+//! The results of a window: the values of all charts, and the message.
 
 use auscult_schemas::{ChartReading, Drift, DriftChange, DriftChart, DriftMemory, QualityFlag};
 
@@ -9,10 +9,10 @@ use super::{DriftStep, levels, quality, ranks};
 use crate::explain::band_edges;
 use crate::observed_chunk::ObservedChunk;
 
-/// A window's mean rank is quiet within so many standard deviations.
+/// A window's mean rank is quiet within this many standard deviations.
 const QUIET_DEVIATIONS: f64 = 1.5;
 
-/// Where the charts stand at the end of a window.
+/// The chart values at the end of a window.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Readings {
     charts: Vec<ChartReading>,
@@ -49,20 +49,20 @@ impl Readings {
         Self { charts, levels, quality, mean_deviation }
     }
 
-    /// The chart that is farthest beyond its limit.
+    /// The chart farthest beyond its limit.
     pub(super) fn beyond(&self) -> Option<DriftChart> {
         let excess = |reading: &ChartReading| reading.value / reading.limit;
         let beyond = self.charts.iter().filter(|reading| reading.value > reading.limit);
         beyond.max_by(|a, b| excess(a).total_cmp(&excess(b))).map(|reading| reading.chart)
     }
 
-    /// Whether nothing is to be seen of drift, not even of one too small for the limits.
+    /// Whether there is no sign of drift, not even below the limits.
     pub(super) fn is_quiet(&self, average: f64, limits: &Limits) -> bool {
         self.beyond().is_none() && self.mean_deviation.abs() < QUIET_DEVIATIONS && average.abs() < 0.5 * limits.ewma
     }
 }
 
-/// Where the charts stand that go on from chunk to chunk.
+/// The values of the per-chunk charts.
 pub(super) fn going_on(memory: &DriftMemory, limits: &Limits) -> [ChartReading; 2] {
     let page = memory.higher.value.max(memory.lower.value);
     [

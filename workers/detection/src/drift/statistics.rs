@@ -1,11 +1,11 @@
-//! A window's scores against the calibration's: what `audio.drift` tells of every window.
+//! Compares a window's scores with the calibration's: the statistics in `audio.drift`.
 
 /// Population stability index of scores against the deciles of a reference: `Σ (p - q) ln(p / q)` over the ten bins,
 /// `q` = 0.1.
 ///
-/// Each bin counts half a score more than it holds, so that an empty bin of a small window costs no infinity:
-/// `p = (n_bin + 0.5) / (n + 5)`. Without any drift a window of 50 against 100 calibration scores still gives about 0.2
-/// (9 / 50 + 9 / 100, less the floor's pull): the usual "0.25 is drift" is meant for thousands.
+/// Half a score is added to each bin, so that an empty bin of a small window does not give infinity:
+/// `p = (n_bin + 0.5) / (n + 5)`. Without drift, a window of 50 against 100 calibration scores still gives about 0.2
+/// (9 / 50 + 9 / 100, less the effect of the floor): the usual rule "0.25 is drift" is meant for thousands of scores.
 #[must_use]
 pub fn population_stability_index(scores: &[f64], deciles: &[f64]) -> f64 {
     let mut counts = vec![0.0; deciles.len() + 1];
@@ -15,10 +15,10 @@ pub fn population_stability_index(scores: &[f64], deciles: &[f64]) -> f64 {
     psi_of_counts(&counts)
 }
 
-/// What each bin counts beside what it holds.
+/// Added to the count of each bin.
 pub(super) const FLOOR: f64 = 0.5;
 
-/// The index of counts in bins that are equally likely.
+/// The index of counts in bins of equal probability.
 pub(super) fn psi_of_counts(counts: &[f64]) -> f64 {
     let bins = counts.len() as f64;
     let total = counts.iter().sum::<f64>() + FLOOR * bins;
@@ -43,17 +43,16 @@ pub(super) fn distance_from_uniform(shares: &[f64]) -> f64 {
 pub struct KolmogorovSmirnov {
     /// Largest distance between the two empirical distribution functions, 0–1.
     pub statistic: f64,
-    /// Probability of such a distance or a larger one between samples of one continuous distribution, two-sided and
-    /// exact.
+    /// Probability of this or a larger distance between samples of one continuous distribution, two-sided and exact.
     pub p_value: f64,
 }
 
-/// The two-sample Kolmogorov–Smirnov test (SciPy's `ks_2samp(method="exact")`). Either sample empty: statistic 0,
+/// The two-sample Kolmogorov–Smirnov test (SciPy's `ks_2samp(method="exact")`). If either sample is empty: statistic 0,
 /// p-value 1.
 ///
-/// The p-value walks the lattice of all orders in which the two samples can be merged, equally likely without drift,
-/// and sums the probability of first stepping as far off the diagonal as the statistic. That is exact, also where it is
-/// tiny. O(n m) time for samples of n and m.
+/// The p-value is computed on the lattice of all orders in which the two samples can be merged, which are equally
+/// likely without drift: it sums the probability of first reaching the statistic's distance from the diagonal. It is
+/// exact even if it is tiny. O(n m) time for samples of n and m.
 #[must_use]
 pub fn kolmogorov_smirnov(first: &[f64], second: &[f64]) -> KolmogorovSmirnov {
     let (n, m) = (first.len(), second.len());
@@ -75,7 +74,7 @@ pub fn kolmogorov_smirnov(first: &[f64], second: &[f64]) -> KolmogorovSmirnov {
         .max()
         .unwrap_or(0);
 
-    // reach[j]: probability of a merge that has taken i of the first and j of the second without straying so far.
+    // reach[j]: probability of a merge with i of the first and j of the second that has not reached that distance.
     let mut reach = vec![0.0_f64; m + 1];
     reach[0] = 1.0;
     let mut strayed = 0.0;

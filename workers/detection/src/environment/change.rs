@@ -1,4 +1,4 @@
-//! Whether an environment has changed.
+//! Detects a change of an environment.
 
 use auscult_schemas::{EnvironmentChange, MachineId};
 use jiff::Timestamp;
@@ -6,41 +6,41 @@ use jiff::Timestamp;
 use super::EnvironmentPolicy;
 use crate::partition::{EnvironmentMachines, MachineSummary, PartitionMachines, environment_of};
 
-/// A machine deviates with the others when it began at most so many cadences ago.
+/// A machine deviates together with the others if its deviation began at most this many cadences ago.
 const TOGETHER: f64 = 4.0;
-/// In a change that comes gradually the machines begin one after another: so many cadences count where each has
-/// deviated twice in a row.
+/// In a gradual change, the machines start to deviate one after another: then this many cadences count, if each machine
+/// has deviated twice in a row.
 const GRADUALLY: f64 = 24.0;
-/// A machine that begins to deviate so many cadences after the change still belongs to it.
+/// A machine that starts to deviate within this many cadences after the change still belongs to it.
 const JOINING: f64 = 24.0;
-/// What begins within so many cadences of a change is its continuation and not reported again.
+/// A deviation that starts within this many cadences of a change continues it, and is not reported again.
 const CONTINUING: f64 = 72.0;
-/// Drift that was found of several machines so many cadences ago is one change: charts take from a few chunks to two
+/// Drift found on several machines within this many cadences is one change: charts need between a few chunks and two
 /// windows.
 const DRIFTING: f64 = 100.0;
-/// And of this share of the machines, at the least: charts also find how a hall wanders with the day, of half of its
-/// machines and more.
+/// Minimum share of the machines that must drift: charts also detect the daily variation of a hall, on half of its
+/// machines or more.
 const DRIFTING_SHARE: f64 = 0.8;
-/// Anomalous chunks that the affected machines have together, at most [`RUN_COUNTED`] of each, at the least. Where
-/// chunks are anomalous by chance at 5 %, this many in half of any number of machines come about once in 10⁷ chunks
-/// (the worst is 18 machines).
+/// Minimum number of anomalous chunks of the affected machines together, counting at most [`RUN_COUNTED`] of each. If
+/// chunks are anomalous by chance at 5 %, this many in half of any number of machines occur about once in 10⁷ chunks
+/// (the worst case is 18 machines).
 const EVIDENCE: u32 = 10;
-/// A long run of one machine must not stand for the others.
+/// A long run of one machine must not count for the others.
 const RUN_COUNTED: u32 = 3;
 
-/// What a chunk has shown of its machine's environment.
+/// The result of a chunk for its machine's environment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AffectedMachines {
     /// The change.
     pub change: EnvironmentChange,
-    /// Whether it is new: to be reported.
+    /// Whether the change is new and must be reported.
     pub is_new: bool,
-    /// The machines that are to learn their level anew, in the order of their ids.
+    /// The machines that must relearn their level, in the order of their ids.
     pub machines: Vec<MachineId>,
 }
 
-/// Looks at a machine's environment after a chunk of the machine, recorded at `time`, that the machines know of already.
-/// `None`: nothing has changed, or what has is dealt with.
+/// Checks a machine's environment after a chunk of the machine, recorded at `time`, which the machines already include.
+/// `None`: nothing has changed, or the change is already handled.
 #[must_use]
 pub fn detect(
     machines: &PartitionMachines,
@@ -67,13 +67,13 @@ pub fn detect(
     environment_now.joining(machine, it, has_just_drifted)
 }
 
-/// How many of so many machines must change together.
+/// Minimum number of machines, of this many, that must change together.
 fn needed(machines: usize, policy: &EnvironmentPolicy) -> usize {
     let share = (policy.min_share * machines as f64).ceil() as usize;
     share.max(policy.min_machines as usize)
 }
 
-/// False only where [`Environment`] would find nothing, by the counts alone.
+/// False only if the counts alone show that [`Environment`] would find nothing.
 fn can_have_changed(
     machines: &PartitionMachines,
     environment: &EnvironmentMachines,
@@ -95,14 +95,14 @@ fn can_have_changed(
     environment.adjusted().any(|(mark, count)| count >= needed_at_least && can_join(mark))
 }
 
-/// The machines of one environment at a moment.
+/// The machines of one environment at a point in time.
 struct Environment<'a> {
     environment: &'a str,
     time: Timestamp,
-    /// Those that were recently heard, in no order.
+    /// Machines with recent chunks, in no order.
     machines: Vec<(&'a MachineId, &'a MachineSummary)>,
     cadence_s: f64,
-    /// How many must change together.
+    /// Minimum number that must change together.
     needed: usize,
 }
 
@@ -133,7 +133,7 @@ impl<'a> Environment<'a> {
         self.machines.iter().filter(|(_, other)| other.adjusted_since == Some(mark)).count()
     }
 
-    /// The latest change of which as many machines as are needed bear the mark.
+    /// The latest change that the required number of machines follow.
     fn latest(&self) -> Option<Timestamp> {
         let mut marks: Vec<Timestamp> = self.machines.iter().filter_map(|(_, other)| other.adjusted_since).collect();
         marks.sort_unstable();
@@ -149,7 +149,7 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// Enough machines whose chunks are anomalous since about the same time.
+    /// Enough machines whose chunks have been anomalous since about the same time.
     fn deviating(&self) -> Option<AffectedMachines> {
         let affected: Vec<(&MachineId, &MachineSummary, Timestamp)> = self
             .machines
@@ -167,7 +167,7 @@ impl<'a> Environment<'a> {
         self.together(affected.iter().map(|(machine, _, since)| (*machine, *since)).collect(), self.needed)
     }
 
-    /// Nearly all machines of which drift was found at about the same time, though their chunks may pass one by one.
+    /// Nearly all machines on which drift was found at about the same time, even if their single chunks are normal.
     fn drifting(&self) -> Option<AffectedMachines> {
         let drifting = self.machines.iter().filter(|(_, other)| !other.is_relearning);
         let drifting = drifting.filter_map(|(machine, other)| Some((*machine, other.drift?)));
@@ -191,12 +191,12 @@ impl<'a> Environment<'a> {
         Some(AffectedMachines { change: self.change(affected.len(), since), is_new: continued.is_none(), machines })
     }
 
-    /// A machine of an environment that has changed already.
+    /// A machine that joins a change of its environment.
     fn joining(&self, machine: &MachineId, it: &MachineSummary, has_just_drifted: bool) -> Option<AffectedMachines> {
         let mark = self.latest().filter(|mark| it.adjusted_since != Some(*mark))?;
         let belongs = |started: Timestamp| started.duration_since(mark).as_secs_f64() >= -TOGETHER * self.cadence_s;
         let deviates = self.is_within(mark, JOINING) && it.run >= 2 && it.deviates_since.is_some_and(belongs);
-        // Since when it drifts is an estimate, and no better than its charts.
+        // The start of a drift is an estimate, with the precision of its charts.
         let has_drifted = has_just_drifted && self.is_within(mark, DRIFTING);
         (deviates || has_drifted).then(|| AffectedMachines {
             change: self.change(self.marked(mark) + 1, mark),

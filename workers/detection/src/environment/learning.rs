@@ -1,4 +1,4 @@
-//! A machine learns anew what is normal, after its environment has changed.
+//! A machine relearns its normal scores after a change of its environment.
 
 use auscult_schemas::{AuditAction, DriftMemory, Relearning, ScorerState, ThresholdAdjustment};
 use jiff::Timestamp;
@@ -8,22 +8,22 @@ use crate::Calibration;
 use crate::alert_state::forget_evidence;
 use crate::calibration::quantile;
 
-/// Who adjusts thresholds here.
+/// The author of these threshold changes.
 pub(crate) const BY: &str = "environment";
-/// The spread of three dozen scores is known to about 15 %, as likely too narrow as too wide, and too narrow costs
-/// false alarms: it is taken as so many times as wide.
+/// Factor on the estimated spread. The spread of three dozen scores has an error of about 15 % in both directions, and
+/// a spread that is too narrow causes false alarms.
 const WIDER: f64 = 1.3;
-/// What has been learnt is the calibration again where its median is within this share of the calibration's spread
-/// (half a standard deviation of normal scores), and its own spread is no more than this many times as wide: that is
-/// what three dozen scores of the calibration itself may come to.
+/// The new scores equal the calibration if their median is within this share of the calibration's spread (half a
+/// standard deviation of normal scores), and their spread is at most this many times as wide. Three dozen scores of the
+/// calibration itself may deviate by this much.
 const UNMOVED: f64 = 0.2;
 const STEADY: f64 = 1.2;
-/// An adjusted machine whose latest scores, this many, are nearer to the old median than to the new one is back where
-/// it was.
+/// An adjusted machine has returned to its old level if this many latest scores are closer to the old median than to
+/// the new one.
 const BACK_AFTER: usize = 12;
 
-/// Has a machine learn its level from its next chunks. Nothing is raised meanwhile, and nothing cleared; what speaks
-/// for a fault so far was the environment's doing.
+/// Starts relearning a machine's level from its next chunks. Meanwhile no alarm is raised or cleared; the evidence so
+/// far is attributed to the environment.
 pub fn start_relearning(state: &mut ScorerState, since: Timestamp, policy: &EnvironmentPolicy) {
     state.relearning = Some(Relearning { since, scores: Vec::new(), needed: policy.relearn_chunks });
     forget_evidence(&mut state.alert);
@@ -31,8 +31,8 @@ pub fn start_relearning(state: &mut ScorerState, since: Timestamp, policy: &Envi
     state.drift = DriftMemory::default();
 }
 
-/// Takes one score into account, which is the latest of the recent ones. Gives what has been done where that ends the
-/// learning, or where the machine sounds again as it did before the environment changed.
+/// Adds one score, the latest of the recent ones. Returns an audit record if relearning ends, or if the machine sounds
+/// as it did before the environment changed.
 pub fn learn(state: &mut ScorerState, score: f64, calibration: &Calibration) -> Option<AuditAction> {
     if let Some(mut relearning) = state.relearning.take() {
         relearning.scores.push(score);
@@ -54,7 +54,7 @@ pub fn learn(state: &mut ScorerState, score: f64, calibration: &Calibration) -> 
     let latest = state.recent_scores.len().checked_sub(BACK_AFTER)?;
     let normal = quantile(&calibration.scores, 0.5);
     let is_back = |score: f64| score <= normal + adjustment.offset / 2.0;
-    // An offset within the calibration's own spread is no level to come back from.
+    // An offset within the calibration's own spread is too small to detect a return.
     if adjustment.offset <= 2.0 * spread(&calibration.scores)
         || !state.recent_scores[latest..].iter().all(|score| is_back(*score))
     {
@@ -65,8 +65,9 @@ pub fn learn(state: &mut ScorerState, score: f64, calibration: &Calibration) -> 
     Some(AuditAction::AdjustThreshold { offset: 0.0, factor: 1.0 })
 }
 
-/// How far the median has moved and how many times as wide the spread is, robustly: up to a tenth of the scores may be
-/// of the time before, and as many of a fault. Never narrower than the calibration's, which rests on more.
+/// The shift of the median and the ratio of the spreads, both robust: up to a tenth of the scores may be from before
+/// the change, and another tenth from a fault. The spread is never narrower than the calibration's, which has more
+/// data.
 fn moved(mut scores: Vec<f64>, calibration: &Calibration) -> (f64, f64) {
     scores.sort_by(f64::total_cmp);
     let offset = quantile(&scores, 0.5) - quantile(&calibration.scores, 0.5);
@@ -75,12 +76,12 @@ fn moved(mut scores: Vec<f64>, calibration: &Calibration) -> (f64, f64) {
     (offset, factor)
 }
 
-/// The range of ascending scores without the lowest and the highest tenth: twice as exact as the interquartile range.
+/// The range of ascending scores without the lowest and highest tenth: twice as precise as the interquartile range.
 fn spread(ascending: &[f64]) -> f64 {
     quantile(ascending, 0.9) - quantile(ascending, 0.1)
 }
 
-/// What was heard under the old threshold says nothing under the new one.
+/// Evidence under the old threshold does not apply to the new one.
 fn restart(state: &mut ScorerState) {
     state.deviation = None;
     state.drift = DriftMemory::default();

@@ -1,19 +1,18 @@
-//! Changes of the surroundings that machines share: a new fan in the hall, the doors open in summer, a line that starts
-//! beside them. Where many machines come to deviate at about the same time it is not many faults but one change; it is
-//! reported once, and each machine learns anew what is normal there.
+//! Detects changes of the surroundings that machines share: a new fan in the hall, open doors in summer, another
+//! production line that starts nearby. If many machines start to deviate at about the same time, this is one change and
+//! not many faults. It is reported once, and each machine relearns its normal level.
 //!
 //! ```text
 //!  fan-1  · · · · ▪ ▪ ▪ ┐
-//!  fan-2  · · · · · ▪ ▪ ├─ half of the machines, and at least four, have begun within a few cadences:
-//!  fan-3  · · · · ▪ ▪ ▪ │  one report; no alarm of any of them; each listens to its next `relearn_chunks`,
-//!  fan-4  · · · · · ▪ ▪ ┘  and its threshold moves by as much as its median and its spread have
+//!  fan-2  · · · · · ▪ ▪ ├─ half of the machines, and at least four, started within a few cadences:
+//!  fan-3  · · · · ▪ ▪ ▪ │  one report; no alarm for any of them; each relearns from its next `relearn_chunks`,
+//!  fan-4  · · · · · ▪ ▪ ┘  and its threshold moves with its median and its spread
 //!  fan-5  · · · · · · ·
-//!  fan-6  ▪ ▪ ▪ ▪ ▪ ▪ ▪ ◄─ in alarm since long before: stays so
+//!  fan-6  ▪ ▪ ▪ ▪ ▪ ▪ ▪ ◄─ in alarm since long before: stays in alarm
 //! ```
 //!
-//! A machine's environment is the part of its id before the last `/`; machines without one share theirs. What is
-//! decided follows from the states of the machines of one partition and nothing else, so that a worker that takes over
-//! decides the same.
+//! A machine's environment is the part of its id before the last `/`; machines without one share one environment. All
+//! decisions depend only on the states of the machines of one partition, so a worker that takes over decides the same.
 
 mod change;
 mod learning;
@@ -49,7 +48,7 @@ impl Default for EnvironmentPolicy {
 }
 
 impl EnvironmentPolicy {
-    /// What is wrong with it: the option's name and what it must be.
+    /// Invalid options: name and requirement.
     #[must_use]
     pub fn problems(&self) -> Vec<(&'static str, &'static str)> {
         let checks = [

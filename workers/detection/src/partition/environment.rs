@@ -1,5 +1,4 @@
-//! The machines of one environment, with the counts that tell without a look at each whether enough of them can have
-//! changed.
+//! The machines of one environment, with counts that show without a scan whether enough of them can have changed.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,7 +9,7 @@ use super::Machine;
 use super::ordered::{OrderedMultiset, TotalF64};
 use super::summary::MachineSummary;
 
-/// The part of a machine's id before the last `/`, empty where it has none.
+/// The part of a machine's id before the last `/`, or empty.
 #[must_use]
 pub fn environment_of(machine: &MachineId) -> &str {
     machine.as_str().rsplit_once('/').map_or("", |(environment, _)| environment)
@@ -20,18 +19,18 @@ pub fn environment_of(machine: &MachineId) -> &str {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EnvironmentMachines {
     pub(super) machines: HashMap<MachineId, Machine>,
-    /// Until when each machine counts as recently heard, at the least: seconds since the epoch.
+    /// Lower bound of the time until which each machine counts as recent, seconds since the epoch.
     recent_until: OrderedMultiset<TotalF64>,
     /// Machines that deviate and are not relearning.
     deviating: usize,
     /// Machines that drift and are not relearning.
     drifting: usize,
-    /// How many machines follow each change of the environment.
+    /// Number of machines that follow each change of the environment.
     adjusted: BTreeMap<Timestamp, usize>,
 }
 
 impl EnvironmentMachines {
-    /// Takes over what has changed of one machine.
+    /// Applies the change of one machine.
     pub(super) fn replace(&mut self, before: Option<&MachineSummary>, after: Option<&MachineSummary>) {
         self.recent_until.replace(before.and_then(recent_until), after.and_then(recent_until));
         replace_count(&mut self.deviating, before, after, |machine| {
@@ -52,27 +51,27 @@ impl EnvironmentMachines {
         }
     }
 
-    /// Its machines that were heard at some time, in no order.
+    /// Its machines with at least one chunk, in no order.
     pub(crate) fn heard(&self) -> impl Iterator<Item = (&MachineId, &MachineSummary)> {
         self.machines.iter().filter_map(|(id, machine)| Some((id, machine.summary.as_ref()?)))
     }
 
-    /// At least so many machines count as recently heard at that time.
+    /// Lower bound of the number of recent machines at that time.
     pub(crate) fn recently_heard_at_least(&self, time: Timestamp) -> usize {
         self.recent_until.count_from(TotalF64(epoch_s(time)))
     }
 
-    /// Machines that deviate and are not relearning, recently heard or not.
+    /// Machines that deviate and are not relearning, recent or not.
     pub(crate) fn deviating(&self) -> usize {
         self.deviating
     }
 
-    /// Machines that drift and are not relearning, recently heard or not.
+    /// Machines that drift and are not relearning, recent or not.
     pub(crate) fn drifting(&self) -> usize {
         self.drifting
     }
 
-    /// The changes that machines follow, and how many do, recently heard or not.
+    /// The changes that machines follow, and the number of machines for each, recent or not.
     pub(crate) fn adjusted(&self) -> impl Iterator<Item = (Timestamp, usize)> {
         self.adjusted.iter().map(|(mark, count)| (*mark, *count))
     }
@@ -88,7 +87,7 @@ fn replace_count(
     *count -= usize::from(before.is_some_and(&is_counted));
 }
 
-/// Until when it counts as recently heard, rounded down; `None` where that depends on more than the time.
+/// Until when it counts as recent, rounded down; `None` if that depends on more than the time.
 fn recent_until(machine: &MachineSummary) -> Option<TotalF64> {
     if machine.state == MachineState::Silent || machine.maintained_until.is_some() {
         return None;

@@ -1,16 +1,16 @@
-//! The machines of one partition, for the decisions that concern many of them: which have fallen silent, and whether
-//! their environment has changed. All of it follows from the machines' states, so that what is made anew of restored
-//! states decides as what was lost.
+//! The machines of one partition, for decisions about many machines: which are silent, and whether their environment
+//! has changed. Everything is derived from the machines' states, so a copy rebuilt from restored states decides the
+//! same.
 //!
-//! A chunk changes one machine. Times and cadences are kept in order and machines are counted as they change, so that
-//! no decision about a chunk looks at every machine:
+//! A chunk changes one machine. Times and cadences are kept sorted and counts are updated with each change, so no
+//! decision about a chunk scans all machines:
 //!
 //! | question | answered by |
 //! |---|---|
-//! | the partition's clock, an upper quartile | `last_heard`, in order |
-//! | the median cadence | `cadences`, in order |
-//! | who has fallen silent | `silence_deadlines`: only machines whose deadline has come are looked at |
-//! | whether an environment can have changed | counts in [`EnvironmentMachines`]; only then its machines are looked at |
+//! | the partition's clock, an upper quartile | `last_heard`, sorted |
+//! | the median cadence | `cadences`, sorted |
+//! | which machines are silent | `silence_deadlines`: only machines whose deadline has passed are examined |
+//! | whether an environment can have changed | counts in [`EnvironmentMachines`]; only then are its machines examined |
 //! | machines by state | `counts` |
 
 mod environment;
@@ -28,18 +28,18 @@ use ordered::{OrderedMultiset, TotalF64};
 pub(crate) use summary::can_fall_silent;
 pub use summary::{MachineSummary, counted_state};
 
-/// What is kept of a machine.
+/// The data kept of a machine.
 #[derive(Debug, Clone, Copy, Default)]
 struct Machine {
-    /// `None` where it has never been heard.
+    /// `None` if it has no chunks.
     summary: Option<MachineSummary>,
-    /// `None` where it has been retired.
+    /// `None` if it was retired.
     counted: Option<Counted>,
     /// Its entry among the deadlines.
     deadline: Option<TotalF64>,
 }
 
-/// As what a machine is counted.
+/// How a machine is counted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Counted {
     state: MachineState,
@@ -49,22 +49,22 @@ struct Counted {
 /// The machines of one partition.
 #[derive(Debug, Clone)]
 pub struct PartitionMachines {
-    /// Cadences after which a machine that is not heard is silent; see [`crate::AlertPolicy::silent_after`].
+    /// Number of cadences without a chunk after which a machine is silent; see [`crate::AlertPolicy::silent_after`].
     silent_after: u32,
-    /// By their name.
+    /// By name.
     environments: HashMap<String, EnvironmentMachines>,
-    /// When each machine that is not silent was last heard.
+    /// The time of the latest chunk of each machine that is not silent.
     last_heard: OrderedMultiset<Timestamp>,
-    /// What is known of cadences, s.
+    /// The known cadences, s.
     cadences: OrderedMultiset<TotalF64>,
-    /// Of each machine that can fall silent a time, on the clock of [`PartitionMachines::listened_s`], before which it
-    /// cannot: the one that followed from its state when it was last worked out.
+    /// For each machine that can become silent, a time on the clock of [`PartitionMachines::listened_s`] before which
+    /// it cannot: the one computed last from its state.
     silence_deadlines: BTreeSet<(TotalF64, MachineId)>,
     listened_s: f64,
-    /// Machines that have not been retired, by the state under which they are counted.
+    /// Machines that are not retired, by the state under which they are counted.
     counts: [(MachineState, usize); MachineState::ALL.len()],
     drifting: usize,
-    /// Machines that have been heard, and are silent.
+    /// Machines with chunks that are silent.
     silent: usize,
 }
 
@@ -85,7 +85,7 @@ impl PartitionMachines {
         }
     }
 
-    /// Takes over a machine as its state now is.
+    /// Adds or updates a machine from its current state.
     pub fn put(&mut self, state: &ScorerState) {
         let summary = MachineSummary::of(state);
         let counted = state
@@ -101,7 +101,7 @@ impl PartitionMachines {
         environment.replace(before.summary.as_ref(), summary.as_ref());
 
         let deadline = summary.and_then(|summary| deadline(&summary, self.silent_after));
-        // A deadline that has moved into the future is worked out when the old one comes.
+        // A deadline that moved into the future is recomputed when the old one passes.
         let keeps_deadline = before.deadline.zip(deadline).is_some_and(|(before, after)| before <= after);
         let deadline = if keeps_deadline { before.deadline } else { deadline };
         if before.deadline != deadline {
@@ -143,7 +143,7 @@ impl PartitionMachines {
         if listened_s(summary) >= self.listened_s {
             self.listened_s = listened_s(summary);
         } else if listened_s(summary_before) >= self.listened_s {
-            // The machine that was heard last is gone: retired.
+            // The machine with the latest chunk was removed: retired.
             self.listened_s = self.iter().map(|(_, machine)| machine.listened_s).fold(0.0, f64::max);
         }
     }
@@ -158,37 +158,37 @@ impl PartitionMachines {
         }
     }
 
-    /// Cadences after which a machine that is not heard is silent.
+    /// Number of cadences without a chunk after which a machine is silent.
     #[must_use]
     pub fn silent_after(&self) -> u32 {
         self.silent_after
     }
 
-    /// One machine that was heard at some time.
+    /// A machine with at least one chunk.
     #[must_use]
     pub fn get(&self, machine: &MachineId) -> Option<&MachineSummary> {
         self.environment(environment_of(machine))?.machines.get(machine)?.summary.as_ref()
     }
 
-    /// The machines that were heard at some time, in no order.
+    /// The machines with at least one chunk, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&MachineId, &MachineSummary)> {
         self.environments.values().flat_map(EnvironmentMachines::heard)
     }
 
-    /// For how long the partition has been listened to, s: as the machine knows it that was heard last.
+    /// How long the partition has been observed, s: the value of the machine with the latest chunk.
     #[must_use]
     pub fn listened_s(&self) -> f64 {
         self.listened_s
     }
 
-    /// How many are silent.
+    /// Number of silent machines.
     #[must_use]
     pub fn silent(&self) -> usize {
         self.silent
     }
 
-    /// How many are counted under each state, in the order of [`MachineState::ALL`]; those that were never heard are
-    /// among them, those that were retired are not.
+    /// Number of machines by state, in the order of [`MachineState::ALL`]; includes machines without chunks, and
+    /// excludes retired ones.
     pub fn counts(&self) -> impl Iterator<Item = (MachineState, usize)> {
         self.counts.iter().copied()
     }
@@ -203,17 +203,17 @@ impl PartitionMachines {
         self.environments.get(name)
     }
 
-    /// How many machines are not silent.
+    /// Number of machines that are not silent.
     pub(crate) fn not_silent(&self) -> usize {
         self.last_heard.len()
     }
 
-    /// When the machines that are not silent were last heard: the time of this rank, in ascending order.
+    /// The time of this rank, in ascending order, among the latest chunks of machines that are not silent.
     pub(crate) fn last_heard(&self, rank: usize) -> Option<Timestamp> {
         self.last_heard.nth(rank)
     }
 
-    /// The same were `removed` taken out and `added` put in.
+    /// The same if `removed` were removed and `added` inserted.
     pub(crate) fn last_heard_with(
         &self,
         rank: usize,
@@ -223,19 +223,18 @@ impl PartitionMachines {
         self.last_heard.nth_with(rank, removed, added)
     }
 
-    /// The median of what is known of the machines' cadences, s.
+    /// The median of the machines' known cadences, s.
     pub(crate) fn median_cadence_s(&self) -> Option<f64> {
         self.cadences.nth(self.cadences.len() / 2).map(|cadence| cadence.0)
     }
 
-    /// No median cadence of this many of the machines or more is above this, s.
+    /// An upper bound of the median cadence of any subset of this many machines or more, s.
     pub(crate) fn median_cadence_of_some_at_most_s(&self, machines: usize) -> Option<f64> {
         let rank = self.cadences.len().checked_sub(machines.div_ceil(2).max(1))?;
         self.cadences.nth(rank).map(|cadence| cadence.0)
     }
 
-    /// The machines whose silence deadline has come, in the order of their ids, and which `is_silent` says have fallen
-    /// silent.
+    /// The machines whose silence deadline has passed and for which `is_silent` is true, in the order of their ids.
     pub(crate) fn past_deadline(&mut self, is_silent: impl Fn(&MachineSummary) -> bool) -> Vec<MachineId> {
         let (mut fallen_silent, mut looked_at) = (Vec::new(), Vec::new());
         while self.silence_deadlines.first().is_some_and(|(deadline, _)| deadline.0 <= self.listened_s) {
@@ -255,8 +254,7 @@ impl PartitionMachines {
     }
 }
 
-/// For how long the partition must have been listened to until a machine that is not heard can be silent, s: rounded
-/// down.
+/// How long the partition must have been observed until a machine without chunks can be silent, s: rounded down.
 fn deadline(machine: &MachineSummary, silent_after: u32) -> Option<TotalF64> {
     if silent_after == 0 || !machine.can_fall_silent {
         return None;
@@ -264,7 +262,7 @@ fn deadline(machine: &MachineSummary, silent_after: u32) -> Option<TotalF64> {
     Some(TotalF64(machine.listened_s + rounded_down(f64::from(silent_after) * machine.cadence_s?)))
 }
 
-/// A duration that is less by more than what sums of times are rounded by.
+/// The duration reduced by more than the rounding error of sums of times.
 fn rounded_down(duration_s: f64) -> f64 {
     duration_s * (1.0 - 1e-9) - 1e-3
 }

@@ -1,15 +1,16 @@
-//! A multiset that knows the element of each rank.
+//! A multiset with access by rank.
 
-/// Values in ascending order, in blocks of bounded length: what is added or removed moves one block and no more.
+/// Values in ascending order, in blocks of bounded length: an insertion or removal moves the elements of one block
+/// only.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OrderedMultiset<T> {
-    /// None is empty.
+    /// No block is empty.
     blocks: Vec<Vec<T>>,
     len: usize,
 }
 
 impl<T: Copy + Ord> OrderedMultiset<T> {
-    /// A block that reaches this length is split into halves.
+    /// A block that reaches this length is split in half.
     const MAX_BLOCK: usize = 512;
 
     pub(crate) fn len(&self) -> usize {
@@ -19,7 +20,7 @@ impl<T: Copy + Ord> OrderedMultiset<T> {
     pub(crate) fn insert(&mut self, value: T) {
         self.len += 1;
         let block = self.blocks.partition_point(|block| block.last().is_some_and(|last| *last < value));
-        // Above all others: at the end of the last block.
+        // Greater than all others: at the end of the last block.
         let block = block.min(self.blocks.len().saturating_sub(1));
         let Some(values) = self.blocks.get_mut(block) else {
             self.blocks.push(vec![value]);
@@ -32,7 +33,7 @@ impl<T: Copy + Ord> OrderedMultiset<T> {
         }
     }
 
-    /// Removes one of the elements that are equal to this one. Whether there was one.
+    /// Removes one element equal to this one. Returns whether there was one.
     pub(crate) fn remove(&mut self, value: T) -> bool {
         let block = self.blocks.partition_point(|block| block.last().is_some_and(|last| *last < value));
         let Some(values) = self.blocks.get_mut(block) else { return false };
@@ -45,7 +46,7 @@ impl<T: Copy + Ord> OrderedMultiset<T> {
         true
     }
 
-    /// Replaces one element by another, each where it is there.
+    /// Replaces one element by another; either may be absent.
     pub(crate) fn replace(&mut self, before: Option<T>, after: Option<T>) {
         if before == after {
             return;
@@ -59,7 +60,7 @@ impl<T: Copy + Ord> OrderedMultiset<T> {
         }
     }
 
-    /// The element with so many below it, counted in ascending order.
+    /// The element with this many elements below it, in ascending order.
     pub(crate) fn nth(&self, mut rank: usize) -> Option<T> {
         for block in &self.blocks {
             if let Some(value) = block.get(rank) {
@@ -70,7 +71,7 @@ impl<T: Copy + Ord> OrderedMultiset<T> {
         None
     }
 
-    /// The element of this rank, were `removed` taken out (it must be there) and `added` put in.
+    /// The element of this rank if `removed`, which must be present, were removed and `added` inserted.
     pub(crate) fn nth_with(&self, rank: usize, removed: Option<T>, added: T) -> Option<T> {
         let without = |rank: usize| match (self.nth(rank)?, removed) {
             (value, Some(removed)) if value >= removed => self.nth(rank + 1),
@@ -82,7 +83,7 @@ impl<T: Copy + Ord> OrderedMultiset<T> {
         (rank < len).then(|| below.map_or(above, |below| below.max(above)))
     }
 
-    /// How many elements are equal to this value or above it.
+    /// Number of elements equal to or above this value.
     pub(crate) fn count_from(&self, value: T) -> usize {
         let block = self.blocks.partition_point(|block| block.last().is_some_and(|last| *last < value));
         let Some(values) = self.blocks.get(block) else { return 0 };

@@ -1,48 +1,47 @@
-//! What the decisions about many machines need to know of each: when it was heard, how often it is, and whether it
-//! deviates.
+//! The data of a machine used by decisions about many machines: its latest chunk, its cadence, and whether it deviates.
 
 use auscult_schemas::{MachineState, ScorerState};
 use jiff::Timestamp;
 
-/// One machine of a partition, as the others' decisions see it.
+/// One machine of a partition, as seen by decisions about all machines.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MachineSummary {
-    /// The latest time at which it was heard.
+    /// The time of its latest chunk.
     pub last_heard: Timestamp,
-    /// How far apart its chunks usually are, s; `None` until enough have come to tell.
+    /// Its usual interval between chunks, s; `None` until enough chunks have arrived.
     pub cadence_s: Option<f64>,
-    /// For how long the partition had been listened to when it was heard, s; see [`crate::silence::listened_s`].
+    /// How long the partition had been observed at its latest chunk, s; see [`crate::silence::listened_s`].
     pub listened_s: f64,
     /// Its state.
     pub state: MachineState,
-    /// It can fall silent as far as its own state goes.
+    /// Whether its own state allows it to become silent.
     pub can_fall_silent: bool,
-    /// When the maintenance or the rest ends that a person has asked for; the far future where it has no end.
+    /// End of the maintenance or idle time set by an operator; in the far future if it has no end.
     pub maintained_until: Option<Timestamp>,
-    /// The first chunk of what deviates now, while the latest chunk deviates.
+    /// The first chunk of the current deviation, while the latest chunk deviates.
     pub deviates_since: Option<Timestamp>,
-    /// Anomalous chunks in a row, up to the latest.
+    /// Number of consecutive anomalous chunks up to the latest.
     pub run: u32,
-    /// The drift that has been found of it and is not over: when it was found, and since when it is.
+    /// Its active drift: when it was found, and when it started.
     pub drift: Option<(Timestamp, Timestamp)>,
-    /// The change of environment that its threshold follows, or is about to.
+    /// The change of environment that its threshold follows or will follow.
     pub adjusted_since: Option<Timestamp>,
-    /// Its level is being learnt anew.
+    /// Whether its level is being relearned.
     pub is_relearning: bool,
 }
 
 impl MachineSummary {
-    /// Chunks after which a machine's cadence is taken for known.
+    /// Number of chunks after which a machine's cadence is known.
     const CHUNKS_FOR_CADENCE: u64 = 5;
-    /// A machine that was heard so many cadences ago still counts as recently heard.
+    /// A machine whose latest chunk is at most this many cadences old counts as recent.
     pub(super) const RECENT_CADENCES: f64 = 3.0;
 
-    /// As a machine's state has it; `None` of one that has never been heard.
+    /// From a machine's state; `None` for a machine without chunks.
     #[must_use]
     pub fn of(state: &ScorerState) -> Option<Self> {
         let is_alarm = matches!(state.alert.state, MachineState::Alarm | MachineState::Acknowledged);
         let run_since = state.deviation.as_ref().map(|deviation| deviation.since);
-        // A normal chunk in between does not make an old alarm a new one.
+        // A normal chunk in between does not restart an old alarm.
         let deviates_since = match (run_since, state.alert.since) {
             (Some(run), Some(alarm)) if is_alarm => Some(run.min(alarm)),
             (run, _) => run,
@@ -69,7 +68,7 @@ impl MachineSummary {
         })
     }
 
-    /// Whether someone works on it at that time, or it is at rest as a person has said.
+    /// Whether it is in maintenance at that time, or set idle by an operator.
     #[must_use]
     pub fn is_maintained(&self, time: Timestamp) -> bool {
         self.maintained_until.is_some_and(|until| until > time)
@@ -84,15 +83,15 @@ impl MachineSummary {
     }
 }
 
-/// Whether a machine can fall silent: not one that is silent already, being worked on, or at rest as a person has said.
+/// Whether a machine can become silent: not if it is already silent, in maintenance, or set idle by an operator.
 #[must_use]
 pub(crate) fn can_fall_silent(state: &ScorerState) -> bool {
     !matches!(state.alert.state, MachineState::Silent | MachineState::Maintenance) && state.idle.is_none()
 }
 
-/// The state under which a machine is counted. One that no sensor hears counts as one with a sensor fault, whatever it
-/// was before; one whose sound cannot be compared with what was learned as one with a setup fault, and one at rest as
-/// idle, unless nothing comes from it or somebody works on it.
+/// The state under which a machine is counted. A machine without a working sensor counts as sensor fault, whatever its
+/// state was before; one that is not comparable with the training data as setup fault, and one at rest as idle, unless
+/// it is silent or in maintenance.
 #[must_use]
 pub fn counted_state(state: &ScorerState) -> MachineState {
     let at_fault = state.sensors.iter().filter(|sensor| sensor.is_at_fault).count();

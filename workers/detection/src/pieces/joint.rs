@@ -1,64 +1,65 @@
-//! How much speaks for it that a clip begins where another ended.
+//! Evidence that a clip continues another one.
 //!
-//! Most sound is coloured: the next samples are known from those before but for a remainder (linear prediction). The
-//! errors of the first sixteen samples behind the joint are compared under two hypotheses: that the clip goes on
-//! (errors are as within the clip before), and that it does not (errors are as where any other stretch of sound nearby
-//! is put there). Evidence is the logarithm of the ratio of their likelihoods, both Student's with five degrees of
-//! freedom, since sound has bursts. White noise has none either way, and a joint that fits by chance to `e` logarithms
-//! comes once in exp(e) clips.
+//! Most sound is coloured: the next samples can be predicted from the previous ones except for a residual (linear
+//! prediction). The prediction errors of the first sixteen samples after the joint are compared under two hypotheses:
+//! the clip continues (errors as within the clip before), or it does not (errors as after any other segment of nearby
+//! sound). The evidence is the log-likelihood ratio; both likelihoods are Student's with five degrees of freedom,
+//! because sound has bursts. White noise gives no evidence for either hypothesis. A joint that fits by chance with
+//! evidence `e` (natural logarithm) occurs once in exp(e) clips.
 //!
-//! One joint tells little: 1.0 to 2.0 on average of microphones at 16 kHz, where the largest of 3,000 joints that are
-//! none was 4.0. So evidence is added up over neighbours.
+//! A single joint gives little evidence: 1.0 to 2.0 on average for microphones at 16 kHz, while the maximum of 3,000
+//! false joints was 4.0. Therefore the evidence of neighbours is summed.
 
 use ndarray::Array2;
 
 use crate::bearing::consecutive::{ORDER, predictor_of};
 use crate::cholesky::Cholesky;
 
-/// Samples behind the joint that are predicted.
+/// Number of predicted samples after the joint.
 const BEHIND: usize = 16;
-/// Samples before the joint that the prediction is learned from.
+/// Number of samples before the joint used to fit the predictor.
 const LEARNED: usize = 16_384;
-/// Samples before the joint that tell how well it predicts: those, and the last of them, whichever is worse.
+/// Number of samples before the joint used to measure the prediction error: over all of them, and over the last ones,
+/// whichever is worse.
 const COMPARED: usize = 4_096;
 const LAST: usize = 512;
-/// Errors of samples that were learned from are too small by some percent.
+/// Errors of samples used for fitting are too small by some percent.
 const OPTIMISM: f64 = 1.05;
-/// Samples on either side of the joint that other stretches are taken from: what is farther may be louder.
+/// Samples on each side of the joint from which other segments are taken; more distant sound may be louder.
 const NEAR: usize = 4_096;
-/// So many stretches of each side.
+/// Number of segments per side.
 const STRETCHES: usize = 160;
 /// Degrees of freedom.
 const FREEDOM: f64 = 5.0;
-/// Squared errors that add up to less, in units of the usual one's, are not those of the sound: by chance once in 4,000
-/// joints.
+/// If the sum of squared errors, in units of the usual one, is below this, the errors are not those of the sound: by
+/// chance once in 4,000 joints.
 const LEAST_SQUARES: f64 = 3.5;
-/// Fewer samples say nothing.
+/// Minimum number of samples.
 const FEWEST: usize = 2_048;
 
-/// How a clip begins.
+/// The start of a clip.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Start {
-    /// Its first samples, [`NEAR`] at most.
+    /// Its first samples, at most [`NEAR`].
     samples: Vec<f32>,
 }
 
-/// How a clip ends, and what is to be expected behind it.
+/// The end of a clip, and the prediction after it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct End {
-    /// Weights of the samples before, the latest first.
+    /// Weights of the previous samples, the latest first.
     predictor: Vec<f64>,
     mean: f64,
-    /// The last [`ORDER`] samples less the mean.
+    /// The last [`ORDER`] samples minus the mean.
     last: Vec<f64>,
-    /// Root mean square of the error of one sample.
+    /// Root mean square of the prediction error of one sample.
     error: f64,
-    /// Of errors where other stretches near the end are put behind it: inverse factor's matrix and the determinant's
-    /// logarithm.
+    /// Of errors if other segments near the end follow it: the inverse factor of the matrix, and the logarithm of the
+    /// determinant.
     other: Spread,
 }
 
-/// A covariance of errors, as it is used.
+/// A covariance of errors, prepared for evaluation.
 #[derive(Debug, Clone, PartialEq)]
 struct Spread {
     inverse_factor: Array2<f64>,
@@ -72,7 +73,7 @@ impl Start {
 }
 
 impl End {
-    /// `None` of a clip that is short, silent or white beyond use.
+    /// `None` for a clip that is too short, silent or too close to white noise.
     pub(super) fn of(samples: &[f32]) -> Option<Self> {
         if samples.len() < FEWEST {
             return None;
@@ -97,7 +98,7 @@ impl End {
     }
 }
 
-/// The evidence that a clip goes on where another ended, in natural logarithms; `None` where nothing can be told.
+/// The evidence that a clip continues another one, natural logarithm; `None` if there is no evidence.
 pub(super) fn evidence(before: &End, after: &Start) -> Option<f64> {
     if after.samples.len() < FEWEST {
         return None;
@@ -106,7 +107,7 @@ pub(super) fn evidence(before: &End, after: &Start) -> Option<f64> {
     let errors = errors_behind(predictor, *mean, last, &after.samples[..BEHIND]);
     let of_after = spread(predictor, *mean, last, &after.samples)?;
     let squares: f64 = errors.iter().map(|found| (found / error).powi(2)).sum();
-    // Quiet on both sides of the joint, between sound: it fits whatever is quiet.
+    // Both sides of the joint are quiet, between sounds: the joint would fit any quiet clip.
     if squares < LEAST_SQUARES {
         return Some(0.0);
     }
@@ -122,12 +123,12 @@ impl Spread {
     }
 }
 
-/// Of Student's distribution in [`BEHIND`] dimensions, but for a constant.
+/// Of Student's distribution in [`BEHIND`] dimensions, up to a constant.
 fn log_likelihood(squares: f64, log_determinant: f64) -> f64 {
     -0.5 * log_determinant - 0.5 * (FREEDOM + BEHIND as f64) * (squares / FREEDOM).ln_1p()
 }
 
-/// How errors scatter where stretches of `near` are put behind the end.
+/// The covariance of errors if segments of `near` follow the end.
 fn spread(predictor: &[f64], mean: f64, last: &[f64], near: &[f32]) -> Option<Spread> {
     let (first, room) = (4 * BEHIND, near.len().checked_sub(5 * BEHIND)?);
     let mut covariance = Array2::<f64>::zeros((BEHIND, BEHIND));
@@ -140,7 +141,7 @@ fn spread(predictor: &[f64], mean: f64, last: &[f64], near: &[f32]) -> Option<Sp
             }
         }
     }
-    // So few stretches do not know their covariance exactly.
+    // The covariance of so few segments is not exact.
     for row in 0..BEHIND {
         for column in 0..BEHIND {
             if row != column {
@@ -152,7 +153,7 @@ fn spread(predictor: &[f64], mean: f64, last: &[f64], near: &[f32]) -> Option<Sp
     Some(Spread { inverse_factor, log_determinant })
 }
 
-/// Errors of the samples of `behind`, each predicted from all that stand before it.
+/// Prediction errors of the samples of `behind`, each predicted from all samples before it.
 fn errors_behind(predictor: &[f64], mean: f64, last: &[f64], behind: &[f32]) -> Vec<f64> {
     let values: Vec<f64> = last.iter().copied().chain(behind.iter().map(|&sample| f64::from(sample) - mean)).collect();
     (ORDER..values.len()).map(|at| error(predictor, &values[at - ORDER..at], values[at])).collect()

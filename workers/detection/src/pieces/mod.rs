@@ -1,15 +1,15 @@
-//! Which clips are pieces of one recording: a clip that goes on where another ended, clips that share a stretch of
-//! samples, and what names say.
+//! Detects clips that are pieces of one recording: a clip that continues another one, clips that share a segment of
+//! samples, and file names.
 //!
 //! ```text
-//!  samples ─► Trace ─┬─► joint    does the next clip begin as this one's end predicts?  ─► runs of joints ─┐
+//!  samples ─► Trace ─┬─► joint    does the next clip start as this one's end predicts?  ─► runs of joints ─┐
 //!                    └─► overlap  marks that two clips share at one shift ─────────────────────────────────┼─► recordings
 //!  names ──────────────► names    rec3_part07, rec3_part08 ────────────────────────────────────────────────┘
 //! ```
 //!
-//! Pieces of one recording are more alike than clips of two days, so that a threshold that was calibrated on neighbours
-//! of fitted clips is too low. They are held out together, and count as one recording for what is promised of the
-//! threshold.
+//! Pieces of one recording are more similar than clips from two days, so a threshold calibrated on neighbours of
+//! training clips is too low. Therefore the pieces of a recording are held out together, and count as one recording in
+//! the guarantees of the threshold.
 
 mod joint;
 mod names;
@@ -21,17 +21,18 @@ use self::joint::{End, Start};
 use self::overlap::Mark;
 use crate::natural_order;
 
-/// The sum of a run's evidence from which on its clips are taken for one recording, in natural logarithms: of clips
-/// that do not go on such a sum comes with a chance below one in ten thousand for each place where a run may begin.
+/// Minimum total evidence of a run whose clips count as one recording, natural logarithm: for clips that do not
+/// continue each other, the probability of such a sum is below one in ten thousand for each possible start of a run.
 const RUN_EVIDENCE: f64 = 9.2;
-/// A joint with less evidence is none, and ends a run.
+/// A joint with less evidence than this ends a run.
 const NO_JOINT: f64 = -2.0;
-/// Clips whose names differ in a counter alone are a series, from so many on: where one ends, so does a recording.
+/// Minimum number of clips in a series, whose names differ only in a counter: a recording ends at the end of its
+/// series.
 const SERIES: usize = 4;
-/// Share of a series that runs must hold for all of it to be of one recording: a burst at a joint hides it.
+/// Share of a series that runs must cover for the whole series to count as one recording: a burst at a joint hides it.
 const MOST_OF_SERIES: f64 = 0.5;
 
-/// What is kept of a clip's samples to tell where it belongs.
+/// The data of a clip that is needed to find its recording.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trace {
     start: Start,
@@ -40,28 +41,29 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Of one channel's samples, as they were decoded.
+    /// From one channel's decoded samples.
     #[must_use]
     pub fn of(samples: &[f32]) -> Self {
         Self { start: Start::of(samples), end: End::of(samples), marks: overlap::marks(samples) }
     }
 }
 
-/// Clips by recordings, and what told.
+/// Clips by recording, with the reasons.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pieces {
-    /// For each clip the first clip, in the order given, of its recording; its own place where it stands alone.
+    /// For each clip, the index of the first clip of its recording, in the given order; its own index if it stands
+    /// alone.
     pub recording_of: Vec<usize>,
-    /// Clips that are pieces by their names.
+    /// Clips identified as pieces by their names.
     pub by_name: usize,
-    /// Clips that go on where another ended.
+    /// Clips that continue another one.
     pub by_joint: usize,
     /// Clips that share samples with another.
     pub by_overlap: usize,
 }
 
 impl Pieces {
-    /// How many recordings there are.
+    /// Number of recordings.
     #[must_use]
     pub fn recordings(&self) -> usize {
         self.recording_of.iter().enumerate().filter(|(clip, first)| clip == *first).count()
@@ -80,7 +82,7 @@ impl Pieces {
     }
 }
 
-/// Sorts clips, by their names and traces, into recordings. Clips are neighbours in the natural order of their names.
+/// Groups clips into recordings by their names and traces. Clips are neighbours in the natural order of their names.
 #[must_use]
 pub fn pieces(clips: &[(&str, Option<&Trace>)]) -> Pieces {
     let mut first: Vec<usize> = (0..clips.len()).collect();
@@ -91,7 +93,7 @@ pub fn pieces(clips: &[(&str, Option<&Trace>)]) -> Pieces {
     Pieces { recording_of, by_name, by_joint, by_overlap }
 }
 
-/// Joins the clips of each group; how many clips are in one.
+/// Joins the clips of each group; returns the number of clips in groups.
 fn join_all(first: &mut [usize], groups: Vec<Vec<usize>>) -> usize {
     let mut counted = vec![false; first.len()];
     for group in groups.iter().filter(|group| group.len() > 1) {
@@ -128,7 +130,7 @@ fn overlapping(clips: &[(&str, Option<&Trace>)]) -> Vec<Vec<usize>> {
     overlap::pairs(&marks).into_iter().map(|(one, other)| vec![one, other]).collect()
 }
 
-/// Runs of neighbours in which each goes on where the one before ended.
+/// Runs of neighbours in which each clip continues the one before.
 fn going_on(clips: &[(&str, Option<&Trace>)]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..clips.len()).collect();
     order.sort_by(|one, other| natural_order(clips[*one].0, clips[*other].0).then(one.cmp(other)));
@@ -145,7 +147,7 @@ fn going_on(clips: &[(&str, Option<&Trace>)]) -> Vec<Vec<usize>> {
     let of_pair = |pair: &[usize]| evidence(pair).filter(|_| !is_end(pair)).unwrap_or(f64::NEG_INFINITY);
     let found: Vec<f64> = order.windows(2).map(of_pair).collect();
     let mut groups: Vec<Vec<usize>> = runs(&found).into_iter().map(|run| order[run.start..=run.end].to_vec()).collect();
-    // Of clips that all are of one series it tells nothing.
+    // If all clips belong to one series, the series gives no information.
     for all in series.values().filter(|all| all.len() >= SERIES && all.len() < clips.len()) {
         let joined = groups.iter().flatten().filter(|clip| all.contains(clip)).count();
         if joined as f64 >= MOST_OF_SERIES * all.len() as f64 {
@@ -155,7 +157,7 @@ fn going_on(clips: &[(&str, Option<&Trace>)]) -> Vec<Vec<usize>> {
     groups
 }
 
-/// Stretches of joints whose evidence adds up: the first and the last joint's place, the last exclusive.
+/// Runs of joints with enough total evidence: the indices of the first and the last joint, the last one exclusive.
 fn runs(evidence: &[f64]) -> Vec<std::ops::Range<usize>> {
     let (mut runs, mut at) = (Vec::new(), 0);
     while at < evidence.len() {

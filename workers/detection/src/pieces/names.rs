@@ -1,12 +1,12 @@
-//! What a file's name says of the recording that it is a piece of.
+//! Derives the recording of a piece from its file name.
 
-/// Words that stand before the number of a piece. Not `section`, by which DCASE means a machine.
+/// Words before the number of a piece. `section` is not one of them: in DCASE it means a machine.
 const WORDS: [&str; 11] =
     ["part", "piece", "segment", "seg", "chunk", "split", "slice", "fragment", "frag", "cut", "teil"];
 
-/// `rec3` of `rec3_part07.wav`, with its folder; `None` of a name that does not call itself a piece. A counter alone
-/// says nothing: recorders number recordings, too. Nor does a piece of which the name has no more than that:
-/// `chunk_0001`.
+/// `rec3` for `rec3_part07.wav`, with its folder; `None` if the name does not denote a piece. A counter alone is not
+/// enough, because recorders number recordings, too. A name with nothing else, such as `chunk_0001`, is not enough
+/// either.
 pub(super) fn recording(name: &str) -> Option<String> {
     let (folder, file) = name.rsplit_once(['/', '\\']).unwrap_or(("", name));
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
@@ -18,13 +18,13 @@ pub(super) fn recording(name: &str) -> Option<String> {
     }
     let counted = counted.trim_end_matches(is_between).to_lowercase();
     let before = WORDS.iter().find_map(|word| counted.strip_suffix(word))?;
-    // `rec3_part07` and `Part7`, not `depart7`.
+    // Matches `rec3_part07` and `Part7`, but not `depart7`.
     let recording = before.trim_end_matches(is_between);
     let is_word = recording.len() < before.len() || recording.ends_with(|letter: char| letter.is_ascii_digit());
     (is_word && !recording.is_empty()).then(|| format!("{folder}/{recording}"))
 }
 
-/// The name without its counter and its ending, with its folder: `a/rec3` of `a/rec3_0007.wav`.
+/// The name without its counter and extension, with its folder: `a/rec3` for `a/rec3_0007.wav`.
 pub(super) fn series(name: &str) -> String {
     let (folder, file) = name.rsplit_once(['/', '\\']).unwrap_or(("", name));
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);

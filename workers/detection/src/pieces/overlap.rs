@@ -1,32 +1,32 @@
-//! Clips that share a stretch of samples, shifted: cut from one recording with an overlap.
+//! Finds clips that share a segment of samples at a shift: cut from one recording with an overlap.
 //!
-//! Content-defined marks: of all windows of 32 samples those whose hash ends in zeros, which are the same windows in
-//! both clips, wherever they stand. Samples must be equal bit for bit, as in pieces of one file they are, in any
-//! lossless format.
+//! It uses content-defined marks: of all windows of 32 samples, those whose hash ends in zeros. They are the same
+//! windows in both clips, wherever they are. Samples must be bit-identical, as in pieces of one file in any lossless
+//! format.
 
 use std::collections::HashMap;
 
-/// Samples of a window.
+/// Samples per window.
 const WINDOW: usize = 32;
-/// One window in so many is a mark.
+/// One window in this many is a mark.
 const ONE_IN: u64 = 128;
-/// Samples of a window that differ from the one before: silence and steps are the same everywhere.
+/// Minimum number of samples in a window that differ from the previous one: silence and steps are the same everywhere.
 const LIVELY: usize = 16;
-/// Marks that must agree on a shift.
+/// Minimum number of marks with the same shift.
 const AGREEING: usize = 3;
-/// A mark in more clips than that is a sound that is played, or a pattern of the format.
+/// A mark in more clips than this is a played sound, or a pattern of the format.
 const MOST_CLIPS: usize = 64;
 /// Multiplier of the rolling hash: that of Knuth's MMIX generator.
 const BASE: u64 = 6_364_136_223_846_793_005;
 
-/// A window that can be found again.
+/// A window that can be recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Mark {
     hash: u64,
     at: u32,
 }
 
-/// The marks of a clip that occur once in it, by their hashes.
+/// The marks that occur exactly once in a clip, ordered by hash.
 pub(super) fn marks(samples: &[f32]) -> Vec<Mark> {
     if samples.len() < WINDOW {
         return Vec::new();
@@ -42,7 +42,7 @@ pub(super) fn marks(samples: &[f32]) -> Vec<Mark> {
             hash = hash.wrapping_sub(bits(at - WINDOW).wrapping_mul(leaving));
             lively -= moves(at - WINDOW);
         }
-        // The low bits of the product depend on few samples; mixed, all depend on all.
+        // The low bits of the product depend on few samples; after mixing, they depend on all samples.
         let mixed = (hash ^ (hash >> 32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         if at + 1 >= WINDOW && lively >= LIVELY && (mixed >> 32) % ONE_IN == 0 {
             found.push(Mark { hash: mixed, at: at as u32 });

@@ -1,17 +1,17 @@
-//! How far apart a machine's chunks usually are.
+//! Estimates the usual interval between a machine's chunks.
 
 use jiff::Timestamp;
 
-/// How far one interval moves the estimate, at the most, as a power of e: by a tenth.
+/// Maximum effect of one interval on the estimate, as a power of e: a tenth.
 const STEP: f64 = 0.2;
-/// Intervals further off than this power of e count as this far.
+/// Deviations beyond this power of e are clipped to it.
 const CLIP: f64 = 0.5;
 
-/// Takes the interval between two chunks into the estimate, s.
+/// Updates the estimate with the interval between two chunks, s.
 ///
-/// A Huber estimate of location in the logarithm of the interval, by stochastic approximation: an outage of a week
-/// moves it by no more than an interval half as long again. It needs no memory but itself. Intervals that are not
-/// positive (a chunk again, or out of order) say nothing.
+/// A Huber estimate of location in the logarithm of the interval, by stochastic approximation: an outage of a week has
+/// no more effect than an interval that is half as long again. It needs no state except the estimate. Intervals that
+/// are not positive (a repeated chunk, or chunks out of order) are ignored.
 #[must_use]
 pub fn follow_cadence(cadence_s: Option<f64>, last_heard: Option<Timestamp>, time: Timestamp) -> Option<f64> {
     let Some(last_heard) = last_heard else { return cadence_s };

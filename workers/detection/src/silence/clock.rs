@@ -1,19 +1,19 @@
-//! What time it is, by the machines of a partition, and how long it has been listened to.
+//! The clock of a partition, derived from its machines' chunks, and how long the partition has been observed.
 
 use auscult_schemas::{MachineId, MachineState};
 use jiff::Timestamp;
 
 use crate::PartitionMachines;
 
-/// With fewer machines that are heard there is no clock: of two that disagree about the time nobody can say which is
-/// wrong.
+/// Minimum number of machines with chunks for a clock. With two machines that disagree about the time, it is impossible
+/// to know which one is wrong.
 pub const MIN_MACHINES: usize = 3;
 
-/// The partition's clock: the upper quartile of the times at which its machines were last heard, silent ones left out.
-/// A quarter of the machines less one may have clocks that are ahead by any time, and it is still the time of a machine
-/// whose clock is right; one may be so among as few as three. `None` with fewer than [`MIN_MACHINES`].
+/// The partition's clock: the upper quartile of the times of its machines' latest chunks, without silent machines. Just
+/// under a quarter of the machines may have clocks that are ahead by any amount, and the result is still the time of a
+/// machine with a correct clock; with only three machines, one may be ahead. `None` with fewer than [`MIN_MACHINES`].
 ///
-/// `heard` is a chunk that the machines do not know of yet.
+/// `heard` is a chunk not yet included in the machines.
 #[must_use]
 pub fn partition_clock(machines: &PartitionMachines, heard: Option<(&MachineId, Timestamp)>) -> Option<Timestamp> {
     let Some((machine, time)) = heard else {
@@ -26,7 +26,7 @@ pub fn partition_clock(machines: &PartitionMachines, heard: Option<(&MachineId, 
     machines.last_heard_with(rank, before, after)
 }
 
-/// The clock's rank among the times of so many machines, in ascending order.
+/// The rank of the clock among the times of this many machines, in ascending order.
 fn clock_rank(machines: usize) -> Option<usize> {
     if machines < MIN_MACHINES {
         return None;
@@ -35,10 +35,10 @@ fn clock_rank(machines: usize) -> Option<usize> {
     Some(machines - 1 - ahead)
 }
 
-/// For how long the partition has been listened to, s, with a chunk that the machines do not know of yet.
+/// How long the partition has been observed, s, including a chunk not yet included in the machines.
 ///
-/// It grows as the clock does, but by one cadence at the most from chunk to chunk (the median of the machines'): where
-/// the clock leaps, nothing was there to be missed.
+/// It grows with the clock, but by at most one cadence (the median of the machines') per chunk: while the clock jumps,
+/// no chunk could have been missed.
 #[must_use]
 pub fn listened_s(machines: &PartitionMachines, machine: &MachineId, time: Timestamp) -> f64 {
     let so_far = machines.listened_s();

@@ -1,17 +1,17 @@
-//! Which machines have fallen silent, by the times of all machines of a partition. No wall clock: the same chunks in
-//! the same order silence the same machines, whenever and in whatever batches they are judged.
+//! Detects silent machines from the chunk times of all machines of a partition. It uses no wall clock: the same chunks
+//! in the same order give the same silent machines, whenever and in whatever batches they are processed.
 //!
 //! ```text
-//!  times of the latest chunks    fan-1 ────────────●            ◄ a gateway whose clock is ahead moves nothing
+//!  times of the latest chunks    fan-1 ────────────●            ◄ a gateway whose clock is ahead has no effect
 //!                                fan-2 ──────●          ◄ the partition's clock: the upper quartile
 //!                                fan-3 ─────●
-//!                                fan-4 ●                ◄ not heard while that clock went on for `silent_after` cadences: silent
+//!                                fan-4 ●                ◄ no chunk in `silent_after` cadences of that clock: silent
 //! ```
 //!
-//! What counts is how far the clock has gone on since a machine was last heard, not how far it is ahead of the
-//! machine's own time: a gateway whose clock is behind is heard all the same. And the clock counts only as far as it
-//! was seen to go on: where nothing has come from any machine over night, the first chunks of the morning silence
-//! nobody.
+//! The criterion is how far the clock has advanced since a machine's latest chunk was processed, not how far it is
+//! ahead of the machine's own time. So a gateway whose clock is behind does not make its machines silent. The clock
+//! advances only by observed chunks: after a night without chunks from any machine, the first chunks of the morning
+//! make no machine silent.
 
 mod cadence;
 mod clock;
@@ -23,9 +23,9 @@ use auscult_schemas::MachineId;
 
 use crate::PartitionMachines;
 
-/// The machines that have fallen silent, in the order of their ids. A machine that is being worked on may well be
-/// switched off, and one of which fewer than five chunks have been judged has no cadence that could be missed. None
-/// ever where the machines' `silent_after` is 0.
+/// The machines that have become silent, in the order of their ids. Machines in maintenance are excluded, because they
+/// may be switched off, and so are machines with fewer than five scored chunks, which have no known cadence. Always
+/// empty if the machines' `silent_after` is 0.
 #[must_use]
 pub fn fallen_silent(machines: &mut PartitionMachines) -> Vec<MachineId> {
     let Some(clock) = partition_clock(machines, None) else { return Vec::new() };

@@ -1,17 +1,16 @@
-//! Clips that are the same recording, under another name or in another format.
+//! Finds copies of a recording, under another name or in another format.
 
 use ndarray::Array2;
 
 use crate::training::TrainingClip;
 
-/// Mean levels of copies differ by less in every band, dB: what rounding to another number of bits, or a lossless
-/// format, leaves.
+/// Maximum difference of copies' mean levels in any band, dB: the effect of another bit depth, or of a lossless format.
 const LEVEL_DB: f32 = 0.05;
-/// Root mean square over all frames and bands of the difference of copies, dB. Two recordings of one steady sound are
-/// some dB apart.
+/// Maximum root mean square difference of copies over all frames and bands, dB. Two recordings of one steady sound
+/// differ by some dB.
 const FRAMES_DB: f64 = 0.1;
 
-/// For each clip the first one that it is a copy of.
+/// For each clip, the first one that it is a copy of.
 pub(super) fn copies(clips: &[TrainingClip]) -> Vec<Option<usize>> {
     let levels: Vec<Vec<f32>> = clips.iter().map(mean_levels).collect();
     let mut copies: Vec<Option<usize>> = vec![None; clips.len()];

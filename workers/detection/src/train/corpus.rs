@@ -1,4 +1,4 @@
-//! What the training clips are as a whole: their levels, their fingerprint.
+//! Properties of the whole set of training clips: levels and fingerprint.
 
 use sha2::{Digest, Sha256};
 
@@ -30,7 +30,7 @@ pub(super) fn clip_band_levels(clips: &[TrainingClip], mels: usize) -> Vec<Vec<f
 pub(super) fn fingerprint(clips: &[TrainingClip]) -> String {
     let mut hash = Sha256::new();
     for clip in clips {
-        // Lengths first, so that no two different sets are the same bytes.
+        // Lengths first, so that different sets never give the same bytes.
         hash.update((clip.name.len() as u64).to_le_bytes());
         hash.update(clip.name.as_bytes());
         hash_channels(&mut hash, clip);

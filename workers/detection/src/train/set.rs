@@ -1,4 +1,4 @@
-//! What a model is trained on: the clips that belong, once each, and why others are not among them.
+//! The training set: the clips that belong to it, once each, and why others are excluded.
 
 use super::copies::copies;
 use super::screening::{Screening, screen};
@@ -10,25 +10,24 @@ use crate::training::{ExcludedClip, ExclusionReason, TrainingClip, TrainingOptio
 /// Clips to train on.
 #[derive(Debug, Clone)]
 pub struct TrainingSet {
-    /// Those that belong, in the order given.
+    /// The included clips, in the given order.
     pub(super) clips: Vec<TrainingClip>,
-    /// Those that do not.
+    /// The excluded clips.
     pub left_out: Vec<ExcludedClip>,
-    /// Names of clips, a tenth of all or more, that are alike among themselves and unlike the others. They are in the
-    /// set.
+    /// Names of clips, in groups of a tenth of all or more, that are similar to each other and different from the
+    /// others. They are in the set.
     pub modes: Vec<Vec<String>>,
-    /// So many clips are unlike the others that none was left out.
+    /// Number of foreign clips, if there are so many that none was excluded.
     pub too_many_foreign: Option<usize>,
 }
 
 impl TrainingSet {
-    /// Checks clips, leaves copies out and, unless [`TrainingOptions::keep_all`] says otherwise, those that do not
-    /// belong.
+    /// Checks clips, and excludes copies and, unless [`TrainingOptions::keep_all`] is set, foreign clips.
     ///
     /// # Errors
-    /// [`DetectionError::InvalidOptions`], [`DetectionError::TrainingClip`] of one that cannot be trained on,
-    /// [`DetectionError::TooFewClips`] when copies count once, [`DetectionError::Training`] where they are too much
-    /// alike to be told apart.
+    /// [`DetectionError::InvalidOptions`], [`DetectionError::TrainingClip`] for a clip that cannot be used for
+    /// training, [`DetectionError::TooFewClips`] when copies count once, [`DetectionError::Training`] if they are too
+    /// similar to be distinguished.
     pub fn of(clips: Vec<TrainingClip>, options: &TrainingOptions) -> Result<Self, DetectionError> {
         check_options(options)?;
         check_clips(&clips, options)?;
@@ -59,19 +58,19 @@ impl TrainingSet {
         Ok(Self { clips, left_out, modes, too_many_foreign: screening.too_many })
     }
 
-    /// Clips in the set.
+    /// Number of clips in the set.
     #[must_use]
     pub fn len(&self) -> usize {
         self.clips.len()
     }
 
-    /// Whether there is none; never so of a set that [`TrainingSet::of`] made.
+    /// Whether the set is empty; never for a set made by [`TrainingSet::of`].
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.clips.is_empty()
     }
 
-    /// Recordings that the clips are pieces of.
+    /// Number of recordings that the clips belong to.
     #[must_use]
     pub fn recordings(&self) -> usize {
         split::recordings(&self.clips)

@@ -1,4 +1,4 @@
-//! Which clips are fitted, and which are held out to calibrate on.
+//! Splits clips into those for fitting and those held out for calibration.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use crate::training::{HoldOut, Split, TrainingClip, TrainingOptions};
 use crate::{DetectionError, natural_order};
 
 impl Split {
-    /// A network's clips are dealt out at random, so that folds are alike even where clips come sorted by machine or
-    /// session.
+    /// For networks, clips are assigned to folds at random, so that folds are similar even if clips are sorted by
+    /// machine or session.
     ///
-    /// Where the detector wants stretches, folds are those of the clips in the order of their names, which mostly is
-    /// that of their recording: tomorrow's sound is not a neighbour of today's, and a threshold from clips whose
-    /// neighbours were fitted would be too low. Pieces of one recording are held out together either way.
+    /// For detectors that require segments, folds are consecutive clips in the order of their names, which usually is
+    /// the order of recording: tomorrow's sound is not a neighbour of today's, and a threshold from clips with fitted
+    /// neighbours would be too low. In both cases, pieces of one recording are held out together.
     pub(crate) fn new(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Self, DetectionError> {
         let count = clips.len();
         let hold_out = match options.hold_out {
@@ -58,7 +58,7 @@ impl Split {
         }
     }
 
-    /// The same of only some of the clips, by their places, ascending.
+    /// The same for a subset of the clips, by their indices, ascending.
     pub fn of_places(&self, places: &[usize]) -> Self {
         let kept = |clips: &[usize]| -> Vec<usize> {
             clips.iter().filter_map(|clip| places.binary_search(clip).ok()).collect()
@@ -67,22 +67,22 @@ impl Split {
         Self { hold_out: self.hold_out, model: kept(&self.model), held_out: kept(&self.held_out), folds }
     }
 
-    /// The clips that are held out, fold after fold.
+    /// The held-out clips, fold by fold.
     pub fn held_out_in_order(&self) -> Vec<usize> {
         if self.folds.is_empty() { self.held_out.clone() } else { self.folds.concat() }
     }
 }
 
-/// The clips of each recording, recordings in an order drawn by `seed`. A clip that is no piece of one is a recording
-/// by itself.
+/// The clips of each recording, with recordings in random order from `seed`. A clip that is not a piece of one is a
+/// recording by itself.
 fn shuffled(clips: &[TrainingClip], seed: u64) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..clips.len()).collect();
-    // Another stream than the fits', which begin with the seed itself.
+    // A different random stream from that of the fits, which start with the seed itself.
     order.shuffle(&mut StdRng::seed_from_u64(seed.wrapping_add(1)));
     by_recording(clips, order)
 }
 
-/// Clips in the order of their names, cut into so many stretches of about as many clips. No recording is cut.
+/// Clips in the order of their names, cut into this many segments of about equal size. No recording is cut.
 pub(super) fn stretches(clips: &[TrainingClip], folds: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..clips.len()).collect();
     order.sort_by(|one, other| natural_order(&clips[*one].name, &clips[*other].name).then(one.cmp(other)));
@@ -91,7 +91,7 @@ pub(super) fn stretches(clips: &[TrainingClip], folds: usize) -> Vec<Vec<usize>>
     let mut stretches = vec![Vec::new(); folds];
     let mut before = 0;
     for recording in recordings {
-        // The fold in which its middle lies. Single clips are cut at fold * clips / folds.
+        // The fold that contains its middle. Single clips are cut at fold * clips / folds.
         let middle = before + recording.len() / 2;
         let fold = (0..folds).find(|fold| middle < (fold + 1) * clips.len() / folds).unwrap_or(folds - 1);
         before += recording.len();
@@ -101,7 +101,7 @@ pub(super) fn stretches(clips: &[TrainingClip], folds: usize) -> Vec<Vec<usize>>
     stretches
 }
 
-/// Clips in the order of their names, every so-manieth in one fold. Pieces of one recording are in one.
+/// Clips in the order of their names, assigned to the folds in turn. Pieces of one recording are in one fold.
 pub(super) fn dealt(clips: &[TrainingClip], folds: usize) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..clips.len()).collect();
     order.sort_by(|one, other| natural_order(&clips[*one].name, &clips[*other].name).then(one.cmp(other)));
@@ -110,13 +110,13 @@ pub(super) fn dealt(clips: &[TrainingClip], folds: usize) -> Vec<Vec<usize>> {
     (0..folds).map(|fold| recordings.iter().skip(fold).step_by(folds).flatten().copied().collect()).collect()
 }
 
-/// How many recordings the clips are pieces of.
+/// Number of recordings that the clips belong to.
 pub(super) fn recordings(clips: &[TrainingClip]) -> usize {
     by_recording(clips, (0..clips.len()).collect()).len()
 }
 
-/// Clips of one recording together, where the first of them stands. Where all are of one there would be nothing to hold
-/// out: each then stands for itself.
+/// Groups clips of one recording, at the position of the first one. If all clips belong to one recording, nothing could
+/// be held out; then each clip stands for itself.
 fn by_recording(clips: &[TrainingClip], order: Vec<usize>) -> Vec<Vec<usize>> {
     let mut place: BTreeMap<&str, usize> = BTreeMap::new();
     let mut recordings: Vec<Vec<usize>> = Vec::new();

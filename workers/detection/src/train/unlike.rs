@@ -1,7 +1,7 @@
-//! Whether a machine's microphones are alike, and a normal for each where they are not.
+//! Detects whether a machine's microphones are similar, and trains a detector for each one if they are not.
 //!
-//! A shared normal of a microphone at the machine and one across the hall is as wide as the worse of them: what the
-//! near one hears is lost in it. Where they are alike, a shared one has the more clips to learn from.
+//! A shared detector for a microphone at the machine and one across the hall has the spread of the worse one, and
+//! misses what the near one detects. If the microphones are similar, a shared detector has more training clips.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -15,17 +15,17 @@ use crate::parameters::DetectorKind;
 use crate::training::{Split, TrainingClip, TrainingEvent, TrainingOptions};
 use crate::{Calibration, DetectionError};
 
-/// With fewer clips a channel's own normal, and whether it is unlike the others', would be chance.
+/// Minimum number of clips; with fewer, a channel's own detector and the comparison of channels would be unreliable.
 const LEAST_CLIPS: usize = 20;
-/// Channels are unlike whose mean levels differ by more than this share of the variance from clip to clip. Of twenty
-/// clips of channels that are alike 0.05 comes by chance.
+/// Channels differ if their mean levels differ by more than this share of the variance between clips. For twenty clips
+/// of similar channels, 0.05 occurs by chance.
 const UNLIKE_MEANS: f64 = 0.15;
-/// Or whose levels vary so many times as much, as a standard deviation.
+/// Channels also differ if the standard deviations of their levels differ by this factor.
 const UNLIKE_SPREADS: f64 = 2.0;
-/// No channel counts for steadier than this, dB: a microphone that hears nothing is steady, too.
+/// Minimum standard deviation of a channel, dB: a microphone without any signal is constant, too.
 const LEAST_SPREAD_DB: f64 = 1.0;
 
-/// What unlike channels have of their own, and the calibration of their scores together.
+/// The detectors of dissimilar channels, and the calibration of their combined scores.
 pub(super) struct OwnNormals {
     pub normals: Vec<ChannelNormal>,
     pub weights: Vec<Weights>,
@@ -35,9 +35,9 @@ pub(super) struct OwnNormals {
 /// One channel's clips.
 struct OfChannel {
     number: usize,
-    /// Their places among the clips of the training, ascending.
+    /// Indices of its clips among the training clips, ascending.
     places: Vec<usize>,
-    /// With this channel alone.
+    /// With this channel only.
     clips: Vec<TrainingClip>,
     /// Mean over the clips of the mean level by mel band, dB, `[mels]`.
     mean_db: Vec<f64>,
@@ -45,8 +45,8 @@ struct OfChannel {
     variance_db2: Vec<f64>,
 }
 
-/// A detector for each channel; `None` where they are alike, the clips are too few to tell, or the detector is a
-/// network.
+/// A detector for each channel; `None` if the channels are similar, the clips are too few to decide, or the detector is
+/// a network.
 pub(super) fn own_normals(
     clips: &[TrainingClip],
     options: &TrainingOptions,
@@ -93,15 +93,15 @@ pub(super) fn own_normals(
     Ok(Some(OwnNormals { normals, weights, calibration }))
 }
 
-/// One channel of those that are unlike, by itself.
+/// The clips of one of several dissimilar channels.
 pub(super) struct ChannelClips {
-    /// Its clips' places among all, ascending.
+    /// Indices of its clips among all clips, ascending.
     pub places: Vec<usize>,
-    /// With this channel alone.
+    /// With this channel only.
     pub clips: Vec<TrainingClip>,
 }
 
-/// The channels of which each is to be taken by itself; `None` where they are alike, or the clips are too few to tell.
+/// The channels that need separate detectors; `None` if they are similar, or the clips are too few to decide.
 pub(super) fn unlike_channels(clips: &[TrainingClip], mels: usize) -> Option<Vec<ChannelClips>> {
     if clips.iter().all(|clip| clip.channels.len() == 1 && clip.number_of(0) == 0) {
         return None;
@@ -140,7 +140,7 @@ impl OfChannel {
         Self { number, places, clips: own, mean_db, variance_db2 }
     }
 
-    /// Standard deviation of the level from clip to clip, the median over bands, dB.
+    /// Standard deviation of the level between clips, median over bands, dB.
     fn spread_db(&self) -> f64 {
         let mut variances = self.variance_db2.clone();
         variances.sort_by(f64::total_cmp);

@@ -1,17 +1,17 @@
-//! The CSV files of DCASE Task 2, as the baselines and the evaluators of the challenge have them.
+//! The CSV files of DCASE Task 2, in the format of the baselines and the evaluators of the challenge.
 //!
 //! | file | rows |
 //! |---|---|
 //! | `anomaly_score_<type>_id_<nn>.csv` | `file,score`, no header: 2020 |
-//! | `anomaly_score_<type>_section_<nn>_<domain>_test.csv` | the same, each domain in a file of its own: 2021 |
-//! | `anomaly_score_<type>_section_<nn>_test.csv` | the same: 2022 and later, and recordings that are not DCASE's |
+//! | `anomaly_score_<type>_section_<nn>_<domain>_test.csv` | the same, one file per domain: 2021 |
+//! | `anomaly_score_<type>_section_<nn>_test.csv` | the same: 2022 and later, and recordings that are not from DCASE |
 //! | `decision_result_…` | `file,0` or `file,1` |
-//! | `result.csv` | one a machine ([`official`]), the arithmetic and the harmonic mean of each column, and the official score |
-//! | `left_out.csv` | the clips that could not be judged as they should be: file, machine, why |
+//! | `result.csv` | one per machine ([`official`]), arithmetic and harmonic mean of each column, official score |
+//! | `left_out.csv` | the clips that could not be scored normally: file, machine, reason |
 //!
-//! Every test clip has a row, since an evaluator refuses a list with one missing. A clip of which no sensor hears the
-//! machine has the score of its sound as it is; one that cannot be read has its section's lowest score, so that it
-//! never counts as a fault found.
+//! Every test clip has a row, because an evaluator rejects an incomplete list. A clip without a working sensor has the
+//! score of all its channels; an unreadable clip has the lowest score of its section, so that it never counts as
+//! a detected fault.
 
 pub mod official;
 
@@ -28,40 +28,40 @@ use official::{LabelledScore, Official, Section, SectionFigures};
 pub struct CsvFile {
     /// Its name.
     pub name: String,
-    /// What is in it.
+    /// Its content.
     pub text: String,
 }
 
-/// A test clip, labelled or not, and what the model said of it.
+/// A test clip, labelled or not, with the model's result.
 #[derive(Debug, Clone)]
 pub struct ScoredClip {
     /// The file.
     pub path: PathBuf,
     /// The machine's id.
     pub machine: String,
-    /// What DCASE calls the machine.
+    /// The machine's DCASE name.
     pub dcase: Option<DcaseName>,
-    /// DCASE's domain, where anything tells.
+    /// DCASE's domain, if known.
     pub domain: Option<Domain>,
-    /// The truth, where anything tells.
+    /// The label, if known.
     pub is_abnormal: Option<bool>,
-    /// The score; `None` where the clip cannot be read.
+    /// The score; `None` if the clip cannot be read.
     pub score: Option<f64>,
-    /// Scores above it are called abnormal.
+    /// Scores above it are classified as abnormal.
     pub threshold: f64,
-    /// Why the clip is not among those that the figures are of.
+    /// Why the clip is excluded from the metrics.
     pub left_out: Option<String>,
 }
 
-/// One machine's clips as DCASE lists them.
+/// One machine's clips in DCASE's format.
 struct Listed<'a> {
     machine: &'a str,
     dcase: Option<&'a DcaseName>,
-    /// What the files call the machine.
+    /// The machine's name in the files.
     name: DcaseName,
     /// File names, each once, and the clips; sorted.
     clips: Vec<(String, &'a ScoredClip)>,
-    /// The score of a clip that has none.
+    /// The score for clips without one.
     lowest: f64,
 }
 
@@ -82,7 +82,7 @@ impl<'a> Listed<'a> {
         let dcase = own.first().and_then(|(_, clip)| clip.dcase.as_ref());
         let mut name = dcase.cloned().unwrap_or_else(|| name_of(machine));
         if !taken.insert(name.clone()) {
-            // Another machine's files have that name: the whole id is nobody else's.
+            // Another machine's files have that name: the whole id is unique.
             let own = [format!("_section_{}", name.number), format!("_id_{}", name.number)];
             let machine_type = own.iter().find_map(|end| machine.strip_suffix(end.as_str())).unwrap_or(machine);
             name.machine_type = machine_type.to_owned();
@@ -96,7 +96,7 @@ impl<'a> Listed<'a> {
         Self { machine, dcase, name, clips: own, lowest }
     }
 
-    /// The files' names without `anomaly_score_`, and the clips of each.
+    /// The file names without `anomaly_score_`, and the clips of each.
     fn files(&self) -> Vec<(String, Vec<&(String, &'a ScoredClip)>)> {
         let DcaseName { edition, machine_type, number } = &self.name;
         let all = || self.clips.iter().collect::<Vec<_>>();
@@ -145,7 +145,8 @@ impl<'a> Listed<'a> {
     }
 }
 
-/// `fan_section_00` is section 00 of the type `fan`, and so is MIMII's `fan_id_00`; what has no number is its own type.
+/// `fan_section_00` is section 00 of the type `fan`, and so is MIMII's `fan_id_00`; a name without a number is its own
+/// type.
 fn name_of(machine: &str) -> DcaseName {
     let split = ["_section_", "_id_"].iter().find_map(|between| machine.rsplit_once(between));
     let (machine_type, number) = match split {
@@ -155,7 +156,7 @@ fn name_of(machine: &str) -> DcaseName {
     DcaseName { edition: Edition::Y2022, machine_type: machine_type.to_owned(), number: number.to_owned() }
 }
 
-/// The figures of every edition that the clips are of; none where they are not DCASE's.
+/// The metrics of every edition of the clips; empty if they are not from DCASE.
 #[must_use]
 pub fn official(clips: &[ScoredClip]) -> Vec<Official> {
     let sections = Listed::all(clips).iter().filter_map(|one| Some((one.dcase?.clone(), one.section()))).collect();
@@ -190,7 +191,8 @@ pub fn csv_files(clips: &[ScoredClip]) -> Vec<CsvFile> {
     files
 }
 
-/// Files of one name in two folders (a fault each, say) get the folder's name before their own, as far up as it takes.
+/// Files with the same name in two folders (one per fault, for example) get the folder names as a prefix, as many as
+/// necessary.
 fn name_apart(clips: &mut [(String, &ScoredClip)]) {
     let are_apart = |clips: &[(String, &ScoredClip)]| {
         clips.iter().map(|(name, _)| name).collect::<BTreeSet<_>>().len() == clips.len()
@@ -230,7 +232,7 @@ fn result_csv(sections: &[Section], official: &[Official]) -> String {
     csv(rows.into_iter())
 }
 
-/// Rows of fields, quoted where they must be (RFC 4180), ended by a line feed as Python's baselines write them.
+/// Rows of fields, quoted if necessary (RFC 4180), with line feeds as written by Python's baselines.
 fn csv(rows: impl Iterator<Item = Vec<String>>) -> String {
     let line = |row: Vec<String>| row.iter().map(|field| quoted(field)).collect::<Vec<_>>().join(",") + "\n";
     rows.map(line).collect()

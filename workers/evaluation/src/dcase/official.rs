@@ -1,4 +1,4 @@
-//! The figures of DCASE Task 2 as each year's own evaluator computes them.
+//! The metrics of DCASE Task 2 as computed by each year's own evaluator.
 //!
 //! | edition | of each id or section | official score |
 //! |---|---|---|
@@ -6,9 +6,9 @@
 //! | 2021 | AUC and pAUC of each domain alone | harmonic mean of all of them |
 //! | 2022 and later | AUC of each domain's normal clips against the anomalies of both domains; pAUC of all clips | harmonic mean of all of them |
 //!
-//! Since 2021 precision, recall and F1 are of each domain alone. Zeros count as 2.2e-16 in harmonic means. Sources: the
-//! evaluators of 2020 and 2021 (y-kawagu/dcase2020_task2_evaluator, dcase2021_task2_evaluator), 2022
-//! (Kota-Dohi/dcase2022_evaluator), 2023 and 2024 (nttcslab/dcase2023_task2_evaluator, dcase2024_task2_evaluator).
+//! Since 2021, precision, recall and F1 are computed for each domain separately. Zeros count as 2.2e-16 in harmonic
+//! means. Sources: the evaluators of 2020 and 2021 (y-kawagu/dcase2020_task2_evaluator, dcase2021_task2_evaluator),
+//! 2022 (Kota-Dohi/dcase2022_evaluator), 2023 and 2024 (nttcslab/dcase2023_task2_evaluator, dcase2024_task2_evaluator).
 
 use std::collections::BTreeMap;
 
@@ -17,21 +17,21 @@ use auscult_detection::{Evaluation, evaluate};
 use auscult_recordings::dataset::{DcaseName, Domain, Edition};
 use serde::Serialize;
 
-/// A test clip whose truth is known.
+/// A test clip with a known label.
 #[derive(Debug, Clone, Copy)]
 pub struct LabelledScore {
     /// Its score.
     pub score: f64,
-    /// Whether the model called it abnormal.
+    /// Whether the model classified it as abnormal.
     pub is_alarm: bool,
-    /// The truth.
+    /// Its label.
     pub is_abnormal: bool,
-    /// Its domain; those without one count as source.
+    /// Its domain; clips without one count as source.
     pub domain: Domain,
 }
 
-/// A figure of all clips, of the source domain and of the target domain; absent where there are no clips it could be
-/// of, or where the edition does not have it.
+/// A metric of all clips, of the source domain and of the target domain; absent if there are no such clips, or the
+/// edition does not define it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct ByDomain {
     /// Of all clips.
@@ -42,7 +42,7 @@ pub struct ByDomain {
     pub target: Option<f64>,
 }
 
-/// The figures of one id or section.
+/// The metrics of one id or section.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct SectionFigures {
     /// Area under the ROC curve.
@@ -77,7 +77,7 @@ impl SectionFigures {
         "F1 score (target)",
     ];
 
-    /// Every figure, in the order of [`Self::COLUMNS`].
+    /// Every metric, in the order of [`Self::COLUMNS`].
     #[must_use]
     pub fn columns(&self) -> [Option<f64>; 15] {
         let mut columns = [None; 15];
@@ -88,7 +88,7 @@ impl SectionFigures {
         columns
     }
 
-    /// Of one id or section, by an edition's rules; `None` is for recordings that are not DCASE's, judged as those of
+    /// For one id or section, by an edition's rules; `None` is for recordings that are not from DCASE, evaluated as in
     /// 2022.
     #[must_use]
     pub fn of(clips: &[LabelledScore], edition: Option<Edition>) -> Self {
@@ -136,7 +136,7 @@ impl SectionFigures {
     }
 }
 
-/// The chosen clips' figures; decisions as the model made them.
+/// Metrics of the selected clips, with the model's decisions.
 fn evaluate_where(clips: &[LabelledScore], is_chosen: impl Fn(&LabelledScore) -> bool) -> Evaluation {
     let scores = |is_abnormal: bool, value: fn(&LabelledScore) -> f64| -> Vec<f64> {
         let of_class = clips.iter().filter(|clip| is_chosen(clip) && clip.is_abnormal == is_abnormal);
@@ -149,7 +149,7 @@ fn evaluate_where(clips: &[LabelledScore], is_chosen: impl Fn(&LabelledScore) ->
     Evaluation { auc: ranked.auc, pauc: ranked.pauc, ..decided }
 }
 
-/// One id or section with its figures.
+/// One id or section with its metrics.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Section {
     /// The machine's id.
@@ -163,19 +163,19 @@ pub struct Section {
     pub figures: SectionFigures,
 }
 
-/// What one edition's evaluator says of all its sections.
+/// The results of one edition's evaluator over all its sections.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Official {
     /// `2020`, `2021` or `2022 and later`.
     pub edition: &'static str,
-    /// The official score; absent where a section lacks clips of a class or domain, as evaluators then fail.
+    /// The official score; absent if a section has no clips of a class or domain, in which case the evaluators fail.
     pub official_score: Option<f64>,
     /// The sections.
     pub sections: Vec<Section>,
 }
 
 impl Official {
-    /// One for each edition there is.
+    /// One per edition present.
     #[must_use]
     pub fn all(sections: Vec<(DcaseName, Section)>) -> Vec<Self> {
         let mut editions: BTreeMap<Edition, Vec<Section>> = BTreeMap::new();

@@ -1,13 +1,13 @@
-//! Whole lives of machines: a model of the beginning of each listens to the rest, as a worker would have, chunk by
-//! chunk.
+//! Run-to-failure evaluation: a model trained on the beginning of each life scores the rest, chunk by chunk, like a
+//! worker.
 //!
 //! ```text
 //!  recording, or folder ─► snapshots ─► log-mel ─┬─ first share ─► train ─► model ─┐
 //!                                         └─ the rest ────────────► judge ──┴─► observe_chunk ─► states, first alarm ─► lead time
 //! ```
 //!
-//! The same features, detectors and state machine as in the workers; only Kafka is left out. Nothing of the rest is
-//! used to set anything.
+//! Features, detectors and state machine are the same as in the workers; only Kafka is not used. Nothing from the rest
+//! is used to set any parameter.
 
 mod snapshots;
 
@@ -29,40 +29,40 @@ use serde::Serialize;
 pub use snapshots::recordings;
 use snapshots::{Snapshots, machine_of};
 
-/// How a life is cut and listened to.
+/// How a life is split and scored.
 #[derive(Debug, Clone)]
 pub struct LifeOptions {
-    /// Samples of one snapshot; each is a chunk.
+    /// Length of one snapshot, samples; each snapshot is a chunk.
     pub snapshot_samples: usize,
-    /// From one snapshot to the next.
+    /// Interval between snapshots.
     pub every: SignedDuration,
-    /// The share of the life's beginning that the model learns, 0–1.
+    /// Share of the life, from its start, used for training, 0–1.
     pub train_share: f64,
-    /// What learns, and how sound becomes numbers.
+    /// Training options and feature spec.
     pub training: TrainingOptions,
-    /// When states change.
+    /// Rules for states.
     pub watch: WatchPolicy,
 }
 
 impl LifeOptions {
-    /// Mel bands that a few dozen short snapshots can say something of: with 64 the shortest of six lives, of whose 26
-    /// first snapshots a model was made, was alarmed when it had just begun.
+    /// Number of mel bands suitable for a few dozen short snapshots: with 64, the shortest of six lives, whose model
+    /// was trained on its first 26 snapshots, was in alarm right after its start.
     pub const FEW_BANDS: usize = 8;
 }
 
-/// A stretch of time in which an alarm stood.
+/// A period of an active alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct AlarmSpan {
-    /// Since the beginning of the life, s.
+    /// Since the start of the life, s.
     pub from_s: f64,
-    /// `None`: it stands at the end.
+    /// `None`: it is active at the end.
     pub to_s: Option<f64>,
 }
 
-/// One chunk, as it was judged.
+/// One scored chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Point {
-    /// Since the beginning of the life, s.
+    /// Since the start of the life, s.
     pub at_s: f64,
     /// Its score.
     pub score: f64,
@@ -75,24 +75,24 @@ pub struct Point {
 /// A machine's life.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Life {
-    /// The recording's name without its ending.
+    /// The recording's name without its extension.
     pub machine: String,
     /// Its length, s.
     pub length_s: f64,
-    /// Snapshots in it.
+    /// Number of snapshots.
     pub snapshots: usize,
-    /// Snapshots that the model learned.
+    /// Number of snapshots used for training.
     pub trained_on: usize,
-    /// Snapshots that could not be used, each told to [`Playback::on_note`]; their time passes all the same.
+    /// Number of unusable snapshots, each reported to [`Playback::on_note`]; they keep their place on the time axis.
     #[serde(skip_serializing_if = "is_zero")]
     pub bad_snapshots: usize,
     /// Scores above it are anomalous.
     pub threshold: f64,
-    /// When the machine was first in a warning, s.
+    /// Time of the first warning, s.
     pub first_warning_s: Option<f64>,
     /// Every alarm.
     pub alarms: Vec<AlarmSpan>,
-    /// Every chunk after those that were learned.
+    /// Every chunk after the training part.
     #[serde(skip)]
     pub points: Vec<Point>,
 }
@@ -103,34 +103,34 @@ fn is_zero(count: &usize) -> bool {
 }
 
 impl Life {
-    /// From the first alarm to the end, s.
+    /// Time from the first alarm to the end, s.
     #[must_use]
     pub fn lead_s(&self) -> Option<f64> {
         self.alarms.first().map(|alarm| self.length_s - alarm.from_s)
     }
 
-    /// Alarms that began in the first half: false ones, since nothing is known to be wrong yet.
+    /// Number of alarms that started in the first half. They count as false, because no fault is known yet.
     #[must_use]
     pub fn alarms_in_first_half(&self) -> usize {
         self.alarms.iter().filter(|alarm| alarm.from_s < self.length_s / 2.0).count()
     }
 }
 
-/// What is told while a life is played, and what ends it.
+/// Callbacks while a life is replayed.
 #[derive(Clone, Copy)]
 pub struct Playback<'a> {
-    /// Set, it ends the playing with an error.
+    /// If set, the replay stops with an error.
     pub interrupted: &'a AtomicBool,
-    /// Called after each snapshot, with how many there are.
+    /// Called after each snapshot, with the total number.
     pub on_snapshot: &'a dyn Fn(usize),
-    /// Called with a line for people where snapshots cannot be used.
+    /// Called with a line for each unusable snapshot.
     pub on_note: &'a dyn Fn(&str),
 }
 
-/// Plays one life.
+/// Replays one life.
 ///
 /// # Errors
-/// When the recording cannot be read, is shorter than it must be, or nothing can be learned from its beginning.
+/// If the recording cannot be read, is too short, or its beginning cannot be used for training.
 pub fn play(path: &Path, options: &LifeOptions, playback: &Playback<'_>) -> anyhow::Result<Life> {
     let machine = machine_of(path);
     let mut extractor = ChunkExtractor::new(options.training.spec.clone())?;
@@ -193,7 +193,7 @@ impl Life {
     }
 }
 
-/// A life's model, which judges the rest of it.
+/// A life's model, which scores the rest of it.
 struct LifeModel {
     model: Model,
     machine: MachineId,

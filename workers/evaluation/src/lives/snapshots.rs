@@ -1,4 +1,4 @@
-//! The snapshots of a life: stretches of one recording, or the files of a folder.
+//! The snapshots of a life: segments of one recording, or the files of a folder.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -11,16 +11,16 @@ use auscult_recordings::natural_order::sort_paths;
 
 use super::{LifeOptions, Playback};
 
-/// A file with fewer snapshots than these is no life, but a snapshot of one.
+/// A file with fewer snapshots than this is a snapshot of a life, not a life.
 const FEWEST_IN_A_LIFE: usize = 10;
-/// Bad snapshots named one by one; of more only the number is told.
+/// Maximum number of unusable snapshots listed by name; the others are counted.
 const NAMED_BAD: usize = 10;
 
 /// The lives at a path, in the order of the numbers in their names: the file itself; the recordings of a folder; its
-/// folders of snapshot files; or the folder itself, where its files are too short to be lives.
+/// folders of snapshot files; or the folder itself, if its files are too short to be lives.
 ///
 /// # Errors
-/// When there is none.
+/// If there are none.
 pub fn recordings(path: &Path, snapshot_samples: usize) -> anyhow::Result<Vec<PathBuf>> {
     if path.is_file() {
         return Ok(vec![path.to_owned()]);
@@ -35,7 +35,7 @@ pub fn recordings(path: &Path, snapshot_samples: usize) -> anyhow::Result<Vec<Pa
         );
         return Ok(folders);
     };
-    // A file that cannot be read says nothing, and is named where its life is played.
+    // An unreadable file is reported when its life is replayed.
     let is_snapshot =
         |file: &PathBuf| read(file).map_or(true, |clip| clip.samples() < FEWEST_IN_A_LIFE * snapshot_samples);
     let are_snapshots =
@@ -43,7 +43,7 @@ pub fn recordings(path: &Path, snapshot_samples: usize) -> anyhow::Result<Vec<Pa
     Ok(if are_snapshots { vec![path.to_owned()] } else { files })
 }
 
-/// Folders, and the sound files in a folder; where there are none, what can be imported.
+/// Folders, and the sound files in a folder; if there are none, the files that can be imported.
 fn inside(folder: &Path) -> anyhow::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let listing = || format!("cannot read {}: check the path", folder.display());
     let (mut folders, mut sounds, mut others) = (Vec::new(), Vec::new(), Vec::new());
@@ -63,7 +63,7 @@ fn inside(folder: &Path) -> anyhow::Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     Ok((folders, files))
 }
 
-/// A life's name: its file's without the ending, or its folder's.
+/// A life's name: its file name without the extension, or its folder name.
 pub(super) fn machine_of(path: &Path) -> String {
     let name = if path.is_dir() { path.file_name() } else { path.file_stem() };
     name.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
@@ -86,20 +86,20 @@ fn read(path: &Path) -> anyhow::Result<Clip> {
     Ok(Clip { sample_rate_hz: recording.rate_hz(), channels, ..Clip::default() })
 }
 
-/// What snapshots became.
+/// The results of all snapshots.
 pub(super) struct Snapshots {
-    /// Each good one: which of all it is, and its features.
+    /// Each usable one: its index among all, and its features.
     pub features: Vec<(usize, Extraction)>,
-    /// How many there are, the bad ones among them.
+    /// Total number, including unusable ones.
     pub all: usize,
     pub bad: usize,
 }
 
 impl Snapshots {
-    /// Reads and transforms them. A bad one is named and counted, and ends nothing.
+    /// Reads and transforms the snapshots. An unusable one is reported and counted, and does not stop the replay.
     ///
     /// # Errors
-    /// When a recording of a whole life cannot be read, or it is interrupted.
+    /// If a recording of a whole life cannot be read, or on an interrupt.
     pub(super) fn of(
         path: &Path,
         options: &LifeOptions,

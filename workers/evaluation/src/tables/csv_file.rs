@@ -9,7 +9,7 @@ use super::{Cell, RawTable};
 pub(super) fn read(path: &Path) -> anyhow::Result<RawTable> {
     let mut reader =
         csv::ReaderBuilder::new().from_path(path).context("cannot be opened: check its path and permissions")?;
-    // Excel writes a byte order mark, which is no part of the first name.
+    // Excel writes a byte order mark, which is not part of the first name.
     let header = reader.headers().context("its header cannot be read")?;
     let columns = header.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect();
     let mut rows = Vec::new();

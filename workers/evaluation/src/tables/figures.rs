@@ -1,4 +1,4 @@
-//! What detectors are worth on tables.
+//! Metrics of detectors on tables.
 
 use std::collections::BTreeMap;
 
@@ -19,10 +19,10 @@ pub struct DetectorFigures {
     /// Its name.
     #[serde(skip)]
     pub detector: &'static str,
-    /// Figures at its own threshold and at all of them.
+    /// Metrics at its own threshold and over all thresholds.
     #[serde(flatten)]
     pub evaluation: Evaluation,
-    /// Average precision; absent when one class has no clips.
+    /// Average precision; absent if one class has no clips.
     pub average_precision: Option<f64>,
     /// 95 % confidence intervals.
     pub intervals: Option<Intervals>,
@@ -33,16 +33,16 @@ pub struct DetectorFigures {
 pub struct TableFigures {
     /// The file.
     pub table: String,
-    /// Columns of levels.
+    /// Number of level columns.
     pub bands: usize,
-    /// Normal clips that were fitted to.
+    /// Number of normal clips used for training.
     pub n_train: usize,
-    /// What chose the clips.
+    /// Seed of the split.
     pub seed: u64,
-    /// All detectors together.
+    /// All detectors fused.
     #[serde(flatten)]
     pub fused: DetectorFigures,
-    /// Each by itself.
+    /// Each detector separately.
     #[serde(serialize_with = "by_name")]
     pub detectors: Vec<DetectorFigures>,
 }
@@ -52,10 +52,10 @@ fn by_name<S: serde::Serializer>(figures: &[DetectorFigures], serializer: S) -> 
 }
 
 impl TableFigures {
-    /// Fits to part of the table's normal clips and tests with the rest.
+    /// Trains on part of the table's normal clips and tests on the rest.
     ///
     /// # Errors
-    /// When there are too few clips, or no detector can be fitted to them.
+    /// If there are too few clips, or no detector can be trained on them.
     pub fn of(table: &Table, seed: u64, false_alarm_rate: f64) -> anyhow::Result<Self> {
         let split = table.split(seed)?;
         let test: Vec<usize> = split.test_normal.iter().chain(&split.test_abnormal).copied().collect();
@@ -90,25 +90,25 @@ impl DetectorFigures {
     }
 }
 
-/// What `evaluate --table --json` prints: one table's figures as they are, of several all and their means.
+/// The output of `evaluate --table --json`: the metrics of one table, or those of several tables and their means.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum TablesReport {
-    /// Of one table.
+    /// One table.
     One(Box<TableFigures>),
-    /// Of several.
+    /// Several tables.
     Several {
         /// Each of them.
         tables: Vec<TableFigures>,
-        /// Of the fused detector over the tables.
+        /// Means of the fused detector over the tables.
         means: Means,
-        /// Of every detector by its name.
+        /// Means of every detector, by name.
         means_by_detector: BTreeMap<&'static str, Means>,
     },
 }
 
 impl TablesReport {
-    /// Of at least one table.
+    /// From at least one table.
     #[must_use]
     pub fn of(mut tables: Vec<TableFigures>) -> Self {
         if tables.len() == 1 {

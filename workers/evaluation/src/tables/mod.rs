@@ -1,9 +1,9 @@
-//! Tables of pooled log-mels that somebody else has made: a clip a row, a band a column.
+//! Tables of log-mels pooled by another program: one clip per row, one band per column.
 //!
 //! ```text
-//!  .csv ─────┐                          ┌─► normal clips to fit to ─► judge_vectors ─► figures
+//!  .csv ─────┐                          ┌─► normal training clips ─► judge_vectors ─► metrics
 //!  .parquet ─┴─► RawTable ─► Table ─► Split
-//!                          (checked)    └─► as many normal ones as abnormal ones, to test with
+//!                          (checked)    └─► as many normal test clips as abnormal ones
 //! ```
 
 mod csv_file;
@@ -20,7 +20,7 @@ use ndarray::Array2;
 pub use figures::{DetectorFigures, TableFigures, TablesReport};
 pub use split::TableSplit;
 
-/// A table that holds what it should.
+/// A valid table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     /// The file.
@@ -33,20 +33,20 @@ pub struct Table {
     pub vectors: Array2<f64>,
 }
 
-/// What a file holds, before it is known to make sense.
+/// The content of a file before validation.
 #[derive(Debug, Default)]
 struct RawTable {
     columns: Vec<String>,
     rows: Vec<Vec<Cell>>,
 }
 
-/// A value of a row and column.
+/// The value of a cell.
 #[derive(Debug, Clone, PartialEq)]
 enum Cell {
     Missing,
     Text(String),
     Number(f64),
-    /// Something that is neither, in the format's own words.
+    /// Another type, in the format's own words.
     Other(String),
 }
 
@@ -56,10 +56,10 @@ const BAND: &str = "band_";
 
 impl Table {
     /// Reads a `.csv` or `.parquet` file: columns `clip`, `label` (`normal` or `abnormal`) and `band_000`, `band_001`,
-    /// … without gaps; others are not looked at.
+    /// … without gaps; other columns are ignored.
     ///
     /// # Errors
-    /// What is wrong with it, with row and column.
+    /// The problem, with row and column.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
         let raw = match ending.as_deref() {
@@ -91,7 +91,7 @@ impl Table {
         // MIMII numbers the clips of each label from 0.
         let mut seen: HashMap<(String, bool), usize> = HashMap::new();
         for (index, row) in raw.rows.iter().enumerate() {
-            // As people count.
+            // Counted from 1.
             let number = index + 1;
             let clip = name_of(&row[clip_column])
                 .with_context(|| format!("row {number}, column {CLIP}: no name: give every clip one of its own"))?;
@@ -114,7 +114,7 @@ impl Table {
     }
 }
 
-/// The places of the bands' columns, in the order of their numbers.
+/// The indices of the band columns, in the order of their numbers.
 fn band_columns(columns: &[String]) -> anyhow::Result<Vec<usize>> {
     let number = |name: &str| {
         let digits = name.strip_prefix(BAND)?;

@@ -1,4 +1,4 @@
-//! Which clips are fitted to, and which are tested with.
+//! Splits clips into training and test clips.
 
 use anyhow::bail;
 use auscult_detection::MIN_CLIPS;
@@ -9,23 +9,23 @@ use rand::seq::SliceRandom;
 
 use super::Table;
 
-/// Rows of a table by what they are used for.
+/// Rows of a table by use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableSplit {
-    /// Normal clips to fit to, in the table's order.
+    /// Normal training clips, in the table's order.
     pub train: Vec<usize>,
-    /// Normal clips to test with, in the table's order.
+    /// Normal test clips, in the table's order.
     pub test_normal: Vec<usize>,
     /// All abnormal clips.
     pub test_abnormal: Vec<usize>,
 }
 
 impl Table {
-    /// Draws as many normal clips as there are abnormal ones to test with (MIMII's protocol: Purohit et al. 2019); the
-    /// other normal ones are fitted to.
+    /// Draws as many normal test clips as there are abnormal ones (MIMII's protocol: Purohit et al. 2019); the other
+    /// normal clips are used for training.
     ///
     /// # Errors
-    /// When there is no abnormal clip, or too few normal ones are left.
+    /// If there is no abnormal clip, or too few normal ones are left.
     pub fn split(&self, seed: u64) -> anyhow::Result<TableSplit> {
         let (test_abnormal, mut normal): (Vec<usize>, Vec<usize>) =
             (0..self.clips.len()).partition(|row| self.is_abnormal[*row]);
@@ -43,7 +43,7 @@ impl Table {
         }
         normal.shuffle(&mut StdRng::seed_from_u64(seed));
         let mut train = normal.split_off(test);
-        // In the table's order, which may be that of recording: stretches of it are held out for the threshold.
+        // In the table's order, which may be the order of recording: segments of it are held out for the threshold.
         train.sort_unstable();
         normal.sort_unstable();
         Ok(TableSplit { train, test_normal: normal, test_abnormal })

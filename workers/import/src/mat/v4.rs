@@ -11,7 +11,7 @@ use crate::{ImportError, Source};
 
 const FORMAT: &str = "MATLAB v4";
 
-/// Whether the first number is a type that may be, in either byte order, and names are as long as names are.
+/// Whether the first number is a valid type, in either byte order, and the name length is plausible.
 pub(crate) fn is_v4(bytes: &[u8]) -> bool {
     [false, true].into_iter().any(|is_big_endian| kind(bytes, is_big_endian).is_some())
 }

@@ -1,6 +1,6 @@
-//! ZIP archives as NumPy writes them: stored or deflated, with 64-bit sizes where they are needed.
+//! ZIP archives as written by NumPy: stored or deflated, with 64-bit sizes if necessary.
 //!
-//! Sizes are those of the directory at the end, since entries written to a stream do not have them in front.
+//! Sizes are read from the directory at the end, because entries written to a stream have none in their headers.
 //! Source: PKWARE, APPNOTE 6.3.
 
 use std::io::Read;
@@ -14,7 +14,7 @@ const END_BYTES: usize = 22;
 const ENTRY: &[u8] = b"PK\x01\x02";
 const LOCAL: &[u8] = b"PK\x03\x04";
 const END_64_LOCATOR: &[u8] = b"PK\x06\x07";
-/// Most that one array may unpack to.
+/// Maximum unpacked size of one array.
 const MAX_UNPACKED: u64 = 1 << 30;
 
 /// A file in the archive.
@@ -31,7 +31,7 @@ fn damaged(detail: impl Into<String>) -> ImportError {
     ImportError::Damaged { format: FORMAT, detail: detail.into() }
 }
 
-/// A cursor that begins at byte `at`.
+/// A cursor that starts at byte `at`.
 fn cursor(bytes: &[u8], at: u64) -> Result<Cursor<'_>, ImportError> {
     let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..));
     Ok(Cursor::new(rest.ok_or_else(|| damaged(format!("it is cut: byte {at} is missing")))?, FORMAT, false))

@@ -1,4 +1,4 @@
-//! Which series are time axes, and which rate a series has: by an option, by the format, by its axis, by a setting.
+//! Finds time axes, and determines a series' rate: from an option, the format, its axis, or a setting.
 
 use crate::axis::{Axis, Shape, examine};
 use crate::names::{
@@ -7,26 +7,26 @@ use crate::names::{
 };
 use crate::{ImportError, Options, Rate, Series, TimeUnit, round};
 
-/// A share by which what is given and what the file says may differ without a word.
+/// Maximum relative difference between a given rate and the file's without a note.
 const SAME: f64 = 1e-3;
 
-/// A share of rows without a time above which a column is none of time.
+/// Maximum share of rows without a time in a time column.
 const MAX_UNTIMED: f64 = 0.5;
 
-/// Times, or numbers of samples, that series of one place and length share.
+/// Times, or sample numbers, shared by series of one place and length.
 #[derive(Debug)]
 pub(super) struct Clock {
     group: String,
     len: usize,
-    /// The series that show it: they are no signals.
+    /// The series with these times; they are not signals.
     pub members: Vec<usize>,
-    /// `None`: numbers of samples, which show gaps and no rate.
+    /// `None`: sample numbers, which show gaps but no rate.
     rate: Option<Rate>,
     breaks: Vec<usize>,
 }
 
 impl Clock {
-    /// Finds the axes of all places and lengths, and makes dates of theirs seconds.
+    /// Finds the axes of all places and lengths, and converts dates among them to seconds.
     pub(super) fn find(
         series: &mut [Series],
         asked: Option<usize>,
@@ -84,15 +84,15 @@ struct Candidate<'a> {
 }
 
 impl Candidate<'_> {
-    /// The clock that this series is, if it is one.
+    /// The clock in this series, if it is one.
     fn examine(&self, notes: &mut Vec<String>) -> Result<Option<Clock>, ImportError> {
         let Series { name, values, is_seconds, .. } = self.series;
         let is_named = self.is_asked || *is_seconds || is_time(name);
-        // A first column that rises evenly is no vibration, whatever its name.
+        // A first column that rises evenly is not vibration, whatever its name.
         if !is_named && !self.is_first {
             return Ok(None);
         }
-        // Rows without a time are gaps: what is left must be even, but for them.
+        // Rows without a time are gaps: the remaining rows must be even, except for gaps.
         let timed: Vec<usize> = (0..values.len()).filter(|&row| values[row].is_finite()).collect();
         if ((values.len() - timed.len()) as f64) > MAX_UNTIMED * values.len() as f64 && !self.is_asked {
             return Ok(None);
@@ -142,7 +142,7 @@ impl Candidate<'_> {
             return Ok(Some(self.clock(None, axis.breaks)));
         }
         if self.options.rate_hz.is_some() {
-            // The option says the rate; the axis still shows gaps.
+            // The option gives the rate; the axis still shows gaps.
             return Ok(Some(self.clock(self.rate(&axis).ok(), axis.breaks)));
         }
         let rate = self.rate(&axis)?;
@@ -162,7 +162,7 @@ impl Candidate<'_> {
         is_seconds.then_some(TimeUnit::Seconds).or(self.options.time_unit).or(stated)
     }
 
-    /// The unit that is stated and is none of time: of an angle, of a frequency.
+    /// A stated unit that is not a time unit: of an angle, of a frequency.
     fn other_unit(&self) -> Option<String> {
         const SMALLEST_DATE: f64 = 1e8;
         let Series { name, unit, values, .. } = self.series;
@@ -206,7 +206,7 @@ impl Candidate<'_> {
         if unit == TimeUnit::Days {
             from.push_str(" in days");
         }
-        // Few digits leave more than one rate open, of which one is usual: that is no certainty.
+        // With few digits, several rates are possible. One of them is common, but that is not certain.
         if axis.uncertainty > round::WELL_KNOWN && round::shortest(1.0 / step_s, 1e-9, 4).is_none() {
             let (low, high) = (1.0 / step_s / (1.0 + axis.uncertainty), 1.0 / step_s * (1.0 + axis.uncertainty));
             from.push_str(&format!(
@@ -216,7 +216,7 @@ impl Candidate<'_> {
         Ok(Rate { hz, from })
     }
 
-    /// Seconds, where milliseconds would mean more than a megahertz; dates by their size.
+    /// Seconds, if milliseconds would mean more than a megahertz; dates by their magnitude.
     fn unit_by_size(&self, step: f64, first: f64) -> Result<TimeUnit, ImportError> {
         match first {
             1e8..1e11 => return Ok(TimeUnit::Seconds),
@@ -238,7 +238,7 @@ impl Candidate<'_> {
             );
             return Err(ImportError::Time { detail });
         }
-        // A shade more, since steps of a kilohertz are not exact.
+        // Slightly more, because steps of a kilohertz are not exact.
         if (1e-7..1.0001e-3).contains(&step) {
             return Ok(TimeUnit::Seconds);
         }
@@ -254,8 +254,8 @@ impl Candidate<'_> {
 }
 
 impl Candidate<'_> {
-    /// Whether a time that begins so may count days: Excel's of 1981 to 2064, MATLAB's `datenum` of the same. Seconds
-    /// of a day are as large, but then the rate is a usual one, or in days less than one in two seconds.
+    /// Whether a time with this start may be in days: Excel's of 1981 to 2064, MATLAB's `datenum` of the same. Seconds
+    /// of a day have the same magnitude, but then the rate is a common one, or, in days, less than one in two seconds.
     fn may_be_days(&self, step: f64, first: f64) -> bool {
         const SLOWEST_HZ: f64 = 0.5;
         let is_as_large = (30_000.0..60_000.0).contains(&first) || (725_000.0..755_000.0).contains(&first);
@@ -266,7 +266,7 @@ impl Candidate<'_> {
     }
 }
 
-/// Where series of this place and length are interrupted.
+/// Gaps in series of this place and length.
 pub(super) fn breaks(clocks: &[Clock], group: &str, len: usize) -> Vec<usize> {
     clocks
         .iter()
@@ -312,7 +312,7 @@ pub(super) fn rate(
     Ok(Rate { hz, from: "--rate".to_owned() })
 }
 
-/// The rate that settings nearest to the series state.
+/// The rate stated by the settings nearest to the series.
 fn setting(series: &Series, scalars: &[(String, f64)]) -> Result<Option<Rate>, ImportError> {
     let mut nearest: Option<(usize, f64, String)> = None;
     for (name, value) in scalars {

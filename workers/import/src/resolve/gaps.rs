@@ -1,18 +1,18 @@
-//! Missing samples: a recording is cut there, since what is joined across a gap is a click that nothing made.
+//! Cuts recordings at missing samples, because joining across a gap creates an artificial click.
 
 use std::ops::Range;
 
 use crate::{ImportError, Series, axis};
 
-/// A share of missing values above which a series is left out, or its gaps are not gaps but its nature.
+/// Maximum share of missing values in a series; above it, the series is left out.
 const MAX_MISSING: f64 = 0.01;
-/// Shortest piece that is kept, samples.
+/// Minimum length of a piece, samples.
 const SHORTEST: usize = 16;
-/// Most pieces that one recording is cut into.
+/// Maximum number of pieces of one recording.
 const MOST_PIECES: usize = 1000;
 
-/// The pieces between gaps, each with every channel. Series with too few numbers are left out; where none remains,
-/// there are no pieces.
+/// The pieces between gaps, each with every channel. Series with too few numbers are left out; if none remains, there
+/// are no pieces.
 pub(super) fn cut(
     mut members: Vec<Series>,
     mut breaks: Vec<usize>,
@@ -73,7 +73,7 @@ pub(super) fn cut(
     Ok(kept.into_iter().map(|piece| members.iter().map(|one| part(one, piece.clone())).collect()).collect())
 }
 
-/// Rows from the first to the last in which any series has a number.
+/// Rows from the first to the last one with a number in any series.
 fn trim(members: &[Series], rows: usize) -> Range<usize> {
     let has_number = |row: &usize| members.iter().any(|one| !is_missing(one.values[*row]));
     let first = (0..rows).find(has_number).unwrap_or(rows);
@@ -81,7 +81,7 @@ fn trim(members: &[Series], rows: usize) -> Range<usize> {
     first..last
 }
 
-/// No number, or none that a sample can be.
+/// Not a number, or not a valid sample.
 fn is_missing(value: f64) -> bool {
     !(value as f32).is_finite()
 }

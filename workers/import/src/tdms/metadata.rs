@@ -1,4 +1,4 @@
-//! Objects of a TDMS file: their properties, and how their values lie in a segment.
+//! Objects of a TDMS file: their properties, and the layout of their values in a segment.
 
 use crate::ImportError;
 use crate::cursor::{Cursor, Number};
@@ -12,7 +12,7 @@ const TIME: u32 = 0x44;
 /// From 1904, TDMS's epoch, to 1970, s.
 const EPOCH_SHIFT: f64 = 2_082_844_800.0;
 
-/// All objects, and those of the present segment in its order.
+/// All objects, and those of the current segment in order.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
     pub all: Vec<Object>,
@@ -24,12 +24,12 @@ pub(super) struct Object {
     pub path: String,
     pub properties: Properties,
     pub layout: Option<Layout>,
-    /// Values by the scaler that they came from; only DAQmx has others than 0.
+    /// Values by their scaler; only DAQmx has others than 0.
     pub scalers: Vec<(u32, Vec<f64>)>,
     pub is_time: bool,
-    /// Properties of a waveform that a later segment states otherwise, behind values that the earlier ones are of.
+    /// Waveform properties that a later segment changes after values of the earlier ones.
     pub changed: Vec<String>,
-    /// What its values are, where they are no numbers.
+    /// The type of its values, if they are not numbers.
     pub left_out: Option<&'static str>,
 }
 
@@ -47,7 +47,7 @@ pub(super) enum Value {
     Other,
 }
 
-/// How an object's values lie in each chunk of a segment.
+/// The layout of an object's values in each chunk of a segment.
 #[derive(Debug, Clone)]
 pub(super) enum Layout {
     Plain {
@@ -131,7 +131,7 @@ impl Objects {
     }
 }
 
-/// The layout behind its length: type, dimension, count, and for texts the bytes of all.
+/// The layout after its length: type, dimension, count, and for texts the total bytes.
 fn plain(cursor: &mut Cursor<'_>, object: &mut Object) -> Result<Layout, ImportError> {
     let kind = cursor.u32()?;
     let dimension = cursor.u32()?;

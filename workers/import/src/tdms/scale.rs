@@ -3,7 +3,7 @@
 use super::metadata::{Properties, Value};
 
 const RAW: f64 = 4_294_967_295.0;
-/// Most scales of a channel.
+/// Maximum number of scales of a channel.
 const MAX_SCALES: usize = 64;
 const MAX_POINTS: usize = 100_000;
 
@@ -15,7 +15,7 @@ pub(super) struct Scales {
 
 #[derive(Debug)]
 enum Scale {
-    /// The values of this scaler of DAQmx.
+    /// The values of this DAQmx scaler.
     Scaler(u32),
     Linear {
         slope: f64,
@@ -31,7 +31,7 @@ enum Scale {
         of: Input,
     },
     Add(Input, Input),
-    /// Right less left, as NI's own readers have it.
+    /// Right minus left, as in NI's own readers.
     Subtract(Input, Input),
     Same(Input),
 }
@@ -43,10 +43,10 @@ enum Input {
 }
 
 impl Scales {
-    /// The scales in these properties; `None` where there are none, or where the values are scaled already.
+    /// The scales in these properties; `None` if there are none, or the values are already scaled.
     ///
     /// # Errors
-    /// With words for a scale that is not known.
+    /// The message for an unknown scale.
     pub(super) fn of(properties: &Properties) -> Result<Option<Self>, String> {
         let number = |key: &str| match properties.get(key) {
             Some(Value::Number(number)) => Some(*number),
@@ -71,7 +71,7 @@ impl Scales {
             let prefix = format!("NI_Scale[{index}]_");
             let kind = match properties.get(&format!("{prefix}Scale_Type")) {
                 Some(Value::Text(kind)) => kind.as_str(),
-                // Those that DAQmx keeps beside the data.
+                // Those that DAQmx stores with the data.
                 _ => {
                     scales.push(Scale::Scaler(index as u32));
                     continue;
@@ -115,7 +115,7 @@ impl Scales {
         Ok(Some(Self { scales }))
     }
 
-    /// What is done to raw values, for people: `Linear (x 0.01 + 0.5)`.
+    /// Describes the conversion of raw values: `Linear (x 0.01 + 0.5)`.
     pub(super) fn words(&self) -> String {
         let words = |scale: &Scale| match scale {
             Scale::Scaler(_) | Scale::Same(_) => None,
@@ -128,7 +128,7 @@ impl Scales {
         self.scales.iter().filter_map(words).collect::<Vec<_>>().join(", ")
     }
 
-    /// The physical values of raw ones, by scaler.
+    /// Converts raw values, by scaler, to physical values.
     pub(super) fn apply(&self, raw: &[(u32, Vec<f64>)]) -> Result<Vec<f64>, String> {
         let len = raw.iter().map(|(_, values)| values.len()).min().unwrap_or(0);
         let of_scaler = |id: u32| raw.iter().find(|(known, _)| *known == id).map(|(_, values)| values.as_slice());
@@ -167,7 +167,7 @@ impl Scales {
     }
 }
 
-/// Between points along the straight line, outside as at the nearest.
+/// Linear interpolation between points, constant outside.
 fn interpolate(points: &[(f64, f64)], x: f64) -> f64 {
     let after = points.partition_point(|point| point.0 < x);
     let (Some(&right), Some(&left)) = (points.get(after), after.checked_sub(1).and_then(|before| points.get(before)))

@@ -1,15 +1,15 @@
-//! How a text's rows are written: what separates cells, and which mark decimals have.
+//! Determines the format of a text's rows: the separator of cells and the decimal mark.
 
 use super::numbers::{Marks, groups, number};
 use super::stamp::Stamps;
 use crate::ImportError;
 
-/// Lines that are looked at to find out.
+/// Number of lines examined.
 const LOOKED_AT: usize = 400;
-/// Most columns of a table.
+/// Maximum number of columns.
 const MAX_COLUMNS: usize = 100_000;
 
-/// Separator, decimal mark, number of columns, and where the rows begin.
+/// Separator, decimal mark, number of columns, and the start of the rows.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Dialect {
     separator: Separator,
@@ -17,7 +17,7 @@ pub(super) struct Dialect {
     /// Whether cells may be words, such as a state or a label.
     takes_words: bool,
     pub columns: usize,
-    /// Columns that hardly a row fills: scopes write their settings there, beside the first rows.
+    /// Columns that are empty in most rows: scopes write their settings there, beside the first rows.
     free: Vec<usize>,
     /// The first line of numbers.
     pub first_row: usize,
@@ -43,7 +43,7 @@ impl Separator {
     }
 }
 
-/// What one way of reading makes of the lines looked at.
+/// The result of one format for the examined lines.
 #[derive(Debug, Clone, Copy)]
 struct Trial {
     separator: Separator,
@@ -58,7 +58,7 @@ impl Dialect {
         let mut trials = Trial::all(&looked_at, decimal_comma, false);
         let mut best = Trial::best(&trials);
         let mut takes_words = false;
-        // Where hardly a line is numbers alone, a column may be words.
+        // If few lines contain only numbers, a column may contain words.
         if best.is_none_or(|best| best.rows * 2 < looked_at.len()) {
             let with_words = Trial::all(&looked_at, decimal_comma, true);
             let other = Trial::best(&with_words);
@@ -77,7 +77,7 @@ impl Dialect {
         };
         match ambiguity(&best, &trials, &looked_at) {
             Ambiguity::None => {}
-            // A person has said it.
+            // The user has specified it.
             Ambiguity::Asks(_) if decimal_comma.is_some() => {}
             _ if decimal_comma == Some(false) => {}
             Ambiguity::Other(other) => best = other,
@@ -92,7 +92,7 @@ impl Dialect {
             first_row: 0,
         };
         let mut row = Vec::new();
-        // The first of two rows that follow on one another: a line of settings may happen to be as many numbers.
+        // The first of two consecutive rows: a line of settings may happen to have the same number of values.
         let is_row: Vec<bool> = lines
             .iter()
             .take(LOOKED_AT)
@@ -101,7 +101,7 @@ impl Dialect {
         let two = is_row.windows(2).position(|pair| pair == [true, true]);
         dialect.first_row = two.or_else(|| is_row.iter().position(|is_row| *is_row)).unwrap_or(0);
         dialect.free = dialect.free_columns(&looked_at);
-        // Rows above that have settings beside them.
+        // Rows above with settings beside them.
         while dialect.first_row > 0
             && dialect.row(lines[dialect.first_row - 1], &mut row, &mut Stamps::default())
             && row.iter().any(|value| !value.is_nan())
@@ -133,7 +133,7 @@ impl Dialect {
         (0..self.columns).filter(|&column| (filled[column] as f64) <= MOST_FILLED * f64::from(rows)).collect()
     }
 
-    /// What a row has in the columns that are no part of the table, as a line of its own.
+    /// The content of a row in columns outside the table, as a separate line.
     pub(super) fn beside(&self, line: &str) -> Option<String> {
         if self.free.is_empty() {
             return None;
@@ -153,12 +153,12 @@ impl Dialect {
         format!("{columns}{}", self.marks.words())
     }
 
-    /// Whether decimals stand behind commas.
+    /// Whether the decimal mark is a comma.
     pub(super) fn has_decimal_comma(&self) -> bool {
         self.marks.has_decimal_comma()
     }
 
-    /// Reads a row; whether the line is one. A cell without a number is NaN.
+    /// Parses a row; returns whether the line is a row. A cell without a number is NaN.
     pub(super) fn row(&self, line: &str, row: &mut Vec<f64>, stamps: &mut Stamps) -> bool {
         row.clear();
         for cell in self.cells(line) {
@@ -222,16 +222,16 @@ fn cells(line: &str, separator: Separator) -> Vec<String> {
     out.into_iter().map(|cell| cell.trim().to_owned()).collect()
 }
 
-/// A state or a label, and not two cells of another separator.
+/// A state or a label, and not two cells with another separator.
 fn is_word(cell: &str) -> bool {
     cell.starts_with(char::is_alphabetic) && !cell.contains([';', ',', '\t', '|'])
 }
 
 impl Trial {
-    /// Every way of reading that makes rows.
+    /// Every format that gives rows.
     fn all(lines: &[&str], decimal_comma: Option<bool>, takes_words: bool) -> Vec<Self> {
         let mut trials = Vec::new();
-        // Groups of thousands are tried last, and taken only where they make more rows.
+        // Thousands separators are tried last, and used only if they give more rows.
         for marks in Marks::ALL {
             if decimal_comma.is_some_and(|asked| asked != marks.has_decimal_comma()) {
                 continue;
@@ -248,8 +248,8 @@ impl Trial {
         trials
     }
 
-    /// The first of those with the most rows, and of these the most columns: rows without any comma are the same with
-    /// either mark, and a point is taken.
+    /// The first of those with the most rows, and among these the most columns: rows without a comma are the same with
+    /// either mark, and then a point is used.
     fn best(trials: &[Self]) -> Option<Self> {
         let mut best: Option<Self> = None;
         for trial in trials {
@@ -260,7 +260,7 @@ impl Trial {
         best
     }
 
-    /// The most frequent number of columns, and how many lines have it.
+    /// The most frequent number of columns, and the number of lines with it.
     fn of(lines: &[&str], separator: Separator, marks: Marks, takes_words: bool) -> Option<Self> {
         let mut counts: Vec<(usize, usize)> = Vec::new();
         for line in lines {
@@ -271,7 +271,7 @@ impl Trial {
             }
         }
         let (cells_of_most, _) = *counts.iter().max_by_key(|&&(columns, rows)| (rows, columns))?;
-        // A separator at the end of each line makes no column, a name above it or a value now and then does.
+        // A separator at the end of each line is not a column; a name above it or occasional values make it one.
         let is_last_filled = |line: &&str| {
             let cells = cells(line, separator);
             cells.len() == cells_of_most && cells.last().is_some_and(|last| !last.is_empty())
@@ -284,7 +284,7 @@ impl Trial {
     }
 }
 
-/// How many cells a line has, if they are numbers or empty and one is a number.
+/// Number of cells in a line, if all are numbers or empty and at least one is a number.
 fn columns(line: &str, separator: Separator, marks: Marks, takes_words: bool) -> Option<usize> {
     let cells = cells(line, separator);
     let mut stamps = Stamps::default();
@@ -310,8 +310,7 @@ fn sample<'a>(lines: &[&'a str]) -> Vec<&'a str> {
     head.chain(more).copied().filter(|line| !line.trim().is_empty()).collect()
 }
 
-/// `0,012` in each line is one number, or two. A zero in front of other digits tells the former; else a person must
-/// say.
+/// `0,012` in each line is one number, or two. A leading zero indicates the former; otherwise the user must specify it.
 fn ambiguity(best: &Trial, trials: &[Trial], lines: &[&str]) -> Ambiguity {
     if let Some(detail) = thousands_or_decimals(best, lines) {
         return Ambiguity::Asks(detail);
@@ -328,7 +327,7 @@ fn ambiguity(best: &Trial, trials: &[Trial], lines: &[&str]) -> Ambiguity {
     for line in lines {
         let mut cells = cells(line, Separator::One(','));
         cells.retain(|cell| !cell.is_empty());
-        // A line above the table says nothing.
+        // A line above the table gives no information.
         if columns(line, Separator::One(','), best.marks, false).is_none() {
             continue;
         }
@@ -357,7 +356,7 @@ fn ambiguity(best: &Trial, trials: &[Trial], lines: &[&str]) -> Ambiguity {
     }
 }
 
-/// `1,234` is 1.234 or 1234. Where every cell with a comma could be either, a person must say.
+/// `1,234` is 1.234 or 1234. If every cell with a comma is ambiguous, the user must specify it.
 fn thousands_or_decimals(best: &Trial, lines: &[&str]) -> Option<String> {
     if best.marks != Marks::Comma {
         return None;
@@ -381,7 +380,7 @@ fn thousands_or_decimals(best: &Trial, lines: &[&str]) -> Option<String> {
 
 enum Ambiguity {
     None,
-    /// The other way is the right one.
+    /// The other format is correct.
     Other(Trial),
     Asks(String),
 }

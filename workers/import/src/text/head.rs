@@ -1,11 +1,11 @@
-//! What stands above the numbers: names and units of the columns, and settings such as the rate.
+//! Parses the header above the numbers: names and units of the columns, and settings such as the rate.
 
 use super::dialect::Dialect;
 use super::numbers::groups;
 use crate::TimeUnit;
 use crate::names::{are_units, is_rpm, rate_of, split_unit};
 
-/// Lines above the numbers that may be names and units.
+/// Maximum number of lines with names and units above the numbers.
 const NAME_LINES: usize = 3;
 
 /// Names, units and settings.
@@ -20,7 +20,7 @@ impl Head {
     pub(super) fn of(lines: &[&str], dialect: &Dialect) -> Self {
         let mut head = Self::default();
         let mut rows: Vec<Vec<String>> = Vec::new();
-        // Names stand in the last lines above the numbers; what is farther up are settings.
+        // Names are in the last lines above the numbers; lines further up are settings.
         let filled = lines.iter().filter(|line| !line.trim().is_empty()).count();
         let mut place = 0;
         let mut above: Vec<String> = Vec::new();
@@ -33,7 +33,7 @@ impl Head {
             let own = setting(bare, has_comma);
             let is_setting = own.is_some();
             let mut cells = dialect.cells(bare);
-            // One for each channel, of which one may differ.
+            // One per channel, of which one may differ.
             if let Some((name, value)) = &own {
                 let others =
                     cells.iter().skip(2).filter_map(|cell| cell_value(cell, has_comma)).filter(|other| other != value);
@@ -59,7 +59,7 @@ impl Head {
             if is_setting {
                 continue;
             }
-            // LabVIEW has a column of comments that no row fills.
+            // LabVIEW has an empty column of comments.
             if is_near && cells.len() == dialect.columns + 1 && cells.last().is_some_and(|last| last == "Comment") {
                 cells.pop();
             }
@@ -67,7 +67,7 @@ impl Head {
                 rows.push(cells);
             }
         }
-        // Units stand below names, or names below units.
+        // Units are below names, or names below units.
         let units_row = if rows.len() > 1 { rows.iter().rposition(|row| are_units(row)) } else { None };
         let units = units_row.map(|at| rows.remove(at));
         let names = rows.pop().unwrap_or_default();
@@ -90,19 +90,19 @@ impl Head {
     }
 }
 
-/// `Sampling rate: 25,6 kHz`, `fs = 25600`, `Delta_X<tab>0.000039`: a setting that this crate has a use for.
+/// `Sampling rate: 25,6 kHz`, `fs = 25600`, `Delta_X<tab>0.000039`: a setting that this crate uses.
 pub(super) fn setting(line: &str, has_decimal_comma: bool) -> Option<(String, f64)> {
     let at = line.find([':', '=', '\t', ';', ','])?;
     let (name, rest) = (line[..at].trim().trim_matches('"'), line[at + 1..].trim().trim_matches('"'));
     let end = rest.find(|letter: char| !(letter.is_ascii_digit() || "+-.,eE".contains(letter))).unwrap_or(rest.len());
     let (text, unit) = rest.split_at(end);
     let text = text.trim_end_matches(['e', 'E', ',', '.']);
-    // Beside decimal commas 51.200 is 51,200.
+    // With decimal commas, 51.200 means 51,200.
     let ungrouped = if has_decimal_comma { groups(text, '.') } else { None };
     let value: f64 = ungrouped.or_else(|| text.parse().ok()).or_else(|| decimal_comma(text)?.parse().ok())?;
     let unit = unit.trim_matches(|letter: char| !letter.is_alphabetic() && letter != '/');
     let unit = unit.split([' ', ';', ',', '\t', ']', ')', '"', '/']).next().unwrap_or_default();
-    // `Delta_X<tab>0.1<tab>0.1`: the second channel's is no unit.
+    // `Delta_X<tab>0.1<tab>0.1`: the second value is the second channel's, not a unit.
     let is_known =
         TimeUnit::parse(unit).is_some() || ["hz", "khz", "mhz", "rpm"].contains(&unit.to_lowercase().as_str());
     let unit = if is_known { unit } else { "" };
@@ -114,8 +114,7 @@ fn cell_value(cell: &str, has_decimal_comma: bool) -> Option<f64> {
     cell.parse().ok().or_else(|| if has_decimal_comma { cell.replace(',', ".").parse().ok() } else { None })
 }
 
-/// `25,6` is 25.6; `25,600` is not told from 25600 here, and taken as the latter, as a rate is hardly below a
-/// kilohertz.
+/// `25,6` is 25.6; `25,600` is ambiguous here, and read as 25600, because a rate is rarely below a kilohertz.
 fn decimal_comma(text: &str) -> Option<String> {
     let (whole, fraction) = text.split_once(',')?;
     let is_thousands = fraction.len() == 3 && whole.len() <= 3 && !whole.starts_with('0');

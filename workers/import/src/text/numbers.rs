@@ -1,11 +1,11 @@
-//! Numbers in cells: which mark parts decimals, and which thousands.
+//! Parses numbers in cells: decimal marks and thousands separators.
 //!
-//! Spaces, apostrophes and underscores between thousands cannot be misread and are always taken. Commas and points can:
-//! a comma between thousands is one only where points part decimals, and the other way round.
+//! Spaces, apostrophes and underscores between thousands are unambiguous and always accepted. Commas and points are
+//! ambiguous: a comma is a thousands separator only if the decimal mark is a point, and the other way round.
 
 use super::stamp::Stamps;
 
-/// What points and commas in a text's numbers are.
+/// The meaning of points and commas in a text's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marks {
     /// 1234.5
@@ -25,7 +25,7 @@ impl Marks {
         matches!(self, Self::Comma | Self::CommaGrouped)
     }
 
-    /// Whether commas may stand in numbers at all.
+    /// Whether numbers may contain commas.
     pub(super) fn has_comma(self) -> bool {
         self != Self::Point
     }
@@ -56,7 +56,7 @@ impl Marks {
     }
 }
 
-/// Texts that stand for no number, or for one beyond what the instrument reaches.
+/// Texts for missing values, or values beyond the instrument's range.
 const NO_NUMBERS: [&str; 17] = [
     "nan",
     "null",
@@ -77,7 +77,7 @@ const NO_NUMBERS: [&str; 17] = [
     "-\u{221e}",
 ];
 
-/// A cell's number; NaN for none (empty, NaN, NULL, an instrument's overflow); `None` for other words.
+/// A cell's number; NaN for a missing value (empty, NaN, NULL, an instrument's overflow); `None` for other words.
 pub(super) fn number(cell: &str, marks: Marks, column: usize, stamps: &mut Stamps) -> Option<f64> {
     let cell = cell.trim();
     if cell.is_empty() || NO_NUMBERS.contains(&cell.to_lowercase().as_str()) {
@@ -86,7 +86,7 @@ pub(super) fn number(cell: &str, marks: Marks, column: usize, stamps: &mut Stamp
     if let Some(value) = marks.value(cell) {
         return Some(value);
     }
-    // A typographer's minus.
+    // A typographic minus sign.
     if let Some(rest) = cell.strip_prefix(['\u{2212}', '\u{2013}'])
         && let Some(value) = marks.value(rest)
     {
@@ -101,7 +101,7 @@ pub(super) fn number(cell: &str, marks: Marks, column: usize, stamps: &mut Stamp
     if let Some(value) = ungrouped(cell).and_then(|text| marks.value(&text)) {
         return Some(value);
     }
-    // A date and time of day can stand before the numbers.
+    // A date and time of day may precede the numbers.
     stamps.read(cell, column)
 }
 
@@ -110,13 +110,13 @@ fn plain(text: &str) -> Option<f64> {
     text.parse::<f64>().ok().filter(|value| value.is_finite() && has_digit)
 }
 
-/// A comma made a point; `None` where there is a point already.
+/// Replaces a comma by a point; `None` if there already is a point.
 fn with_point(text: &str) -> Option<String> {
     (!text.contains('.')).then(|| text.replacen(',', ".", 1))
 }
 
-/// The number in which `mark` parts groups of three digits, and the other of point and comma the decimals; `None` where
-/// it does not.
+/// The number in which `mark` separates groups of three digits, and the other of point and comma the decimals; `None`
+/// if it has another format.
 pub(super) fn groups(text: &str, mark: char) -> Option<f64> {
     let decimal = if mark == ',' { '.' } else { ',' };
     let (whole, fraction) = text.split_once(decimal).map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
@@ -127,7 +127,7 @@ pub(super) fn groups(text: &str, mark: char) -> Option<f64> {
     })
 }
 
-/// Digits whose groups of three are parted by one of `marks`, without these.
+/// Removes the `marks` between groups of three digits.
 fn grouped(text: &str, marks: &[char]) -> Option<String> {
     let digits = text.trim_start_matches(['+', '-']);
     let mut parts = digits.split(marks);
@@ -143,7 +143,7 @@ fn grouped(text: &str, marks: &[char]) -> Option<String> {
     (is_first && count > 0).then(|| text.replace(marks, ""))
 }
 
-/// Without spaces, apostrophes or underscores between groups of three digits.
+/// Removes spaces, apostrophes and underscores between groups of three digits.
 fn ungrouped(text: &str) -> Option<String> {
     const MARKS: [char; 7] = [' ', '\u{a0}', '\u{202f}', '\u{2009}', '\'', '\u{2019}', '_'];
     let end = text.find(['.', ',']).unwrap_or(text.len());

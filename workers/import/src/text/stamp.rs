@@ -1,9 +1,9 @@
-//! Dates and times of day in cells: ISO 8601, and the forms of loggers and spreadsheets.
+//! Parses dates and times of day in cells: ISO 8601, and the formats of loggers and spreadsheets.
 
-/// What has been met of them.
+/// The formats found.
 #[derive(Debug, Default)]
 pub(super) struct Stamps {
-    /// Whether the first two columns have any.
+    /// Whether the first two columns contain any.
     pub has: [bool; 2],
 }
 
@@ -25,7 +25,7 @@ impl Stamps {
     }
 }
 
-/// Seconds since 1970, or since midnight where there is no date. Time zones are left out: only differences matter.
+/// Seconds since 1970, or since midnight without a date. Time zones are ignored: only differences matter.
 fn seconds(cell: &str) -> Option<f64> {
     let cell = cell.trim().trim_end_matches(['Z', 'z']);
     let (date, time) = match cell.find(['T', ' ', '_']) {
@@ -40,7 +40,7 @@ fn seconds(cell: &str) -> Option<f64> {
 }
 
 fn time_of_day(text: &str) -> Option<f64> {
-    // `+01:00` behind it.
+    // Followed by `+01:00`.
     let text = text.split(['+', ' ']).next()?;
     let text = text.rsplit_once('-').map_or(text, |(time, _)| time);
     let mut parts = text.split(':');
@@ -71,7 +71,7 @@ fn time_of_day(text: &str) -> Option<f64> {
     is_time.then(|| f64::from(hour * 3600 + minute * 60) + second + fraction)
 }
 
-/// Days since 1970 of `2024-05-01`, `2024/05/01`, `01.05.2024` and `05/01/2024`; of the last two the order does not
+/// Days since 1970 for `2024-05-01`, `2024/05/01`, `01.05.2024` and `05/01/2024`; the order of the last two does not
 /// matter within a recording.
 fn days(text: &str) -> Option<i64> {
     let numbers: Vec<i64> = text.split(['-', '/', '.']).map(|part| part.parse().ok()).collect::<Option<_>>()?;

@@ -1,14 +1,14 @@
-//! What is in `audio.dead-letters`: which letters a person means, which of them were sent round again, and the records
-//! that do so.
+//! The contents of `audio.dead-letters`: selecting dead letters, finding which were replayed, and building the records
+//! for a replay.
 //!
 //! ```text
 //!   audio.dead-letters ─► letters ── replay ─► the topic and partition they came from, with `auscult_replay_of`
 //!           ▲                                         │ acknowledged
-//!           └── a mark: `auscult_dead_letter_replayed` ◄┘
+//!           └── a marker: `auscult_dead_letter_replayed` ◄┘
 //! ```
 //!
-//! The mark lies where the letter lies and lasts as long. It follows the record: who is stopped between the two sends
-//! the record again next time.
+//! The marker is in the same partition as the dead letter and is retained as long. It is written after the record: if
+//! the command stops between the two, the next replay sends the record again.
 
 mod topic;
 
@@ -24,41 +24,41 @@ use jiff::Timestamp;
 
 pub use topic::{Replayer, for_each_record, read_inventory};
 
-/// Header of a record that was sent round again: which dead letter it is, as `topic/partition/offset`.
+/// Header of a replayed record: its dead letter, as `topic/partition/offset`.
 pub const REPLAY_OF_HEADER: &str = "auscult_replay_of";
-/// The one header of a record in `audio.dead-letters` that is no letter and has no value: the letter at this
-/// `partition/offset` was sent round again.
+/// The only header of a replay marker, a record in `audio.dead-letters` that is not a dead letter and has no value: the
+/// dead letter at this `partition/offset` was replayed.
 pub const REPLAYED_HEADER: &str = "auscult_dead_letter_replayed";
-/// How the names of all headers begin that make a record a letter.
+/// Prefix of all headers that make a record a dead letter.
 const LETTER: &str = "auscult_dead_letter_";
 
-/// Where a letter lies: partition and offset.
+/// The place of a dead letter: partition and offset.
 pub type Place = (i32, i64);
 
-/// Which letters are meant; what is left empty restricts nothing.
+/// Selects dead letters; empty fields do not restrict.
 #[derive(Debug, Clone, Default)]
 pub struct LetterFilter {
-    /// For these reasons.
+    /// With these codes.
     pub codes: Vec<DeadLetterCode>,
     /// Of this machine.
     pub machine: Option<String>,
     /// From this topic.
     pub source: Option<String>,
-    /// Given up since then.
+    /// Failed at this time or later.
     pub since: Option<Timestamp>,
-    /// These.
+    /// At these places.
     pub places: BTreeSet<Place>,
 }
 
 impl LetterFilter {
-    /// Whether anything is restricted.
+    /// Whether the filter selects everything.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         let Self { codes, machine, source, since, places } = self;
         codes.is_empty() && machine.is_none() && source.is_none() && since.is_none() && places.is_empty()
     }
 
-    /// Whether this letter is meant.
+    /// Whether this dead letter is selected.
     #[must_use]
     pub fn takes(&self, record: &Record, letter: &DeadLetter) -> bool {
         let key = record.key.as_deref().map(String::from_utf8_lossy);
@@ -70,20 +70,20 @@ impl LetterFilter {
     }
 }
 
-/// Where a record lies.
+/// The place of a record.
 #[must_use]
 pub fn place(record: &Record) -> Place {
     (record.coordinates.partition, record.coordinates.offset)
 }
 
-/// A record of the topic, as what it is.
+/// A record of the topic, by type.
 #[derive(Debug)]
 pub enum Entry {
-    /// A letter.
+    /// A dead letter.
     Letter(Box<DeadLetter>),
-    /// The mark of one that was sent round again.
+    /// The marker of a replayed dead letter.
     Mark(Place),
-    /// Something that Auscult has not written.
+    /// A record not written by Auscult.
     Foreign(String),
 }
 
@@ -102,10 +102,10 @@ impl Entry {
     }
 }
 
-/// Reads `PARTITION/OFFSET`.
+/// Parses `PARTITION/OFFSET`.
 ///
 /// # Errors
-/// When it is none.
+/// If the text has another format.
 pub fn read_place(text: &str) -> Result<Place, String> {
     let parsed =
         text.split_once('/').and_then(|(partition, offset)| Some((partition.parse().ok()?, offset.parse().ok()?)));
@@ -114,7 +114,7 @@ pub fn read_place(text: &str) -> Result<Place, String> {
     })
 }
 
-/// What is there: where the topic ended when it was looked at, and what has been sent round again.
+/// The contents of the topic: its end at the time of reading, and the dead letters that were replayed.
 #[derive(Debug, Default)]
 pub struct Inventory {
     /// The last offset of each partition.
@@ -123,7 +123,7 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Takes note of a record.
+    /// Adds a record.
     pub fn note(&mut self, record: &Record) {
         let (partition, offset) = place(record);
         self.last.insert(partition, offset);
@@ -132,34 +132,34 @@ impl Inventory {
         }
     }
 
-    /// Whether the letter was there then: what is replayed may fail again and come back while others are still being
-    /// sent.
+    /// Whether the dead letter existed at that time. A replayed record may fail again and come back while others are
+    /// still being sent.
     #[must_use]
     pub fn has(&self, (partition, offset): Place) -> bool {
         self.last.get(&partition).is_some_and(|last| offset <= *last)
     }
 
-    /// Whether the letter was sent round again.
+    /// Whether the dead letter was replayed.
     #[must_use]
     pub fn is_replayed(&self, place: Place) -> bool {
         self.replayed.contains(&place)
     }
 }
 
-/// The record as it was, headers without a value among it, for the partition that it came from: its machine's state is
-/// there. One without a key gets the machine's id that its `ce_subject` names, by which the producer finds its
-/// partition unless `home` says where the machine lives.
+/// The original record, including headers without a value, for its original partition, which has the machine's state. A
+/// record without a key gets the machine id in its `ce_subject` as its key. The producer then selects the partition by
+/// the key, unless `home` returns the machine's partition.
 #[must_use]
 pub fn replay(record: &Record, letter: &DeadLetter, home: impl FnOnce(&MachineId) -> Option<i32>) -> GatewayRecord {
-    // The record's own headers; a letter of a replay says of itself what it is.
+    // The record's own headers; the dead letter of a replay identifies its own record.
     let is_own = |name: &str| !name.starts_with(LETTER) && name != REPLAY_OF_HEADER;
     let mut headers = Headers(record.headers.0.iter().filter(|(name, _)| is_own(name)).cloned().collect());
     headers.push(REPLAY_OF_HEADER, record.coordinates.to_string());
     let has_time = headers.get("ce_time").is_some();
-    // Letters of earlier builds have the record's own timestamp.
+    // Dead letters of earlier builds have the record's own timestamp.
     let timestamp_ms = letter.timestamp_ms.or(record.timestamp_ms);
     let recorded = timestamp_ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    // The time of a plain record is its timestamp, and an old timestamp might have the record deleted at once.
+    // The time of a plain record is its timestamp. With an old timestamp, the record might be deleted immediately.
     if let Some(recorded) = recorded.filter(|_| !has_time) {
         headers.push("ce_time", recorded.to_string());
     }
@@ -178,7 +178,7 @@ pub fn replay(record: &Record, letter: &DeadLetter, home: impl FnOnce(&MachineId
     }
 }
 
-/// The machine of a record that has no key but a subject, in binary or structured mode.
+/// The machine of a record with a subject but no key, in binary or structured mode.
 #[must_use]
 pub fn subject_without_key(record: &Record) -> Option<MachineId> {
     let opened = opened(record).ok()?;
@@ -188,7 +188,7 @@ pub fn subject_without_key(record: &Record) -> Option<MachineId> {
     }
 }
 
-/// The mark of a letter that was sent round again.
+/// The marker of a replayed dead letter.
 #[must_use]
 pub fn mark(record: &Record) -> GatewayRecord {
     let (partition, offset) = place(record);

@@ -1,4 +1,4 @@
-//! The topic itself: read to its end, and records sent again with their marks.
+//! Reads the topic to its end, and replays records with their markers.
 
 use std::time::{Duration, Instant};
 
@@ -12,17 +12,17 @@ use auscult_schemas::{DeadLetter, MachineId};
 
 use super::{Inventory, mark, replay};
 
-/// Longest that all letters may take to read.
+/// Timeout for reading all dead letters.
 const READING: Duration = Duration::from_secs(600);
-/// Longest that a group of records may take to be acknowledged.
+/// Timeout for the acknowledgement of a group of records.
 const SENDING: Duration = Duration::from_secs(60);
-/// How many records are sent before their marks are.
+/// Number of records sent before their markers.
 const TOGETHER: usize = 50;
 
-/// What the topic holds at present.
+/// The current contents of the topic.
 ///
 /// # Errors
-/// When the topic cannot be read to its end.
+/// If the topic cannot be read to its end.
 pub fn read_inventory(kafka: &KafkaConfig) -> anyhow::Result<Inventory> {
     let mut inventory = Inventory::default();
     for_each_record(kafka, |record| {
@@ -32,10 +32,10 @@ pub fn read_inventory(kafka: &KafkaConfig) -> anyhow::Result<Inventory> {
     Ok(inventory)
 }
 
-/// Every record of the topic up to its present end, in order within each partition.
+/// Reads every record up to the current end of the topic, in order within each partition.
 ///
 /// # Errors
-/// When the topic cannot be read to its end in time, or `take` fails.
+/// If the topic cannot be read to its end in time, or `take` fails.
 pub fn for_each_record(kafka: &KafkaConfig, mut take: impl FnMut(&Record) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let mut reader = TopicReader::open(kafka, &[DEAD_LETTERS], ReadFrom::Beginning)?;
     let begun = Instant::now();
@@ -48,37 +48,37 @@ pub fn for_each_record(kafka: &KafkaConfig, mut take: impl FnMut(&Record) -> any
     Ok(())
 }
 
-/// Sends letters' records again, each followed by its mark once the brokers have acknowledged it.
+/// Replays the records of dead letters, and writes a marker for each once the brokers have acknowledged it.
 pub struct Replayer<'a> {
     kafka: &'a KafkaConfig,
     producer: GatewayProducer,
-    /// Records that were sent and have no mark yet.
+    /// Records that were sent and have no marker yet.
     unmarked: Vec<Record>,
-    /// The partitions of machines whose letters have no key; read when the first of them comes.
+    /// The partitions of machines whose dead letters have no key; read when first needed.
     places: Option<MachinePlaces>,
-    /// Called with a line for people.
+    /// Called with each line of output.
     on_note: &'a dyn Fn(&str),
 }
 
 impl<'a> Replayer<'a> {
-    /// Nothing is sent yet.
+    /// Creates a replayer; nothing is sent yet.
     ///
     /// # Errors
-    /// When a property of Kafka's is not understood.
+    /// If a Kafka property is invalid.
     pub fn new(kafka: &'a KafkaConfig, on_note: &'a dyn Fn(&str)) -> anyhow::Result<Self> {
         let producer = GatewayProducer::new(kafka, "auscult-dead-letters")?;
         Ok(Self { kafka, producer, unmarked: Vec::new(), places: None, on_note })
     }
 
-    /// Sends a letter's record to where it came from.
+    /// Sends a dead letter's record to its original topic.
     ///
     /// # Errors
-    /// When the brokers do not take it.
+    /// If the brokers reject it.
     pub fn send(&mut self, record: &Record, letter: &DeadLetter) -> anyhow::Result<()> {
         let Self { kafka, places, on_note, .. } = self;
         let again = replay(record, letter, |machine| partition_of(machine, places, kafka, *on_note));
         self.producer.send(&again)?;
-        // The value has been handed over; a mark needs none.
+        // The value has been sent; the marker does not need it.
         self.unmarked.push(Record { value: None, ..record.clone() });
         if self.unmarked.len() >= TOGETHER {
             self.mark_all()?;
@@ -89,12 +89,12 @@ impl<'a> Replayer<'a> {
     /// Waits until everything is acknowledged and marked.
     ///
     /// # Errors
-    /// When the brokers do not take a record or a mark.
+    /// If the brokers reject a record or a marker.
     pub fn finish(mut self) -> anyhow::Result<()> {
         self.mark_all()
     }
 
-    /// Marks follow acknowledged records only.
+    /// Markers are written for acknowledged records only.
     fn mark_all(&mut self) -> anyhow::Result<()> {
         self.producer.flush(SENDING)?;
         for record in self.unmarked.drain(..) {

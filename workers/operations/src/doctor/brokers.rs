@@ -1,4 +1,4 @@
-//! Brokers: what they are able to do, and what they are set to.
+//! Check of brokers: supported API versions and settings.
 
 use auscult_runtime::config::{Delivery, GroupProtocol, KafkaConfig};
 use auscult_runtime::kafka::survey::{Brokers, Settings};
@@ -7,11 +7,11 @@ use super::{Finding, Findings};
 
 const GROUP: &str = "brokers";
 
-/// Requests by their number in Kafka's protocol guide (<https://kafka.apache.org/protocol#protocol_api_keys>), and the
-/// version that is needed.
+/// API keys from Kafka's protocol guide (<https://kafka.apache.org/protocol#protocol_api_keys>), with the required
+/// version.
 mod api {
-    /// `TxnOffsetCommit` v3 carries the group's membership (KIP-447, Kafka 2.5): a transaction of one that is no member
-    /// any more is refused.
+    /// `TxnOffsetCommit` v3 carries the group's membership (KIP-447, Kafka 2.5): a transaction of a former member is
+    /// rejected.
     pub const TXN_OFFSET_COMMIT: (i16, i16) = (28, 3);
     /// `InitProducerId` v3 raises a producer's own epoch (KIP-360, Kafka 2.5).
     pub const INIT_PRODUCER_ID: (i16, i16) = (22, 3);
@@ -21,7 +21,7 @@ mod api {
     pub const END_TXN: (i16, i16) = (26, 5);
 }
 
-/// The brokers were found.
+/// The brokers were reached.
 pub(super) fn reached(brokers: &Brokers, addresses: &str) -> Finding {
     let mut findings = Findings::of(GROUP);
     let count = brokers.ids.len();
@@ -32,7 +32,7 @@ pub(super) fn reached(brokers: &Brokers, addresses: &str) -> Finding {
     findings.list.remove(0)
 }
 
-/// What the brokers understand, against what the configuration asks of them.
+/// Compares the versions supported by the brokers with those required by the configuration.
 pub(super) fn versions(brokers: &Brokers, kafka: &KafkaConfig) -> Vec<Finding> {
     let mut findings = Findings::of(GROUP);
     let Some(apis) = &brokers.apis else {
@@ -65,7 +65,7 @@ pub(super) fn versions(brokers: &Brokers, kafka: &KafkaConfig) -> Vec<Finding> {
     findings.list
 }
 
-/// What one broker is set to; `id` is the first by number.
+/// Checks the settings of one broker; `id` is the lowest.
 pub(super) fn settings(settings: &Settings, kafka: &KafkaConfig, brokers: usize) -> Vec<Finding> {
     let mut findings = Findings::of(GROUP);
     let alter = |setting: &str| format!("set it in the brokers' server.properties: {setting}");

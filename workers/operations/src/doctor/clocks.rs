@@ -1,8 +1,8 @@
-//! Clocks: told from the times in records, since Kafka's protocol has none of its own.
+//! Check of clocks, from the timestamps in records, because Kafka's protocol has no clock of its own.
 //!
-//! A clock that is ahead shows at once: it has written times that have not come yet. One that is behind looks like a
-//! record that is old, and is told only where an effect seems to be older than its cause: features made before their
-//! sound was recorded.
+//! A clock that is ahead is detected directly: its timestamps are in the future. A clock that is behind looks like an
+//! old record, and is detected only if an effect seems older than its cause: features computed before their chunk was
+//! recorded.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use jiff::Timestamp;
 
 use super::{Finding, Findings};
 
-/// The newest records of a topic, and whose clock their own times are.
+/// The newest records of a topic, and whose clock set their times.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Newest<'a> {
     pub topic: &'a str,
-    /// Who set the records' own timestamps.
+    /// Who set the records' timestamps.
     pub writer: &'a str,
     pub glimpses: &'a [Glimpse],
 }
 
-/// Judges the times in the newest records against this machine's clock, and against one another.
+/// Compares the times in the newest records with this host's clock, and with each other.
 pub(super) fn judge(newest: &[Newest<'_>], skew: Duration, now_ms: i64) -> Vec<Finding> {
     const CHECK: &str = "clocks";
     let mut findings = Findings::of("clocks");
@@ -72,7 +72,7 @@ pub(super) fn judge(newest: &[Newest<'_>], skew: Duration, now_ms: i64) -> Vec<F
     findings.list
 }
 
-/// When what a record is about happened, ms since the epoch, where it says so.
+/// Event time of a record, ms since the epoch, if it has one.
 fn event_ms(glimpse: &Glimpse) -> Option<i64> {
     let text = glimpse.headers.text("ce_time").ok()??;
     Some(text.parse::<Timestamp>().ok()?.as_millisecond())

@@ -1,4 +1,4 @@
-//! The way from one question to the next: what cannot be asked is said, and what depends on it is left out.
+//! Runs all checks in order. A check that cannot be made is reported, and its dependents are skipped.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,21 +20,20 @@ use super::{
     times, topics,
 };
 
-/// The groups in the order of the report: what comes first is what the others stand on.
+/// The groups in the order of the report; later groups depend on earlier ones.
 const GROUPS: [&str; 6] = ["brokers", "topics", "rights", "groups", "clocks", "machines"];
-/// How long the brokers may take to be found.
+/// Timeout for connecting to the brokers.
 const FINDING: Duration = Duration::from_secs(8);
-/// How long one question may take.
+/// Timeout of one request.
 const ASKING: Duration = Duration::from_secs(5);
-/// How long all that is remembered of machines may take to read: ten thousand take under half a second from a broker
-/// that is near.
+/// Timeout for reading the state of all machines: ten thousand take under half a second from a nearby broker.
 const READING: Duration = Duration::from_secs(60);
-/// How many of each partition's newest offsets are looked at.
+/// Number of newest offsets read from each partition.
 const NEWEST: i64 = 20;
-/// Beyond the time that a transaction may take, before it counts as hanging.
+/// Tolerance beyond the transaction timeout, before a transaction counts as hanging.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Looks everything over. Nothing is changed.
+/// Runs all checks. Nothing is changed.
 #[must_use]
 pub fn examine(question: &Question) -> Report {
     let mut report = Report::default();
@@ -49,7 +48,7 @@ pub fn examine(question: &Question) -> Report {
     };
     let examination = Examination { question, survey, brokers };
     examination.run(&mut report.findings);
-    // Some of what belongs to a group is told by what is read later.
+    // Some findings of a group come from data that is read later.
     report.findings.sort_by_key(|finding| GROUPS.iter().position(|group| *group == finding.group));
     report
 }
@@ -146,14 +145,14 @@ impl Examination<'_> {
         })
     }
 
-    /// Whatever workers read.
+    /// Read tests of everything that workers read.
     fn reading(&self, placements: &BTreeMap<&'static str, Placement>) -> BTreeMap<&'static str, Result<(), String>> {
         let read = [CHUNKS, FEATURES, SCORER_STATE].into_iter();
         let there = read.filter(|name| matches!(placements.get(name), Some(Placement::Partitions(_))));
         there.map(|name| (name, self.survey.may_read(name).map_err(|error| error.to_string()))).collect()
     }
 
-    /// Whatever this kind of worker writes to, if that is to be tried.
+    /// Write tests of everything that this kind of worker writes, if requested.
     fn writing(
         &self,
         placements: &BTreeMap<&'static str, Placement>,
@@ -208,7 +207,7 @@ impl Examination<'_> {
         }
     }
 
-    /// The ends of a topic's partitions.
+    /// The end offsets of a topic's partitions.
     fn ends(&self, topic: &str, partitions: Option<i32>) -> Result<BTreeMap<i32, i64>, String> {
         let partitions: Vec<i32> = (0..partitions.unwrap_or(0)).collect();
         let identity = WorkerIdentity {
@@ -222,7 +221,7 @@ impl Examination<'_> {
         probe.ends(&partitions).map_err(|error| error.to_string())
     }
 
-    /// What can be told from the newest records: clocks, and machines.
+    /// Findings from the newest records: clocks and machines.
     fn records(
         &self,
         partitions: &impl Fn(&str) -> Option<i32>,

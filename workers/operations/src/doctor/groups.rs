@@ -1,4 +1,4 @@
-//! Groups: are there workers, and do they keep up?
+//! Check of consumer groups: are there workers, and do they keep up?
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use super::{Finding, Findings};
 
 const GROUP: &str = "groups";
 
-/// What one group is about.
+/// One consumer group to check.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Job<'a> {
     /// Its name in Kafka.
     pub group: &'a str,
     /// Its input.
     pub topic: &'a str,
-    /// The command that runs one of its workers.
+    /// The command of its workers.
     pub command: &'a str,
     /// The check's name.
     pub check: &'static str,
 }
 
-/// Members and lag.
+/// Checks members and lag.
 pub(super) fn judge(
     job: Job<'_>,
     facts: &GroupFacts,
@@ -43,7 +43,7 @@ fn members(findings: &mut Findings, job: Job<'_>, facts: &GroupFacts, protocol: 
     let is_known = facts.waiting.iter().any(|waiting| waiting.is_known);
     let state = match facts.state.as_deref() {
         Some(state) => state,
-        // Of such a group librdkafka's question gets no answer.
+        // librdkafka cannot describe such a group.
         None if protocol == GroupProtocol::Consumer && is_known => {
             findings.unknown(
                 check,
@@ -132,7 +132,7 @@ fn behind(findings: &mut Findings, job: Job<'_>, waiting: &[Waiting], lag: Durat
     }
 }
 
-/// A time in words.
+/// Formats a duration.
 pub(super) fn age(secs: i64) -> String {
     match secs {
         ..120 => format!("{secs} s"),
@@ -142,8 +142,8 @@ pub(super) fn age(secs: i64) -> String {
     }
 }
 
-/// Where the state says to go on, against where the input ends. A worker takes nothing from before that offset, since
-/// all of it has been judged: where the input was made anew under the state, it goes on nowhere, and says so.
+/// Compares the positions in the state with the ends of the input. A worker skips records before its position, because
+/// they have been scored. If the input topic was recreated, the worker would never continue; the finding reports this.
 pub(super) fn positions(next: &BTreeMap<i32, i64>, ends: &BTreeMap<i32, i64>, topic: &str) -> Vec<Finding> {
     const CHECK: &str = "positions";
     let mut findings = Findings::of(GROUP);
@@ -167,7 +167,7 @@ pub(super) fn positions(next: &BTreeMap<i32, i64>, ends: &BTreeMap<i32, i64>, to
     findings.list
 }
 
-/// Partitions whose readers are held up by a transaction that does not end.
+/// Partitions whose readers are blocked by a hanging transaction.
 pub(super) fn transactions(held: &[(String, i32, i64)], patience: Duration) -> Vec<Finding> {
     let mut findings = Findings::of(GROUP);
     for (topic, partition, offset) in held {
@@ -184,8 +184,8 @@ pub(super) fn transactions(held: &[(String, i32, i64)], patience: Duration) -> V
     findings.list
 }
 
-/// Share groups see records of aborted transactions, unless the group's own setting says otherwise. A consumer's
-/// `isolation.level` has no effect there.
+/// Share groups read records of aborted transactions, unless the group's own setting prevents it. A consumer's
+/// `isolation.level` has no effect in share groups.
 pub(super) fn sharing(groups: &[String], own: &[&str]) -> Vec<Finding> {
     const CHECK: &str = "share groups";
     const NAMED: usize = 5;

@@ -1,4 +1,4 @@
-//! Machines: is there a model for each that was heard, and was it trained on the features that come?
+//! Check of machines: is there a model for each known machine, trained on the current features?
 
 use std::collections::BTreeMap;
 
@@ -12,25 +12,25 @@ use super::{Finding, Findings};
 
 const GROUP: &str = "machines";
 const CHECK: &str = "models";
-/// A machine that was heard within so long must have a model; one that was not may have gone.
+/// A machine with chunks within this time must have a model; an older one may have been removed.
 const RECENT_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// A machine, and how it is known.
+/// What is known of a machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Sighting {
-    /// When its sound was last recorded, ms since the epoch.
+    /// When its latest chunk was recorded, ms since the epoch.
     pub heard_ms: Option<i64>,
-    /// The spec of its newest features.
+    /// The spec hash of its latest features.
     pub spec: Option<FeatureSpecHash>,
 }
 
-/// All machines that were seen.
+/// All known machines.
 #[derive(Debug, Clone, Default)]
 pub(super) struct MachineSightings(BTreeMap<MachineId, Sighting>);
 
 impl MachineSightings {
-    /// What a scoring worker remembers; a record without a value is a machine that was forgotten, as one is that was
-    /// retired.
+    /// Adds a record of a scoring worker's state; a record without a value is a machine that was removed, such as a
+    /// retired one.
     pub fn remembered(&mut self, glimpse: &Glimpse) {
         let Some(machine) = machine(glimpse) else { return };
         let Some(value) = &glimpse.value else {
@@ -46,7 +46,7 @@ impl MachineSightings {
         self.0.entry(machine).or_default().heard_ms = heard_ms.or(glimpse.timestamp_ms);
     }
 
-    /// What has come lately: features, or chunks where one worker does both stages.
+    /// Adds a recent record: features, or chunks if one worker runs both stages.
     pub fn came(&mut self, glimpse: &Glimpse) {
         let Some(machine) = machine(glimpse) else { return };
         let sighting = self.0.entry(machine).or_default();
@@ -60,7 +60,7 @@ fn machine(glimpse: &Glimpse) -> Option<MachineId> {
     MachineId::new(std::str::from_utf8(glimpse.key.as_deref()?).ok()?).ok()
 }
 
-/// Judges the models of all that were seen.
+/// Checks the models of all known machines.
 pub(super) fn judge(sightings: &MachineSightings, models: Option<&ModelLookup>, now_ms: i64) -> Vec<Finding> {
     let mut findings = Findings::of(GROUP);
     let count = sightings.0.len();
@@ -135,7 +135,7 @@ fn short(spec: FeatureSpecHash) -> String {
     spec.to_string().chars().take(8).collect()
 }
 
-/// The first few of many.
+/// The first few names of many.
 fn some(names: &[String]) -> String {
     const SHOWN: usize = 5;
     let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");

@@ -1,13 +1,13 @@
-//! `auscult doctor`: is a live installation as it must be, and what is to be done where it is not?
+//! `auscult doctor`: checks a live installation, and reports how to fix each problem.
 //!
 //! ```text
-//!   auscult_runtime::kafka::survey      facts, asked for without changing anything
+//!   auscult_runtime::kafka::survey      facts, read without changing anything
 //!        │
 //!        ▼
 //!   brokers  topics  rights  groups  clocks  machines      what each fact means, in words
 //!        │
 //!        ▼
-//!   Report ─► lines for people, coloured; or JSON
+//!   Report ─► text lines, coloured; or JSON
 //! ```
 
 mod brokers;
@@ -30,21 +30,21 @@ use auscult_scoring_worker::ModelsConfig;
 pub use examine::examine;
 pub use print::{json, lines};
 
-/// What comes of a check.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// As it must be.
+    /// Correct.
     Ok,
-    /// It works, and one day it may not.
+    /// It works now, but may fail later.
     Warning,
-    /// It does not work, or loses something.
+    /// It does not work, or loses data.
     Wrong,
-    /// Could not be told, and why.
+    /// The check could not be made; the finding says why.
     Unknown,
 }
 
 impl Outcome {
-    /// In a word.
+    /// The outcome as one word.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -59,19 +59,19 @@ impl Outcome {
 /// One line of the report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What it belongs to: `brokers`, `topics`, …
+    /// Its group: `brokers`, `topics`, …
     pub group: &'static str,
-    /// What was looked at, in a word or two.
+    /// What was checked, in a word or two.
     pub check: &'static str,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome,
     /// What was found.
     pub says: String,
-    /// What to do; empty where there is nothing to be done.
+    /// How to fix it; empty if nothing is required.
     pub todo: String,
 }
 
-/// Findings of one group, in the words of its checks.
+/// Collects the findings of one group.
 #[derive(Debug)]
 struct Findings {
     group: &'static str,
@@ -103,7 +103,7 @@ impl Findings {
         self.list.push(Finding { group: self.group, check, outcome, says: says.into(), todo: todo.into() });
     }
 
-    /// `ok` where nothing of this check has been found wrong.
+    /// Adds `ok` if no problem was found in this check.
     fn ok_if_sound(&mut self, check: &'static str, says: impl Into<String>) {
         if self.list.iter().all(|finding| finding.check != check) {
             self.ok(check, says);
@@ -111,46 +111,46 @@ impl Findings {
     }
 }
 
-/// What is to be looked at.
+/// What to check.
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// How Kafka is reached.
+    /// Connection to Kafka.
     pub kafka: KafkaConfig,
     /// Bounds of the workers.
     pub limits: LimitsConfig,
-    /// Where models are; `None` where the configuration names none.
+    /// The models; `None` if the configuration has none.
     pub models: Option<ModelsConfig>,
-    /// Whose rights this client should have: those of this kind of worker.
+    /// Kind of worker whose permissions are checked.
     pub kind: WorkerKind,
-    /// Whether one worker does both stages, and there is no feature group.
+    /// Whether one worker runs both stages, without a feature group.
     pub is_fused: bool,
-    /// The group of the feature workers.
+    /// Consumer group of the feature workers.
     pub feature_group: String,
-    /// The group of the scoring workers.
+    /// Consumer group of the scoring workers.
     pub scoring_group: String,
-    /// From which age on a record that waits is too old.
+    /// Maximum age of a waiting record.
     pub lag: Duration,
-    /// How far clocks may be apart.
+    /// Maximum difference between clocks.
     pub skew: Duration,
-    /// Whether topics are tried by records that the brokers have to refuse.
+    /// Whether write permissions are tested with records that the brokers must reject.
     pub tries_writing: bool,
 }
 
-/// All that was found.
+/// All findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// In the order in which it was looked at.
+    /// In the order of the checks.
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// How many came to this.
+    /// Number of findings with this outcome.
     #[must_use]
     pub fn count(&self, outcome: Outcome) -> usize {
         self.findings.iter().filter(|finding| finding.outcome == outcome).count()
     }
 
-    /// Whether nothing is wrong; with `strict`, whether there is no warning either.
+    /// Whether nothing is wrong; with `strict`, whether there are no warnings either.
     #[must_use]
     pub fn is_sound(&self, strict: bool) -> bool {
         self.count(Outcome::Wrong) == 0 && (!strict || self.count(Outcome::Warning) == 0)

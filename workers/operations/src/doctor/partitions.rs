@@ -1,14 +1,14 @@
-//! Partitions: does each machine live on one?
+//! Check of partitions: is each machine on one partition only?
 
 use auscult_runtime::machine_places::{Divided, MachinePlaces, listed};
 
 use super::{Finding, Findings};
 
 const CHECK: &str = "partitions";
-/// How many machines are named.
+/// Maximum number of machines listed.
 const NAMED: usize = 5;
 
-/// Judges where machines live.
+/// Checks the partitions of machines.
 pub(super) fn judge(places: &MachinePlaces) -> Vec<Finding> {
     let mut findings = Findings::of("machines");
     let count = places.machines().count();

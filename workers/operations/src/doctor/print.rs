@@ -1,11 +1,11 @@
-//! The report, for people and for programs.
+//! The report as text and as JSON.
 
 use auscult_schemas::printable_lines;
 use serde_json::{Value, json};
 
 use super::{Outcome, Report};
 
-/// Lines for people: each check with what came of it, and under it what to do.
+/// Text lines: each check with its outcome, and the fix below it.
 #[must_use]
 pub fn lines(report: &Report, is_coloured: bool) -> String {
     let paint =

@@ -1,4 +1,5 @@
-//! Rights: which of those that workers need this client has, as far as that can be tried without changing anything.
+//! Check of permissions: which permissions of workers this client has, as far as they can be tested without side
+//! effects.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +9,8 @@ use super::{Finding, Findings};
 
 const GROUP: &str = "rights";
 
-/// What reading came to, topic by topic: nothing, or the right that is missing. Only what this kind of worker reads,
-/// `own`, can be wrong.
+/// Results of the read tests by topic: success, or the missing permission. Only topics that this kind of worker reads,
+/// `own`, can fail.
 pub(super) fn reading(tried: &BTreeMap<&str, Result<(), String>>, own: &[&str]) -> Vec<Finding> {
     let mut findings = Findings::of(GROUP);
     for (topic, outcome) in tried {
@@ -25,7 +26,7 @@ pub(super) fn reading(tried: &BTreeMap<&str, Result<(), String>>, own: &[&str]) 
     findings.list
 }
 
-/// What writing came to, where it was tried.
+/// Results of the write tests, if they were requested.
 pub(super) fn writing(tried: &BTreeMap<&str, Trial>) -> Vec<Finding> {
     let mut findings = Findings::of(GROUP);
     for (topic, trial) in tried {
@@ -47,7 +48,7 @@ pub(super) fn writing(tried: &BTreeMap<&str, Trial>) -> Vec<Finding> {
     findings.list
 }
 
-/// What cannot be tried, and where it is told instead.
+/// Permissions that cannot be tested, and where a failure would show.
 pub(super) fn unknown() -> Vec<Finding> {
     let mut findings = Findings::of(GROUP);
     findings.unknown(
@@ -57,11 +58,11 @@ pub(super) fn unknown() -> Vec<Finding> {
     findings.list
 }
 
-/// The largest record of a topic whose rights can be tried.
+/// Record size for the write test of a topic.
 pub(super) fn trial_size(placement: Option<&Placement>, settings: Option<&Result<Settings, String>>) -> Option<usize> {
     let is_there = matches!(placement, Some(Placement::Partitions(_)));
     let largest = settings?.as_ref().ok()?.number("max.message.bytes")?;
-    // More than that in one request, and the broker hangs up (socket.request.max.bytes, 100 MiB).
+    // The broker closes the connection on larger requests (socket.request.max.bytes, 100 MiB).
     const MOST: usize = 64 * 1024 * 1024;
     usize::try_from(largest).ok().filter(|largest| is_there && *largest <= MOST)
 }

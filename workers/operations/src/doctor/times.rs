@@ -1,4 +1,4 @@
-//! The times in records, by which Kafka deletes them: whose they are, and what retention makes of them.
+//! Check of record timestamps, which Kafka uses for deletion: who sets them, and how retention applies to them.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use auscult_schemas::topics::{ALL, CHUNKS};
 use super::{Finding, Findings};
 
 const CHECK: &str = "times";
-/// Clocks of sound machines are nearer to each other than this, and a record is delivered within it, ms.
+/// Healthy clocks differ by less than this, and a record is delivered within it, ms.
 const NARROW_MS: i64 = 60_000;
 
-/// Looks at the settings that decide about times, and at the newest records of `audio.chunks`.
+/// Checks the timestamp settings, and the newest records of `audio.chunks`.
 pub(super) fn judge(
     settings: &BTreeMap<&'static str, Result<Settings, String>>,
     newest: &[Glimpse],

@@ -1,4 +1,4 @@
-//! Topics: that they are there, where their copies are, and how long they keep what.
+//! Check of topics: existence, replicas and retention.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,9 @@ const GROUP: &str = "topics";
 const HOUR_MS: i64 = 60 * 60 * 1000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// What the workers themselves look at when they start: topics that are missing, unequal partition counts, sizes,
-/// clean-up.
+/// The checks that workers make at start: missing topics, unequal partition counts, size limits, clean-up policies.
 ///
-/// `own` are the topics that this client should see. Of the others a worker's principal may be kept away.
+/// `own` are the topics that this client must see. A worker's principal may have no access to the others.
 pub(super) fn contract(
     examined: &Examined,
     placements: &BTreeMap<&str, Placement>,
@@ -44,7 +43,7 @@ pub(super) fn contract(
     findings.list
 }
 
-/// Copies of a topic's partitions, against how many must be in sync for a record to be taken.
+/// Compares the replicas of a topic's partitions with the number that must be in sync for writes.
 pub(super) fn copies(
     placements: &BTreeMap<&str, Placement>,
     settings: &BTreeMap<&str, Result<Settings, String>>,
@@ -131,19 +130,19 @@ fn all_or(topics: &[&str]) -> String {
     if topics.len() == ALL.len() { "all topics".to_owned() } else { topics.join(", ") }
 }
 
-/// Below the first it is wrong, below the second a warning; ms.
+/// Minimum retention, ms: below the first value it is wrong, below the second a warning.
 fn least_retention(topic: &Topic) -> Option<(i64, i64)> {
     match topic.name {
-        // What is deleted before it is read has no result.
+        // A record that is deleted before it is read has no result.
         CHUNKS | FEATURES => Some((HOUR_MS, DAY_MS)),
-        // Somebody must have the time to look at them.
+        // Operators need time to look at dead letters.
         DEAD_LETTERS => Some((0, 7 * DAY_MS)),
         _ if topic.compacted => None,
         _ => Some((0, DAY_MS)),
     }
 }
 
-/// How long records are kept.
+/// Checks how long records are retained.
 pub(super) fn retention(settings: &BTreeMap<&str, Result<Settings, String>>) -> Vec<Finding> {
     let mut findings = Findings::of(GROUP);
     for topic in ALL {
@@ -186,9 +185,9 @@ pub(super) fn retention(settings: &BTreeMap<&str, Result<Settings, String>>) -> 
     findings.list
 }
 
-/// Sizes beyond those that [`contract`] tells: the workers' own bounds against what the topics take.
+/// Checks size limits not covered by [`contract`]: the workers' limits against those of the topics.
 pub(super) fn sizes(settings: &BTreeMap<&str, Result<Settings, String>>, limits: &LimitsConfig) -> Vec<Finding> {
-    // One answer to a worker's fetch: beyond it a record cannot be received at all.
+    // Maximum answer to a worker's fetch; larger records cannot be received.
     const RECEIVED: i64 = 2 * MAX_MESSAGE_BYTES as i64;
     let mut findings = Findings::of(GROUP);
     let largest_chunk = i64::try_from(limits.max_chunk_bytes).unwrap_or(i64::MAX);

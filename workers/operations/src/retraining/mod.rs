@@ -1,5 +1,5 @@
-//! What machines have sent lately, gathered to learn them anew: a bounded, even sample of each machine's chunks, and
-//! which machines had better not be learnt.
+//! Collects recent chunks of machines for retraining: a bounded, uniform sample of each machine's chunks, and the
+//! machines that should be excluded.
 
 mod reading;
 
@@ -15,67 +15,67 @@ use rand::{Rng, SeedableRng};
 
 pub use reading::{TopicReading, read_machines_in_alarm, read_not_running, read_samples};
 
-/// Which chunks are wanted.
+/// Which chunks to sample.
 #[derive(Debug, Clone)]
 pub struct SampleRequest {
-    /// Recorded then or later.
+    /// Recorded at this time or later.
     pub since: Timestamp,
-    /// And before.
+    /// Recorded before this time.
     pub until: Timestamp,
-    /// Of machines whose ids begin so.
+    /// Prefix of machine ids.
     pub machines: String,
     /// Features of this spec.
     pub spec: FeatureSpecHash,
-    /// So many chunks of each machine are kept.
+    /// Maximum number of chunks per machine.
     pub clips: usize,
-    /// Decides which.
+    /// Seed of the sampling.
     pub seed: u64,
-    /// The channels that are learned, counted from 0 and ascending; `None`: all.
+    /// The channels to train on, counted from 0 and ascending; `None`: all.
     pub channels: Option<Vec<usize>>,
-    /// Chunks that say nothing of how the machine sounds when it runs: those of [`is_not_running`].
+    /// Excluded chunks, which do not represent the running machine: those of [`is_not_running`].
     pub left_out: HashSet<RecordCoordinates>,
 }
 
-/// What one machine has sent.
+/// The sample of one machine.
 #[derive(Debug)]
 pub struct MachineSample {
-    /// Chunks in that time in which a sensor heard the machine.
+    /// Chunks in the range with a working sensor.
     pub heard: u64,
-    /// Chunks in that time in which none did.
+    /// Chunks in the range without a working sensor.
     pub unheard: u64,
-    /// Chunks in that time of the machine at rest, or that arrived otherwise than learned.
+    /// Chunks in the range that are idle or have a setup fault.
     pub at_rest: u64,
-    /// Chunks in that time that lack a chosen channel.
+    /// Chunks in the range without a selected channel.
     pub lacking: u64,
-    /// An even sample of those that were heard, each as likely as any other, in the order of their ids.
+    /// A uniform sample of the chunks with a working sensor, in the order of their ids.
     pub clips: Vec<TrainingClip>,
     rng: SmallRng,
 }
 
-/// Gathers.
+/// Collects the samples.
 #[derive(Debug)]
 pub struct ChunkSampler {
     wanted: SampleRequest,
     machines: BTreeMap<MachineId, MachineSample>,
-    /// Chunks in that time whose features follow another spec.
+    /// Chunks in the range whose features have another spec.
     pub of_another_spec: u64,
 }
 
 impl ChunkSampler {
-    /// Nothing yet.
+    /// An empty sampler.
     #[must_use]
     pub fn new(wanted: SampleRequest) -> Self {
         Self { wanted, machines: BTreeMap::new(), of_another_spec: 0 }
     }
 
-    /// Whether a chunk's features are to be looked at.
+    /// Whether a chunk's features are needed.
     #[must_use]
     pub fn wants(&self, envelope: &Envelope) -> bool {
         let SampleRequest { since, until, machines, .. } = &self.wanted;
         (*since..*until).contains(&envelope.time) && envelope.machine.as_str().starts_with(machines)
     }
 
-    /// Takes a chunk that is wanted: without the channels whose sensor is at fault.
+    /// Adds a needed chunk, without its faulty channels.
     pub fn take(&mut self, envelope: &Envelope, features: &Features) {
         if features.metadata.feature_spec != self.wanted.spec {
             self.of_another_spec += 1;
@@ -116,13 +116,13 @@ impl ChunkSampler {
         }
     }
 
-    /// How many chunks there were.
+    /// Number of chunks.
     #[must_use]
     pub fn chunks(&self) -> u64 {
         self.machines.values().map(|sent| sent.heard + sent.unheard + sent.at_rest + sent.lacking).sum()
     }
 
-    /// The machines, in the order of their ids.
+    /// The machines in the order of their ids.
     #[must_use]
     pub fn into_machines(self) -> BTreeMap<MachineId, MachineSample> {
         let mut machines = self.machines;
@@ -131,7 +131,7 @@ impl ChunkSampler {
     }
 }
 
-/// A machine's own seed: FNV-1a of its id.
+/// The seed of a machine: FNV-1a of its id.
 fn seed_of(seed: u64, machine: &MachineId) -> u64 {
     let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     machine.as_str().bytes().fold(seed ^ 0xcbf2_9ce4_8422_2325, step)
@@ -151,15 +151,15 @@ fn training_clip(envelope: &Envelope, features: &Features, chosen: Option<&[usiz
     })
 }
 
-/// Whether a score says that its chunk is not how the machine sounds when it runs: it was at rest, or arrived otherwise
-/// than learned. Another rate or length is no change of the machine that a model should learn by itself.
+/// Whether a score marks its chunk as idle or as a setup fault, so that it does not represent the running machine.
+/// Another rate or length is not a change of the machine, and no model should learn it automatically.
 #[must_use]
 pub fn is_not_running(score: &Score) -> bool {
     matches!(score.state, MachineState::Idle | MachineState::SetupFault)
 }
 
-/// Machines that were in alarm at any moment of that time, acknowledged or not: what they sounded like then is not to
-/// be learnt as normal. `alerts` in the order of their topic.
+/// Machines that were in alarm at any time in the range, acknowledged or not: their sound must not be learned as
+/// normal. `alerts` are in topic order.
 pub fn machines_in_alarm<'a>(
     alerts: impl Iterator<Item = &'a Alert>,
     since: Timestamp,
@@ -170,7 +170,7 @@ pub fn machines_in_alarm<'a>(
     let mut standing: BTreeMap<&MachineId, bool> = BTreeMap::new();
     for alert in alerts.filter(|alert| alert.kind == AlertKind::Machine && alert.time < until) {
         let stood = standing.get(&alert.machine).copied().unwrap_or(false);
-        // Silence interrupts an alarm, it does not end it.
+        // Silence interrupts an alarm, but does not end it.
         let stands = is_alarm(alert.state) || (alert.state == MachineState::Silent && stood);
         standing.insert(&alert.machine, stands);
         if alert.time >= since && (stood || stands) {

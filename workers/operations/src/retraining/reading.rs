@@ -1,4 +1,4 @@
-//! What the topics keep of the time in question.
+//! Reads the retained records of the requested time range.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,22 +13,22 @@ use jiff::Timestamp;
 
 use super::{ChunkSampler, SampleRequest, is_not_running, machines_in_alarm};
 
-/// Longest that all alerts may take to read.
+/// Timeout for reading all alerts.
 const READING_ALERTS: Duration = Duration::from_secs(120);
 
-/// What is told while a topic is read, and what ends it.
+/// Callbacks while a topic is read.
 #[derive(Clone, Copy)]
 pub struct TopicReading<'a> {
-    /// Set, it ends the reading with an error.
+    /// If set, reading stops with an error.
     pub interrupted: &'a AtomicBool,
     /// Called after each record.
     pub on_record: &'a dyn Fn(),
 }
 
-/// The machines that were in alarm in that time.
+/// The machines that were in alarm in the time range.
 ///
 /// # Errors
-/// When `audio.alerts` cannot be read to its end.
+/// If `audio.alerts` cannot be read to its end.
 pub fn read_machines_in_alarm(
     kafka: &KafkaConfig,
     since: Timestamp,
@@ -45,10 +45,10 @@ pub fn read_machines_in_alarm(
     Ok(machines_in_alarm(alerts.iter(), since, until))
 }
 
-/// The chunks of that time that were judged to be of a machine at rest, or to arrive otherwise than learned.
+/// The chunks of the time range with the verdict idle or setup fault.
 ///
 /// # Errors
-/// When `audio.scores` cannot be read, or the reading is interrupted.
+/// If `audio.scores` cannot be read, or reading is interrupted.
 pub fn read_not_running(
     kafka: &KafkaConfig,
     since: Timestamp,
@@ -75,10 +75,10 @@ pub fn read_not_running(
     bail!("interrupted while reading; nothing was written")
 }
 
-/// Reads all features that are kept: a record's own time says when it was written, not when the sound was recorded.
+/// Reads all retained features: a record's own timestamp is the time of writing, not of recording.
 ///
 /// # Errors
-/// When `audio.features` cannot be read, or the reading is interrupted.
+/// If `audio.features` cannot be read, or reading is interrupted.
 pub fn read_samples(
     kafka: &KafkaConfig,
     wanted: SampleRequest,
@@ -94,7 +94,7 @@ pub fn read_samples(
             continue;
         };
         (reading.on_record)();
-        // What is no features message has its dead letter from the scoring worker.
+        // Records that are not features messages get their dead letters from the scoring worker.
         let key = record.key.as_deref();
         let envelope =
             Envelope::read(&record.headers, key, &record.coordinates, record.timestamp_ms, Envelope::FEATURES);

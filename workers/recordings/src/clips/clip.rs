@@ -1,4 +1,4 @@
-//! A recording that became features.
+//! A recording with its features.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use auscult_schemas::Quantity;
 
 use crate::dataset::Domain;
 
-/// A recording that became features.
+/// A recording with its features.
 #[derive(Debug)]
 pub struct Clip {
     /// The file.
@@ -19,14 +19,14 @@ pub struct Clip {
     pub features: Extraction,
     /// What its sensors measure; `None`: sound.
     pub quantity: Option<Quantity>,
-    /// What tells the recording that it is a piece of; only of training clips.
+    /// The data for finding its recording; only for training clips.
     pub trace: Option<Box<Trace>>,
-    /// Its channels that are listened to, counted from 0 and ascending; `None`: all.
+    /// Its selected channels, counted from 0 and ascending; `None`: all.
     pub chosen: Option<Vec<usize>>,
 }
 
 impl Clip {
-    /// As a model takes it to judge.
+    /// As the input of a model.
     #[must_use]
     pub fn view(&self) -> ClipView<'_> {
         ClipView {
@@ -37,28 +37,28 @@ impl Clip {
         }
     }
 
-    /// The chosen channels without those whose sensor is at fault; `None` where none is left.
+    /// The selected channels without sensor faults; `None` if there are none.
     #[must_use]
     pub fn healthy(&self) -> Option<HealthyClip<'_>> {
         HealthyClip::of(&self.view(), self.chosen.as_deref(), &self.features.sensor_faults)
     }
 
-    /// The chosen channels, those whose sensor is at fault among them.
+    /// The selected channels, including those with sensor faults.
     #[must_use]
     pub fn all_channels(&self) -> Option<HealthyClip<'_>> {
         HealthyClip::of(&self.view(), self.chosen.as_deref(), &[])
     }
 
-    /// How many channels are listened to.
+    /// Number of selected channels.
     #[must_use]
     pub fn channel_count(&self) -> usize {
         self.chosen.as_ref().map_or(self.features.channels, Vec::len)
     }
 
-    /// With only the chosen channels, whose numbers stay. What is at fault with others is no longer told.
+    /// Keeps only the selected channels, with their numbers. Faults of other channels are removed.
     ///
     /// # Errors
-    /// Naming the file and the channel that it lacks.
+    /// With the file name and the missing channel.
     pub fn with_channels(mut self, chosen: Option<&[usize]>) -> anyhow::Result<Self> {
         if let Err(lacking) = check_chosen(self.features.channels, chosen) {
             bail!("{}: {lacking}", self.path.display());
@@ -68,11 +68,11 @@ impl Clip {
         Ok(self)
     }
 
-    /// As training takes it: `[frames, mels]` for each channel whose sensor hears the machine, and the domain where
-    /// DCASE's file names give one.
+    /// As training input: `[frames, mels]` for each channel with a working sensor, and the domain from DCASE's file
+    /// names.
     ///
     /// # Errors
-    /// When none does.
+    /// If no channel has a working sensor.
     pub fn to_training(&self) -> anyhow::Result<TrainingClip> {
         let faults = &self.features.sensor_faults;
         let Some(healthy) = self.healthy() else {

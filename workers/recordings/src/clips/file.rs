@@ -1,4 +1,4 @@
-//! One recording's file: read, checked, decoded.
+//! Reads, checks and decodes the file of one recording.
 
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,10 @@ use auscult_schemas::topics::MAX_MESSAGE_BYTES;
 use super::Clip;
 use crate::natural_order::sort_paths;
 
-/// The recordings directly in a folder, in the order of their names; of a file, that file.
+/// The recordings directly in a folder, in the order of their names; for a file, the file itself.
 ///
 /// # Errors
-/// When the folder cannot be read, or there is no recording in it.
+/// If the folder cannot be read, or contains no recording.
 pub fn recordings_in(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -31,14 +31,13 @@ pub fn recordings_in(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 /// Reads one recording.
 ///
 /// # Errors
-/// Naming the file and the remedy: it cannot be read, is larger than a chunk may be, or is no sound that can be
-/// decoded.
+/// With the file name and the fix: the file cannot be read, exceeds the size limit of a chunk, or cannot be decoded.
 pub fn read_clip(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Clip> {
     let features = read_features(path, extractor).with_context(|| path.display().to_string())?;
     Ok(Clip { path: path.to_owned(), features, quantity: extractor.spec().quantity, trace: None, chosen: None })
 }
 
-/// Reads a training clip, with what tells the recording that it is a piece of.
+/// Reads a training clip, with the data for finding its recording.
 pub(super) fn read_training_clip(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Clip> {
     let mut read = || -> anyhow::Result<Clip> {
         let sound = decode_file(path, &read_bytes(path)?)?;
@@ -55,7 +54,7 @@ pub(super) fn read_training_clip(path: &Path, extractor: &mut ChunkExtractor) ->
     read().with_context(|| path.display().to_string())
 }
 
-/// Of the first channel that moves.
+/// From the first channel that is not constant.
 #[must_use]
 pub fn trace_of(channels: &[Vec<f32>]) -> Trace {
     let moves = |samples: &&Vec<f32>| samples.windows(2).any(|pair| pair[0].to_bits() != pair[1].to_bits());
@@ -68,16 +67,16 @@ fn read_features(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<
     extractor.extract(declared_type(path), &bytes).map_err(of_a_file)
 }
 
-/// Decodes a recording's file, of any length.
+/// Decodes a recording's file of any length.
 ///
 /// # Errors
-/// In a file's words, without the path.
+/// The problem, without the path.
 pub fn decode_file(path: &Path, bytes: &[u8]) -> anyhow::Result<auscult_features::Clip> {
     check_name(path, bytes)?;
     auscult_features::decode(declared_type(path), bytes).map_err(of_a_file)
 }
 
-/// Refuses FLAC that is named `.wav` and WAV that is named `.flac`: `auscult send` and others go by the name.
+/// Rejects FLAC files named `.wav` and WAV files named `.flac`, because `auscult send` and other programs use the name.
 fn check_name(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let declared = declared_type(path);
     let Some(found) = content_type_of_bytes(bytes).filter(|found| !declared.is_empty() && *found != declared) else {
@@ -88,7 +87,7 @@ fn check_name(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     bail!("holds {what}, whatever its name says: rename it to {}", right.file_name().unwrap_or_default().display())
 }
 
-/// What is wrong with a value, in the words of a file.
+/// Describes an error of a value as an error of a file.
 fn of_a_file(error: FeatureError) -> anyhow::Error {
     match error {
         FeatureError::Empty => anyhow::anyhow!("the file is empty: record it again"),
@@ -115,10 +114,10 @@ fn of_a_file(error: FeatureError) -> anyhow::Error {
     }
 }
 
-/// A recording's file, with no more bytes than one chunk may have.
+/// Reads a recording's file, up to the size limit of a chunk.
 ///
 /// # Errors
-/// With the remedy, but without the path: it cannot be read, or is larger than a chunk may be.
+/// With the fix, but without the path: the file cannot be read, or exceeds the size limit of a chunk.
 pub fn read_bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
     let metadata = std::fs::metadata(path).context("cannot be opened: check the path and its permissions")?;
     if metadata.is_dir() {
@@ -134,7 +133,7 @@ pub fn read_bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).context("cannot be read: check its permissions")
 }
 
-/// The content type that a file's name declares; a name that says nothing leaves it to the first bytes.
+/// The content type from a file's name; if the name is unknown, the first bytes decide.
 #[must_use]
 pub fn declared_type(path: &Path) -> &'static str {
     content_type_of(&path.to_string_lossy()).unwrap_or_default()

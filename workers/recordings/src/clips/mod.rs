@@ -1,4 +1,4 @@
-//! Recordings as clips: file, decoder, log-mel, many on all cores, without stopping at a bad one.
+//! Converts recordings to clips: read, decode, log-mel; in parallel on all cores, without stopping at a faulty file.
 //!
 //! ```text
 //!  file ─► read, check, decode ─► extract ─► Clip ─┬─► healthy channels ─► judge
@@ -20,21 +20,21 @@ pub use clip::Clip;
 use file::read_training_clip;
 pub use file::{declared_type, decode_file, read_bytes, read_clip, recordings_in, trace_of};
 
-/// How many recordings are read: what is told meanwhile, and what ends it.
+/// Callbacks for reading many recordings.
 #[derive(Clone, Copy)]
 pub struct Reading<'a> {
-    /// What is read, in words.
+    /// What is read, for progress output.
     pub what: &'a str,
-    /// Set, it ends the reading with an error.
+    /// If set, reading stops with an error.
     pub interrupted: &'a AtomicBool,
     /// Called after each recording, on whichever thread read it.
     pub on_read: &'a (dyn Fn() + Sync),
 }
 
-/// Reads recordings on all cores, in the order given. The bad ones are errors in their places.
+/// Reads recordings on all cores, in the given order. Faulty ones are errors in their places.
 ///
 /// # Errors
-/// When the spec is none that features can be computed with, or [`Reading::interrupted`] is set before all are read.
+/// If the spec is invalid, or [`Reading::interrupted`] is set before all are read.
 pub fn read_clips(
     paths: &[PathBuf],
     spec: &FeatureSpec,
@@ -43,7 +43,7 @@ pub fn read_clips(
     read_all(paths, spec, reading, read_clip)
 }
 
-/// The same of clips to train on.
+/// The same for training clips.
 ///
 /// # Errors
 /// As [`read_clips`].
@@ -80,19 +80,19 @@ fn read_all(
     }
 }
 
-/// Recordings with only their chosen channels; one that lacks any is an error in its place.
+/// Recordings with only their selected channels; a recording without one of them becomes an error in its place.
 #[must_use]
 pub fn with_channels(clips: Vec<anyhow::Result<Clip>>, chosen: Option<&[usize]>) -> Vec<anyhow::Result<Clip>> {
     clips.into_iter().map(|clip| clip.and_then(|clip| clip.with_channels(chosen))).collect()
 }
 
-/// A share of bad clips above which a folder is not to be trusted.
+/// Maximum share of faulty clips in a folder.
 pub const TOLERATED_BAD_SHARE: f64 = 0.1;
 
-/// Refuses a folder of which more than one clip in ten is bad.
+/// Rejects a folder in which more than one clip in ten is faulty.
 ///
 /// # Errors
-/// Then.
+/// If that is the case.
 pub fn refuse_too_many_bad(bad: usize, all: usize) -> anyhow::Result<()> {
     if bad as f64 > TOLERATED_BAD_SHARE * all as f64 {
         bail!("{bad} of {all} clips cannot be used, more than one in ten: mend or remove them");

@@ -1,4 +1,4 @@
-//! What the name of a DCASE Task 2 clip says.
+//! The information in the name of a DCASE Task 2 clip.
 //!
 //! ```text
 //!  2020    normal_id_00_00000000    anomaly_id_00_00000012    id_01_00000003 (evaluation set: no label)
@@ -9,8 +9,8 @@
 
 use std::path::Path;
 
-/// The conditions that a DCASE clip was recorded under: most training clips are of the source domain, few or none of
-/// the target.
+/// The recording conditions of a DCASE clip: most training clips are from the source domain, few or none from the
+/// target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Domain {
     /// The conditions of the training clips.
@@ -20,13 +20,13 @@ pub enum Domain {
 }
 
 impl Domain {
-    /// The domain that a file's name gives; `None` where it gives none (2020, and recordings that are not DCASE's).
+    /// The domain in a file name; `None` if there is none (2020, and recordings that are not from DCASE).
     #[must_use]
     pub fn of(path: &Path) -> Option<Self> {
         ClipName::of(path)?.domain
     }
 
-    /// Its name, as file names have it.
+    /// Its name in file names.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -36,18 +36,18 @@ impl Domain {
     }
 }
 
-/// What a clip is for, as far as its name tells.
+/// The use of a clip, as far as its name shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Label {
     Normal,
     Abnormal,
-    /// The name gives none: a clip of an evaluation set.
+    /// No label in the name: a clip of an evaluation set.
     Unlabelled,
-    /// Clean machine sound or noise alone, beside the training clips.
+    /// Clean machine sound or noise only, in addition to the training clips.
     Supplemental,
 }
 
-/// What a file's name says.
+/// The information in a file name.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ClipName {
     /// `id_00` or `section_00`.
@@ -57,7 +57,7 @@ pub(super) struct ClipName {
 }
 
 impl ClipName {
-    /// `None` where the name is not DCASE's.
+    /// `None` if it is not a DCASE name.
     pub(super) fn of(path: &Path) -> Option<Self> {
         let stem = path.file_stem()?.to_str()?;
         let parts: Vec<&str> = stem.split('_').collect();

@@ -5,7 +5,7 @@
 //!                 test          2020, 2022 and later; without labels in an evaluation set
 //!                 source_test, target_test    2021
 //!                 test_rename   the evaluation set with labelled names, as the baseline renames it
-//!                 supplemental  2025 and later: counted, and used for nothing
+//!                 supplemental  2025 and later: counted, but not used
 //! ```
 
 use std::collections::BTreeMap;
@@ -15,18 +15,18 @@ use super::clip_name::{ClipName, Label};
 use super::files::{file_name, folders_below, sounds};
 use super::{AbnormalClip, DatasetError, Layout, MachineClips};
 
-/// The year whose rules a DCASE machine is judged by.
+/// The year whose rules apply to a DCASE machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Edition {
     /// 2020: machine ids, no domains.
     Y2020,
-    /// 2021: sections, each domain judged alone.
+    /// 2021: sections, each domain evaluated separately.
     Y2021,
     /// 2022 and later: sections, the anomalies of both domains against each domain's normal clips.
     Y2022,
 }
 
-/// What DCASE calls a machine.
+/// The DCASE name of a machine.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DcaseName {
     /// The year's rules.
@@ -37,7 +37,7 @@ pub struct DcaseName {
     pub number: String,
 }
 
-/// The machines below `root`: per folder that holds `train` or `test` with such names, one for each id or section.
+/// The machines below `root`: in each folder with `train` or `test` and such names, one for each id or section.
 pub(super) fn machines(root: &Path) -> Result<Vec<MachineClips>, DatasetError> {
     let mut machines = Vec::new();
     for folder in folders_below(root)? {
@@ -46,14 +46,14 @@ pub(super) fn machines(root: &Path) -> Result<Vec<MachineClips>, DatasetError> {
     Ok(machines)
 }
 
-/// What a subfolder's clips are for.
+/// The use of a subfolder's clips.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Train,
     Test,
     /// 2021's `source_test` and `target_test`.
     DomainTest,
-    /// The test clips once more, under labelled names.
+    /// The test clips again, under labelled names.
     Renamed,
 }
 
@@ -91,8 +91,7 @@ fn machines_of(folder: &Path) -> Result<Vec<MachineClips>, DatasetError> {
     Ok(groups.sorted())
 }
 
-/// Tells machines apart whose clips lie in the same folders, where every file carries such a name; else leaves them as
-/// one.
+/// Separates machines whose clips are in the same folders, if every file has such a name; otherwise keeps them as one.
 pub(super) fn by_machine(pooled: MachineClips) -> Vec<MachineClips> {
     let abnormal = pooled.test_abnormal.iter().map(|clip| &clip.path);
     let mut paths = pooled.train_normal.iter().chain(&pooled.test_normal).chain(&pooled.unlabelled).chain(abnormal);
@@ -124,7 +123,7 @@ pub(super) fn by_machine(pooled: MachineClips) -> Vec<MachineClips> {
     groups.sorted()
 }
 
-/// Machines in the making, by `id_XX` or `section_XX`.
+/// Machines under construction, by `id_XX` or `section_XX`.
 struct Groups<'a> {
     folder: &'a Path,
     prefix: String,

@@ -1,10 +1,10 @@
-//! Why a folder is no data set.
+//! Errors of data sets.
 
 use std::path::PathBuf;
 
 use thiserror::Error;
 
-/// Why a folder cannot serve as DATA_DIR, and what to do about it.
+/// Why a folder cannot be used as DATA_DIR, and how to fix it.
 #[derive(Debug, Error)]
 pub enum DatasetError {
     /// The path is missing or a file.
@@ -21,7 +21,7 @@ pub enum DatasetError {
         /// Why.
         source: std::io::Error,
     },
-    /// No layout fits.
+    /// No layout matches.
     #[error(
         "no machine sound found in {}: {found}.\n\
          Looked for, at this level and up to four below:\n  \
@@ -35,20 +35,20 @@ pub enum DatasetError {
     UnknownLayout {
         /// The folder as given.
         root: PathBuf,
-        /// What it does hold.
+        /// Its content.
         found: String,
     },
-    /// There is nothing to train with.
+    /// There are no training clips.
     #[error("{} holds no normal clips to train with ({machine}): put recordings of the healthy machine into {}", root.display(), expected.display())]
     NoTrainingClips {
         /// The folder as given.
         root: PathBuf,
         /// The machine, or `any machine`.
         machine: String,
-        /// Where such clips would lie.
+        /// Where such clips are expected.
         expected: PathBuf,
     },
-    /// Two machines cannot be told apart by name.
+    /// Two machines cannot be distinguished by name.
     #[error("two machines have the id {id}: {}. Rename one of the folders", folders.join(" and "))]
     SameId {
         /// Their id.
@@ -56,7 +56,7 @@ pub enum DatasetError {
         /// Where they lie.
         folders: Vec<String>,
     },
-    /// The folder that was given for the truth holds none.
+    /// The folder given for the labels contains none.
     #[error(
         "{} holds neither a folder ground_truth_data nor eval_data_list.csv: give the folder of DCASE's evaluator that holds one",
         path.display()
@@ -65,17 +65,17 @@ pub enum DatasetError {
         /// The folder as given.
         path: PathBuf,
     },
-    /// A line of a ground-truth file is none.
+    /// A line of a label file is invalid.
     #[error("{}, line {line}: {text:?} is no label: it should end in ,0 (normal) or ,1 (anomaly)", path.display())]
     BadTruth {
         /// The file.
         path: PathBuf,
-        /// Counted from 1, empty lines left out.
+        /// Counted from 1, without empty lines.
         line: usize,
         /// The line.
         text: String,
     },
-    /// There is nothing to evaluate with.
+    /// There are no test clips of one class.
     #[error(
         "{} holds {normal} normal and {abnormal} abnormal test clips{}: evaluation needs some of both, in {}",
         root.display(),
@@ -91,17 +91,17 @@ pub enum DatasetError {
         normal: usize,
         /// Abnormal test clips found.
         abnormal: usize,
-        /// Where such clips would lie.
+        /// Where such clips are expected.
         expected: PathBuf,
     },
-    /// `--machine` names none that is there.
+    /// `--machine` matches no machine.
     #[error("no machine {asked:?} in {}: it holds {known}", root.display())]
     UnknownMachine {
         /// The folder as given.
         root: PathBuf,
-        /// What was asked for.
+        /// The requested id.
         asked: String,
-        /// The ids there are.
+        /// The existing ids.
         known: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Listing folders: sorted, sound files only, no deeper than a data set ever is.
+//! Lists folders: sorted, sound files only, with a limited depth.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use super::DatasetError;
 use crate::natural_order::sort_paths;
 
-/// How far below DATA_DIR a machine's folder may lie: `<root>/<snr>_<machine>/<machine>/id_XX`.
+/// Maximum depth of a machine's folder below DATA_DIR: `<root>/<snr>_<machine>/<machine>/id_XX`.
 const MAX_DEPTH: usize = 4;
 
-/// What a folder holds directly: `(subfolders, files)`, both sorted, hidden ones left out.
+/// The direct content of a folder: `(subfolders, files)`, both sorted, without hidden ones.
 pub(super) fn list(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DatasetError> {
     let unreadable = |source| DatasetError::Unreadable { path: folder.to_owned(), source };
     let mut folders = Vec::new();
@@ -31,7 +31,7 @@ pub(super) fn list(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Datase
     Ok((folders, files))
 }
 
-/// The sound files directly in a folder, sorted; none when there is no such folder.
+/// The sound files directly in a folder, sorted; empty if the folder does not exist.
 pub(super) fn sounds(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -41,7 +41,7 @@ pub(super) fn sounds(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     Ok(files)
 }
 
-/// The sound files in a folder and everything below it, sorted; none when there is no such folder.
+/// The sound files in a folder and its subfolders, sorted; empty if the folder does not exist.
 pub(super) fn sounds_below(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     let mut found = Vec::new();
     if folder.is_dir() {
@@ -53,7 +53,7 @@ pub(super) fn sounds_below(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> 
     Ok(found)
 }
 
-/// The folder itself and those below it down to [`MAX_DEPTH`], parents before children.
+/// The folder itself and its subfolders down to [`MAX_DEPTH`], parents before children.
 pub(super) fn folders_below(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     let mut found = vec![root.to_owned()];
     let mut level = vec![root.to_owned()];
@@ -68,10 +68,10 @@ pub(super) fn folders_below(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     Ok(found)
 }
 
-/// How far down files are counted that no layout knows.
+/// Maximum depth for counting files that belong to no layout.
 const MAX_COUNTED_DEPTH: usize = 16;
 
-/// Every file below `root`, hidden ones among them, sorted.
+/// Every file below `root`, including hidden ones, sorted.
 pub(super) fn all_files(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     let mut found = Vec::new();
     let mut level = vec![root.to_owned()];
@@ -82,7 +82,7 @@ pub(super) fn all_files(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
             for entry in std::fs::read_dir(folder).map_err(unreadable)? {
                 let path = entry.map_err(unreadable)?.path();
                 if path.is_dir() {
-                    // A hidden folder is a tool's own: `.git`, `.venv`.
+                    // A hidden folder belongs to a tool: `.git`, `.venv`.
                     if !file_name(&path).starts_with('.') {
                         next.push(path);
                     }
@@ -97,7 +97,7 @@ pub(super) fn all_files(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     Ok(found)
 }
 
-/// Whether a file's name says that it is sound which we decode.
+/// Whether a file name has the extension of a supported sound format.
 pub(super) fn is_sound(path: &Path) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
     extension.eq_ignore_ascii_case("wav") || extension.eq_ignore_ascii_case("flac")
@@ -108,7 +108,7 @@ pub(super) fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// One line on what a folder holds, for the error that says no layout fits.
+/// One line about the content of a folder, for the error that no layout matches.
 pub(super) fn describe(root: &Path) -> Result<String, DatasetError> {
     let (folders, files) = list(root)?;
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();

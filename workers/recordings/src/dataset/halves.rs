@@ -1,4 +1,4 @@
-//! Train and test halves of one machine that were unpacked beside each other, as DCASE's archives are:
+//! Joins train and test folders of one machine that were unpacked beside each other, as DCASE's archives are:
 //! `eval_data_valve_train/valve/train` and `eval_data_valve_test/valve/test`.
 
 use std::path::Path;
@@ -6,11 +6,9 @@ use std::path::Path;
 use super::MachineClips;
 use super::files::file_name;
 
-/// Joins each machine that has nothing but training clips with the one of the same folder name, id or section that has
-/// none.
+/// Joins each machine that has only training clips with the one of the same folder name, id or section that has none.
 ///
-/// Of several that fit, the pair that lies closest together in the tree is joined; where that does not decide, they
-/// stay apart.
+/// If several match, the pair that is closest in the tree is joined; if this is ambiguous, they are not joined.
 pub(super) fn join(machines: Vec<MachineClips>, root: &Path, remarks: &mut Vec<String>) -> Vec<MachineClips> {
     let mut joined: Vec<Option<MachineClips>> = machines.into_iter().map(Some).collect();
     for test in 0..joined.len() {
@@ -35,7 +33,7 @@ pub(super) fn join(machines: Vec<MachineClips>, root: &Path, remarks: &mut Vec<S
     joined.into_iter().flatten().collect()
 }
 
-/// The one machine of the same name that `is_half`, and lies closest; `None` where two lie equally close.
+/// The closest machine of the same name for which `is_half` holds; `None` if two are equally close.
 fn closest(
     machine: &MachineClips,
     others: &[Option<MachineClips>],
@@ -58,7 +56,7 @@ fn closest(
     best.filter(|_| !is_tie).map(|(index, _)| index)
 }
 
-/// The folder's own name, and the id or section: what both halves of a machine have in common.
+/// The folder's own name, and the id or section: the common properties of both halves of a machine.
 fn name(machine: &MachineClips) -> (String, Option<&str>) {
     (file_name(&machine.folder), machine.dcase.as_ref().map(|name| name.number.as_str()))
 }
@@ -71,7 +69,7 @@ fn is_test_half(machine: &MachineClips) -> bool {
     machine.train_normal.is_empty() && machine.test_clips() > 0
 }
 
-/// Whether two paths differ in nothing but `train` and `test`: `dev_0dB_train/fan` and `dev_0dB_test/fan`.
+/// Whether two paths differ only in `train` and `test`: `dev_0dB_train/fan` and `dev_0dB_test/fan`.
 fn are_twins(a: &Path, b: &Path) -> bool {
     let without_part = |path: &Path| path.to_string_lossy().replace("train", "").replace("test", "");
     without_part(a) == without_part(b)

@@ -1,16 +1,16 @@
-//! Machine ids that never collide: two machines of one name get the names of the folders in which they differ.
+//! Unique machine ids: two machines with the same name get the names of the folders in which they differ.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{DatasetError, MachineClips};
 
-/// Gives machines of one id the name of a folder above them as a prefix, as far up as it takes.
+/// Adds names of parent folders as a prefix to machines with the same id, as many as necessary.
 ///
 /// # Errors
-/// [`DatasetError::SameId`] where no folder below `root` tells them apart.
+/// [`DatasetError::SameId`] if no folder below `root` distinguishes them.
 pub(super) fn keep_apart(root: &Path, machines: &mut [MachineClips]) -> Result<(), DatasetError> {
-    // Above the root nothing may decide: the same tree has the same ids wherever it lies.
+    // Folders above the root are not used: the same tree has the same ids wherever it is.
     let levels = machines.iter().map(|machine| below(root, &machine.folder).len()).max().unwrap_or(0);
     let own: Vec<String> = machines.iter().map(|machine| machine.id.clone()).collect();
     for level in 1..=levels {
@@ -36,8 +36,8 @@ pub(super) fn keep_apart(root: &Path, machines: &mut [MachineClips]) -> Result<(
     }
 }
 
-/// Ids that more than one machine has. A file system may not tell capitals apart, so that ids which differ only there
-/// are shared, too.
+/// Ids of more than one machine. Ids that differ only in case count as equal, because some file systems do not
+/// distinguish them.
 fn shared_ids(machines: &[MachineClips]) -> BTreeMap<String, Vec<&Path>> {
     let mut folders: BTreeMap<String, Vec<&MachineClips>> = BTreeMap::new();
     for machine in machines {

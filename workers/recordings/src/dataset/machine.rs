@@ -7,13 +7,13 @@ use super::clip_name::Domain;
 use super::dcase::DcaseName;
 use crate::natural_order::{compare_paths, sort_paths};
 
-/// How a folder is laid out.
+/// The layout of a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// `train/normal`, `test/normal`, `test/abnormal/**`.
     Split,
-    /// MIMII's own tree, which has no split: as in the MIMII baseline, the test set is all abnormal clips and as many
-    /// normal ones (the first by name), and the rest is for training.
+    /// MIMII's original tree, which has no split: as in the MIMII baseline, the test set is all abnormal clips and as
+    /// many normal ones (the first by name), and the rest is for training.
     Mimii,
     /// DCASE Task 2: the labels are in the file names.
     Dcase,
@@ -34,7 +34,7 @@ impl std::fmt::Display for Layout {
 pub struct AbnormalClip {
     /// The sound file.
     pub path: PathBuf,
-    /// The fault, where the folder tells: the name of the subfolder of `test/abnormal`.
+    /// The fault, if known: the name of the subfolder of `test/abnormal`.
     pub fault: Option<String>,
 }
 
@@ -43,29 +43,29 @@ pub struct AbnormalClip {
 pub struct MachineClips {
     /// The machine's id, made of folder and file names: `air-compressor`, `fan_id_00`, `fan_section_00`.
     pub id: String,
-    /// How its recordings are laid out.
+    /// The layout of its recordings.
     pub layout: Layout,
-    /// Normal sound to train with.
+    /// Normal training clips.
     pub train_normal: Vec<PathBuf>,
-    /// Normal sound to test with.
+    /// Normal test clips.
     pub test_normal: Vec<PathBuf>,
-    /// Abnormal sound to test with.
+    /// Abnormal test clips.
     pub test_abnormal: Vec<AbnormalClip>,
-    /// Sound to test with of which nothing tells whether it is normal.
+    /// Test clips without a label.
     pub unlabelled: Vec<PathBuf>,
-    /// What DCASE calls the machine, where the files have its names.
+    /// The machine's DCASE name, if the files have such names.
     pub dcase: Option<DcaseName>,
-    /// Where the recordings lie; of halves that lie apart, the training clips.
+    /// The folder of the recordings; if train and test are in different places, that of the training clips.
     pub folder: PathBuf,
-    /// Domains that are not in the clips' names but in DCASE's CSV files.
+    /// Domains from DCASE's CSV files instead of the clips' names.
     pub(super) domains: BTreeMap<PathBuf, Domain>,
     /// The clips of `test_rename`, until it is known whether they are needed.
     pub(super) renamed: Renamed,
-    /// Clips that lie there a second time, under other names.
+    /// Clips that exist a second time under other names.
     pub(super) other_names: Vec<PathBuf>,
 }
 
-/// Clips of an evaluation set once more, under names that carry the label.
+/// Clips of an evaluation set under names with labels.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Renamed {
     pub(super) normal: Vec<PathBuf>,
@@ -89,7 +89,7 @@ impl MachineClips {
         }
     }
 
-    /// The domain of one of its clips; `None` where nothing tells.
+    /// The domain of one of its clips; `None` if unknown.
     #[must_use]
     pub fn domain_of(&self, path: &Path) -> Option<Domain> {
         self.domains.get(path).copied().or_else(|| Domain::of(path))
@@ -104,7 +104,7 @@ impl MachineClips {
         self.test_normal.len() + self.test_abnormal.len() + self.unlabelled.len() + renamed
     }
 
-    /// Every clip that is used.
+    /// Every clip in use.
     pub(super) fn all_paths(&self) -> impl Iterator<Item = &Path> {
         let abnormal = self.test_abnormal.iter().map(|clip| clip.path.as_path());
         let others = [&self.train_normal, &self.test_normal, &self.unlabelled];
@@ -118,17 +118,16 @@ impl MachineClips {
         sort_paths(&mut self.unlabelled);
     }
 
-    /// Takes over what the other half of this machine has to test with.
+    /// Takes the test clips of the machine's other half.
     pub(super) fn take_test_clips(&mut self, test_half: Self) {
         let Self { test_normal, test_abnormal, unlabelled, renamed, dcase, .. } = test_half;
         (self.test_normal, self.test_abnormal, self.unlabelled, self.renamed) =
             (test_normal, test_abnormal, unlabelled, renamed);
-        // Only the test clips tell 2021 from later years.
+        // Only the test clips distinguish 2021 from later years.
         self.dcase = dcase;
     }
 
-    /// `test_rename` holds the clips of `test` once more: they are used under one of their names, that which carries a
-    /// label.
+    /// `test_rename` contains the clips of `test` again: each clip is used under one name, the one with a label.
     pub(super) fn use_renamed(&mut self, remarks: &mut Vec<String>) {
         let Renamed { normal, abnormal } = std::mem::take(&mut self.renamed);
         let renamed = normal.len() + abnormal.len();

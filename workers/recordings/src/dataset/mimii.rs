@@ -1,7 +1,7 @@
-//! MIMII's own tree: `<snr>_<machine>/<machine>/id_XX/{normal,abnormal}`, given at any level.
+//! MIMII's original tree: `<snr>_<machine>/<machine>/id_XX/{normal,abnormal}`, given at any level.
 //!
-//! The data set has no split. Ours is that of the MIMII baseline (MIMII-hitachi/mimii_baseline): per id, the first
-//! normal clips by name, as many as there are abnormal ones, are for the test, and the rest is for training.
+//! The data set has no split. The split is that of the MIMII baseline (MIMII-hitachi/mimii_baseline): for each id, the
+//! first normal clips by name, as many as there are abnormal ones, are for the test, and the rest is for training.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,8 +9,7 @@ use std::path::Path;
 use super::files::{file_name, folders_below, sounds};
 use super::{AbnormalClip, DatasetError, Layout, MachineClips};
 
-/// The machines below `root`: each folder that holds `normal` or `abnormal`, and is not itself `train` or `test`, is
-/// one.
+/// The machines below `root`: each folder with `normal` or `abnormal` that is not itself `train` or `test` is one.
 pub(super) fn machines(root: &Path) -> Result<Vec<MachineClips>, DatasetError> {
     let mut found = Vec::new();
     for folder in folders_below(root)? {
@@ -21,7 +20,7 @@ pub(super) fn machines(root: &Path) -> Result<Vec<MachineClips>, DatasetError> {
         }
     }
 
-    // The short id is enough unless two SNRs of one machine lie side by side.
+    // The short id is sufficient unless two SNRs of one machine are side by side.
     let mut uses: BTreeMap<String, usize> = BTreeMap::new();
     for (names, _) in &found {
         *uses.entry(names.short.clone()).or_default() += 1;
@@ -44,11 +43,11 @@ fn machine(folder: &Path) -> Result<MachineClips, DatasetError> {
     Ok(MachineClips { train_normal, test_normal, test_abnormal, ..empty })
 }
 
-/// A machine's names, from the end of its absolute path, so that they do not depend on the level that was given.
+/// A machine's names, from the end of its absolute path, so that they do not depend on the given level.
 struct Names {
-    /// `fan_id_00`, or the folder's own name where it is not `id_XX`.
+    /// `fan_id_00`, or the folder's own name if it is not `id_XX`.
     short: String,
-    /// With the SNR's folder before it: `6_dB_fan_id_00`.
+    /// With the prefix of the SNR's folder: `6_dB_fan_id_00`.
     long: String,
 }
 
@@ -59,7 +58,7 @@ impl Names {
         let machine = parts.next().unwrap_or_default();
         let snr = parts.next().unwrap_or_default();
         let short = if id.starts_with("id_") && !machine.is_empty() { format!("{machine}_{id}") } else { id };
-        // `6_dB_fan/fan/id_00`: the machine's name is in the SNR's already.
+        // `6_dB_fan/fan/id_00`: the SNR's folder name already contains the machine's name.
         let long = match snr.strip_suffix(machine.as_str()) {
             Some(level) => format!("{level}{short}"),
             None => format!("{snr}_{short}"),

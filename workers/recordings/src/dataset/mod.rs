@@ -1,20 +1,20 @@
-//! DATA_DIR: which recordings a folder holds, of which machine, normal or not, for training or for test.
+//! DATA_DIR: the recordings in a folder, with machine, label and split.
 //!
 //! ```text
 //!  split folders          train/normal   test/normal   test/abnormal/[FAULT/]…
-//!  MIMII's own tree       [<snr>_<machine>/][<machine>/][id_XX/]{normal,abnormal}
+//!  MIMII's original tree  [<snr>_<machine>/][<machine>/][id_XX/]{normal,abnormal}
 //!  DCASE Task 2           {train,test,source_test,target_test}/   with the labels in the file names
 //! ```
 //!
-//! Each may be given at any level: one machine, or a folder of several. A sound file ends in `.wav` or `.flac`; files
-//! that nothing is done with are counted, with the reason ([`PassedOver`]). Lists are sorted by path, so that the same
-//! folder gives the same order everywhere.
+//! Each layout may be given at any level: one machine, or a folder of several. Sound files end in `.wav` or `.flac`;
+//! unused files are counted, with the reason ([`PassedOver`]). Lists are sorted by path, so that the same folder gives
+//! the same order everywhere.
 //!
 //! ```text
-//!  split, dcase, mimii ──► halves      train and test of one machine that lie apart are joined
+//!  split, dcase, mimii ──► halves      joins train and test folders of one machine in different places
 //!                     ──► truth       labels of DCASE's evaluation sets, from the evaluators' CSV files
-//!                     ──► identity    no two machines have one id
-//!                     ──► passed_over what is left
+//!                     ──► identity    makes machine ids unique
+//!                     ──► passed_over unused files
 //! ```
 
 mod clip_name;
@@ -40,21 +40,21 @@ pub use machine::{AbnormalClip, Layout, MachineClips};
 pub use passed_over::{PassedOver, PassedOverReason};
 use truth::Truth;
 
-/// What a DATA_DIR holds.
+/// The content of a DATA_DIR.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dataset {
-    /// The folder as it was given.
+    /// The given folder.
     pub root: PathBuf,
     /// Its machines, sorted by id; at least one.
     pub machines: Vec<MachineClips>,
-    /// Files that nothing is done with.
+    /// Unused files.
     pub passed_over: Vec<PassedOver>,
-    /// What a person should know of how the machines were put together: joined halves, where labels are from.
+    /// Notes on how the machines were assembled: joined halves, sources of labels.
     pub remarks: Vec<String>,
 }
 
 impl Dataset {
-    /// [`Dataset::discover_with`], with labels from where they lie beside or above the recordings.
+    /// [`Dataset::discover_with`], with labels found beside or above the recordings.
     ///
     /// # Errors
     /// Those of [`Dataset::discover_with`].
@@ -62,18 +62,18 @@ impl Dataset {
         Self::discover_with(root, None)
     }
 
-    /// Recognises the layout of `root` and lists its clips. Opens no sound file. `truth` is the folder of DCASE's
-    /// evaluator, for clips whose names carry no label; absent, `root` and the two folders above it are looked at.
+    /// Detects the layout of `root` and lists its clips. Opens no sound file. `truth` is the folder of DCASE's
+    /// evaluator, for clips without labels in their names; if absent, `root` and the two folders above it are searched.
     ///
     /// # Errors
-    /// [`DatasetError`] when the folder cannot be read, no layout fits it, or two machines cannot be told apart. A
-    /// machine without training or without test clips is no error here: see [`Dataset::training_clips`] and
+    /// [`DatasetError`] if the folder cannot be read, no layout matches, or two machines cannot be distinguished. A
+    /// machine without training clips or without test clips is not an error here: see [`Dataset::training_clips`] and
     /// [`Dataset::check_testable`].
     pub fn discover_with(root: &Path, truth: Option<&Path>) -> Result<Self, DatasetError> {
         if !root.is_dir() {
             return Err(DatasetError::NotAFolder { path: root.to_owned() });
         }
-        // The machine's name may be that of the folder itself, which `.` does not tell.
+        // The machine's name may be that of the folder itself, which `.` does not contain.
         let absolute =
             root.canonicalize().map_err(|source| DatasetError::Unreadable { path: root.to_owned(), source })?;
 
@@ -102,11 +102,11 @@ impl Dataset {
         Ok(Self { root: root.to_owned(), machines, passed_over, remarks })
     }
 
-    /// Keeps one machine only: that whose id is `asked`, or the only one whose id ends in `_asked` (`id_00` for
+    /// Keeps one machine only: the one whose id is `asked`, or the only one whose id ends in `_asked` (`id_00` for
     /// `fan_id_00`).
     ///
     /// # Errors
-    /// [`DatasetError::UnknownMachine`] listing the ids there are.
+    /// [`DatasetError::UnknownMachine`] with a list of the existing ids.
     pub fn only(mut self, asked: &str) -> Result<Self, DatasetError> {
         let suffix = format!("_{asked}");
         let exact = self.machines.iter().position(|machine| machine.id == asked);
@@ -130,7 +130,7 @@ impl Dataset {
     /// All machines' normal training clips, pooled.
     ///
     /// # Errors
-    /// [`DatasetError::NoTrainingClips`] when there is none.
+    /// [`DatasetError::NoTrainingClips`] if there are none.
     pub fn training_clips(&self) -> Result<Vec<PathBuf>, DatasetError> {
         let clips: Vec<PathBuf> =
             self.machines.iter().flat_map(|machine| machine.train_normal.iter().cloned()).collect();
@@ -149,10 +149,10 @@ impl Dataset {
         Err(DatasetError::NoTrainingClips { root: self.root.clone(), machine, expected })
     }
 
-    /// Makes sure that there are both normal and abnormal test clips.
+    /// Checks that there are both normal and abnormal test clips.
     ///
     /// # Errors
-    /// [`DatasetError::NoTestClips`] when one kind is missing.
+    /// [`DatasetError::NoTestClips`] if one class is missing.
     pub fn check_testable(&self) -> Result<(), DatasetError> {
         let normal = self.machines.iter().map(|machine| machine.test_normal.len()).sum();
         let abnormal = self.machines.iter().map(|machine| machine.test_abnormal.len()).sum();
@@ -168,26 +168,25 @@ impl Dataset {
         Err(DatasetError::NoTestClips { root: self.root.clone(), normal, abnormal, unlabelled, expected })
     }
 
-    /// What a person should know of the folder, a line each: how machines were put together, and sound that is not
-    /// used.
+    /// Notes on the folder, one line each: how machines were assembled, and unused sound files.
     pub fn notes(&self) -> impl Iterator<Item = String> {
         let unused = self.passed_over.iter().filter(|files| files.reason != PassedOverReason::NotSound);
         self.remarks.iter().cloned().chain(unused.map(|files| format!("passed over: {files}")))
     }
 
-    /// Test clips without a label.
+    /// Number of test clips without a label.
     #[must_use]
     pub fn unlabelled(&self) -> usize {
         self.machines.iter().map(|machine| machine.unlabelled.len()).sum()
     }
 
-    /// The layout, for people: that of the first machine where they differ.
+    /// The layout, for output: that of the first machine if they differ.
     #[must_use]
     pub fn layout(&self) -> Layout {
         self.machines.first().map_or(Layout::Split, |machine| machine.layout)
     }
 
-    /// How many clips there are: training, normal test, abnormal test.
+    /// Number of clips: training, normal test, abnormal test.
     #[must_use]
     pub fn counts(&self) -> (usize, usize, usize) {
         self.machines.iter().fold((0, 0, 0), |(train, normal, abnormal), machine| {

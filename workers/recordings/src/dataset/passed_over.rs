@@ -1,4 +1,4 @@
-//! The files of a data set that nothing is done with: every one of them counted, with the reason.
+//! The unused files of a data set: every one is counted, with the reason.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -8,20 +8,20 @@ use super::clip_name::{ClipName, Label};
 use super::files::{all_files, file_name, is_sound};
 use super::{DatasetError, MachineClips};
 
-/// Why a file is passed over.
+/// Why a file is not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PassedOverReason {
-    /// A sound file whose folder and name no layout knows.
+    /// A sound file whose folder and name match no layout.
     Unplaced,
-    /// Clean machine sound or noise alone, as DCASE gives it since 2025.
+    /// Clean machine sound or noise only, as provided by DCASE since 2025.
     Supplemental,
     /// A clip that is used under its other name, in `test` or `test_rename`.
     OtherName,
-    /// Its name begins with a dot, as the companions that macOS writes do (`._clip.wav`).
+    /// Its name starts with a dot, such as the companion files of macOS (`._clip.wav`).
     Hidden,
-    /// A recording in a format that is not read.
+    /// A recording in an unsupported format.
     OtherFormat,
-    /// Neither `.wav` nor `.flac`, nor another recording.
+    /// Neither `.wav` nor `.flac`, nor another recording format.
     NotSound,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for PassedOverReason {
     }
 }
 
-/// Files of one folder that are passed over for one reason.
+/// Files of one folder that are not used for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassedOver {
     /// The folder.
@@ -52,7 +52,7 @@ pub struct PassedOver {
 }
 
 impl PassedOver {
-    /// Whether a person should look: sound that is not used, where it may have been meant to be.
+    /// Whether a user should check it: unused sound that may have been meant to be used.
     #[must_use]
     pub fn may_be_a_mistake(&self) -> bool {
         matches!(self.reason, PassedOverReason::Unplaced | PassedOverReason::OtherFormat)
@@ -102,7 +102,8 @@ fn reason_of(path: &Path) -> PassedOverReason {
     }
 }
 
-/// Endings of recordings that are not read. Texts are none: data sets have lists, notes and truths as CSV and text.
+/// Extensions of unsupported recordings. Text formats are not included: data sets have lists, notes and labels as CSV
+/// and text.
 const RECORDINGS: [&str; 32] = [
     "mp3", "ogg", "oga", "opus", "m4a", "aac", "wma", "amr", "aif", "aiff", "aifc", "au", "snd", "caf", "w64", "rf64",
     "bwf", "voc", "wv", "ape", "mka", "mkv", "mp4", "mov", "webm", "3gp", "tdms", "mat", "uff", "unv", "npy", "wave",

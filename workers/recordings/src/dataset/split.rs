@@ -1,6 +1,6 @@
 //! Split folders: `train/normal`, `test/normal`, `test/abnormal/**`, of one machine or of several side by side.
 //!
-//! Where every file carries a DCASE name (`normal_id_00_00000000.wav`), the ids in it tell the machines apart.
+//! If every file has a DCASE name (`normal_id_00_00000000.wav`), the ids in the names distinguish the machines.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::clip_name::ClipName;
 use super::files::{file_name, folders_below, sounds, sounds_below};
 use super::{AbnormalClip, DatasetError, Layout, MachineClips, dcase};
 
-/// The machines below `root`: each folder that holds `train/normal`, `test/normal` or `test/abnormal` is one.
+/// The machines below `root`: each folder with `train/normal`, `test/normal` or `test/abnormal` is one.
 pub(super) fn machines(root: &Path) -> Result<Vec<MachineClips>, DatasetError> {
     let mut machines = Vec::new();
     for folder in folders_below(root)? {
@@ -40,7 +40,7 @@ fn machine(root: &Path, folder: &Path) -> Result<MachineClips, DatasetError> {
         train_normal: sounds_below(&folder.join("train/normal"))?,
         test_normal: sounds_below(&folder.join("test/normal"))?,
         test_abnormal,
-        // DCASE's names are read by `dcase`, wherever they lie.
+        // DCASE names are handled by `dcase`, wherever the files are.
         unlabelled: sounds(&folder.join("test"))?.into_iter().filter(|path| ClipName::of(path).is_none()).collect(),
         ..MachineClips::new(id, Layout::Split, folder)
     })

@@ -1,4 +1,4 @@
-//! The truth about clips whose names carry no label, from the CSV files of DCASE's evaluators.
+//! Labels of clips whose names have none, from the CSV files of DCASE's evaluators.
 //!
 //! ```text
 //!  ground_truth_data/ground_truth_<type>_section_<nn>_test.csv       file,0 or file,1      2022 and later
@@ -14,7 +14,7 @@ use super::clip_name::Domain;
 use super::dcase::{DcaseName, Edition};
 use super::{AbnormalClip, DatasetError, MachineClips};
 
-/// How many folders above DATA_DIR are looked at.
+/// Number of folders above DATA_DIR that are searched.
 const LEVELS_ABOVE: usize = 2;
 
 const DATA: &str = "ground_truth_data";
@@ -28,13 +28,13 @@ pub(super) struct Truth {
 }
 
 impl Truth {
-    /// The folder as given, or the first at `root` or above it that holds such files.
+    /// The given folder, or the first one at `root` or above with such files.
     ///
     /// # Errors
-    /// [`DatasetError::NoTruth`] when the folder that was given holds none.
+    /// [`DatasetError::NoTruth`] if the given folder has no such files.
     pub(super) fn find(root: &Path, given: Option<&Path>) -> Result<Option<Self>, DatasetError> {
         if let Some(given) = given {
-            // The folder of the labels itself will do, too.
+            // The folder of the labels itself is accepted, too.
             let parent = given.file_name().is_some_and(|name| name == DATA).then(|| given.parent()).flatten();
             let folder = parent.unwrap_or(given);
             return match has_truth(folder) {
@@ -46,10 +46,10 @@ impl Truth {
         Ok(places.filter(|place| has_truth(place)).map(|place| Self { folder: place.to_owned() }).next())
     }
 
-    /// Sorts a machine's unlabelled clips by what the files say; returns where from, where they said anything.
+    /// Assigns labels to a machine's unlabelled clips; returns the source of the labels, if any.
     ///
     /// # Errors
-    /// [`DatasetError::BadTruth`] naming file and line where a label is neither 0 nor 1.
+    /// [`DatasetError::BadTruth`] with file and line if a label is neither 0 nor 1.
     pub(super) fn label(&self, machine: &mut MachineClips) -> Result<Option<PathBuf>, DatasetError> {
         let Some(name) = machine.dcase.clone().filter(|_| !machine.unlabelled.is_empty()) else { return Ok(None) };
         let (labels, from) = self.labels(&name)?;
@@ -82,7 +82,7 @@ impl Truth {
         Ok(found.then_some(from))
     }
 
-    /// Each file's label, and the file or folder that it is from.
+    /// Each file's label, and its source file or folder.
     fn labels(&self, name: &DcaseName) -> Result<(HashMap<String, bool>, PathBuf), DatasetError> {
         let data = self.folder.join(DATA);
         match name.edition {
@@ -108,7 +108,7 @@ fn file_of(name: &DcaseName, part: &str) -> String {
     format!("ground_truth_{}_section_{}_{part}.csv", name.machine_type, name.number)
 }
 
-/// `file,0` and `file,1`; nothing where there is no such file.
+/// `file,0` and `file,1`; empty if the file does not exist.
 fn rows(path: &Path) -> Result<HashMap<String, bool>, DatasetError> {
     let mut labels = HashMap::new();
     for (number, line) in lines(path)?.iter().enumerate() {

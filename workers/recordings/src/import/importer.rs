@@ -1,4 +1,4 @@
-//! Recordings of foreign files, written into a folder.
+//! Writes recordings of imported files into a folder.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,18 +11,18 @@ use super::manifest::{self, Manifest};
 use super::words::{describe, remarks};
 use crate::files;
 
-/// How files become recordings.
+/// Settings of an import.
 #[derive(Debug, Clone, Default)]
 pub struct ImportSettings {
     /// How files are read.
     pub reading: Options,
-    /// Where recordings go below the folder, such as `train/normal`.
+    /// Subfolder for the recordings, such as `train/normal`.
     pub split: Option<PathBuf>,
-    /// Length of the pieces that recordings are cut into, s; `None` leaves them whole.
+    /// Length of the pieces that recordings are cut into, s; `None` does not cut.
     pub chunk_secs: Option<f64>,
-    /// Whether each channel is a recording of its own.
+    /// Whether each channel becomes a separate recording.
     pub per_channel: bool,
-    /// Whether recordings that are there already are replaced.
+    /// Whether existing recordings are replaced.
     pub overwrite: bool,
 }
 
@@ -31,18 +31,18 @@ pub struct Importer<'a> {
     pub(super) settings: &'a ImportSettings,
     pub(super) out: &'a Path,
     manifest: Manifest,
-    /// What has been printed once.
+    /// Notes that were already printed.
     pub(super) noted: BTreeSet<String>,
     written: BTreeSet<PathBuf>,
-    /// Called with each line for people.
+    /// Called with each line of output.
     pub(super) print: &'a mut dyn FnMut(&str) -> anyhow::Result<()>,
 }
 
 impl<'a> Importer<'a> {
-    /// Into a folder that exists; its manifest is added to.
+    /// Opens an existing folder; its manifest is extended.
     ///
     /// # Errors
-    /// When the folder's manifest cannot be read.
+    /// If the folder's manifest cannot be read.
     pub fn open(
         settings: &'a ImportSettings,
         out: &'a Path,
@@ -55,7 +55,7 @@ impl<'a> Importer<'a> {
     /// Writes the manifest.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn finish(self) -> anyhow::Result<()> {
         self.manifest.write()
     }
@@ -63,7 +63,7 @@ impl<'a> Importer<'a> {
     /// Writes the recordings of one file: all of them or none.
     ///
     /// # Errors
-    /// When one is there already or cannot be written.
+    /// If one already exists or cannot be written.
     pub fn write_file(&mut self, input: &Input, imported: Imported) -> anyhow::Result<()> {
         let Imported { format, recordings, mut notes } = imported;
         let mut pieces: Vec<(String, Recording)> = Vec::new();
@@ -76,7 +76,7 @@ impl<'a> Importer<'a> {
                 }
             }
         }
-        // All names before the first byte: a file is imported whole or not at all.
+        // Determines all names before writing: a file is imported completely or not at all.
         let mut paths = Vec::with_capacity(pieces.len());
         for (stem, _) in &pieces {
             let split = self.settings.split.clone().unwrap_or_default();
@@ -136,7 +136,7 @@ impl<'a> Importer<'a> {
         Ok(())
     }
 
-    /// One line for the file, and what is to be known of it, once.
+    /// Prints one line for the file, and each note once.
     fn report(
         &mut self,
         source: &Path,
@@ -154,7 +154,7 @@ impl<'a> Importer<'a> {
             [] => String::new(),
         };
         for (_, recording) in pieces {
-            // Pieces of one recording are alike.
+            // Pieces of one recording have the same properties.
             let line = describe(recording, self.settings.reading.unit.is_some());
             if shown.insert(line.clone()) && shown.len() <= 8 {
                 (self.print)(&format!("{}: {format}, {line} -> {target}", source.display()))?;
@@ -172,7 +172,7 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// Pieces of `secs` each; a rest is left out, as it would be no clip of their length.
+/// Pieces of `secs` each; a shorter remainder is dropped.
 fn cut(
     stem: &str,
     recording: Recording,

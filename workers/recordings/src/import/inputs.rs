@@ -1,4 +1,4 @@
-//! Which files are imported, and what their recordings are called.
+//! Finds the files to import, and names their recordings.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use auscult_detection::natural_order;
 use auscult_features::content_type_of;
 
-/// Folders in folders, at most.
+/// Maximum depth of nested folders.
 const MAX_DEPTH: usize = 8;
 
 /// One file.
@@ -15,13 +15,13 @@ const MAX_DEPTH: usize = 8;
 pub struct Input {
     /// The file.
     pub path: PathBuf,
-    /// Below the folder that was named: where its recordings go below the folder for results.
+    /// Its folder relative to the given folder; its recordings go to the same subfolder of the output folder.
     pub folder: PathBuf,
-    /// Its name without its ending; with it, where another file would have the same.
+    /// The file name without its extension; with it, if another file would have the same name.
     pub stem: String,
 }
 
-/// Files to import, and those of folders that are none.
+/// Files to import, and other files of the folders.
 #[derive(Debug, Default)]
 pub struct Found {
     /// The files, in the order of the numbers in their names.
@@ -39,10 +39,10 @@ impl Found {
     }
 }
 
-/// The files at these paths, those of folders among them.
+/// The files at these paths, including those in folders.
 ///
 /// # Errors
-/// When a folder cannot be read, or two files would have the same recording.
+/// If a folder cannot be read, or two files would have the same output name.
 pub fn inputs(paths: &[PathBuf]) -> anyhow::Result<Found> {
     let mut found = Found::default();
     for path in paths {
@@ -108,7 +108,7 @@ fn walk(folder: &Path, below: &Path, depth: usize, found: &mut Found) -> anyhow:
     Ok(())
 }
 
-/// IMS's files are called by their time, `2004.02.12.10.32.39`, which is no ending.
+/// IMS names files by their time, `2004.02.12.10.32.39`, which contains no extension.
 fn is_numbered(path: &Path) -> bool {
     path.extension()
         .is_some_and(|ending| !ending.is_empty() && ending.to_string_lossy().bytes().all(|byte| byte.is_ascii_digit()))

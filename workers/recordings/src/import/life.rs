@@ -1,4 +1,4 @@
-//! A folder as one life: its files' recordings joined, snapshot after snapshot.
+//! A folder as one life: the recordings of its files joined, snapshot by snapshot.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,13 +10,13 @@ use super::Importer;
 use super::inputs::Input;
 use super::words::describe;
 
-/// Lives by their folder.
+/// Lives by folder.
 #[derive(Debug, Default)]
 pub struct Lives {
     lives: BTreeMap<PathBuf, Life>,
 }
 
-/// Snapshots of one machine by what they are: those that differ from the most are left out.
+/// Snapshots of one machine by format: those that differ from the majority are dropped.
 #[derive(Debug, Default)]
 struct Life {
     shapes: Vec<Shape>,
@@ -56,7 +56,7 @@ impl Importer<'_> {
     /// Adds one file to its folder's life.
     ///
     /// # Errors
-    /// When the file holds several recordings.
+    /// If the file contains several recordings.
     pub fn take_snapshot(&mut self, input: &Input, imported: Imported, lives: &mut Lives) -> anyhow::Result<()> {
         let Imported { format, mut recordings, notes } = imported;
         ensure!(
@@ -81,10 +81,10 @@ impl Importer<'_> {
         Ok(())
     }
 
-    /// Writes each life; gives the number of snapshots that did not fit.
+    /// Writes each life; returns the number of dropped snapshots.
     ///
     /// # Errors
-    /// When a recording is there already or cannot be written.
+    /// If a recording already exists or cannot be written.
     pub fn write_lives(&mut self, lives: Lives) -> anyhow::Result<usize> {
         let mut left_out = 0;
         for (folder, life) in lives.lives {

@@ -1,4 +1,4 @@
-//! `import.json` beside the recordings: what each came from, its rate and who says it, its unit.
+//! `import.json` beside the recordings: the source, the rate with its origin, and the unit of each recording.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ struct Recordings {
 /// One recording.
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
-    /// Below the folder.
+    /// Path relative to the folder.
     file: String,
     source: String,
     format: String,
@@ -50,7 +50,7 @@ struct Channel {
 }
 
 impl Manifest {
-    /// What is there already, to be added to.
+    /// Reads the existing manifest, to be extended.
     pub(super) fn open(folder: &Path) -> anyhow::Result<Self> {
         let path = folder.join(FILE_NAME);
         let recordings = match std::fs::read(&path) {
@@ -103,11 +103,11 @@ impl Manifest {
     }
 }
 
-/// What the comment in a WAV file says: `unit g; rate 25600 Hz by --rate; from run.csv: Acc`.
+/// The comment in a WAV file: `unit g; rate 25600 Hz by --rate; from run.csv: Acc`.
 pub(super) fn comment(source: &Path, recording: &Recording, scale: Option<f64>) -> String {
     let mut units: Vec<&str> =
         recording.channels.iter().map(|channel| channel.unit.as_deref().unwrap_or("unknown")).collect();
-    // One where all are alike; else one for each, by which the other commands know each channel's.
+    // A single unit if all are equal; otherwise one per channel, which the other commands use.
     if units.iter().all(|unit| *unit == units[0]) {
         units.truncate(1);
     }

@@ -1,4 +1,4 @@
-//! Files that engineers have, as a folder of recordings that training, evaluation and gateways take.
+//! Converts measurement files to a folder of recordings for training, evaluation and gateways.
 //!
 //! ```text
 //!  files, folders ─► inputs ─► auscult_import::read ─┬─► importer ─► WAV files, import.json

@@ -1,31 +1,32 @@
-//! An axis of a plot: its range, its scale, its ticks.
+//! The axis of a plot: range, scale and ticks.
 
 use crate::pictures::{label, ticks};
 
-/// From values to their place on a plot.
+/// Maps values to positions on a plot.
 #[derive(Debug, Clone)]
 pub struct Axis {
     /// What it shows, with the unit.
     pub name: String,
-    /// Where ticks stand, and what is written there.
+    /// Positions and labels of ticks.
     pub ticks: Vec<(f64, String)>,
     low: f64,
     high: f64,
     scale: Scale,
 }
 
-/// How values are spread along an axis.
+/// The scale of an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scale {
     Linear,
     Logarithmic,
 }
 
-/// From this ratio of the highest to the lowest score on, a linear axis would crowd the normal ones into a corner.
+/// Minimum ratio of the highest to the lowest score for a logarithmic axis; a linear one would compress the normal
+/// scores.
 const LOGARITHMIC_FROM: f64 = 20.0;
 
 impl Axis {
-    /// A linear axis over `low..=high`, widened where there is nothing between them.
+    /// A linear axis over `low..=high`, widened if they are equal.
     pub fn linear(name: impl Into<String>, low: f64, high: f64) -> Self {
         let (low, high) = if high > low { (low, high) } else { (low - 0.5, low + 0.5) };
         let marks = ticks(low, high, 6);
@@ -44,7 +45,7 @@ impl Axis {
         Self::linear(name, 0.0, (highest.max(1) as f64 * 1.05).max(1.05)).with_whole_ticks()
     }
 
-    /// An axis that all these scores fit on, with some room: logarithmic where they are positive and spread widely.
+    /// An axis for all these scores, with a margin: logarithmic if they are positive and have a wide range.
     pub fn scores(name: impl Into<String>, scores: impl Iterator<Item = f64>) -> Self {
         let finite = scores.filter(|score| score.is_finite());
         let (low, high) =
@@ -80,18 +81,18 @@ impl Axis {
         self
     }
 
-    /// Where a value lies: 0 at the low end, 1 at the high end. What lies beyond is moved to the end.
+    /// The position of a value: 0 at the low end, 1 at the high end. Values outside are moved to the end.
     #[must_use]
     pub fn place(&self, value: f64) -> f64 {
         let share = match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
-            // A logarithm of nothing is minus infinity: the low end.
+            // The logarithm of 0 is minus infinity: the low end.
             Scale::Logarithmic => (value.max(0.0) / self.low).ln() / (self.high / self.low).ln(),
         };
         share.clamp(0.0, 1.0)
     }
 
-    /// The value at a place: the inverse of [`Axis::place`].
+    /// The value at a position: the inverse of [`Axis::place`].
     #[must_use]
     pub fn value(&self, place: f64) -> f64 {
         match self.scale {
@@ -101,7 +102,7 @@ impl Axis {
     }
 }
 
-/// 1, 2 and 5 times the powers of ten within the range; the powers alone where that would be many.
+/// 1, 2 and 5 times the powers of ten within the range; only the powers of ten if there would be too many.
 fn decades(low: f64, high: f64) -> Vec<(f64, String)> {
     let factors: &[f64] = if high / low < 1e4 { &[1.0, 2.0, 5.0] } else { &[1.0] };
     let powers = low.log10().floor() as i32..=high.log10().ceil() as i32;

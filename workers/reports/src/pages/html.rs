@@ -1,11 +1,11 @@
-//! HTML and SVG that cannot be broken by what they show.
+//! HTML and SVG that cannot be broken by its content.
 //!
-//! File names and folder names come from strangers. [`Html`] can only be made of elements whose names are written in
-//! this program and of text, which is escaped on its way in; there is no other way to put a string into a page.
+//! File names and folder names are untrusted. [`Html`] can only be made of elements whose names are literals in this
+//! program, and of text, which is always escaped; there is no other way to put a string into a page.
 
 use std::fmt::{Display, Write};
 
-/// A piece of a page: well-formed, everything in it escaped.
+/// A piece of a page: well-formed and escaped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Html(String);
 
@@ -15,14 +15,14 @@ impl Html {
         Self(pieces.into_iter().map(|piece| piece.0).collect())
     }
 
-    /// As it is written to the file.
+    /// The text written to the file.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// An element in the making: `element("td").class("number").text("0.93")`.
+/// An element under construction: `element("td").class("number").text("0.93")`.
 #[derive(Debug, Clone)]
 pub struct Element {
     tag: &'static str,
@@ -30,7 +30,7 @@ pub struct Element {
     content: Html,
 }
 
-/// Begins an element. `tag` is one that needs an end tag.
+/// Starts an element. `tag` is one that needs an end tag.
 #[must_use]
 pub fn element(tag: &'static str) -> Element {
     debug_assert!(!["br", "hr", "img", "meta", "link", "input"].contains(&tag), "{tag} has no end tag");
@@ -45,7 +45,7 @@ impl Element {
         self
     }
 
-    /// The class, which the style sheet knows.
+    /// Adds a class of the style sheet.
     #[must_use]
     pub fn class(self, name: &'static str) -> Self {
         self.with("class", name)
@@ -58,14 +58,14 @@ impl Element {
         self
     }
 
-    /// Adds what is inside.
+    /// Adds a child.
     #[must_use]
     pub fn child(mut self, child: impl Into<Html>) -> Self {
         self.content.0.push_str(&child.into().0);
         self
     }
 
-    /// Adds several.
+    /// Adds several children.
     #[must_use]
     pub fn children<C: Into<Html>>(self, children: impl IntoIterator<Item = C>) -> Self {
         children.into_iter().fold(self, Self::child)
@@ -78,8 +78,8 @@ impl From<Element> for Html {
     }
 }
 
-/// Escapes what has a meaning in HTML text or in a quoted attribute. Control characters, which HTML forbids, and those
-/// that turn the direction of writing, which could make a file name read as another, become the replacement character.
+/// Escapes characters with a meaning in HTML text or in a quoted attribute. Control characters, which HTML forbids, and
+/// those that change the direction of text, which could disguise a file name, become the replacement character.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -98,8 +98,8 @@ fn escape(text: &str) -> String {
     escaped
 }
 
-/// A whole document: the title, the style sheet and nothing from elsewhere, which the content security policy forbids
-/// besides.
+/// A whole document: the title, the style sheet, and no external resources, which the content security policy also
+/// forbids.
 #[must_use]
 pub fn page(title: &str, body: &Html) -> String {
     format!(

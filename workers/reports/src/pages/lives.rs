@@ -9,12 +9,12 @@ use crate::pages::html::{Html, element, page};
 use crate::pages::plot::{Plot, figure, legend};
 use crate::pages::table::table;
 
-/// What the page is made of.
+/// The content of the page.
 #[derive(Debug, Clone, Copy)]
 pub struct LivesPage<'a> {
     /// The lives, in the order of their names.
     pub lives: &'a [Life],
-    /// Where they come from.
+    /// Their source.
     pub data: &'a Path,
 }
 

@@ -1,5 +1,5 @@
-//! Pages for the browser, each one file that needs nothing from elsewhere: what a model is worth, and what a data set
-//! holds.
+//! HTML pages, each one a single file without external resources: the metrics of a model, and the content of a data
+//! set.
 //!
 //! ```text
 //!  judged clips ──► evaluation ──► report.html
@@ -7,8 +7,8 @@
 //!  recordings ────► exploration ─► one page
 //!                       │
 //!                       ├─ plot, axis     curves, bars and areas as inline SVG
-//!                       ├─ table          figures
-//!                       └─ html           elements and escaped text, nothing else
+//!                       ├─ table          tables
+//!                       └─ html           elements and escaped text only
 //! ```
 
 pub(crate) mod axis;

@@ -1,10 +1,10 @@
-//! A plot as inline SVG: axes, grid, lines, areas, bars. Colours are classes of the style sheet, so that it follows
-//! light and dark.
+//! Plots as inline SVG: axes, grid, lines, areas, bars. Colours are classes of the style sheet, which supports light
+//! and dark mode.
 
 use super::axis::Axis;
 use super::html::{Element, Html, element};
 
-/// Size of a plot in its own units, which are pixels where the page is wide enough.
+/// Size of a plot in its own units, which are pixels if the page is wide enough.
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 330.0;
 const LEFT: f64 = 58.0;
@@ -12,10 +12,10 @@ const RIGHT: f64 = 14.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 46.0;
 
-/// A plot in the making. What is added later lies above what was added before.
+/// A plot under construction. Later elements are drawn over earlier ones.
 #[derive(Debug)]
 pub struct Plot {
-    /// What a reader who cannot see it is told.
+    /// Text alternative for screen readers.
     description: String,
     x: Axis,
     y: Axis,
@@ -60,7 +60,7 @@ impl Plot {
         self
     }
 
-    /// A bar from the low end of the y axis; `from` and `to` are places on the x axis within 0..=1.
+    /// A bar from the low end of the y axis; `from` and `to` are positions on the x axis within 0..=1.
     #[must_use]
     pub fn bar(mut self, class: &'static str, from: f64, to: f64, height: f64) -> Self {
         let (x, width) = (LEFT + from * inner_width(), (to - from) * inner_width());
@@ -70,18 +70,18 @@ impl Plot {
         self
     }
 
-    /// A vertical line with its name.
+    /// A labelled vertical line.
     #[must_use]
     pub fn vertical(mut self, class: &'static str, at: f64, name: &str) -> Self {
         let x = self.x_of(at);
         self.marks.push(line(class, (x, TOP), (x, HEIGHT - BOTTOM)));
-        // On the side where there is room.
+        // On the side with more space.
         let (text_x, anchor) = if x > WIDTH * 0.7 { (x - 5.0, "end") } else { (x + 5.0, "start") };
         self.marks.push(text(text_x, TOP + 12.0, anchor).text(name));
         self
     }
 
-    /// A horizontal line without a name.
+    /// An unlabelled horizontal line.
     #[must_use]
     pub fn horizontal(mut self, class: &'static str, at: f64) -> Self {
         let y = self.y_of(at);
@@ -89,7 +89,7 @@ impl Plot {
         self
     }
 
-    /// A dot with its name.
+    /// A labelled dot.
     #[must_use]
     pub fn dot(mut self, at: (f64, f64), name: &str) -> Self {
         let (x, y) = (self.x_of(at.0), self.y_of(at.1));
@@ -140,7 +140,7 @@ impl Plot {
     }
 }
 
-/// What the lines of a plot mean: the class of each, and its name.
+/// The legend of a plot: the class and name of each line.
 pub fn legend<'a>(entries: impl IntoIterator<Item = (&'static str, &'a str)>) -> Html {
     let entries = entries.into_iter().map(|(class, name)| {
         let sample = line(class, (0.0, 5.0), (26.0, 5.0)).with("style", "stroke-width: 3");
@@ -150,7 +150,7 @@ pub fn legend<'a>(entries: impl IntoIterator<Item = (&'static str, &'a str)>) ->
     element("div").class("legend").children(entries).into()
 }
 
-/// A plot with what is to be said about it.
+/// A plot with its caption.
 pub fn figure(plot: impl Into<Html>, caption: &str) -> Html {
     element("figure").child(plot).child(element("figcaption").text(caption)).into()
 }
@@ -172,7 +172,7 @@ fn text(x: f64, y: f64, anchor: &'static str) -> Element {
     element("text").with("x", rounded(x)).with("y", rounded(y)).with("text-anchor", anchor)
 }
 
-/// A tenth of a pixel is finer than any screen, and makes a third of the file.
+/// A tenth of a pixel is finer than any screen, and reduces the file to a third.
 fn rounded(pixels: f64) -> f64 {
     (pixels * 10.0).round() / 10.0
 }

@@ -1,8 +1,8 @@
-//! Tables of figures.
+//! Tables of values.
 
 use super::html::{Element, Html, element};
 
-/// A row's cells, in the order of the table's head.
+/// A row's cells, in the order of the table header.
 pub type Row = Vec<String>;
 
 /// A table; the first column names the row.
@@ -10,7 +10,7 @@ pub fn table(head: &[&str], rows: impl IntoIterator<Item = Row>) -> Html {
     wide(head, rows.into_iter().map(|row| tr(row, false)))
 }
 
-/// The same with one row set off: the one for which the second of its pair is true.
+/// The same with one row highlighted: the one whose second element is true.
 pub fn table_with_chosen(head: &[&str], rows: impl IntoIterator<Item = (Row, bool)>) -> Html {
     wide(head, rows.into_iter().map(|(row, is_chosen)| tr(row, is_chosen)))
 }
@@ -18,7 +18,7 @@ pub fn table_with_chosen(head: &[&str], rows: impl IntoIterator<Item = (Row, boo
 fn wide(head: &[&str], rows: impl Iterator<Item = Element>) -> Html {
     let head = element("tr").children(head.iter().map(|name| element("th").with("scope", "col").text(name)));
     let table = element("table").child(element("thead").child(head)).child(element("tbody").children(rows));
-    // Wider than a telephone: the table scrolls, not the page.
+    // If the screen is narrower than the table, the table scrolls, not the page.
     element("div").class("wide").child(table).into()
 }
 
@@ -28,7 +28,7 @@ fn tr(row: Row, is_chosen: bool) -> Element {
     if is_chosen { row.class("chosen") } else { row }
 }
 
-/// Names and what they stand for.
+/// Terms and their descriptions.
 pub fn description_list<'a>(entries: impl IntoIterator<Item = (&'a str, String)>) -> Html {
     let entries = entries.into_iter().flat_map(|(name, what)| [element("dt").text(name), element("dd").text(what)]);
     element("dl").children(entries).into()

@@ -1,4 +1,4 @@
-//! RGB pixels that embedded-graphics draws on and the png crate writes.
+//! RGB pixels, drawn with embedded-graphics and written with the png crate.
 
 use std::convert::Infallible;
 use std::io;
@@ -14,10 +14,10 @@ pub(super) const INK: Rgb888 = Rgb888::new(32, 32, 36);
 pub(super) const GREY: Rgb888 = Rgb888::new(120, 120, 128);
 pub(super) const FAINT: Rgb888 = Rgb888::new(224, 224, 230);
 
-/// Width of a letter of [`Canvas::text`], pixels.
+/// Width of a character of [`Canvas::text`], pixels.
 pub(super) const LETTER_WIDTH: i32 = 7;
 
-/// A picture in the making: `width × height` RGB pixels, white at first.
+/// A picture: `width × height` RGB pixels, initially white.
 #[derive(Debug, Clone)]
 pub struct Canvas {
     width: u32,
@@ -25,7 +25,7 @@ pub struct Canvas {
     rgb: Vec<u8>,
 }
 
-/// Where a text stands relative to its point.
+/// The position of a text relative to its point.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Anchor {
     /// The point is its left end.
@@ -46,7 +46,7 @@ impl Canvas {
     /// The picture as the bytes of a PNG file: 8-bit RGB.
     ///
     /// # Errors
-    /// When the encoder fails, which on memory it does not.
+    /// If the encoder fails, which does not happen in memory.
     pub fn png(&self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, self.width, self.height);
@@ -88,7 +88,7 @@ impl Canvas {
         let Ok(()) = Line::new(from.into(), to.into()).into_styled(style).draw(self);
     }
 
-    /// Writes at the vertical middle of the letters. What the built-in fonts lack (they hold Latin-1) becomes `?`.
+    /// Draws text centred vertically. Characters missing from the built-in fonts (they contain Latin-1) become `?`.
     pub(super) fn text(&mut self, x: i32, y: i32, anchor: Anchor, color: Rgb888, text: &str) {
         self.write(x, y, anchor, MonoTextStyle::new(&FONT_7X13, color), text);
     }
@@ -130,7 +130,8 @@ impl DrawTarget for Canvas {
     }
 }
 
-/// Shortens a text to so many letters, with an ellipsis in its middle: the ends of a file name tell most.
+/// Shortens a text to this many characters, with an ellipsis in its middle, because the ends of a file name are the
+/// most informative.
 pub(super) fn shortened(text: &str, letters: usize) -> String {
     let count = text.chars().count();
     if count <= letters {

@@ -1,4 +1,4 @@
-//! How a model's scores separate normal from abnormal: a histogram against the threshold, and the ROC curve.
+//! Draws how a model's scores separate normal from abnormal: a histogram with the threshold, and the ROC curve.
 
 use embedded_graphics::pixelcolor::Rgb888;
 
@@ -35,7 +35,7 @@ const ROC_LEFT: i32 = 720;
 const ROC_WIDTH: i32 = PLOT_HEIGHT;
 const BINS: usize = 40;
 
-/// Draws it. The histogram's axis is score / threshold on a logarithmic scale: 1 is the threshold itself.
+/// Draws the picture. The histogram's axis is score / threshold on a logarithmic scale: 1 is the threshold.
 #[must_use]
 pub fn draw_scores(picture: &ScorePicture<'_>) -> Canvas {
     let mut canvas = Canvas::new(WIDTH as u32, HEIGHT as u32);
@@ -103,7 +103,7 @@ fn draw_histogram(canvas: &mut Canvas, picture: &ScorePicture<'_>) {
     canvas.text(HISTOGRAM_LEFT + HISTOGRAM_WIDTH / 2, TOP + PLOT_HEIGHT + 36, Anchor::Centre, INK, "score / threshold");
     canvas.text(HISTOGRAM_LEFT, TOP - 14, Anchor::Right, INK, "clips");
 
-    // Named beside the plot, left and right of each other as the bars are: not told by colour alone.
+    // Labelled beside the plot, in the left-to-right order of the bars: not distinguished by colour alone.
     for (index, (color, name, scores)) in
         [(NORMAL, "normal (left bars)", picture.normal), (ABNORMAL, "abnormal (right bars)", picture.abnormal)]
             .into_iter()
@@ -136,7 +136,7 @@ fn draw_roc(canvas: &mut Canvas, picture: &ScorePicture<'_>) {
     };
     let (x, y) = (x_of(above(picture.normal)), y_of(above(picture.abnormal)));
     canvas.fill(x - 4, y - 4, 9, 9, INK);
-    // Below the point and inside the plot, wherever the point lies.
+    // Below the point and inside the plot.
     let (text_x, anchor) =
         if x > ROC_LEFT + ROC_WIDTH - 120 { (x - 10, Anchor::Right) } else { (x + 10, Anchor::Left) };
     canvas.text(text_x, (y + 14).min(TOP + PLOT_HEIGHT - 10), anchor, INK, "at the threshold");

@@ -1,4 +1,4 @@
-//! Pictures that a person can read: a log-mel spectrogram, and how a model's scores separate normal from abnormal.
+//! PNG pictures: a log-mel spectrogram, and how a model's scores separate normal from abnormal.
 
 mod axis;
 mod canvas;

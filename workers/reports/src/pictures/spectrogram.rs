@@ -1,5 +1,5 @@
-//! A log-mel spectrogram: time from left to right in s, frequency from below in Hz on the mel scale, level as colour in
-//! dB.
+//! Draws a log-mel spectrogram: time from left to right in s, frequency from bottom to top in Hz on the mel scale,
+//! level as colour in dB.
 
 use embedded_graphics::pixelcolor::Rgb888;
 use ndarray::ArrayView2;
@@ -16,18 +16,18 @@ pub struct SpectrogramPicture<'a> {
     pub hop_s: f64,
     /// Each mel band's centre, Hz, ascending, `[mels]`.
     pub band_centres_hz: &'a [f64],
-    /// First line: what it is of.
+    /// First line: the subject.
     pub title: &'a str,
     /// Second line: how it was computed.
     pub subtitle: &'a str,
-    /// What 0 dB is, for the colour bar: `dB (fixed)`.
+    /// The reference of 0 dB, for the colour bar: `dB (fixed)`.
     pub unit: &'a str,
 }
 
-/// Width and height that a plot comes near to, pixels.
+/// Approximate width and height of the plot, pixels.
 const PLOT_WIDTH: usize = 960;
 const PLOT_HEIGHT: usize = 420;
-/// How far below the loudest value colours reach, dB.
+/// Range of the colours below the maximum, dB.
 const DEPTH_DB: f32 = 80.0;
 
 const LEFT: i32 = 64;
@@ -37,7 +37,8 @@ const BAR_WIDTH: i32 = 18;
 const RIGHT: i32 = BAR_GAP + BAR_WIDTH + 56;
 const BOTTOM: i32 = 52;
 
-/// Draws it. Clips longer than the plot is wide show each column's loudest frame, so that no click is lost.
+/// Draws the picture. If a clip has more frames than the plot has columns, each column shows its loudest frame, so that
+/// no click is lost.
 #[must_use]
 pub fn draw_spectrogram(picture: &SpectrogramPicture<'_>) -> Canvas {
     let (frames, mels) = picture.log_mel.dim();
@@ -46,7 +47,7 @@ pub fn draw_spectrogram(picture: &SpectrogramPicture<'_>) -> Canvas {
     let row_height = (PLOT_HEIGHT / mels.max(1)).max(1) as i32;
     let plot_width = columns as i32 * column_width;
     let plot_height = mels as i32 * row_height;
-    // Titles need room even where the clip is short.
+    // Titles need space even if the clip is short.
     let width = (LEFT + plot_width + RIGHT).max(560);
     let mut canvas = Canvas::new(width as u32, (TOP + plot_height + BOTTOM) as u32);
 
@@ -71,10 +72,10 @@ pub fn draw_spectrogram(picture: &SpectrogramPicture<'_>) -> Canvas {
     canvas
 }
 
-/// The colours alone, one pixel a frame and band, for a page that draws axes of its own and scales the picture itself.
+/// Draws the colours only, one pixel per frame and band, for a page that draws its own axes and scales the picture.
 ///
-/// `low_db..=high_db` is given, not found, so that clips side by side can be compared. More frames than `most_columns`
-/// show each column's loudest.
+/// `low_db..=high_db` is an argument, so that clips side by side can be compared. If there are more frames than
+/// `most_columns`, each column shows its loudest frame.
 #[must_use]
 pub fn draw_cells(log_mel: ArrayView2<'_, f32>, low_db: f32, high_db: f32, most_columns: usize) -> Canvas {
     let (frames, mels) = log_mel.dim();
@@ -129,10 +130,10 @@ fn draw_frequency_axis(canvas: &mut Canvas, centres_hz: &[f64], plot_height: i32
     }
 }
 
-/// Where a frequency lies among the bands: 0 is the first one's centre. `None` beyond half a band outside.
+/// The position of a frequency among the bands: 0 is the centre of the first one. `None` more than half a band outside.
 pub(crate) fn row_of(hz: f64, centres_hz: &[f64]) -> Option<f64> {
     let above = centres_hz.iter().position(|centre| *centre >= hz).unwrap_or(centres_hz.len());
-    // Beyond the ends the outermost pair goes on.
+    // Outside, the outermost pair is extrapolated.
     let upper = above.clamp(1, centres_hz.len().checked_sub(1).filter(|last| *last > 0)?);
     let (low, high) = (centres_hz[upper - 1], centres_hz[upper]);
     let row = (upper - 1) as f64 + (hz - low) / (high - low);
@@ -154,14 +155,14 @@ fn draw_color_bar(canvas: &mut Canvas, range: &Range, left: i32, height: i32, un
     canvas.text(left + BAR_WIDTH + 46, TOP - 14, Anchor::Right, INK, unit);
 }
 
-/// The levels that the colours span, dB.
+/// The range of the colours, dB.
 struct Range {
     low_db: f32,
     high_db: f32,
 }
 
 impl Range {
-    /// From the loudest value, rounded up to 5 dB, down to the quietest but no deeper than [`DEPTH_DB`].
+    /// From the maximum, rounded up to 5 dB, down to the minimum, limited to [`DEPTH_DB`].
     fn of(log_mel: ArrayView2<'_, f32>) -> Self {
         let (low, high) = log_mel
             .iter()
@@ -180,7 +181,7 @@ impl Range {
     }
 }
 
-/// Magma: dark is quiet, light is loud, in greyscale and to most colour-blind eyes too.
+/// Magma: dark is quiet, bright is loud; it works in greyscale and for most forms of colour blindness.
 fn color(share: f32) -> Rgb888 {
     let color = colorous::MAGMA.eval_continuous(f64::from(share));
     Rgb888::new(color.r, color.g, color.b)

@@ -1,4 +1,4 @@
-//! What a runner has to do.
+//! The actions of a runner.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub struct Batch<R> {
     pub records: Vec<R>,
 }
 
-/// What a runner has to do, in the order given.
+/// What a runner must do, in the given order.
 #[derive(Debug)]
 pub enum Action<R, O, S> {
     /// Read the committed offset, then the changelog to its end; answer with [`super::Event::Restored`].
@@ -30,7 +30,7 @@ pub enum Action<R, O, S> {
     InstallState {
         /// Partition.
         partition: i32,
-        /// What was restored.
+        /// The restored state.
         state: S,
     },
     /// Deliver records from these offsets on.
@@ -38,7 +38,7 @@ pub enum Action<R, O, S> {
         /// Offset by partition.
         positions: BTreeMap<i32, i64>,
     },
-    /// Give partitions back to the group.
+    /// Release partitions to the group.
     Release {
         /// Partitions.
         partitions: Vec<i32>,
@@ -53,31 +53,31 @@ pub enum Action<R, O, S> {
         /// Partitions.
         partitions: Vec<i32>,
     },
-    /// Process a batch on top of what is committed and staged; answer with [`super::Event::Computed`].
+    /// Process a batch on the committed and staged states; answer with [`super::Event::Computed`].
     Compute(Batch<R>),
     /// Commit a batch with the membership of this very moment; answer with [`super::Event::Committed`] or
     /// [`super::Event::CommitFailed`].
     Commit {
         /// Which batch.
         batch: BatchId,
-        /// What to send.
+        /// The records to send.
         outputs: Vec<O>,
         /// The next offset to consume, by partition.
         offsets: BTreeMap<i32, i64>,
     },
-    /// The batch is committed: what it staged is now the committed state.
+    /// The batch is committed: its staged states become the committed states.
     SwapState {
         /// Which batch.
         batch: BatchId,
     },
-    /// The batch will never be committed, and what it staged belongs to partitions that were taken away or rewound.
+    /// The batch will not be committed; its staged states belong to partitions that were revoked or rewound.
     DropBatch {
         /// Which batch.
         batch: BatchId,
     },
     /// Forget everything staged.
     DiscardState,
-    /// Forget what is committed and staged of a partition.
+    /// Remove a partition's committed and staged states.
     ForgetState {
         /// Partition.
         partition: i32,

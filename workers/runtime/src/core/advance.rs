@@ -1,5 +1,5 @@
-//! What becomes possible after an event: results are dropped or committed, partitions released, batches closed, intake
-//! paused or resumed. In this order, so that a stale result is dropped before anything could be sent of it.
+//! The steps that become possible after an event: results are dropped or committed, partitions released, batches
+//! closed, intake paused or resumed. The order ensures that stale results are dropped before any of them is sent.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -20,7 +20,7 @@ impl<R, O, S> Core<R, O, S> {
         self.regulate_intake();
     }
 
-    /// Takes the epoch from what has not finished by its deadline, so that its results are stale.
+    /// Changes the epoch of partitions that have not finished by their deadline, so that their results are stale.
     fn expire(&mut self, now: Duration) {
         let stop_expired = matches!(self.phase, Phase::Stopping { deadline } if now >= deadline);
         let expired: Vec<i32> = self
@@ -118,7 +118,7 @@ impl<R, O, S> Core<R, O, S> {
         if !is_full && !is_due && !self.paused {
             return;
         }
-        // A partition whose transactions keep failing goes alone, and the others go without it.
+        // A partition whose transactions keep failing is processed alone, and the others without it.
         let first = oldest.partition;
         let is_alone = self.partitions.get(&first).is_some_and(Partition::is_suspect);
         let mut records = Vec::new();
@@ -142,7 +142,7 @@ impl<R, O, S> Core<R, O, S> {
             bytes += taken.bytes;
             records.push(taken.record);
         }
-        // What was passed over stands where it stood, before what was not looked at.
+        // Skipped records keep their place before those not examined.
         left.append(&mut self.buffer);
         self.buffer = left;
         self.buffer_bytes -= bytes;

@@ -1,4 +1,4 @@
-//! Partitions come, are restored, and go.
+//! Handles assignment, restoring and revocation of partitions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,8 @@ use super::{Action, Core, Epoch, Partition, Phase, Status};
 impl<R, O, S> Core<R, O, S> {
     pub(super) fn assigned(&mut self, partitions: &[i32]) {
         if self.phase != Phase::Running {
-            // A stopping worker takes nothing on; its clients are closed soon and the group moves the partitions on.
+            // A stopping worker accepts no partitions; its clients are closed soon, and the group reassigns the
+            // partitions.
             return;
         }
         for &number in partitions {
@@ -57,7 +58,7 @@ impl<R, O, S> Core<R, O, S> {
         self.release(partitions);
     }
 
-    /// Gives partitions back. What is in flight of them is stale from here on, because they are owned no more.
+    /// Releases partitions. Their work in flight is stale from here on, because they are no longer owned.
     pub(super) fn release(&mut self, partitions: &[i32]) {
         for &number in partitions {
             self.forget(number);

@@ -1,14 +1,14 @@
-//! What can happen to a runner.
+//! The events of a runner.
 
 use std::collections::BTreeMap;
 
 use super::{BatchId, Epoch};
 use crate::ports::Failure;
 
-/// What can happen to a runner.
+/// An event of a runner.
 #[derive(Debug)]
 pub enum Event<R, O, S> {
-    /// The group gives these partitions.
+    /// The group has assigned these partitions.
     Assigned(Vec<i32>),
     /// The group wants these back.
     Revoked(Vec<i32>),
@@ -22,7 +22,7 @@ pub enum Event<R, O, S> {
         epoch: Epoch,
         /// The offset to go on from.
         position: i64,
-        /// What the changelog holds.
+        /// The content of the changelog.
         state: S,
     },
     /// A record has come.
@@ -31,7 +31,7 @@ pub enum Event<R, O, S> {
         partition: i32,
         /// Its offset.
         offset: i64,
-        /// What it costs in memory, bytes.
+        /// Memory use, bytes.
         bytes: usize,
         /// The record.
         record: R,
@@ -42,7 +42,7 @@ pub enum Event<R, O, S> {
         batch: BatchId,
         /// Its outputs by partition, changelog and dead letters included.
         outputs: BTreeMap<i32, Vec<O>>,
-        /// What they cost in memory, bytes.
+        /// Memory use, bytes.
         bytes: usize,
     },
     /// [`super::Action::Commit`] has succeeded.
@@ -54,10 +54,10 @@ pub enum Event<R, O, S> {
     CommitFailed {
         /// Which batch.
         batch: BatchId,
-        /// What has to follow.
+        /// The failure, by what must follow.
         failure: Failure,
     },
-    /// Between these offsets nothing will ever be delivered: markers of transactions, and what was aborted.
+    /// Nothing between these offsets will ever be delivered: transaction markers, and aborted records.
     Skipped {
         /// Partition.
         partition: i32,
@@ -65,7 +65,7 @@ pub enum Event<R, O, S> {
         epoch: Epoch,
         /// The committed position.
         from: i64,
-        /// The offset behind what is not delivered.
+        /// The offset after the undelivered ones.
         to: i64,
     },
     /// A client is of no use any more.

@@ -8,23 +8,25 @@
 //!                        └── CommitFailed(Aborted): all of it dropped, state discarded, seek back ──┘
 //! ```
 //!
-//! While one batch commits the next is computed on top of its staged state; a third is not begun. An abort therefore
-//! drops at most what is in these three places, and all of it is read again from the committed offsets.
+//! While one batch commits, the next one is computed on its staged state; a third one is not started. Therefore an
+//! abort drops at most the content of these three places, and all of it is read again from the committed offsets.
 //!
-//! What keeps a result from being lost or doubled, and where it stands:
+//! These rules ensure that no result is lost or duplicated:
 //!
-//! * A partition's **epoch** changes when the partition comes, goes or is rewound. A batch carries the epochs under
-//!   which its records were taken; what comes back under an old epoch is dropped before it is sent
-//!   (`Core::drop_stale`).
-//! * Offsets are committed in the transaction that carries the results, so the core never commits any by itself.
-//! * The committed position moves only on `Committed`, and a rewind goes there (`Core::rewind`).
-//! * An outcome that nobody knows (a fatal error in the middle of a commit) is never guessed at: the clients are
-//!   replaced, and the position is read from the broker again (`Core::replace_clients`).
-//! * What is aborted again and again is done again later and later, and each such partition by itself
-//!   (`Core::back_off`): an aborted record takes room on the brokers like any other.
-//! * Where a partition ends in what is never delivered (markers of transactions, aborted records), a commit of the
-//!   offset alone moves the position behind it (`Core::skipped`): the lag comes to rest, and retention that deletes a
-//!   marker later deletes nothing that was not read.
+//! * A partition's **epoch** changes when the partition is assigned, revoked or rewound. A batch carries the epochs
+//!   under
+//!   which its records were read; results with an old epoch are dropped before they are sent (`Core::drop_stale`).
+//! * Offsets are committed in the transaction that contains the results; the core never commits them separately.
+//! * The committed position moves only on `Committed`, and a rewind goes back to it (`Core::rewind`).
+//! * An unknown outcome (a fatal error during a commit) is never guessed: the clients are replaced, and the position is
+//!   read from the broker again (`Core::replace_clients`).
+//! * Repeated aborts are retried with increasing delays, separately for each partition (`Core::back_off`), because
+//!   aborted
+//!   records take space on the brokers like any others.
+//! * If a partition ends with offsets that are never delivered (transaction markers, aborted records), a commit of the
+//!   offset alone moves the position past them (`Core::skipped`): the lag becomes 0, and retention that deletes a
+//!   marker
+//!   later deletes nothing unread.
 //!
 //! The clock is an argument: a [`Duration`] since any fixed start, never the wall clock.
 
@@ -43,7 +45,7 @@ pub use event::Event;
 pub use partition::Epoch;
 use partition::{Partition, Status};
 
-/// When a batch closes, when intake pauses, how long a drain may take.
+/// Limits for batches, intake and draining.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CoreConfig {
     /// A batch closes at this many records.
@@ -52,9 +54,9 @@ pub struct CoreConfig {
     pub max_batch_bytes: usize,
     /// A batch closes when its oldest record has waited this long.
     pub max_batch_age: Duration,
-    /// Intake pauses when records that are buffered or in flight reach this many bytes, and goes on at half of it.
+    /// Intake pauses when records that are buffered or in flight reach this many bytes, and resumes at half of it.
     pub max_buffer_bytes: usize,
-    /// After a revoke or a stop, what has not been committed by then is dropped.
+    /// After a revoke or a stop, everything not committed by then is dropped.
     pub drain_deadline: Duration,
     /// How long a partition waits after its second abort in a row; doubled with each that follows. The first is done
     /// again at once.
@@ -71,7 +73,7 @@ struct Buffered<R> {
     record: R,
 }
 
-/// What a batch holds of one partition.
+/// A batch's records of one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Share {
     epoch: Epoch,
@@ -94,7 +96,7 @@ enum Phase {
     Running,
     /// Between clients: nothing is owned.
     Replacing,
-    /// Intake has ended; what is in flight may finish until the deadline.
+    /// Intake has ended; work in flight may finish until the deadline.
     Stopping {
         deadline: Duration,
     },
@@ -118,7 +120,7 @@ pub struct Core<R, O, S> {
 }
 
 impl<R, O, S> Core<R, O, S> {
-    /// A core that owns nothing yet.
+    /// A core without partitions.
     #[must_use]
     pub fn new(config: CoreConfig) -> Self {
         Self {
@@ -137,7 +139,7 @@ impl<R, O, S> Core<R, O, S> {
         }
     }
 
-    /// Takes an event in and gives the actions that follow from it, to be done in their order.
+    /// Processes an event and returns the resulting actions, to be executed in order.
     pub fn handle(&mut self, event: Event<R, O, S>, now: Duration) -> Vec<Action<R, O, S>> {
         if self.phase == Phase::Stopped {
             return Vec::new();
@@ -165,7 +167,7 @@ impl<R, O, S> Core<R, O, S> {
         std::mem::take(&mut self.actions)
     }
 
-    /// The earliest moment at which a [`Event::Tick`] would change anything.
+    /// The earliest time at which an [`Event::Tick`] would change anything.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Duration> {
         let batch = match (&self.computing, &self.waiting, self.next_buffered()) {
@@ -190,18 +192,18 @@ impl<R, O, S> Core<R, O, S> {
         self.buffer_bytes + computing + waiting + committing
     }
 
-    /// Whether intake is paused for want of room.
+    /// Whether intake is paused because of the memory limit.
     #[must_use]
     pub fn is_paused(&self) -> bool {
         self.paused
     }
 
-    /// The partitions owned, and whether each is ready to take records.
+    /// The assigned partitions, and whether each one is ready for records.
     pub fn partitions(&self) -> impl Iterator<Item = (i32, bool)> + '_ {
         self.partitions.iter().map(|(number, partition)| (*number, partition.status == Status::Active))
     }
 
-    /// Whether this epoch is still the partition's own.
+    /// Whether this epoch is the partition's current one.
     #[must_use]
     pub fn is_current(&self, partition: i32, epoch: Epoch) -> bool {
         self.partitions.get(&partition).is_some_and(|owned| owned.epoch == epoch)
@@ -217,8 +219,7 @@ impl<R, O, S> Core<R, O, S> {
             return;
         }
         let Some(partition) = self.partitions.get_mut(&number) else { return };
-        // Offsets may skip (commit markers, compaction) but never go back: what is behind was delivered before a
-        // rewind.
+        // Offsets may skip (commit markers, compaction) but never go back: earlier ones were delivered before a rewind.
         if partition.status != Status::Active || offset < partition.next_offset {
             return;
         }
@@ -232,8 +233,8 @@ impl<R, O, S> Core<R, O, S> {
         self.buffer_bytes = self.buffer.iter().map(|buffered| buffered.bytes).sum();
     }
 
-    /// The position of each partition all of whose delivered records are committed, and its epoch. Empty while anything
-    /// is in flight.
+    /// The position and epoch of each partition whose delivered records are all committed. Empty while anything is in
+    /// flight.
     #[must_use]
     pub fn at_rest(&self) -> Vec<(i32, Epoch, i64)> {
         if self.computing.is_some() || self.waiting.is_some() || self.committing.is_some() {

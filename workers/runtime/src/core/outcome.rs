@@ -1,4 +1,4 @@
-//! What became of a batch: computed, committed or given up.
+//! Handles the outcome of a batch: computed, committed or dropped.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,7 +33,7 @@ impl<R, O, S> Core<R, O, S> {
     pub(super) fn commit_failed(&mut self, batch: BatchId, failure: Failure, now: Duration) {
         let Some(in_flight) = self.committing.take_if(|committing| committing.batch == batch) else { return };
         match failure {
-            // What was refused becomes a letter: that is progress, unless the letter is what was refused.
+            // A refused output becomes a dead letter: that is progress, unless the dead letter was refused.
             Failure::Refused { outputs, .. } if !outputs.iter().any(RefusedOutput::is_dead_letter) => self.rewind(),
             Failure::Aborted(_) | Failure::Refused { .. } => {
                 self.back_off(&in_flight, now);
@@ -59,8 +59,8 @@ impl<R, O, S> Core<R, O, S> {
         }
     }
 
-    /// Nothing between `from` and `to` is ever delivered. Commits that, where `from` still is the committed position
-    /// and nothing has come since.
+    /// Nothing between `from` and `to` is ever delivered. Commits `to`, if `from` is still the committed position and
+    /// no record has arrived since.
     pub(super) fn skipped(&mut self, number: i32, epoch: Epoch, from: i64, to: i64) {
         let is_idle = self.computing.is_none() && self.waiting.is_none() && self.committing.is_none();
         if !is_idle || self.phase != Phase::Running {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// One stretch of undisturbed reading of a partition. Never the same twice in a worker's life.
+/// A period of reading a partition without interruption. Unique during a worker's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Epoch(pub u64);
 
@@ -12,7 +12,7 @@ pub(super) enum Status {
     Restoring,
     /// Records are delivered.
     Active,
-    /// The group wants it back; what is in flight may finish until the deadline.
+    /// The group has revoked it; work in flight may finish until the deadline.
     Draining { deadline: Duration },
 }
 
@@ -35,7 +35,7 @@ impl Partition {
         Self { epoch, status: Status::Restoring, next_offset: 0, committed: 0, aborts: 0, retry_at: None }
     }
 
-    /// Its transactions fail again and again: it is tried alone, so that whatever is wrong with it holds up no other.
+    /// Its transactions fail repeatedly: it is tried alone, so that its problem does not block other partitions.
     pub fn is_suspect(&self) -> bool {
         const SUSPECT_AFTER: u32 = 3;
         self.aborts >= SUSPECT_AFTER

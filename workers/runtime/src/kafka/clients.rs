@@ -1,4 +1,4 @@
-//! Makes a worker's clients.
+//! Creates a worker's clients.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::settings;
 use crate::config::{Delivery, KafkaConfig};
 use crate::ports::{Clients, Failure, LogClients, LogProbe};
 
-/// Makes a worker's Kafka clients, at the start and whenever they have to be replaced.
+/// Creates a worker's Kafka clients, at start and whenever they must be replaced.
 #[derive(Debug, Clone)]
 pub struct KafkaClients {
     config: KafkaConfig,
@@ -25,13 +25,13 @@ pub struct KafkaClients {
 }
 
 impl KafkaClients {
-    /// Nothing is contacted before [`LogClients::connect`].
+    /// Connects only in [`LogClients::connect`].
     #[must_use]
     pub fn new(config: KafkaConfig, identity: WorkerIdentity) -> Self {
         Self { config, identity }
     }
 
-    /// Who the worker is.
+    /// The worker's identity.
     #[must_use]
     pub fn identity(&self) -> &WorkerIdentity {
         &self.identity

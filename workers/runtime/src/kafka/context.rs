@@ -1,4 +1,4 @@
-//! What librdkafka calls back: logs, rebalances, ends of partitions, reports of delivery.
+//! Callbacks of librdkafka: logs, rebalances, ends of partitions, delivery reports.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::error::Error;
@@ -50,7 +50,7 @@ pub(super) struct PlainContext {
 }
 
 impl PlainContext {
-    /// What keeps the client from its brokers; a question that is not answered says nothing of it.
+    /// The connection error, if any; a request without an answer does not contain it.
     pub fn connection_error(&self) -> Option<String> {
         self.connection_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -258,37 +258,37 @@ pub(super) struct Undelivered {
 }
 
 impl DeliveryContext {
-    /// One more record is under way.
+    /// Counts a record as sent.
     pub fn sent(&self) {
         self.outstanding.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Records whose fate is not known yet.
+    /// Number of records without a delivery report.
     pub fn outstanding(&self) -> u64 {
         self.outstanding.load(Ordering::SeqCst)
     }
 
-    /// Records that were taken.
+    /// Number of delivered records.
     pub fn delivered(&self) -> u64 {
         self.delivered.load(Ordering::SeqCst)
     }
 
-    /// How often an established connection was lost or a request on it timed out.
+    /// How often a connection was lost or a request on it timed out.
     pub fn lost_connections(&self) -> u64 {
         self.lost_connections.load(Ordering::SeqCst)
     }
 
-    /// The topic that may not be written to, if one was refused since this was last asked.
+    /// The topic without write permission, if a record was refused since the last call.
     pub fn take_refused_topic(&self) -> Option<String> {
         self.refused_topic.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// The first record that was not taken since this was last asked: why, and its topic.
+    /// The first record that failed since the last call: the error and its topic.
     pub fn take_failed(&self) -> Option<(KafkaError, String)> {
         self.take_all_failed().into_iter().next().map(|undelivered| (undelivered.error, undelivered.topic))
     }
 
-    /// The records that were not taken since this was last asked, in the order of their reports.
+    /// The records that failed since the last call, in the order of their reports.
     pub fn take_all_failed(&self) -> Vec<Undelivered> {
         std::mem::take(&mut *self.failed.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,10 +1,10 @@
-//! What Kafka could not do, in words that say what to do next; and librdkafka's errors by what has to follow.
+//! Kafka errors with messages that say what to do next, and librdkafka's errors by the required reaction.
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::ports::Failure;
 
-/// What could not be done with Kafka outside the worker's own loop.
+/// Errors of Kafka access outside the worker's own loop.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaAccessError {
     /// The client cannot be made: a property is not understood.

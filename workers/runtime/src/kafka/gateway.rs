@@ -1,4 +1,4 @@
-//! What `auscult send` and people's own gateways are: a producer without transactions.
+//! A producer without transactions, for `auscult send` and other gateways.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -32,17 +32,17 @@ pub struct GatewayRecord {
     pub timestamp_ms: Option<i64>,
 }
 
-/// An idempotent producer: records of a key arrive once and in order, though not in a transaction.
+/// An idempotent producer: records of a key arrive once and in order, but not in a transaction.
 pub struct GatewayProducer {
     producer: BaseProducer<DeliveryContext>,
     spans: Option<SpanRecorder>,
 }
 
 impl GatewayProducer {
-    /// Nothing is contacted yet.
+    /// Creates a producer without connecting.
     ///
     /// # Errors
-    /// [`KafkaAccessError::Client`] when a property is not understood.
+    /// [`KafkaAccessError::Client`] if a property is invalid.
     pub fn new(config: &KafkaConfig, client_id: &str) -> Result<Self, KafkaAccessError> {
         let created = settings::idempotent(config, client_id).create_with_context(DeliveryContext::default());
         created
@@ -50,18 +50,17 @@ impl GatewayProducer {
             .map_err(|error| KafkaAccessError::Client(error.to_string()))
     }
 
-    /// Has traces begin here, for the recorder's share of the records: their headers say so, and their sending is a
-    /// span.
+    /// Starts traces for the recorder's share of the records: their headers contain the trace, and sending is a span.
     #[must_use]
     pub fn traced(mut self, spans: Option<SpanRecorder>) -> Self {
         self.spans = spans;
         self
     }
 
-    /// Takes the record to be sent; waits when too many are under way.
+    /// Queues a record for sending; waits if the queue is full.
     ///
     /// # Errors
-    /// [`KafkaAccessError::NotSent`] when it cannot be taken, or one that was taken earlier was not delivered.
+    /// [`KafkaAccessError::NotSent`] if it cannot be queued, or an earlier record was not delivered.
     pub fn send(&self, record: &GatewayRecord) -> Result<(), KafkaAccessError> {
         let Some(spans) = &self.spans else { return self.enqueue(record, &record.headers) };
         let started = SystemTime::now();
@@ -100,10 +99,10 @@ impl GatewayProducer {
         }
     }
 
-    /// Waits until every record that was taken is delivered.
+    /// Waits until every queued record is delivered.
     ///
     /// # Errors
-    /// [`KafkaAccessError::NotSent`] when one was not, or not within the time.
+    /// [`KafkaAccessError::NotSent`] if one was not delivered, or not in time.
     pub fn flush(&self, timeout: Duration) -> Result<(), KafkaAccessError> {
         let deadline = Instant::now() + timeout;
         while self.producer.context().outstanding() > 0 {
@@ -121,7 +120,7 @@ impl GatewayProducer {
         self.report()
     }
 
-    /// Sends what is left of the spans.
+    /// Exports the remaining spans.
     pub fn finish_traces(&self) {
         /// A collector that is away must not hold up a command that is done.
         const FAREWELL: Duration = Duration::from_secs(5);
@@ -130,7 +129,7 @@ impl GatewayProducer {
         }
     }
 
-    /// Records delivered so far.
+    /// Number of records delivered so far.
     #[must_use]
     pub fn delivered(&self) -> u64 {
         self.producer.context().delivered()

@@ -1,8 +1,8 @@
-//! Who a worker is to Kafka.
+//! A worker's identity in Kafka.
 
 use crate::config::KafkaConfig;
 
-/// Who a worker is to Kafka.
+/// A worker's identity in Kafka.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerIdentity {
     /// The consumer group.
@@ -14,8 +14,8 @@ pub struct WorkerIdentity {
 }
 
 impl WorkerIdentity {
-    /// As configured, or by default the worker's own group and the host's name with the port of its HTTP server: two
-    /// workers on one host cannot share that, and a pod that comes back has both again.
+    /// As configured, or by default the worker's own group, and the host name with the port of its HTTP server: two
+    /// workers on one host cannot share it, and a restarted pod has the same again.
     #[must_use]
     pub fn of(config: &KafkaConfig, default_group: &str, input_topic: &str, http_port: u16) -> Self {
         let default_instance = || format!("{}-{http_port}", host_name());
@@ -26,7 +26,7 @@ impl WorkerIdentity {
         }
     }
 
-    /// Whoever has the same fences this worker, and whoever had it is fenced by this worker.
+    /// A worker with the same id fences this one, and this one fences an earlier worker with this id.
     #[must_use]
     pub fn transactional_id(&self) -> String {
         format!("{}-{}", self.group_id, self.instance_id)

@@ -4,5 +4,5 @@ use std::sync::Arc;
 
 use rdkafka::consumer::ConsumerGroupMetadata;
 
-/// Member id and generation, as the group coordinator wants to see them.
+/// Member id and generation, as required by the group coordinator.
 pub type KafkaMembership = Arc<ConsumerGroupMetadata>;

@@ -1,8 +1,8 @@
-//! The log, as Kafka is it: the ports of [`crate::ports`] over librdkafka, topics, a plain producer and a plain reader.
+//! The log on Kafka: the ports of [`crate::ports`] over librdkafka, topics, a plain producer and a plain reader.
 //!
 //! ```text
-//!  connect ─► producer: init_transactions (fences whoever had our transactional id)
-//!          ─► consumer: subscribe         (only now, so that no partition comes to a worker that cannot commit)
+//!  connect ─► producer: init_transactions (fences the previous owner of the transactional id)
+//!          ─► consumer: subscribe         (only now, so that no partition is assigned to a worker that cannot commit)
 //!
 //!  consumer, log thread                            producer, transaction thread
 //!    assign from the group ──► Assigned              begin
@@ -18,14 +18,14 @@
 //!    committed offset (stable) ─► changelog: wait until no transaction is open in it ─► read to end of partition
 //! ```
 //!
-//! Why a revoke may wait for its answer: librdkafka keeps heartbeating meanwhile, and gives nothing away before
-//! `incremental_unassign`. For the same reason nothing but [`KafkaConsumer`]'s `release` may call that function: called
-//! at any other time it would count as the answer to a revoke that is still in the queue. That is why a rewind seeks.
+//! The answer to a revoke may be delayed: librdkafka keeps sending heartbeats meanwhile, and gives nothing away before
+//! `incremental_unassign`. For the same reason, only [`KafkaConsumer`]'s `release` may call that function: at any other
+//! time, the call would count as the answer to a revoke that is still in the queue. Therefore a rewind uses seek.
 //!
-//! One limit is Kafka's own: before KIP-890 a delayed `EndTxn` can end a later transaction, and librdkafka 2.12 does
-//! not speak KIP-890's second part yet. A producer that has lost a connection is therefore not used for another
-//! transaction, nor is one whose call has timed out (`KafkaProducer::renew_if_in_doubt`, `fence_off`); its successor's
-//! epoch has late requests refused.
+//! One limit is Kafka's own: before KIP-890, a delayed `EndTxn` can end a later transaction, and librdkafka 2.12 does
+//! not support KIP-890's second part yet. Therefore a producer that has lost a connection, or whose call has timed out,
+//! is not used for another transaction (`KafkaProducer::renew_if_in_doubt`, `fence_off`); because of its successor's
+//! epoch, late requests are rejected.
 
 mod clients;
 mod consumer;

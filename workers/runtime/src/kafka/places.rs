@@ -1,4 +1,4 @@
-//! Where machines live, asked of a live installation.
+//! Reads the partitions of machines from a live installation.
 
 use std::time::{Duration, Instant};
 
@@ -15,10 +15,10 @@ const PREFETCH_BYTES: usize = 2 * 1024 * 1024;
 /// How long the brokers may take to be found, and one question may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Reads all states that are there: ten thousand machines' take under half a second from a broker that is near.
+/// Reads all states: ten thousand machines take under half a second from a nearby broker.
 ///
 /// # Errors
-/// When the topic is missing, may not be read, or is not read to its end within `give_up_after`.
+/// If the topic is missing, access is denied, or its end is not reached within `give_up_after`.
 pub fn machine_places(config: &KafkaConfig, give_up_after: Duration) -> Result<MachinePlaces, KafkaAccessError> {
     let config = KafkaConfig { prefetch_bytes: config.prefetch_bytes.min(PREFETCH_BYTES), ..config.clone() };
     let mut reader = TopicReader::open(&config, &[SCORER_STATE], ReadFrom::Beginning)?;
@@ -39,11 +39,11 @@ pub fn machine_places(config: &KafkaConfig, give_up_after: Duration) -> Result<M
     Ok(places)
 }
 
-/// The partitions on which one of the newest `each` records of `audio.chunks` is the machine's: where it lives whose
-/// sound has not been judged yet.
+/// The partitions on which one of the newest `each` records of `audio.chunks` is the machine's: for machines whose
+/// chunks have not been scored yet.
 ///
 /// # Errors
-/// When the topic is missing or may not be read.
+/// If the topic is missing or access is denied.
 pub fn recent_partitions(config: &KafkaConfig, machine: &MachineId, each: i64) -> Result<Vec<i32>, KafkaAccessError> {
     let (survey, _) = Survey::connect(config, REQUEST_TIMEOUT, REQUEST_TIMEOUT)?;
     let Placement::Partitions(partitions) = survey.placement(CHUNKS)? else {
@@ -58,10 +58,10 @@ pub fn recent_partitions(config: &KafkaConfig, machine: &MachineId, each: i64) -
     Ok(partitions)
 }
 
-/// How many partitions `audio.chunks` has.
+/// The number of partitions of `audio.chunks`.
 ///
 /// # Errors
-/// When the topic is missing or may not be described.
+/// If the topic is missing or access is denied.
 pub fn chunk_partitions(config: &KafkaConfig) -> Result<i32, KafkaAccessError> {
     let (survey, _) = Survey::connect(config, REQUEST_TIMEOUT, REQUEST_TIMEOUT)?;
     match survey.placement(CHUNKS)? {

@@ -1,4 +1,4 @@
-//! A consumer that belongs to no group: it is handed its partitions, or is only asked questions.
+//! A consumer without a group: partitions are assigned manually, or it is used for queries only.
 
 use std::time::Duration;
 

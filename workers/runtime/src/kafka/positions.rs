@@ -1,4 +1,5 @@
-//! How far a reader without a group's membership has got, kept where groups keep it: for bridges to other systems.
+//! Stores the position of a reader that is not a group member as the committed offsets of a group: for bridges to other
+//! systems.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,11 +15,11 @@ use crate::config::KafkaConfig;
 
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A topic's partition and an offset in it.
+/// Offsets by topic and partition.
 pub type Positions = BTreeMap<(String, i32), i64>;
 
-/// The committed offsets of a group that nobody joins: every reader under its name reads all partitions, and they serve
-/// the next one of that name to know what had been dealt with. Kafka's own tools show them, and the lag.
+/// The committed offsets of a group without members: every reader with its name reads all partitions, and the offsets
+/// show the next reader what was processed. Kafka's own tools show them, with the lag.
 pub struct GroupPositions {
     consumer: BaseConsumer<PlainContext>,
     group_id: String,
@@ -26,10 +27,10 @@ pub struct GroupPositions {
 }
 
 impl GroupPositions {
-    /// Nothing is contacted yet.
+    /// Creates it without connecting.
     ///
     /// # Errors
-    /// [`KafkaAccessError::Client`] when a property is not understood.
+    /// [`KafkaAccessError::Client`] if a property is invalid.
     pub fn new(config: &KafkaConfig, group_id: &str) -> Result<Self, KafkaAccessError> {
         let consumer =
             plain_reader(config, group_id, group_id).map_err(|error| KafkaAccessError::Client(error.to_string()))?;
@@ -44,7 +45,7 @@ impl GroupPositions {
         }
     }
 
-    /// How many partitions each of these topics has.
+    /// The number of partitions of each topic.
     ///
     /// # Errors
     /// [`KafkaAccessError::Unreachable`].
@@ -60,7 +61,7 @@ impl GroupPositions {
         Ok(counts)
     }
 
-    /// The committed offsets of all partitions of these topics; those without one are not among them.
+    /// The committed offsets of all partitions of these topics; partitions without one are omitted.
     ///
     /// # Errors
     /// [`KafkaAccessError::Unreachable`].
@@ -80,11 +81,10 @@ impl GroupPositions {
         Ok(known.collect())
     }
 
-    /// Commits them: the offset after the last record that was dealt with.
+    /// Commits offsets: each is the offset after the last processed record.
     ///
     /// # Errors
-    /// [`KafkaAccessError::Unreachable`]; also where a consumer has joined the group, whose business its offsets then
-    /// are.
+    /// [`KafkaAccessError::Unreachable`]; also if a consumer has joined the group and manages its offsets.
     pub fn commit(&self, positions: &Positions) -> Result<(), KafkaAccessError> {
         if positions.is_empty() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Reads topics without a group: for `auscult watch`, and for tests.
+//! Reads topics without a group: for `auscult watch` and tests.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one topic is listened to before it is the next one's turn.
 const TURN: Duration = Duration::from_millis(10);
 
-/// Where a reader begins.
+/// Where a reader starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadFrom {
     /// At each partition's first record.
@@ -29,8 +29,8 @@ pub enum ReadFrom {
     TimeMs(i64),
 }
 
-/// Reads the committed records of some topics, all partitions of each, without being a member of any group. Records
-/// of one partition come in their order; partitions and topics in none.
+/// Reads the committed records of all partitions of some topics, without being a group member. Records of one partition
+/// are in order; there is no order between partitions or topics.
 pub struct TopicReader {
     topics: Vec<OpenTopic>,
     /// Whose turn it is.
@@ -46,7 +46,7 @@ struct OpenTopic {
 }
 
 impl TopicReader {
-    /// Finds the topics' partitions and begins to read.
+    /// Finds the topics' partitions and starts reading.
     ///
     /// # Errors
     /// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`], [`KafkaAccessError::NoSuchTopic`].
@@ -55,11 +55,11 @@ impl TopicReader {
         Ok(Self { topics, turn: 0 })
     }
 
-    /// The next record, or `None` when there is none within the time, or no more than was there when the reader was
-    /// opened ([`TopicReader::is_at_end`] has just become true).
+    /// The next record, or `None` if there is none in time, or no more than existed when the reader was opened
+    /// ([`TopicReader::is_at_end`] has just become true).
     ///
     /// # Errors
-    /// [`KafkaAccessError::Read`] when no more can come.
+    /// [`KafkaAccessError::Read`] if no more records can come.
     pub fn next(&mut self, timeout: Duration) -> Result<Option<Record>, KafkaAccessError> {
         let deadline = Instant::now() + timeout;
         let was_at_end = self.is_at_end();
@@ -81,16 +81,16 @@ impl TopicReader {
         }
     }
 
-    /// Whether every partition's end has been reached at some time since the reader was opened.
+    /// Whether the end of every partition was reached at some time since the reader was opened.
     #[must_use]
     pub fn is_at_end(&self) -> bool {
         self.topics.iter().all(|topic| topic.unread.is_empty())
     }
 
-    /// Everything up to the ends of all partitions.
+    /// All records up to the ends of all partitions.
     ///
     /// # Errors
-    /// [`KafkaAccessError::Read`] when the ends are not reached within the time.
+    /// [`KafkaAccessError::Read`] if the ends are not reached in time.
     pub fn read_to_end(&mut self, timeout: Duration) -> Result<Vec<Record>, KafkaAccessError> {
         let deadline = Instant::now() + timeout;
         let mut records = Vec::new();

@@ -1,4 +1,4 @@
-//! Records, from librdkafka's form and into it.
+//! Conversion of records from and to librdkafka's format.
 
 use std::borrow::Cow;
 

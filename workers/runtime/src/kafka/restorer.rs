@@ -1,4 +1,4 @@
-//! Reads what was committed of a partition before this worker had it.
+//! Reads the committed data of a partition from before its assignment to this worker.
 
 use std::time::{Duration, Instant};
 
@@ -19,8 +19,8 @@ use crate::record::NEXT_OFFSET_HEADER;
 
 /// One request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long brokers may be away, or a transaction be open, before a restore gives up. Transactions of the dead are
-/// aborted by the broker after `transaction.timeout.ms`.
+/// Timeout of a restore while brokers are unavailable or a transaction is open. The broker aborts transactions of dead
+/// producers after `transaction.timeout.ms`.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(120);
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -29,14 +29,14 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub struct KafkaRestorer {
     /// Has the group's id, and so its offsets, but never joins.
     committed: BaseConsumer<PlainContext>,
-    /// Sees the end of a partition even where a transaction is open.
+    /// Reaches the end of a partition even while a transaction is open.
     uncommitted: BaseConsumer<PlainContext>,
     input_topic: String,
     group: String,
     delivery: Delivery,
 }
 
-/// What the broker says of where to go on.
+/// The broker's information about the position.
 struct Position {
     /// The group's committed offset.
     committed: Option<i64>,
@@ -58,14 +58,14 @@ impl KafkaRestorer {
         })
     }
 
-    /// The offset to go on from. The broker does not tell it while a transaction that holds offsets of the partition is
-    /// open (`UNSTABLE_OFFSET_COMMIT`, KIP-447), and librdkafka asks again then.
+    /// The offset to continue from. The broker does not return it while a transaction that holds offsets of the
+    /// partition is open (`UNSTABLE_OFFSET_COMMIT`, KIP-447), and librdkafka retries.
     fn position(&self, partition: i32) -> Result<Position, Failure> {
         let input = ErrorContext::Input { group: &self.group, topic: &self.input_topic };
         let list = partition_list(&self.input_topic, [(partition, None)]);
         let committed = retry_until_answered("ask for committed offsets", input, || {
             let answer = self.committed.committed_offsets(list.clone(), REQUEST_TIMEOUT)?;
-            // An error of the partition alone stands beside it.
+            // Errors of a single partition are in its element.
             for element in answer.elements() {
                 element.error()?;
             }
@@ -80,9 +80,9 @@ impl KafkaRestorer {
         Ok(Position { committed, first })
     }
 
-    /// Where to go on, and how many records are gone that nobody has read. A group that was away for long has no
-    /// offsets left; the changelog, written in the same transactions, knows them still. A stage that keeps no state
-    /// begins at the beginning then.
+    /// The offset to continue from, and the number of deleted unread records. A group that was away for long has no
+    /// offsets any more; the changelog, written in the same transactions, still has them. A stage without state then
+    /// starts at the beginning.
     fn conclude(&self, partition: i32, position: &Position, in_changelog: Option<i64>, restored: &mut Restored) {
         let Position { committed, first } = *position;
         let known = committed.or(in_changelog.filter(|_| self.delivery == Delivery::ExactlyOnce));
@@ -103,10 +103,10 @@ impl KafkaRestorer {
         }
     }
 
-    /// A position behind the end of the input is that of another topic of its name: this one was deleted and made anew,
-    /// or restored from elsewhere. Going on there would pass over everything up to it without a word.
+    /// A position after the end of the input belongs to an earlier topic of the same name, which was deleted and
+    /// recreated, or restored from elsewhere. Continuing there would silently skip everything up to it.
     fn ensure_within(&self, partition: i32, position: i64) -> Result<(), Failure> {
-        /// A leader that has just been elected may take a moment to know how far it has come.
+        /// A newly elected leader may need a moment to know its end offset.
         const METADATA_SETTLES_WITHIN: Duration = Duration::from_secs(10);
         let deadline = Instant::now() + METADATA_SETTLES_WITHIN;
         loop {
@@ -152,7 +152,7 @@ impl KafkaRestorer {
         }
     }
 
-    /// Whether the end of what is assigned comes before any record.
+    /// Whether the end of the assigned partitions comes before any record.
     fn is_empty_to_end(&self, partition: i32) -> bool {
         let deadline = Instant::now() + REQUEST_TIMEOUT;
         while Instant::now() < deadline {
@@ -167,7 +167,7 @@ impl KafkaRestorer {
         false
     }
 
-    /// Gives the input offset to go on from, where the changelog names one.
+    /// Returns the input offset to continue from, if the changelog has one.
     fn read_to_end(&self, topic: &str, partition: i32, restored: &mut Restored) -> Result<Option<i64>, Failure> {
         let mut next_offset = None;
         let mut deadline = Instant::now() + GIVE_UP_AFTER;
@@ -176,7 +176,7 @@ impl KafkaRestorer {
                 Some(Ok(message)) => {
                     deadline = Instant::now() + GIVE_UP_AFTER;
                     restored.bytes_read += (message.key_len() + message.payload_len()) as u64;
-                    // Without a key there is no saying whose state it is, and compaction refuses such records anyway.
+                    // Without a key the machine is unknown, and compaction rejects such records anyway.
                     let Some(key) = message.key().map(Bytes::copy_from_slice) else { continue };
                     next_offset = next_offset.max(next_offset_of(&message));
                     match message.payload() {
@@ -227,7 +227,7 @@ impl LogRestorer for KafkaRestorer {
         Ok(restored)
     }
 
-    /// Asked of the broker, and not of the member's own idea of where it is: what is skipped here is never read again.
+    /// Asked from the broker, and not from the member's own position: what is skipped here is never read again.
     fn undelivered_end(&mut self, partition: i32, from: i64) -> Result<Option<i64>, Failure> {
         let (_, end) = self.ends(&self.committed, &self.input_topic, partition)?;
         if end <= from {
@@ -241,7 +241,7 @@ impl LogRestorer for KafkaRestorer {
             .map_err(unreadable)?;
         let is_empty = self.is_empty_to_end(partition);
         self.committed.unassign().map_err(unreadable)?;
-        // The end was asked for first: what has come since then lies behind it.
+        // The end was read first: later records are after it.
         Ok(is_empty.then_some(end))
     }
 }

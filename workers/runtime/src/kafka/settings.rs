@@ -1,4 +1,4 @@
-//! librdkafka's properties for each kind of client.
+//! librdkafka properties of each kind of client.
 
 use auscult_schemas::topics::MAX_MESSAGE_BYTES;
 use rdkafka::ClientConfig;

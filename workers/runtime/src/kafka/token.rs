@@ -7,8 +7,8 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use rdkafka::client::OAuthToken;
 
-/// Reads the token; `config` is `sasl.oauthbearer.config`, in which the settings put the file's path. Who it is (`sub`)
-/// and until when (`exp`) stand in the token itself (RFC 7519).
+/// Reads the token; `config` is `sasl.oauthbearer.config`, in which the settings put the file's path. The principal
+/// (`sub`) and the expiry (`exp`) are in the token itself (RFC 7519).
 pub(super) fn from_file(config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
     let path = Path::new(config.ok_or("kafka.security.sasl.token_file is not set")?);
     read(path).map_err(|reason| {

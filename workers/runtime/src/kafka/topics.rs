@@ -1,4 +1,4 @@
-//! Makes the topics, and tells what is wrong with them.
+//! Creates the topics, and reports problems with them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -20,43 +20,43 @@ use crate::config::{KafkaConfig, SaslMechanism};
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 const CLIENT_ID: &str = "auscult-topics";
 
-/// What came of making one topic.
+/// The result of creating one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     /// It was made.
     Made,
-    /// It had been there; whether it is as it should be, [`check`] tells.
+    /// It existed; [`check`] reports whether its settings are correct.
     Existed,
     /// It could not be made, and why.
     Refused(String),
 }
 
-/// What came of adding partitions to one topic.
+/// The result of adding partitions to one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grown {
-    /// It had so many, and has as many as were wanted now.
+    /// It had this many, and has the requested number now.
     From(usize),
     /// It had as many, or more.
     Enough(usize),
 }
 
-/// What a look at the topics found.
+/// The result of examining the topics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Examined {
-    /// What is wrong.
+    /// The problems found.
     pub problems: Vec<TopicProblem>,
-    /// What could not be looked at, and why. It need not be wrong.
+    /// What could not be checked, and why. It is not necessarily wrong.
     pub unchecked: Vec<String>,
 }
 
-/// What is wrong with a topic, and what to do about it.
+/// A problem of a topic, and how to fix it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicProblem {
     /// Topic.
     pub topic: String,
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
-    /// What to do.
+    /// How to fix it.
     pub remedy: String,
 }
 
@@ -66,12 +66,11 @@ impl std::fmt::Display for TopicProblem {
     }
 }
 
-/// Makes the topics that are missing, each with the same number of partitions. `replication` is -1 for the broker's
-/// default.
+/// Creates the missing topics, each with the same number of partitions. `replication` is -1 for the broker's default.
 ///
 /// # Errors
-/// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`]. A topic that cannot be made is told in its own
-/// line.
+/// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`]. A topic that cannot be created is reported in its
+/// own result.
 pub fn create(
     config: &KafkaConfig,
     topics: &[Topic],
@@ -106,9 +105,9 @@ pub fn create(
     Ok(answers.into_iter().map(told).collect())
 }
 
-/// Adds partitions, topic by topic in the given order, so that each has at least so many; each answer is told as it
-/// comes. The first that cannot be grown ends it: what comes later in the order must never have more than what comes
-/// before.
+/// Adds partitions, topic by topic in the given order, so that each has at least this many; each result is reported as
+/// it arrives. It stops at the first failure, because a later topic in the order must never have more partitions than
+/// an earlier one.
 ///
 /// # Errors
 /// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`], [`KafkaAccessError::NoSuchTopic`],
@@ -154,7 +153,7 @@ pub fn grow(
     Ok(())
 }
 
-/// The controller has added them; a broker that is asked hears of it a moment later.
+/// The controller has added them; other brokers learn of it a moment later.
 fn await_partitions(
     config: &KafkaConfig,
     admin: &AdminClient<PlainContext>,
@@ -176,8 +175,8 @@ fn await_partitions(
     }
 }
 
-/// Everything that is wrong with the topics: missing ones, partition counts that differ, too small a largest message,
-/// a changelog that is not compacted. Empty when all is well; of what could not be looked at the log warns.
+/// All problems of the topics: missing topics, different partition counts, a maximum message size that is too small, a
+/// changelog that is not compacted. Empty if there are none; logs a warning for everything that could not be checked.
 ///
 /// # Errors
 /// As [`examine`].
@@ -189,7 +188,7 @@ pub fn check(config: &KafkaConfig, topics: &[Topic]) -> Result<Vec<TopicProblem>
     Ok(problems)
 }
 
-/// Looks the topics over.
+/// Examines the topics.
 ///
 /// # Errors
 /// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`].
@@ -202,7 +201,7 @@ pub fn examine(config: &KafkaConfig, topics: &[Topic]) -> Result<Examined, Kafka
         // One by one and by name: in a list of all, a topic that may not be seen is missing like one that does not
         // exist.
         let metadata = reader.fetch_metadata(Some(topic.name), REQUEST_TIMEOUT).map_err(|error| {
-            // What keeps it is told where the client is polled.
+            // Errors are reported when the client is polled.
             while reader.poll(Duration::from_millis(50)).is_some() {}
             let words = explain(&error, ErrorContext::Cluster);
             let reason = match reader.context().connection_error() {
@@ -253,7 +252,7 @@ pub fn examine(config: &KafkaConfig, topics: &[Topic]) -> Result<Examined, Kafka
             }
             Err(code) => code,
         };
-        // Whoever may read and write a topic need not know its settings.
+        // A client may read and write a topic without permission to read its settings.
         unchecked.push(format!("topic {}: {}", topic.name, refusal(code, topic.name, "DescribeConfigs")));
     }
     Ok(Examined { problems, unchecked })
@@ -331,7 +330,7 @@ pub(super) fn admin(config: &KafkaConfig) -> Result<AdminClient<PlainContext>, K
     created.map_err(|error| KafkaAccessError::Client(error.to_string()))
 }
 
-/// Why a topic was not made or changed, with the right that was missing where it was that.
+/// Why a topic was not created or changed, with the missing permission if that was the cause.
 pub(super) fn refusal(code: RDKafkaErrorCode, topic: &str, operation: &'static str) -> String {
     match remedy(code, ErrorContext::Topic(topic, operation)) {
         Some(remedy) => format!("{code}; {remedy}"),

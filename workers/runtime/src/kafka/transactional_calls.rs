@@ -1,9 +1,8 @@
-//! Transactional calls, each on a thread that may be left behind.
+//! Transactional calls, each on a thread that can be abandoned.
 //!
-//! librdkafka's calls block, and not all of them keep the time limit that they are given: `send_offsets_to_transaction`
-//! was seen to wait for ever when a broker that coordinates died in the middle of it (tests/faults.sh, "3 brokers: …";
-//! librdkafka 2.12.1). Such a call cannot be called back. It is left behind with its producer, which the next one
-//! fences.
+//! librdkafka's calls block, and some of them exceed their timeout: `send_offsets_to_transaction` was observed to wait
+//! forever when a coordinating broker died during the call (tests/faults.sh, "3 brokers: …"; librdkafka 2.12.1). Such a
+//! call cannot be cancelled. It is abandoned together with its producer, which the next producer fences.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use super::context::DeliveryContext;
 use super::membership::KafkaMembership;
 use crate::ports::Failure;
 
-/// How much longer than its own limit a call may take before it is left behind.
+/// How much a call may exceed its own timeout before it is abandoned.
 const MARGIN: Duration = Duration::from_secs(1);
 
 /// One call.
@@ -31,7 +30,7 @@ pub(super) enum Call {
 }
 
 impl Call {
-    /// As it stands in errors.
+    /// The call's name in errors.
     pub fn doing(&self) -> &'static str {
         match self {
             Self::Begin => "begin a transaction",
@@ -57,8 +56,8 @@ struct Request {
     answer: Sender<Result<(), KafkaError>>,
 }
 
-/// A producer, and the thread that makes its transactional calls. The thread ends when this is dropped, or when the
-/// call that it hangs in returns after all.
+/// A producer, and the thread that makes its transactional calls. The thread ends when this is dropped, or when a
+/// hanging call returns later.
 pub(super) struct TransactionalCalls {
     requests: Sender<Request>,
 }
@@ -69,7 +68,7 @@ impl TransactionalCalls {
         let producer = Arc::clone(producer);
         let serve = move || {
             for Request { call, limit, answer } in received {
-                // Whoever asked may have given up meanwhile.
+                // The caller may have given up meanwhile.
                 let _ = answer.send(call.make(&producer, Timeout::After(limit)));
             }
         };
@@ -78,7 +77,7 @@ impl TransactionalCalls {
         Ok(Self { requests })
     }
 
-    /// Makes the call; `None` when there is no answer in time.
+    /// Makes the call; `None` if there is no answer in time.
     pub fn make(&self, call: Call, limit: Duration) -> Option<Result<(), KafkaError>> {
         let (answer, answered) = crossbeam_channel::bounded(1);
         self.requests.send(Request { call, limit, answer }).ok()?;

@@ -8,7 +8,7 @@ use super::{Inner, MemberId, Membership, MemoryLog, MemoryWorker, partition_log}
 use crate::ports::{ConsumerEvent, Failure, LogConsumer};
 use crate::record::Record;
 
-/// A member of a group, with its positions. Leaves when dropped.
+/// A member of a group, with its positions. It leaves the group when dropped.
 #[derive(Debug)]
 pub struct MemoryConsumer {
     log: MemoryLog,
@@ -38,7 +38,7 @@ impl MemoryConsumer {
         consumer
     }
 
-    /// Who this is, for [`MemoryLog::expire_member`].
+    /// Its member id, for [`MemoryLog::expire_member`].
     #[must_use]
     pub fn member(&self) -> MemberId {
         self.member

@@ -1,17 +1,17 @@
-//! A consumer group: members, who owns what, committed offsets.
+//! A consumer group: members, assignment, committed offsets.
 //!
-//! Partitions move in two steps, as under cooperative rebalancing: whoever has to give one up is asked, and only after
-//! he has released it is it assigned anew.
+//! Partitions move in two steps, as in cooperative rebalancing: the owner is asked to release a partition, and only
+//! then is it assigned to another member.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::TransactionNumber;
 
-/// A member, from its joining to its leaving; one that comes back is another.
+/// A member from joining to leaving; a member that joins again gets a new id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MemberId(pub u64);
 
-/// Proof of membership: which member, in which generation of its group.
+/// Proof of membership: the member, and the generation of its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Membership {
     pub(crate) member: MemberId,
@@ -77,7 +77,7 @@ impl Group {
         self.contains(member).then_some(Membership { member, generation: self.generation })
     }
 
-    /// As the broker checks a transactional offset commit: the member and its generation, not what it owns.
+    /// Checks a transactional offset commit like the broker: the member and its generation, not its partitions.
     pub fn is_valid(&self, membership: Membership) -> bool {
         self.contains(membership.member) && membership.generation == self.generation
     }

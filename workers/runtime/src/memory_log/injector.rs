@@ -1,9 +1,9 @@
-//! Planned failures, one by one, at named steps.
+//! Planned failures at named steps.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Where a failure strikes.
+/// The step at which a failure occurs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Before a transaction begins.
@@ -20,10 +20,10 @@ pub enum Step {
     Restore,
 }
 
-/// What happens there.
+/// The kind of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// An abortable error: the client aborts and says so. Not possible once committed, where it counts as fatal.
+    /// An abortable error: the client aborts and reports it. Not possible once committed, where it counts as fatal.
     Abort,
     /// The client is of no use any more, and leaves everything as it is.
     Fatal,
@@ -31,7 +31,7 @@ pub enum Fault {
     Delay(Duration),
 }
 
-/// The plan: first planned, first struck, each step by itself.
+/// The plan: failures occur in the planned order, separately for each step.
 #[derive(Debug, Default)]
 pub struct Injector {
     planned: VecDeque<(Step, Fault)>,

@@ -1,18 +1,20 @@
-//! A log in this process, with what delivery hangs on: partitions, groups with rebalances, transactions, isolation.
+//! An in-memory log with the properties needed for delivery guarantees: partitions, groups with rebalances,
+//! transactions, isolation.
 //!
-//! It serves `auscult demo` and the property tests. It is never offered as a broker: nothing is on disk, and there is
+//! It is used by `auscult demo` and the property tests. It is not a broker: nothing is stored on disk, and it serves
 //! one process.
 //!
 //! ```text
 //!  append ──► partition ──► consumer (read_committed, up to the first open transaction)
 //!                ▲             │ member of a group: assigned, revoked, lost
 //!  commit ───────┘             ▼
-//!  begin, send, offsets, markers   ◄── injector: fail here, once, so or so
+//!  begin, send, offsets, markers   ◄── injector: fail here, once, in this way
 //! ```
 //!
-//! As on Kafka, commit markers occupy offsets, a new producer of a transactional id fences the old one and aborts what
-//! it left open, transactional offsets are refused from a member of an old generation (and only from it: ownership of
-//! the partition is not checked), and committed offsets are not given out while a transaction that holds some is open.
+//! As on Kafka, commit markers occupy offsets, a new producer of a transactional id fences the old one and aborts its
+//! open transaction, transactional offsets are rejected from a member of an old generation (and only from it: ownership
+//! of the partition is not checked), and committed offsets are not returned while a transaction that holds some is
+//! open.
 
 mod consumer;
 mod group;
@@ -59,14 +61,14 @@ pub(crate) struct Inner {
     transactional_ids: HashMap<String, TransactionalId>,
     transactions: Vec<Outcome>,
     injector: Injector,
-    /// The largest record that a topic takes, bytes; any where it is not among them.
+    /// The maximum record size of a topic, bytes; unlimited if absent.
     largest: BTreeMap<String, usize>,
     /// A topic and partition for which no transaction is committed.
     closed: Option<(String, i32)>,
     next_member: u64,
 }
 
-/// A handle on the log; clones share it.
+/// A handle on the log; clones share the log.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryLog {
     shared: Arc<Shared>,
@@ -85,28 +87,28 @@ impl MemoryLog {
         Self::default()
     }
 
-    /// Adds a topic; keeps one that is there already.
+    /// Adds a topic; does nothing if it exists.
     pub fn create_topic(&self, name: &str, partitions: i32) {
         let count = usize::try_from(partitions).unwrap_or(0);
         let mut inner = self.lock();
         inner.topics.entry(name.to_owned()).or_insert_with(|| (0..count).map(|_| PartitionLog::default()).collect());
     }
 
-    /// Appends a record as a plain producer does, and gives its offset.
+    /// Appends a record like a plain producer, and returns its offset.
     ///
     /// # Panics
-    /// When there is no such topic or partition.
+    /// If there is no such topic or partition.
     pub fn append(&self, record: OutputRecord) -> i64 {
         let offset = self.lock().partition_mut(&record.topic.clone(), record.partition).append(record, None);
         self.shared.changed.notify_all();
         offset
     }
 
-    /// Appends a record in a committed transaction of its own, as another worker does, whose marker takes the offset
-    /// after it. Gives the record's offset.
+    /// Appends a record in its own committed transaction, as another worker does; the marker takes the next offset.
+    /// Returns the record's offset.
     ///
     /// # Panics
-    /// When there is no such topic or partition.
+    /// If there is no such topic or partition.
     pub fn append_committed(&self, record: OutputRecord) -> i64 {
         let mut inner = self.lock();
         let number = TransactionNumber::try_from(inner.transactions.len()).expect("fewer than 2^64 transactions");
@@ -118,8 +120,8 @@ impl MemoryLog {
         offset
     }
 
-    /// The records from an offset on that a `read_committed` reader sees, at most `limit`, and the offset to go on
-    /// from.
+    /// At most `limit` records from an offset on that are visible to a `read_committed` reader, and the offset to
+    /// continue from.
     #[must_use]
     pub fn read(&self, topic: &str, partition: i32, from: i64, limit: usize) -> (Vec<Record>, i64) {
         let inner = self.lock();
@@ -138,7 +140,7 @@ impl MemoryLog {
         (records, position)
     }
 
-    /// How many partitions a topic has; 0 where there is no such topic.
+    /// Number of partitions of a topic; 0 if the topic does not exist.
     #[must_use]
     pub fn partitions(&self, topic: &str) -> i32 {
         let count = self.lock().topics.get(topic).map_or(0, Vec::len);
@@ -151,7 +153,7 @@ impl MemoryLog {
         self.lock().groups.get(group).and_then(|group| group.committed(partition))
     }
 
-    /// Records of `topic` that the group has not committed yet, over all partitions.
+    /// Number of records of `topic` that the group has not committed yet, over all partitions.
     #[must_use]
     pub fn lag(&self, group: &str, topic: &str) -> i64 {
         let inner = self.lock();
@@ -165,12 +167,12 @@ impl MemoryLog {
         partitions.iter().enumerate().map(unread).sum()
     }
 
-    /// Lets go of a partition's records before an offset, as retention does.
+    /// Removes a partition's records before an offset, like retention.
     pub fn trim(&self, topic: &str, partition: i32, before: i64) {
         self.lock().partition_mut(topic, partition).trim(before);
     }
 
-    /// Throws a member out of its group, as the coordinator does after the session timeout.
+    /// Removes a member from its group, like the coordinator after the session timeout.
     pub fn expire_member(&self, group: &str, member: MemberId) {
         if let Some(group) = self.lock().groups.get_mut(group) {
             group.remove(member);
@@ -178,26 +180,26 @@ impl MemoryLog {
         self.shared.changed.notify_all();
     }
 
-    /// Aborts a transactional id's open transaction and fences its producer, as the coordinator does after the
-    /// transaction timeout.
+    /// Aborts a transactional id's open transaction and fences its producer, like the coordinator after the transaction
+    /// timeout.
     pub fn expire_transaction(&self, transactional_id: &str) {
         self.lock().fence(transactional_id);
         self.shared.changed.notify_all();
     }
 
-    /// From now on transactions may write no record to the topic that costs more than so many bytes
-    /// ([`OutputRecord::bytes`]).
+    /// From now on, transactions may not write records larger than this many bytes ([`OutputRecord::bytes`]) to the
+    /// topic.
     pub fn take_at_most(&self, topic: &str, bytes: usize) {
         self.lock().largest.insert(topic.to_owned(), bytes);
     }
 
-    /// From now on every transaction that writes to this partition is aborted, for a reason that is none of its
-    /// records'.
+    /// From now on, every transaction that writes to this partition is aborted, for a reason independent of its
+    /// records.
     pub fn refuse_whole_transactions_with(&self, topic: &str, partition: i32) {
         self.lock().closed = Some((topic.to_owned(), partition));
     }
 
-    /// Ends that.
+    /// Ends these restrictions.
     pub fn take_transactions_again(&self) {
         self.lock().closed = None;
     }
@@ -214,8 +216,7 @@ impl MemoryLog {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic under the lock is a bug of this module; what the log holds then is still worth reading in a test's
-        // report.
+        // A panic under the lock is a bug of this module; the log's content is still useful in a test's report.
         self.shared.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
@@ -256,7 +257,7 @@ impl Inner {
         }
     }
 
-    /// Raises a transactional id's epoch and aborts what is open under it. Gives the new epoch.
+    /// Raises a transactional id's epoch and aborts its open transaction. Returns the new epoch.
     fn fence(&mut self, transactional_id: &str) -> u64 {
         let id = self.transactional_ids.entry(transactional_id.to_owned()).or_default();
         id.epoch += 1;
@@ -268,7 +269,7 @@ impl Inner {
     }
 }
 
-/// Who a worker is.
+/// The identity of a worker.
 #[derive(Debug, Clone)]
 pub struct MemoryWorker {
     /// Group.
@@ -277,11 +278,11 @@ pub struct MemoryWorker {
     pub topic: String,
     /// Transactional id; two workers must not share one.
     pub transactional_id: String,
-    /// A transaction that stays open for longer is aborted when somebody waits for it.
+    /// A transaction that stays open for longer is aborted when another client waits for it.
     pub transaction_timeout: Duration,
 }
 
-/// Makes clients of one worker.
+/// Creates clients of one worker.
 #[derive(Debug, Clone)]
 pub struct MemoryClients {
     log: MemoryLog,

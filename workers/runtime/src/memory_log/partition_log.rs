@@ -1,4 +1,4 @@
-//! One partition: records, markers, and which of them a `read_committed` reader may see.
+//! One partition: records, markers, and which of them are visible to a `read_committed` reader.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -47,7 +47,7 @@ impl PartitionLog {
         self.first + offset_of(self.entries.len())
     }
 
-    /// Where a `read_committed` reader stops: the first open transaction's first record, or the end.
+    /// Where a `read_committed` reader stops: at the first record of the first open transaction, or at the end.
     pub fn last_stable_offset(&self) -> i64 {
         self.open.values().min().copied().unwrap_or_else(|| self.end_offset())
     }
@@ -61,7 +61,7 @@ impl PartitionLog {
         })
     }
 
-    /// How many records a `read_committed` reader at `from` has still to see, those of open transactions left out.
+    /// Number of records that a `read_committed` reader at `from` has not read yet, without those of open transactions.
     pub fn unread(&self, from: i64, transactions: &[Outcome]) -> i64 {
         let start = from.max(self.first);
         let visible = (start..self.last_stable_offset()).filter(|offset| {

@@ -31,7 +31,7 @@ impl MemoryProducer {
         )))
     }
 
-    /// Runs one step under the lock, with what is planned for it.
+    /// Runs one step under the lock, with its planned faults.
     fn step<T>(
         &self,
         step: Step,

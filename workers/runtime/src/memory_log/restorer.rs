@@ -17,10 +17,10 @@ impl MemoryRestorer {
         Self { log, worker }
     }
 
-    /// Restores at once, or gives `None` while an open transaction holds an offset of the partition.
+    /// Restores immediately, or returns `None` while an open transaction holds an offset of the partition.
     ///
     /// # Errors
-    /// [`Failure::Fatal`] where one is injected.
+    /// [`Failure::Fatal`] if one is injected.
     pub fn try_restore(&mut self, partition: i32, changelog: Option<&str>) -> Result<Option<Restored>, Failure> {
         let mut inner = self.log.lock();
         if !is_stable(&inner, &self.worker.group, partition) {

@@ -1,4 +1,4 @@
-//! What the core wants done is done: on the compute thread, with the clients, or to the clients.
+//! Executes the actions of the core: on the compute thread, with the clients, or on the clients.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::record::{OutputRecord, Record};
 use crate::telemetry::{UnreadyReason, WorkerEvent};
 
 impl<C: LogClients> Runner<C> {
-    /// Puts an event into the core and does what follows, and what follows from that.
+    /// Passes an event to the core and executes the resulting actions, until there are no more.
     pub(super) fn handle(&mut self, event: Event<Record, OutputRecord, Restore>) -> Result<Flow, RunnerError> {
         let now = self.now();
         let mut pending = VecDeque::from(self.core.handle(event, now));
@@ -96,8 +96,8 @@ impl<C: LogClients> Runner<C> {
         }
     }
 
-    /// The first time clients are replaced at once. What fails again and again (a topic that is not there, a right that
-    /// is missing) is tried less and less often.
+    /// The first replacement of clients is immediate. Repeated failures (a missing topic, a missing permission) are
+    /// retried with increasing delays.
     fn wait_before_replacing(&self, in_a_row: u32) -> Flow {
         if in_a_row <= 1 {
             return Flow::Continue;

@@ -1,19 +1,19 @@
-//! Which ends of partitions have been looked at, so that an idle partition is asked for once and not each second.
+//! Remembers which partition ends were checked, so that an idle partition is checked once and not every second.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::core::Epoch;
 
-/// How long after the same look the next one is due, where that found nothing: records may have been on their way.
+/// Interval before the same check is repeated, if it found nothing: records may have been in flight.
 const AGAIN: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) struct EndChecks {
     ends: BTreeMap<i32, EndCheck>,
-    /// Positions that were moved because what lay before them is gone, and are not committed.
+    /// Positions that were moved because the records before them were deleted, and are not committed.
     skipped: BTreeMap<i32, (Epoch, i64)>,
-    /// When the ends were last looked at.
+    /// When the ends were last checked.
     pub checked_at: Instant,
 }
 
@@ -31,19 +31,19 @@ struct EndCheck {
 }
 
 impl EndChecks {
-    /// The partition begins there, and what the group's offset pointed to is gone.
+    /// The partition starts at this position, because the group's offset no longer exists.
     pub fn note_skipped(&mut self, partition: i32, epoch: Epoch, position: i64) {
         self.skipped.insert(partition, (epoch, position));
     }
 
-    /// Whether this position is one of those, and is to be committed now. One that has moved on meanwhile is committed
-    /// with what moved it.
+    /// Whether this position was noted as skipped and must be committed now. A later position is committed with the
+    /// records that moved it.
     pub fn take_skipped(&mut self, partition: i32, epoch: Epoch, position: i64) -> bool {
         self.skipped.remove(&partition).is_some_and(|skipped| skipped == (epoch, position))
     }
 
-    /// Whether the partition is to be looked at, and notes that it is. One that has delivered nothing since the last
-    /// look has been looked at.
+    /// Whether the partition must be checked; notes the check. A partition without new records since the last check
+    /// needs none.
     pub fn is_due(&mut self, partition: i32, from: i64) -> bool {
         let now = Instant::now();
         let known = self.ends.get(&partition);
@@ -54,7 +54,7 @@ impl EndChecks {
         is_due
     }
 
-    /// The look is over. Where it found an end whose commit fails, the next is due at once.
+    /// The check is done. If it found an end whose commit fails, the next check is due immediately.
     pub fn checked(&mut self, partition: i32, from: i64, found: bool) {
         if let Some(known) = self.ends.get_mut(&partition).filter(|known| known.from == from) {
             known.is_under_way = false;

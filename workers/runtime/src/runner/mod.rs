@@ -1,4 +1,4 @@
-//! Drives the core with real clients and real threads.
+//! Runs the core with real clients and real threads.
 //!
 //! ```text
 //!   log thread (the caller's)          compute        transactions        restore
@@ -8,9 +8,9 @@
 //!            └───────────── completions, one channel ◄───┴───────────────────┘
 //! ```
 //!
-//! The log thread owns the consumer and never blocks but in `poll`: whatever may take time is done on the other three
-//! threads, and comes back as a completion. Their channels have no bound of their own because the core has one: it
-//! never has more than one batch computing and one committing, nor more restores under way than partitions.
+//! The log thread owns the consumer and blocks only in `poll`: everything that may take time runs on the other three
+//! threads, and returns as a completion. Their channels need no bound because the core has one: at any time at most one
+//! batch is computing, at most one is committing, and at most one restore per partition is running.
 
 mod actions;
 mod end_checks;
@@ -42,7 +42,7 @@ use crate::record::{OutputRecord, Record};
 use crate::telemetry::{Health, Metrics, UnreadyReason, WorkerEvent};
 use crate::traces::SpanRecorder;
 
-/// What a runner is told.
+/// Settings of a runner.
 #[derive(Debug, Clone)]
 pub struct RunnerConfig {
     /// Input topic, for logs and metrics.
@@ -53,7 +53,7 @@ pub struct RunnerConfig {
     pub compute: ComputeConfig,
     /// How long to wait before clients are replaced, at first; doubled up to [`RunnerConfig::MAX_BACKOFF`].
     pub backoff: Duration,
-    /// How long a worker may stand still.
+    /// How long a worker may make no progress.
     pub watchdog: WatchdogConfig,
     /// Who records the spans of committed batches, if anybody does.
     pub spans: Option<SpanRecorder>,
@@ -64,7 +64,7 @@ impl RunnerConfig {
     pub const MAX_BACKOFF: Duration = Duration::from_secs(30);
 }
 
-/// Why a runner ended other than by being told to.
+/// Why a runner ended without a stop signal.
 #[derive(Debug, thiserror::Error)]
 pub enum RunnerError {
     /// A thread could not be started.
@@ -87,16 +87,16 @@ type Restore = std::collections::HashMap<bytes::Bytes, bytes::Bytes>;
 type RecordCore = Core<Record, OutputRecord, Restore>;
 type RecordAction = Action<Record, OutputRecord, Restore>;
 
-/// Poll no longer than this while something is under way elsewhere, so that its completion is seen soon.
+/// Maximum poll time while another thread is working, so that its completion is handled soon.
 const BUSY_POLL: Duration = Duration::from_millis(1);
-/// Poll no longer than this when nothing is, so that a stop is seen soon.
+/// Maximum poll time otherwise, so that a stop signal is handled soon.
 const IDLE_POLL: Duration = Duration::from_millis(50);
 /// A worker that has been given no partition for this long is one too many, and ready all the same.
 const SURPLUS: Duration = Duration::from_secs(15);
 /// Records taken in one turn before completions are looked at again.
 const RECORDS_PER_TURN: usize = 256;
 
-/// Runs a worker on the calling thread until `stop` is given or the worker cannot go on.
+/// Runs a worker on the calling thread until `stop` is given or the worker cannot continue.
 ///
 /// # Errors
 /// [`RunnerError`].
@@ -146,7 +146,7 @@ struct Runner<C: LogClients> {
     started: Instant,
     last_lag: Instant,
     end_checks: EndChecks,
-    /// When the present clients joined the group.
+    /// When the current clients joined the group.
     connected: Instant,
     /// Whether the group has given them their part of the work, be it none.
     is_settled: bool,
@@ -158,7 +158,7 @@ struct Runner<C: LogClients> {
     completions: Receiver<Completion>,
 }
 
-/// Whether the runner goes on.
+/// Whether the runner continues.
 #[derive(PartialEq, Eq)]
 enum Flow {
     Continue,
@@ -276,7 +276,7 @@ impl<C: LogClients> Runner<C> {
             Completion::Restored { partition, epoch, restored, took } => {
                 WorkerEvent::Restored { partition, restored: &restored, took }.report(&self.metrics);
                 if restored.expired_offsets > 0 {
-                    // Until it is committed the lag stands, and whoever comes next would count the loss again.
+                    // Until it is committed, the lag remains, and the next owner would count the loss again.
                     self.end_checks.note_skipped(partition, epoch, restored.position);
                 }
                 Event::Restored { partition, epoch, position: restored.position, state: restored.entries }

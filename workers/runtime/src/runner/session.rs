@@ -1,4 +1,4 @@
-//! One set of clients and the threads that drive two of them.
+//! One set of clients and the threads that use two of them.
 
 use crossbeam_channel::Sender;
 
@@ -31,7 +31,7 @@ impl<C: LogClients> Session<C> {
         let _ = self.restores.send(RestoreCommand::Restore { partition, epoch });
     }
 
-    /// Asks where a partition ends that nothing is delivered of any more.
+    /// Asks for the end of a partition that delivers nothing any more.
     pub fn check_end(&self, partition: i32, epoch: Epoch, from: i64) {
         let _ = self.restores.send(RestoreCommand::CheckEnd { partition, epoch, from });
     }

@@ -1,32 +1,32 @@
-//! How a runner is told to stop.
+//! The signal that stops a runner.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Told once, heard by every clone.
+/// A signal that is given once and seen by all clones.
 #[derive(Debug, Clone, Default)]
 pub struct StopSignal(Arc<(Mutex<bool>, Condvar)>);
 
 impl StopSignal {
-    /// A signal not yet given.
+    /// A signal that is not given yet.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Stop.
+    /// Gives the signal.
     pub fn give(&self) {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.0.1.notify_all();
     }
 
-    /// Whether it has been given.
+    /// Whether the signal was given.
     #[must_use]
     pub fn is_given(&self) -> bool {
         *self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the signal, at most this long; gives whether it has been given.
+    /// Waits for the signal, at most this long; returns whether it was given.
     #[must_use]
     pub fn wait(&self, at_most: Duration) -> bool {
         let given = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
-//! The threads beside the log thread. Each takes from its own channel until that is closed, and answers into the shared
-//! one.
+//! The threads other than the log thread. Each one receives from its own channel until that is closed, and answers on
+//! the shared channel.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,17 +17,17 @@ use crate::processor::Processor;
 use crate::record::Record;
 use crate::telemetry::{Metrics, stage};
 
-/// Where batches go to be committed.
+/// The channel of batches to commit.
 pub(super) type Commits<M> = Sender<(BatchId, Transaction<M>)>;
 
-/// What the compute thread is asked for, in order.
+/// Commands of the compute thread, in order.
 pub(super) enum ComputeCommand {
     Install {
         partition: i32,
         entries: HashMap<Bytes, Bytes>,
     },
     Process(Batch<Record>),
-    /// The log will never take these.
+    /// The log will never accept these.
     Refuse {
         outputs: Vec<RefusedOutput>,
     },
@@ -43,7 +43,7 @@ pub(super) enum ComputeCommand {
     },
 }
 
-/// What came of it.
+/// Results of the threads.
 pub(super) enum Completion {
     Computed {
         batch: BatchId,
@@ -67,7 +67,7 @@ pub(super) enum Completion {
         epoch: Epoch,
         failure: Failure,
     },
-    /// Where a partition ends beyond its last record, if it does.
+    /// The end of a partition after its last record, if any.
     EndChecked {
         partition: i32,
         epoch: Epoch,
@@ -77,7 +77,7 @@ pub(super) enum Completion {
     ThreadEnded(&'static str),
 }
 
-/// Says so when its thread ends while unwinding, so that the log thread does not wait for ever.
+/// Sends a notice if its thread panics, so that the log thread does not wait forever.
 struct EndNotice {
     name: &'static str,
     completed: Sender<Completion>,
@@ -160,13 +160,13 @@ pub(super) fn spawn_transactions<P: LogProducer>(
     Ok(transactions)
 }
 
-/// What the restore thread is asked for.
+/// Commands of the restore thread.
 pub(super) enum RestoreCommand {
     Restore {
         partition: i32,
         epoch: Epoch,
     },
-    /// Where does the partition end, if nothing is delivered from this offset on?
+    /// Find the end of a partition, if nothing is delivered from this offset on.
     CheckEnd {
         partition: i32,
         epoch: Epoch,
@@ -190,7 +190,7 @@ pub(super) fn spawn_restores<R: LogRestorer>(
                 },
                 RestoreCommand::CheckEnd { partition, epoch, from } => {
                     let checked = restorer.undelivered_end(partition, from);
-                    // It is asked again as long as the lag stands.
+                    // It is asked again while the lag remains.
                     let end = checked
                         .inspect_err(|failure| tracing::debug!(%failure, partition, "cannot ask for a partition's end"))
                         .ok()

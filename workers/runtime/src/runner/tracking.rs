@@ -1,4 +1,4 @@
-//! What the runner counts, and when: results count once they are committed, not each time they are computed.
+//! The runner's counters: results are counted when they are committed, not each time they are computed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub(super) struct Tracking {
     spans: Option<SpanRecorder>,
     flights: HashMap<BatchId, TrackedBatch>,
     restoring: i64,
-    /// Machines whose times have been called impossible in the log.
+    /// Machines whose implausible times were already logged.
     doubted: HashSet<String>,
 }
 
@@ -40,7 +40,7 @@ impl Tracking {
         Self { metrics, spans, flights: HashMap::new(), restoring: 0, doubted: HashSet::new() }
     }
 
-    /// Whether another thread has something to do.
+    /// Whether another thread has work.
     pub fn is_busy(&self) -> bool {
         !self.flights.is_empty() || self.restoring > 0
     }
@@ -125,17 +125,17 @@ impl Tracking {
         }
     }
 
-    /// The partitions whose records the batch has. Of a commit that only moves a position there are none.
+    /// The partitions of the batch's records. Empty for a commit that only moves a position.
     pub fn partitions(&self, batch: BatchId) -> BTreeSet<i32> {
         self.flights.get(&batch).map(|flight| flight.partitions.clone()).unwrap_or_default()
     }
 
-    /// Its results do not count: the commit failed, or another worker has the partition.
+    /// Drops the batch's results: the commit failed, or another worker owns the partition.
     pub fn dropped(&mut self, batch: BatchId) {
         self.flights.remove(&batch);
     }
 
-    /// The clients are gone; what the compute thread still has under way is dropped when it comes back.
+    /// The clients are gone; results still in the compute thread are dropped when they return.
     pub fn reset(&mut self) {
         self.flights.clear();
     }
@@ -153,7 +153,7 @@ impl Tracking {
     }
 }
 
-/// How long ago a record's timestamp was; `None` where its clock is ahead of ours.
+/// Age of a record's timestamp; `None` if its clock is ahead of ours.
 fn age(timestamp_ms: i64) -> Option<Duration> {
     let elapsed = Timestamp::now().as_millisecond() - timestamp_ms;
     u64::try_from(elapsed).ok().map(Duration::from_millis)

@@ -1,4 +1,4 @@
-//! What is done once in a while: health and metrics, and positions behind which nothing is left to be read.
+//! Periodic work: health, metrics, and positions after which there is nothing left to read.
 
 use std::time::{Duration, Instant};
 
@@ -44,8 +44,7 @@ impl<C: LogClients> Runner<C> {
         }
     }
 
-    /// Commits positions behind which nothing is left to be read: behind what retention has deleted, and behind
-    /// markers.
+    /// Commits positions with nothing left to read before them: after records deleted by retention, and after markers.
     pub(super) fn commit_past_deleted(&mut self) -> Result<Flow, RunnerError> {
         const EVERY: Duration = Duration::from_millis(250);
         if self.end_checks.checked_at.elapsed() < EVERY {

@@ -1,8 +1,8 @@
-//! What telemetry could not do.
+//! Errors of telemetry.
 
 use std::net::SocketAddr;
 
-/// What telemetry could not do.
+/// An error of telemetry.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The address cannot be listened on.

@@ -1,5 +1,4 @@
-//! What happens to a worker, said once: the line in the log and the count are of the same event, so that they cannot
-//! tell different stories.
+//! Events of a worker. The log line and the counter come from the same event, so that they are consistent.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use crate::ports::{Failure, Restored};
 use crate::rejected_record::RejectedRecord;
 use crate::times::DoubtfulTime;
 
-/// One thing that has happened.
+/// An event.
 #[derive(Debug, Clone, Copy)]
 pub enum WorkerEvent<'a> {
     /// Partitions came.
@@ -66,7 +65,7 @@ pub enum WorkerEvent<'a> {
         /// Why.
         reason: &'a str,
     },
-    /// Nothing was heard back of a batch of spans, or it was refused.
+    /// A batch of spans was rejected, or got no answer.
     SpansLost {
         /// Why.
         reason: &'a str,
@@ -74,7 +73,7 @@ pub enum WorkerEvent<'a> {
 }
 
 impl WorkerEvent<'_> {
-    /// Counts it and writes it into the log.
+    /// Counts and logs the event.
     pub fn report(&self, metrics: &Metrics) {
         self.count(metrics);
         self.log();

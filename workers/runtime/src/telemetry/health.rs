@@ -1,11 +1,11 @@
-//! Whether a worker is alive and whether it can be counted on.
+//! Liveness and readiness of a worker.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A handle to one worker's health; clones are the same health.
+/// A handle on one worker's health; clones share it.
 #[derive(Debug, Clone)]
 pub struct Health(Arc<Inner>);
 
@@ -16,7 +16,7 @@ struct Inner {
     heartbeat_ms: AtomicU64,
     /// How old the last heartbeat may be.
     give_up_after: Duration,
-    /// Why the worker is not ready; ready when there is no reason.
+    /// Why the worker is not ready; it is ready if there is no reason.
     reasons: Mutex<BTreeMap<UnreadyReason, String>>,
 }
 
@@ -31,14 +31,14 @@ pub enum UnreadyReason {
     Reconnecting,
     /// There is work, and nothing gets done.
     Stalled,
-    /// It finishes what it has begun and goes.
+    /// It completes work in progress and stops.
     Draining,
-    /// It has given up.
+    /// It cannot continue.
     Fatal,
 }
 
 impl UnreadyReason {
-    /// The reason as it stands in `/readyz`.
+    /// The reason's name in `/readyz`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -60,8 +60,8 @@ impl Default for Health {
 }
 
 impl Health {
-    /// A worker that has just begun: alive, and not ready because it is starting. It counts as alive for as long as
-    /// heartbeats come at least every `give_up_after`.
+    /// A new worker: alive, and not ready because it is starting. It counts as alive while heartbeats come at least
+    /// every `give_up_after`.
     #[must_use]
     pub fn new(give_up_after: Duration) -> Self {
         Self(Arc::new(Inner {
@@ -72,34 +72,34 @@ impl Health {
         }))
     }
 
-    /// The log thread has turned once more.
+    /// Heartbeat of the log thread.
     pub fn beat(&self) {
         self.0.heartbeat_ms.store(self.elapsed_ms(), Ordering::Relaxed);
     }
 
-    /// How long ago the log thread last turned.
+    /// Time since the last heartbeat of the log thread.
     #[must_use]
     pub fn heartbeat_age(&self) -> Duration {
         Duration::from_millis(self.elapsed_ms().saturating_sub(self.0.heartbeat_ms.load(Ordering::Relaxed)))
     }
 
-    /// Whether the log thread still turns.
+    /// Whether the log thread is still running.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.heartbeat_age() <= self.0.give_up_after
     }
 
-    /// Not ready, for this reason, until it is cleared.
+    /// Sets a reason for not being ready, until it is cleared.
     pub fn unready(&self, reason: UnreadyReason, detail: impl Into<String>) {
         self.reasons().insert(reason, detail.into());
     }
 
-    /// This reason holds no longer.
+    /// Clears a reason.
     pub fn clear(&self, reason: UnreadyReason) {
         self.reasons().remove(&reason);
     }
 
-    /// Whether no reason stands against it.
+    /// Whether no reason is set.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.reasons().is_empty()
@@ -116,7 +116,7 @@ impl Health {
     }
 
     fn reasons(&self) -> MutexGuard<'_, BTreeMap<UnreadyReason, String>> {
-        // A map of texts is whole whoever panicked meanwhile.
+        // The map is consistent even if a holder of the lock panicked.
         self.0.reasons.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Structured logs, to standard error: standard output belongs to results. What is logged can be changed while the
+//! Structured logs on standard error, because standard output is for results. The level can be changed while the
 //! process runs.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,10 +11,10 @@ use tracing_subscriber::{Registry, fmt, reload};
 use super::TelemetryError;
 use crate::config::{LogConfig, LogFormat, LogLevel};
 
-/// What is logged: the least important level, and for parts of the program another one. Clones change the same thing.
+/// The log filter: the minimum level, optionally different for some modules. Clones share it.
 ///
-/// In words `info`, or `info,auscult_runtime::kafka=debug,librdkafka=debug`: a part is a module with all that is below
-/// it.
+/// Its text is `info`, or `info,auscult_runtime::kafka=debug,librdkafka=debug`: a level applies to a module and its
+/// submodules.
 #[derive(Debug, Clone, Default)]
 pub struct LogFilter(Option<Arc<Live>>);
 
@@ -25,16 +25,16 @@ struct Live {
 }
 
 impl LogFilter {
-    /// What is logged at present; `None` in a process whose logs are not ours.
+    /// The current filter; `None` if the process's logs were not set up here.
     #[must_use]
     pub fn words(&self) -> Option<String> {
         self.0.as_ref().map(|live| live.words.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    /// Logs this from now on.
+    /// Sets the filter.
     ///
     /// # Errors
-    /// What is wrong with the words; then nothing changes.
+    /// What is wrong with the text; then nothing changes.
     pub fn set(&self, words: &str) -> Result<(), String> {
         let targets = targets(words)?;
         let live = self.0.as_ref().ok_or("the logs of this process are not auscult's to change")?;
@@ -78,10 +78,10 @@ fn level_of(word: &str) -> Result<LevelFilter, String> {
     })
 }
 
-/// Sends the process's logs to standard error, as the configuration says. Once a process.
+/// Sends the process's logs to standard error, as configured. Call it once per process.
 ///
 /// # Errors
-/// [`TelemetryError::Logs`] when logs have a destination already.
+/// [`TelemetryError::Logs`] if logs already have a destination.
 pub fn init_logs(config: &LogConfig) -> Result<LogFilter, TelemetryError> {
     let words = match config.level {
         LogLevel::Error => "error",

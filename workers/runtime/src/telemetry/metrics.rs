@@ -16,17 +16,17 @@ use crate::times::TimeDoubt;
 
 /// Names of the stages that the runner itself measures; a processor adds its own (`decode`, `forward`, …).
 pub mod stage {
-    /// From the record's timestamp to its arrival here.
+    /// From the record's timestamp to its arrival.
     pub const FETCH: &str = "fetch";
     /// One batch through the processor.
     pub const PROCESS: &str = "process";
-    /// One batch from begin to committed.
+    /// One batch from begin to commit.
     pub const COMMIT: &str = "commit";
     /// From the record's timestamp to the commit of its results.
     pub const END_TO_END: &str = "end_to_end";
 }
 
-/// What happened to a worker's assignment.
+/// The kind of an assignment change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RebalanceKind {
     /// Partitions came.
@@ -40,7 +40,7 @@ pub enum RebalanceKind {
 impl RebalanceKind {
     const ALL: [Self; 3] = [Self::Assigned, Self::Revoked, Self::Lost];
 
-    /// The kind as it stands in metrics.
+    /// The kind's name in metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ pub struct Metrics {
     pub restore_seconds: Histogram,
     /// Bytes of changelog read.
     pub restore_bytes: IntCounter,
-    /// Machines whose state was read back.
+    /// Machines whose state was restored.
     pub restored_keys: IntCounter,
     /// Input offsets deleted by retention before they were read.
     pub expired_offsets: IntCounter,
@@ -85,7 +85,7 @@ pub struct Metrics {
     pub paused: IntGauge,
     /// How long the worker has stood still with work to do.
     pub stalled_seconds: Gauge,
-    /// 1 when `/readyz` says yes.
+    /// 1 if `/readyz` reports ready.
     pub ready: IntGauge,
     output_records: IntCounterVec,
     dead_letters: IntCounterVec,
@@ -105,10 +105,10 @@ const SECONDS: [f64; 17] =
 const RECORDS: [f64; 12] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0];
 
 impl Metrics {
-    /// Metrics of a worker, in a registry of their own; `worker` is the `worker` label of all of them.
+    /// Metrics of a worker, in their own registry; `worker` is the `worker` label of all of them.
     ///
     /// # Errors
-    /// [`TelemetryError::Metrics`] when a name is taken, which a new registry rules out.
+    /// [`TelemetryError::Metrics`] if a name is already registered, which is impossible in a new registry.
     pub fn new(worker: &str) -> Result<Self, TelemetryError> {
         let labels = std::collections::HashMap::from([("worker".to_owned(), worker.to_owned())]);
         let make = Registrar::new(Registry::new_custom(None, Some(labels))?);
@@ -195,49 +195,49 @@ impl Metrics {
         Ok(metrics)
     }
 
-    /// Where a processor registers metrics of its own.
+    /// The registrar for a processor's own metrics.
     #[must_use]
     pub fn registrar(&self) -> &Registrar {
         &self.registrar
     }
 
-    /// Spans were sent to the collector: `taken`, or `failed`.
+    /// Counts an export of spans to the collector: `taken`, or `failed`.
     pub fn add_trace_export(&self, outcome: &'static str) {
         self.trace_exports.with_label_values(&[outcome]).inc();
     }
 
-    /// A record's time could not be.
+    /// Counts a record with an implausible time.
     pub fn add_doubtful_time(&self, doubt: TimeDoubt) {
         self.doubtful_times.with_label_values(&[doubt.as_str()]).inc();
     }
 
-    /// Records committed to an output topic.
+    /// Counts records committed to an output topic.
     pub fn add_outputs(&self, topic: &str, records: u64) {
         self.output_records.with_label_values(&[topic]).inc_by(records);
     }
 
-    /// A record became a dead letter.
+    /// Counts a dead letter.
     pub fn add_dead_letter(&self, code: DeadLetterCode) {
         self.dead_letters.with_label_values(&[code.as_str()]).inc();
     }
 
-    /// The assignment changed.
+    /// Counts a change of the assignment.
     pub fn add_rebalance(&self, kind: RebalanceKind) {
         self.rebalances.with_label_values(&[kind.as_str()]).inc();
     }
 
-    /// Time spent in a stage, one of [`stage`] or a processor's own.
+    /// Observes the time spent in a stage, one of [`stage`] or a processor's own.
     pub fn observe_stage(&self, stage: &'static str, time: Duration) {
         self.stage_seconds.with_label_values(&[stage]).observe(time.as_secs_f64());
     }
 
-    /// The stage's histogram, for one who observes it often.
+    /// The stage's histogram, for frequent observations.
     #[must_use]
     pub fn stage(&self, stage: &'static str) -> Histogram {
         self.stage_seconds.with_label_values(&[stage])
     }
 
-    /// The topic's lag by partition, as it is now: partitions that are not among them any more disappear.
+    /// Sets the topic's lag by partition: missing partitions are removed.
     pub fn set_lag(&self, topic: &str, lag: &BTreeMap<i32, i64>) {
         let mut lagging = self.lagging.lock().unwrap_or_else(PoisonError::into_inner);
         lagging.retain(|(known_topic, partition)| {
@@ -254,10 +254,10 @@ impl Metrics {
         }
     }
 
-    /// Everything, in Prometheus' text format.
+    /// All metrics in Prometheus' text format.
     ///
     /// # Errors
-    /// [`TelemetryError::Metrics`] when a processor's own metric has none of its parts.
+    /// [`TelemetryError::Metrics`] if a processor's own metric is empty.
     pub fn encode(&self, health: &Health) -> Result<String, TelemetryError> {
         self.ready.set(i64::from(health.is_ready()));
         self.process.refresh();

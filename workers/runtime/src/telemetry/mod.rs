@@ -1,11 +1,11 @@
-//! What a worker tells of itself: logs, metrics, health.
+//! Observability of a worker: logs, metrics, health.
 //!
 //! ```text
-//!   log thread ──heartbeat──► Health ──► /livez   is the log thread still turning?
-//!   runner ─────reasons─────► Health ──► /readyz  is there a reason not to be counted on?
-//!   everyone ───counts──────► Metrics ─► /metrics
-//!   runner ─────WorkerEvent─► a line in the log and a count, of one and the same thing
-//!   people ─────PUT─────────► LogFilter ► /log-level, while the worker runs
+//!   log thread ──heartbeat──► Health ──► /livez   is the log thread still running?
+//!   runner ─────reasons─────► Health ──► /readyz  is there a reason not to be ready?
+//!   all threads ─counts─────► Metrics ─► /metrics
+//!   runner ─────WorkerEvent─► a log line and a counter, for the same event
+//!   operators ──PUT─────────► LogFilter ► /log-level, while the worker runs
 //! ```
 
 mod error;

@@ -1,5 +1,4 @@
-//! What the operating system knows of the process, read from `/proc` at each scrape. Elsewhere than on Linux it stays
-//! 0.
+//! Process metrics of the operating system, read from `/proc` at each scrape. On systems other than Linux they stay 0.
 
 use prometheus::{Gauge, IntGauge};
 
@@ -17,7 +16,7 @@ pub(super) struct ProcessMetrics {
 impl ProcessMetrics {
     pub(super) fn register(registrar: &Registrar) -> Result<Self, TelemetryError> {
         let gauge = |name: &str, help: &str| registrar.gauge(name, help);
-        // Rules need it: what a counter has counted before it was first scraped is in no rate.
+        // Needed by rules: increments before the first scrape are not part of any rate.
         let help = "when the process began, in seconds since the epoch";
         let start_time_seconds = registrar.register(Gauge::new("process_start_time_seconds", help)?)?;
         start_time_seconds.set(jiff::Timestamp::now().as_millisecond() as f64 / 1e3);

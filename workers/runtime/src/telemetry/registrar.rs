@@ -1,4 +1,4 @@
-//! Where metrics are registered, and remembered with what they are: the inventory in `docs/metrics.md` is made of it.
+//! Registers metrics and keeps their descriptions: the inventory in `docs/metrics.md` is generated from it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
-/// A metric as people read of it.
+/// The description of a metric.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MetricDescription {
     /// Its name.
@@ -16,11 +16,11 @@ pub struct MetricDescription {
     pub kind: &'static str,
     /// What it counts or measures.
     pub help: String,
-    /// Its labels, beside `worker`, which every metric has.
+    /// Its labels, in addition to `worker`, which every metric has.
     pub labels: Vec<String>,
 }
 
-/// A kind of metric, by the type that Prometheus' exposition gives it.
+/// A kind of metric, by its type in Prometheus' exposition format.
 pub trait Kind: Collector + Clone + 'static {
     /// `counter`, `gauge` or `histogram`.
     const KIND: &'static str;
@@ -50,7 +50,7 @@ impl Kind for HistogramVec {
     const KIND: &'static str = "histogram";
 }
 
-/// A registry that knows what was put into it. Clones are the same one.
+/// A registry that keeps descriptions. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Registrar {
     registry: Registry,
@@ -58,7 +58,7 @@ pub struct Registrar {
 }
 
 impl Registrar {
-    /// Around a registry.
+    /// Wraps a registry.
     #[must_use]
     pub fn new(registry: Registry) -> Self {
         Self { registry, described: Arc::default() }
@@ -70,10 +70,10 @@ impl Registrar {
         &self.registry
     }
 
-    /// Takes a metric up; clones of it are the same metric.
+    /// Registers a metric; clones of it are the same metric.
     ///
     /// # Errors
-    /// When its name is taken.
+    /// If its name is already registered.
     pub fn register<M: Kind>(&self, metric: M) -> Result<M, prometheus::Error> {
         self.registry.register(Box::new(metric.clone()))?;
         let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,12 +89,12 @@ impl Registrar {
     /// A new counter.
     ///
     /// # Errors
-    /// When its name is taken, as for all that follow.
+    /// If its name is already registered, as for all methods below.
     pub fn counter(&self, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
         self.register(IntCounter::new(name, help)?)
     }
 
-    /// New counters, one for each set of labels.
+    /// New counters, one per set of labels.
     ///
     /// # Errors
     /// As [`Registrar::counter`].
@@ -102,7 +102,7 @@ impl Registrar {
         self.register(IntCounterVec::new(Opts::new(name, help), labels)?)
     }
 
-    /// A new gauge of whole numbers.
+    /// A new integer gauge.
     ///
     /// # Errors
     /// As [`Registrar::counter`].
@@ -110,7 +110,7 @@ impl Registrar {
         self.register(IntGauge::new(name, help)?)
     }
 
-    /// New gauges of whole numbers, one for each set of labels.
+    /// New integer gauges, one per set of labels.
     ///
     /// # Errors
     /// As [`Registrar::counter`].
@@ -126,7 +126,7 @@ impl Registrar {
         self.register(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?)
     }
 
-    /// What was registered so far, sorted by name.
+    /// All registered metrics, sorted by name.
     #[must_use]
     pub fn descriptions(&self) -> Vec<MetricDescription> {
         let mut described = self.described.lock().unwrap_or_else(PoisonError::into_inner).clone();

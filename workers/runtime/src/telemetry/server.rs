@@ -1,4 +1,4 @@
-//! `/livez`, `/readyz`, `/metrics` and `/log-level`, on a thread of their own, so that a busy worker still answers.
+//! Serves `/livez`, `/readyz`, `/metrics` and `/log-level` on its own thread, so that a busy worker still answers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::{Health, LogFilter, Metrics, TelemetryError};
 #[derive(Debug)]
 pub struct HttpServer {
     address: SocketAddr,
-    /// Dropped or sent to, it tells the server to finish the answers it has begun and to end.
+    /// When it is dropped or sent to, the server completes open answers and ends.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -33,8 +33,8 @@ impl HttpServer {
     /// Listens, and serves until [`HttpServer::stop`].
     ///
     /// # Errors
-    /// [`TelemetryError::Listen`] when the address is taken or not this machine's, [`TelemetryError::Thread`] when
-    /// there can be no more threads.
+    /// [`TelemetryError::Listen`] if the address is in use or not local, [`TelemetryError::Thread`] if no thread can be
+    /// started.
     pub fn start(
         listen: SocketAddr,
         health: Health,
@@ -76,13 +76,13 @@ impl HttpServer {
         Ok(Self { address, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Where it listens; tells the port when 0 was asked for.
+    /// The listening address; it contains the actual port if 0 was requested.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Finishes the answers it has begun, and ends.
+    /// Completes open answers, and stops.
     pub fn stop(mut self) {
         self.stop.take();
         if let Some(thread) = self.thread.take()
@@ -134,8 +134,8 @@ async fn log_level(State(served): State<Served>) -> Response {
     }
 }
 
-/// The port is open to whoever scrapes; only who is on this host already, as `kubectl exec` and `port-forward` are, may
-/// change anything.
+/// The port is open to scrapers; only clients on this host, such as `kubectl exec` and `port-forward`, may change
+/// anything.
 async fn set_log_level(
     State(served): State<Served>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,

@@ -1,14 +1,14 @@
-//! Traces: the way of a chunk from its gateway to its alert, as spans that share an id.
+//! Traces: the path of a chunk from its gateway to its alert, as spans with a common trace id.
 //!
 //! ```text
 //!   traceparent of the record ─┐                                  ┌─► traceparent of its results: this stage's span
-//!   (or one begun for it)      ├─► TraceRule ─► TraceContext ─────┤
+//!   (or a new one)             ├─► TraceRule ─► TraceContext ─────┤
 //!                                                                 └─► SpanRecorder, once the batch is committed ─► OTLP ─► collector
 //! ```
 //!
-//! Ids follow from the record: a batch that is done again gives the same spans, and its results the same headers. A
-//! span is recorded only with the commit, as results count only with it. Without a collector nothing is recorded, and a
-//! context is carried on untouched.
+//! Ids are derived from the record: a batch that is processed again gives the same spans, and its results have the same
+//! headers. A span is recorded only after the commit, like results. Without a collector nothing is recorded, and the
+//! trace context is passed on unchanged.
 
 mod otlp;
 mod rule;

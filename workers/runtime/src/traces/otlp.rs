@@ -1,4 +1,4 @@
-//! The way to the collector: OTLP as protobuf over HTTP, in batches, from the library's own thread.
+//! Exports spans to the collector: OTLP as protobuf over HTTP, in batches, on the library's own thread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::config::TracesConfig;
 use crate::http::exchange;
 use crate::telemetry::{Metrics, WorkerEvent};
 
-/// What sends spans; `None` where the configuration names no collector.
+/// The span exporter; `None` if no collector is configured.
 pub(super) fn processor(
     config: &TracesConfig,
     kind: &str,
@@ -44,7 +44,7 @@ pub(super) fn processor(
     Ok(Some(processor))
 }
 
-/// Counts what becomes of each batch; a collector that is away costs spans, and nothing else.
+/// Counts the outcome of each batch; an unavailable collector costs only the spans.
 #[derive(Debug)]
 struct Client {
     timeout: Duration,

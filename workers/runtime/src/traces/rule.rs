@@ -1,33 +1,32 @@
-//! Which trace a record belongs to, and what its results say of it.
+//! Determines the trace of a record, and the trace headers of its results.
 
 use auscult_schemas::{ChunkId, Headers, TraceContext};
 
 use crate::record::Record;
 
-/// How a stage continues traces. The same record always gives the same answer.
+/// How a stage continues traces. The result for a record is deterministic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TraceRule {
-    /// Name of the stage, by which its spans are told from those of others.
+    /// Name of the stage, which distinguishes its spans from those of other stages.
     stage: String,
-    /// Share of the chunks without a context for which a trace is begun; `None`: nothing is recorded here.
+    /// Share of the chunks without a context for which a trace is started; `None`: nothing is recorded here.
     share: Option<f64>,
 }
 
 impl TraceRule {
-    /// A stage whose spans are recorded; it begins a trace for this share of what has none.
+    /// A stage that records spans; it starts a trace for this share of the records without one.
     #[must_use]
     pub fn recording(stage: &str, share: f64) -> Self {
         Self { stage: stage.to_owned(), share: Some(share) }
     }
 
-    /// A stage that carries contexts on, and records nothing.
+    /// A stage that passes trace contexts on, and records nothing.
     #[must_use]
     pub fn carrying(stage: &str) -> Self {
         Self { stage: stage.to_owned(), share: None }
     }
 
-    /// The trace of a record: its own, or where it has none that which is begun for it, by its id, and so the same in
-    /// every stage.
+    /// The trace of a record: its own, or a new one derived from its id, and therefore the same in every stage.
     #[must_use]
     pub fn context(&self, record: &Record) -> TraceContext {
         TraceContext::of(&record.headers).unwrap_or_else(|| {
@@ -37,8 +36,8 @@ impl TraceRule {
         })
     }
 
-    /// The record's trace and the context of this stage's span of it; `None` where nobody records it. A chunk that is
-    /// replayed is another record.
+    /// The record's trace and the context of this stage's span; `None` if the trace is not recorded. A replayed chunk
+    /// is a different record.
     #[must_use]
     pub fn span(&self, record: &Record) -> Option<(TraceContext, TraceContext)> {
         self.share?;
@@ -46,8 +45,8 @@ impl TraceRule {
         context.is_sampled().then(|| (context, context.child(&format!("{} {}", self.stage, record.coordinates))))
     }
 
-    /// The context of what a gateway is about to send, where nobody has begun one and it is recorded: the root of the
-    /// trace, which goes into the headers.
+    /// The root context for a record that a gateway is about to send, if it has none and its trace is recorded; it is
+    /// added to the headers.
     pub(crate) fn begin(&self, headers: &mut Headers) -> Option<TraceContext> {
         let share = self.share?;
         let id = headers.get("ce_id").filter(|_| TraceContext::of(headers).is_none())?;

@@ -1,4 +1,4 @@
-//! Committed batches as spans.
+//! Records committed batches as spans.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -20,7 +20,7 @@ pub(crate) struct TracedRecord {
     context: TraceContext,
     /// That of this stage's span.
     span: TraceContext,
-    /// Whether the trace begins here, and not with whoever sent the record.
+    /// Whether the trace starts here, and not at the sender of the record.
     is_root: bool,
     partition: i32,
     offset: i64,
@@ -34,7 +34,7 @@ impl TracedRecord {
     }
 }
 
-/// When a batch went through what.
+/// Times of the processing steps of a batch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchTimes {
     pub(crate) started: SystemTime,
@@ -43,7 +43,7 @@ pub(crate) struct BatchTimes {
     pub(crate) committed: SystemTime,
 }
 
-/// Records spans and sends them to the collector, from a thread of its own. Clones are the same recorder.
+/// Records spans and exports them to the collector from its own thread. Clones share the recorder.
 #[derive(Debug, Clone)]
 pub struct SpanRecorder {
     rule: TraceRule,
@@ -54,8 +54,8 @@ pub struct SpanRecorder {
 }
 
 impl SpanRecorder {
-    /// A recorder for a worker of this kind, that reads this topic as a member of this group; `None` where the
-    /// configuration names no collector.
+    /// A recorder for a worker of this kind that reads this topic as a member of this group; `None` if no collector is
+    /// configured.
     ///
     /// # Errors
     /// [`TraceError`].
@@ -83,12 +83,12 @@ impl SpanRecorder {
         &self.rule
     }
 
-    /// Begins the trace of what a gateway is about to send.
+    /// Starts the trace of a record that a gateway is about to send.
     pub(crate) fn begin(&self, headers: &mut Headers) -> Option<TraceContext> {
         self.rule.begin(headers)
     }
 
-    /// What a gateway has sent: the root of its trace.
+    /// Records the sending by a gateway: the root of its trace.
     pub(crate) fn record_sending(&self, root: &TraceContext, machine: &str, times: (SystemTime, SystemTime)) {
         let mut span = self.span(format!("send {}", self.topic), root, SpanId::INVALID, times);
         span.span_kind = SpanKind::Producer;
@@ -112,7 +112,7 @@ impl SpanRecorder {
         records.iter().filter_map(traced).collect()
     }
 
-    /// A batch is committed: its records' spans are what they will ever be.
+    /// Records the spans of a committed batch.
     pub(crate) fn record(&self, batch: &[TracedRecord], times: BatchTimes) {
         for traced in batch {
             let span = traced.span;
@@ -141,7 +141,7 @@ impl SpanRecorder {
         }
     }
 
-    /// Sends what is left; for at most this long.
+    /// Exports the remaining spans, waiting at most this long.
     pub fn shut_down(&self, limit: Duration) {
         if let Err(error) = self.processor.shutdown_with_timeout(limit) {
             tracing::warn!(%error, "the last spans did not reach the collector");

@@ -1,4 +1,4 @@
-//! What follows from a chunk: its score, alerts, a drift report, and what is remembered of its machine.
+//! The results of a chunk: its score, alerts, drift report, and its machine's new state.
 
 use std::time::Instant;
 
@@ -14,9 +14,9 @@ use super::{RecordContext, ScoringStage};
 use crate::event::ScoringEvent;
 
 impl ScoringStage {
-    /// What follows from a chunk. One that says nothing about the machine's health (no sensor heard it, it arrives
-    /// otherwise than learned, the machine is at rest) has a score that says so, and leaves all that is remembered of
-    /// the machine as it was but for its sensors and its recording setup, so that neither alarm nor drift takes notice.
+    /// The results of a chunk. If a chunk shows nothing about the machine's health (no working sensor, another sample
+    /// rate or length than in training, the machine at rest), its score says so, and the machine's state changes only
+    /// in its sensors and recording setup, without effect on alarm or drift.
     pub(super) fn conclude(
         &self,
         candidate: &Candidate,
@@ -117,7 +117,7 @@ impl ScoringStage {
             }
         }
         self.count(&score, envelope.time);
-        // A chunk that came late, from no sensor that hears, changes nothing.
+        // A late chunk without a working sensor changes nothing.
         if !is_remembered {
             memory.put(partition, key, observation.state);
         }

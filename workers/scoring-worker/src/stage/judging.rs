@@ -1,4 +1,5 @@
-//! Chunks are held against the models' needs, and judged, all of a batch that are of one model in one forward pass.
+//! Checks chunks against the models' requirements, and scores all chunks of a batch with the same model in one forward
+//! pass.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,14 +14,14 @@ use crate::device_thread::ModelSlot;
 use crate::healthy_channels::{HealthyChannels, healthy_channels};
 use crate::library::LoadedModel;
 
-/// A chunk that can be judged.
+/// A chunk that can be scored.
 pub(super) struct Candidate {
     pub envelope: Envelope,
     /// The message's own.
     pub metadata: FeaturesMetadata,
-    /// Its channels, those that are not judged among them.
+    /// Number of its channels, including those that are not scored.
     pub channels: usize,
-    /// What is judged of it; `None` where every sensor is at fault.
+    /// The part to score; `None` if every sensor is faulty.
     pub healthy: Option<Arc<HealthyChannels>>,
     pub model: Arc<LoadedModel>,
 }
@@ -42,7 +43,7 @@ impl ScoringStage {
             let detail = format!("the clip does not suit model {}: {lacking}", model.model.id);
             return Err(Rejection { code: DeadLetterCode::InvalidFeatures, detail });
         }
-        // What is at fault with a channel that the model does not listen to is no news of this machine.
+        // Faults of channels that the model does not use are not relevant for this machine.
         features.metadata.sensor_faults.retain(|fault| is_chosen(fault.channel, chosen));
         let metadata = features.metadata.clone();
         let channels = features.channels;
@@ -50,8 +51,8 @@ impl ScoringStage {
         Ok(Candidate { envelope, metadata, channels, healthy, model: Arc::clone(model) })
     }
 
-    /// One forward pass a model; a candidate without a healthy channel has no judgement. Should one fail, its clips are
-    /// tried singly, so that only the one at fault is refused.
+    /// One forward pass per model; a candidate without a healthy channel has no judgement. If a pass fails, its clips
+    /// are processed one by one, so that only the faulty one is rejected.
     pub(super) fn judge(&self, candidates: &[Candidate]) -> (Vec<Result<Option<Judgement>, Rejection>>, f64) {
         let started = Instant::now();
         let mut by_slot: BTreeMap<ModelSlot, Vec<(usize, Arc<HealthyChannels>)>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Features to scores, a batch at a time.
+//! Converts features to scores, one batch at a time.
 
 mod conclusion;
 mod judging;
@@ -23,7 +23,7 @@ use crate::worker_machines::WorkerMachines;
 use crate::{ModelLibrary, ModelsConfig, ScoringMetrics};
 pub(crate) use result::{json, result};
 
-/// What a record holds for the scoring stage.
+/// The content of a record for the scoring stage.
 #[derive(Debug, Clone)]
 pub enum ScoringInput {
     /// A chunk: its envelope and features.
@@ -32,25 +32,25 @@ pub enum ScoringInput {
     Control(Envelope, Control),
 }
 
-/// A record on its way to its results, or why it has none.
+/// A record to process, or why it has no results.
 pub type ScoredChunk = Result<ScoringInput, Rejection>;
 
-/// What is to be done with a record, in its turn.
+/// What to do with a record, in order.
 enum Step {
-    /// A chunk: the position of its candidate.
+    /// A chunk: the index of its candidate.
     Chunk(usize),
     /// A control message.
     Control(Box<(Envelope, Control)>),
 }
 
-/// Where a record lies, and what is remembered there.
+/// The place of a record, and the state there.
 pub(crate) struct RecordContext<'a, 'm> {
     pub(crate) partition: i32,
     pub(crate) memory: &'a mut Memory<'m, ScorerState>,
     pub(crate) machines: &'a mut WorkerMachines,
 }
 
-/// Judges batches on the device thread, and keeps each machine's alert state and drift window.
+/// Scores batches on the device thread, and keeps each machine's alert state and drift window.
 pub struct ScoringStage {
     pub(crate) library: ModelLibrary,
     device: DeviceThread,
@@ -58,13 +58,12 @@ pub struct ScoringStage {
     metrics: Arc<Metrics>,
     pub(crate) scoring_metrics: ScoringMetrics,
     pub(crate) reload: Option<Reload>,
-    /// Partition and offset of the records of a batch that has not come to its end: empty but while one is at work, or
-    /// after one has panicked.
+    /// Partition and offset of the records of an unfinished batch: empty except during a batch, or after a panic.
     unfinished: Vec<(i32, i64)>,
-    /// The machines by partition, as the batch before left them; none after one that panicked.
+    /// The machines by partition after the previous batch; `None` after a batch that panicked.
     machines: Option<WorkerMachines>,
     fleet_counts: FleetCounts,
-    /// Looks for machines on two partitions, where it is on Kafka.
+    /// Detects machines on two partitions, on Kafka only.
     place_watch: Option<PlaceWatch>,
 }
 
@@ -100,11 +99,10 @@ impl ScoringStage {
         Ok(stage)
     }
 
-    /// Takes over what changes among the model files from now on, looking every `models.reload_secs`; never where that
-    /// is 0.
+    /// Applies changes of the model files from now on, checked every `models.reload_secs`; never if that is 0.
     ///
     /// # Errors
-    /// When no thread can be started.
+    /// If no thread can be started.
     pub fn follow(&mut self, config: &ModelsConfig) -> std::io::Result<()> {
         if config.reload_secs > 0 {
             self.reload = Some(Reload::start(self.model_watcher(config), Duration::from_secs(config.reload_secs))?);
@@ -112,10 +110,10 @@ impl ScoringStage {
         Ok(())
     }
 
-    /// Looks for machines on two partitions from now on, by reading where all of them live.
+    /// Starts to detect machines on two partitions, by reading the partitions of all machines.
     ///
     /// # Errors
-    /// When no thread can be started.
+    /// If no thread can be started.
     pub fn watch_places(&mut self, read: ReadPlaces) -> std::io::Result<()> {
         let metric = self.scoring_metrics.machines_on_two_partitions.clone();
         self.place_watch = Some(PlaceWatch::start(read, metric)?);
@@ -128,7 +126,7 @@ impl ScoringStage {
         }
     }
 
-    /// Scores records, in their order; `read` makes chunks of them.
+    /// Scores records in order; `read` converts them to chunks.
     #[must_use]
     pub fn score(
         &mut self,
@@ -153,7 +151,7 @@ impl ScoringStage {
         WorkerMachines::of(memory, self.policy.alert.silent_after)
     }
 
-    /// Partitions have come or gone between two batches: what is shown of their machines does, too.
+    /// Partitions were assigned or revoked between two batches; the exported machines change, too.
     pub fn states_changed(&mut self, memory: &Memory<'_, ScorerState>) {
         let machines = self.machines_of(memory);
         self.fleet_counts.update(memory, &machines, true, &self.scoring_metrics, &self.policy.drift);
@@ -181,7 +179,7 @@ impl ScoringStage {
             });
         }
         let (mut judged, forward_s) = self.judge(&candidates);
-        // In the records' order: a control message changes how the chunks behind it are judged, and none before it.
+        // In record order: a control message affects the chunks after it, and none before it.
         let mut results = Vec::new();
         for (record, step) in records.iter().zip(steps) {
             let partition = record.coordinates.partition;
@@ -193,7 +191,7 @@ impl ScoringStage {
                         self.conclude(&candidates[position], judgement.as_ref(), forward_s, context)
                     });
                     if concluded.is_err() {
-                        // They may have what was not remembered in the end.
+                        // They may contain changes that were not kept in the end.
                         *machines = self.machines_of(memory);
                     }
                     concluded

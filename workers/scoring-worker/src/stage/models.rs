@@ -1,4 +1,4 @@
-//! Models that change while the worker runs are taken over between two batches.
+//! Applies changes of models between two batches.
 
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ impl ScoringStage {
         self.scoring_metrics.models.set(i64::try_from(usable).unwrap_or(i64::MAX));
     }
 
-    /// Changes are taken over here and nowhere else, so that no batch is judged by two versions of one model. After a
-    /// panic the runner offers the records of a batch one by one: they are still that batch.
+    /// Changes are applied only here, so that no batch uses two versions of one model. After a panic, the runner
+    /// processes the records of the batch one by one: they still belong to that batch.
     pub(super) fn begin_batch(&mut self, records: &[Record]) {
         let position = |record: &Record| (record.coordinates.partition, record.coordinates.offset);
         let goes_on =
@@ -56,7 +56,7 @@ impl ScoringStage {
         }
     }
 
-    /// A machine that the default model serves keeps it until its own file is sound; it may be half written.
+    /// A machine that uses the default model keeps it until its own file is valid; the file may be incomplete.
     fn put_unusable(&mut self, owner: Owner, entry: Entry) -> Option<Arc<LoadedModel>> {
         let default = self.library.entries().get(&Owner::Everyone);
         let is_served =

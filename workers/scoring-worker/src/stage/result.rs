@@ -5,7 +5,7 @@ use auscult_schemas::{DeadLetterCode, Envelope};
 use bytes::Bytes;
 use serde::Serialize;
 
-/// A result about a chunk, under an id of its own.
+/// A result about a chunk, with its own id.
 pub(crate) fn result(envelope: &Envelope, id: &str, topic: &'static str, event_type: &str, value: Bytes) -> Output {
     let sent = Envelope {
         id: auscult_schemas::ChunkId(id.to_owned()),

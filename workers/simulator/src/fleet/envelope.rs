@@ -1,4 +1,4 @@
-//! The envelope of a chunk: what its gateway says of the sound.
+//! The envelope of a chunk, as its gateway would write it.
 
 use auscult_schemas::{ChunkId, Envelope, MachineId, SchemaError};
 
@@ -8,7 +8,7 @@ impl Fleet {
     /// The envelope of a chunk for `audio.chunks`. Its event time is the scenario's, not that of sending.
     ///
     /// # Errors
-    /// When the scenario's site makes ids that no machine can have.
+    /// If the scenario's site gives invalid machine ids.
     pub fn envelope(&self, planned: &PlannedChunk) -> Result<Envelope, SchemaError> {
         let id = self.machines[planned.machine].machine.id();
         Ok(Envelope {

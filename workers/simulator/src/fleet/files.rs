@@ -1,4 +1,4 @@
-//! A fleet's sound as files: normal sound to train with, and the stream.
+//! Writes a fleet's sound as files: normal training sound, and the stream.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use rayon::prelude::*;
 
 use super::{Fleet, FleetChunk};
 
-/// Why a fleet's sound was not written.
+/// Why a fleet's sound could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// A folder cannot be made.
+    /// A folder cannot be created.
     #[error("cannot make the folder {}: check its path and permissions", path.display())]
     Folder {
         /// The folder.
@@ -27,7 +27,7 @@ pub enum WriteError {
         /// Why.
         source: std::io::Error,
     },
-    /// It was interrupted before a folder was complete.
+    /// Interrupted before a folder was complete.
     #[error("interrupted; {} is not complete", folder.display())]
     Interrupted {
         /// The folder.
@@ -35,21 +35,21 @@ pub enum WriteError {
     },
 }
 
-/// What is told while files are written, and what ends it.
+/// Callbacks while files are written.
 #[derive(Clone, Copy)]
 pub struct Writing<'a> {
-    /// Set, it ends the writing.
+    /// If set, writing stops.
     pub interrupted: &'a AtomicBool,
     /// Called after each file, on whichever thread wrote it.
     pub on_written: &'a (dyn Fn() + Sync),
 }
 
 impl Fleet {
-    /// Writes `clips` clips of normal sound of every machine in the layout that `auscult train` takes:
+    /// Writes `clips` clips of normal sound of every machine in the layout of `auscult train`:
     /// `MACHINE/train/normal/00000.wav`.
     ///
     /// # Errors
-    /// When a file cannot be written, or it is interrupted.
+    /// If a file cannot be written, or on an interrupt.
     pub fn write_training(&self, folder: &Path, clips: u64, writing: &Writing<'_>) -> Result<(), WriteError> {
         self.machines.par_iter().enumerate().try_for_each(|(index, machine)| {
             let normal = folder.join(machine.folder_name()).join("train/normal");
@@ -64,10 +64,11 @@ impl Fleet {
         })
     }
 
-    /// Writes the stream as `MACHINE/TIME.wav`; gives the number of chunks. Interrupted, it ends with what is written.
+    /// Writes the stream as `MACHINE/TIME.wav`; returns the number of chunks. On an interrupt, it stops after the
+    /// current files.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// If a file cannot be written.
     pub fn write_stream(&self, folder: &Path, writing: &Writing<'_>) -> Result<u64, WriteError> {
         let mut written = 0;
         self.play(|chunk: FleetChunk| {
@@ -75,7 +76,7 @@ impl Fleet {
                 return Ok(ControlFlow::Break(()));
             }
             let machine = &self.machines[chunk.planned.machine];
-            // Colons are no part of a file name everywhere.
+            // Colons are not allowed in file names on all systems.
             let name = chunk.planned.time.strftime("%Y%m%dT%H%M%SZ.wav").to_string();
             write_file(&folder.join(machine.folder_name()).join(name), &chunk.wav)?;
             written += 1;
@@ -86,10 +87,10 @@ impl Fleet {
     }
 }
 
-/// Writes a file, and makes its folder where it is missing.
+/// Writes a file, and creates its folder if it is missing.
 ///
 /// # Errors
-/// When either cannot be made.
+/// If either cannot be created.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), WriteError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(|source| WriteError::Folder { path: folder.to_owned(), source })?;

@@ -1,4 +1,4 @@
-//! One machine of a fleet at a moment: how it is, how hard it works, what else is to be heard.
+//! One machine of a fleet at a point in time: condition, load, and other sound sources.
 
 use std::f64::consts::TAU;
 
@@ -12,53 +12,53 @@ use crate::{Circumstances, Condition, Fault, Machine, Microphone, MicrophoneFaul
 pub struct Failure {
     /// The fault.
     pub fault: Fault,
-    /// When it begins, from nothing.
+    /// Start of the fault, with severity 0.
     pub onset: Timestamp,
-    /// When the machine fails; it sounds plainly broken from then on.
+    /// When the machine fails; the severity is 1 from then on.
     pub failure: Timestamp,
 }
 
-/// A microphone that dies.
+/// A microphone that fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct DeadMicrophone {
-    /// How.
+    /// How it fails.
     pub fault: MicrophoneFault,
-    /// When.
+    /// When it fails.
     pub at: Timestamp,
 }
 
-/// A machine and its fate.
+/// A machine with its planned failures.
 #[derive(Debug, Clone)]
 pub struct FleetMachine {
     /// The machine.
     pub machine: Machine,
     /// Its hall, from 0.
     pub hall: usize,
-    /// How it fails, if it does.
+    /// Its failure, if any.
     pub failure: Option<Failure>,
-    /// How its microphone dies, if it does.
+    /// The failure of its microphone, if any.
     pub dead_microphone: Option<DeadMicrophone>,
 }
 
-/// A fault feeds on itself: it grows with this power of the time since its onset. Halfway to the failure it is a
-/// quarter as bad.
+/// A fault accelerates: its severity grows with this power of the time since its start. Halfway to the failure, the
+/// severity is a quarter.
 const GROWTH: f64 = 2.0;
 
-/// Load: parts of a swing over three hours, of one over the better part of an hour, and of the day. Periods, h.
+/// Load: amplitudes of oscillations over three hours, over the better part of an hour, and over the day. Periods, h.
 const SLOW_LOAD: (f64, f64) = (0.4, 3.1);
 const FAST_LOAD: (f64, f64) = (0.2, 0.9);
 const DAY_LOAD: f64 = 0.4;
-/// The hall's noise: by day louder, by night softer, and a swing of its own with this period; dB, h.
+/// The hall's noise: louder by day, quieter by night, with an additional oscillation of this period; dB, h.
 const DAY_HALL_DB: f64 = 1.5;
 const HALL_SWING_DB: f64 = 0.7;
 const HALL_SWING_H: f64 = 7.3;
 /// The day's loudest hour.
 const NOON_H: f64 = 14.0;
-/// By how much something new in the hall is louder or softer at one microphone than on average, dB.
+/// Variation between microphones of the level of a new sound source, dB.
 const NEWCOMER_SPREAD_DB: f64 = 2.0;
 
 impl Failure {
-    /// How far the fault has grown at a moment, 0…1.
+    /// Severity of the fault at a time, 0…1.
     #[must_use]
     pub fn severity(&self, time: Timestamp) -> f64 {
         let life = self.failure.duration_since(self.onset).as_secs_f64();
@@ -68,7 +68,7 @@ impl Failure {
 }
 
 impl FleetMachine {
-    /// The machine's true condition at a moment.
+    /// The machine's true condition at a time.
     #[must_use]
     pub fn condition(&self, time: Timestamp) -> Condition {
         match &self.failure {
@@ -77,13 +77,13 @@ impl FleetMachine {
         }
     }
 
-    /// The folder of its recordings: its id, a `/` in it written as a model's file name has it, `%2F`.
+    /// The folder of its recordings: its id, with `/` encoded as in a model's file name, `%2F`.
     #[must_use]
     pub fn folder_name(&self) -> String {
         self.machine.id().replace('/', "%2F")
     }
 
-    /// Its microphone at a moment.
+    /// Its microphone at a time.
     #[must_use]
     pub fn microphone(&self, time: Timestamp) -> Microphone {
         match self.dead_microphone {
@@ -94,7 +94,7 @@ impl FleetMachine {
 }
 
 impl Fleet {
-    /// What a machine's sound depends on at a moment, besides its condition.
+    /// Influences on a machine's sound at a time, except its condition.
     #[must_use]
     pub fn circumstances(&self, machine: &FleetMachine, time: Timestamp) -> Circumstances {
         let hours = time.as_millisecond() as f64 / 3.6e6;

@@ -1,13 +1,13 @@
-//! Many machines by the clock: what a plant's microphones deliver over days, and the truth about it.
+//! Many machines over time: the chunks of a plant's microphones over days, with the ground truth.
 //!
 //! ```text
-//!  FleetSpec (TOML, flags, built in) ──► Fleet ──► rounds of planned chunks ──► sound, on all cores ──► whoever plays it
+//!  FleetSpec (TOML, flags, built in) ──► Fleet ──► rounds of planned chunks ──► sound, on all cores ──► consumer
 //!                                          ├─────► training sound of the week before
-//!                                          └─────► Truth: who fails when, whose microphone dies, when the hall changes
+//!                                          └─────► Truth: failures of machines and microphones, changes of halls
 //! ```
 //!
-//! Nothing stands still: load swings over an hour, over three and over the day, the hall is louder by day, gateways
-//! deliver a little late and never in the same order. All of it follows from the seed.
+//! Conditions vary: load varies over an hour, over three hours and over the day, the hall is louder by day, and
+//! gateways deliver with small delays and in varying order. Everything is determined by the seed.
 
 mod envelope;
 mod files;
@@ -30,20 +30,20 @@ pub use play::{FleetChunk, PlannedChunk};
 pub use spec::{DeadMicrophoneSpec, EnvironmentSpec, FailureSpec, FleetSpec, OutageSpec};
 pub use truth::{EnvironmentTruth, FailureTruth, MachineTruth, MicrophoneTruth, OutageTruth, Truth};
 
-/// Why a scenario cannot be played.
+/// Why a scenario is invalid.
 #[derive(Debug, PartialEq, thiserror::Error)]
 pub enum FleetError {
-    /// A figure makes no sense.
+    /// A value is out of range.
     #[error("{what} is {value}: {needed}")]
     Figure {
-        /// Which.
+        /// Its name.
         what: &'static str,
         /// As given.
         value: f64,
-        /// What it must be.
+        /// The requirement.
         needed: &'static str,
     },
-    /// A machine is named that the fleet does not have.
+    /// An unknown machine is named.
     #[error("there is no machine {asked} in the fleet: its machines are {first} to {last}")]
     NoSuchMachine {
         /// As given.
@@ -53,7 +53,7 @@ pub enum FleetError {
         /// The last one's id.
         last: String,
     },
-    /// A machine is to have a fault of another kind of machine.
+    /// A machine has a fault of another kind of machine.
     #[error("{machine} cannot have the fault {fault}: that is one of a {}", fault.kind())]
     ForeignFault {
         /// The machine.
@@ -61,23 +61,23 @@ pub enum FleetError {
         /// The fault.
         fault: Fault,
     },
-    /// Nobody is left for a fault or a dead microphone.
+    /// No machine is left for a fault or a microphone failure.
     #[error("no machine is left for {what}: each can have one fault or one dead microphone; make the fleet larger")]
     NobodyLeft {
-        /// For what.
+        /// The fault or failure.
         what: String,
     },
-    /// A hall is named that there is not.
+    /// An unknown hall is named.
     #[error("there is no hall {asked}: there are {halls}, numbered from 1")]
     NoSuchHall {
         /// As given.
         asked: usize,
-        /// How many there are.
+        /// Number of halls.
         halls: usize,
     },
 }
 
-/// A scenario with everything decided.
+/// A scenario with all values determined.
 #[derive(Debug, Clone)]
 pub struct Fleet {
     spec: FleetSpec,
@@ -85,10 +85,10 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Decides everything that the scenario leaves to the seed.
+    /// Determines everything that the scenario leaves to the seed.
     ///
     /// # Errors
-    /// [`FleetError`] where the scenario contradicts itself.
+    /// [`FleetError`] if the scenario contradicts itself.
     pub fn new(spec: FleetSpec) -> Result<Self, FleetError> {
         check(&spec)?;
         let mut fleet = Self { machines: build(&spec), spec };
@@ -122,25 +122,25 @@ impl Fleet {
         &self.machines
     }
 
-    /// Chunks that each machine records.
+    /// Number of chunks of each machine.
     #[must_use]
     pub fn rounds(&self) -> u64 {
         (self.spec.days * 86_400.0 / self.spec.cadence_s).round() as u64
     }
 
-    /// When it is over.
+    /// End of the scenario.
     #[must_use]
     pub fn end(&self) -> Timestamp {
         self.time(self.spec.days * 24.0)
     }
 
-    /// So many hours after the start.
+    /// The time this many hours after the start.
     #[must_use]
     pub fn time(&self, hours: f64) -> Timestamp {
         later(self.spec.start, hours * 3600.0)
     }
 
-    /// Machines that the scenario names: they are not drawn for anything else.
+    /// Machines named by the scenario: they are not selected for anything else.
     fn named(&self) -> Result<BTreeSet<usize>, FleetError> {
         let failing = self.spec.failing.iter().filter_map(|failure| failure.machine.as_ref());
         let dead = self.spec.dead_microphones.iter().filter_map(|dead| dead.machine.as_ref());
@@ -184,7 +184,7 @@ impl Fleet {
         Ok((index, fault))
     }
 
-    /// A machine of the kind that nothing else happens to.
+    /// Selects a machine of the kind without any other event.
     fn draw(
         &self,
         kind: Option<MachineKind>,
@@ -203,7 +203,7 @@ impl Fleet {
     }
 }
 
-/// So many seconds later, to the millisecond.
+/// The time this many seconds later, to the millisecond.
 fn later(time: Timestamp, seconds: f64) -> Timestamp {
     let since = SignedDuration::from_millis((seconds * 1e3).round() as i64);
     time.checked_add(since).unwrap_or(Timestamp::MAX)

@@ -10,16 +10,16 @@ use rayon::prelude::*;
 use super::{Fleet, later};
 use crate::{Circumstances, Condition, SAMPLE_RATE_HZ, mix, wav_bytes};
 
-/// A chunk that a gateway is going to send.
+/// A chunk to be sent by a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlannedChunk {
-    /// Which machine of the fleet.
+    /// Index of the machine in the fleet.
     pub machine: usize,
     /// Its number in the machine's stream, from 0.
     pub number: u64,
     /// When it is recorded.
     pub time: Timestamp,
-    /// When the gateway has it delivered.
+    /// When the gateway delivers it.
     pub delivered: Timestamp,
 }
 
@@ -32,22 +32,19 @@ pub struct FleetChunk {
     pub wav: Vec<u8>,
 }
 
-/// A machine's stream is numbered from here in its own life, after all that it is trained with.
+/// A machine's stream is numbered from here, after all training chunks.
 const STREAM_STARTS_AT: u64 = 1 << 20;
-/// Training sound is of the days before the start, so that it has heard every hour of them.
+/// Training clips are from the days before the start, so that they cover all hours of the day.
 const TRAINING_DAYS: f64 = 7.0;
-/// Machines' turns are spread over this share of the cadence, and each chunk comes up to that share of it early or
-/// late.
+/// Machines are spread over this share of the cadence, and each chunk is early or late by up to that share.
 const TURNS: f64 = 0.8;
 const JITTER: f64 = 0.02;
-/// The longest that a gateway takes to deliver, s, and as a share of the cadence: a round is over before the next
-/// begins.
+/// Maximum delivery time of a gateway, s, and as a share of the cadence: a round ends before the next one starts.
 const DELIVERY_S: f64 = 3.0;
 const DELIVERY: f64 = 0.1;
 
 impl Fleet {
-    /// The chunks of a round, one a machine, in the order in which gateways deliver them; those lost in an outage left
-    /// out.
+    /// The chunks of a round, one per machine, in the order of delivery, without those lost in an outage.
     #[must_use]
     pub fn round(&self, number: u64) -> Vec<PlannedChunk> {
         let mut rng = SmallRng::seed_from_u64(mix(self.spec.seed ^ mix(number ^ 0x00de_11fe)));
@@ -101,12 +98,13 @@ impl Fleet {
         circumstances
     }
 
-    /// Makes every chunk's sound, on all cores, and hands it over in the order of delivery until `take` breaks off.
+    /// Generates every chunk's sound, on all cores, and passes it to `take` in the order of delivery until `take`
+    /// stops.
     ///
-    /// The next rounds' sound is made while `take` is at work; a few rounds of it are in memory at once.
+    /// The sound of the next rounds is generated while `take` runs; a few rounds are in memory at once.
     ///
     /// # Errors
-    /// What `take` fails with.
+    /// The error of `take`.
     pub fn play<E>(&self, mut take: impl FnMut(FleetChunk) -> Result<ControlFlow<()>, E>) -> Result<(), E> {
         const ROUNDS_AHEAD: usize = 2;
         let (made, ready) = crossbeam_channel::bounded::<Vec<FleetChunk>>(ROUNDS_AHEAD);
@@ -116,13 +114,13 @@ impl Fleet {
                     let planned = self.round(number);
                     let make = |planned: PlannedChunk| FleetChunk { planned, wav: self.wav(&planned) };
                     let chunks = planned.into_par_iter().map(make).collect();
-                    // Nobody listens any more: `take` has broken off.
+                    // The receiver is gone: `take` has stopped.
                     if made.send(chunks).is_err() {
                         break;
                     }
                 }
             });
-            // Moved in, so that it is gone when this ends: the maker notices and ends, too.
+            // Moved in, so that it is dropped at the end: the generator notices and ends, too.
             let ready = ready;
             for chunk in ready.iter().flatten() {
                 if take(chunk)?.is_break() {

@@ -1,22 +1,22 @@
-//! What a scenario says: as a TOML file, or built in.
+//! The specification of a scenario: a TOML file, or a built-in one.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{Fault, MicrophoneFault};
 
-/// A fleet and what happens to it. Times are hours from its start, `_h`; what is left out has its default, or is drawn
-/// by the seed.
+/// A fleet and its events. Times are hours from its start, `_h`; missing values have defaults, or are drawn with the
+/// seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FleetSpec {
-    /// Decides everything that is not said: the same seed gives the same sound, byte for byte.
+    /// Determines everything that is not specified: the same seed gives the same sound, byte for byte.
     pub seed: u64,
-    /// When the first chunk is recorded.
+    /// Recording time of the first chunk.
     pub start: Timestamp,
-    /// How long the fleet is listened to, days.
+    /// Duration, days.
     pub days: f64,
-    /// From one chunk of a machine to its next, s.
+    /// Interval between chunks of a machine, s.
     pub cadence_s: f64,
     /// Length of a chunk, s.
     pub chunk_s: f64,
@@ -26,18 +26,18 @@ pub struct FleetSpec {
     pub pumps: usize,
     /// Valves.
     pub valves: usize,
-    /// What machines' ids begin with: `works` gives `works/hall-1/fan-01`. Empty: ids without a hall, and one hall for
-    /// all.
+    /// Prefix of machine ids: `works` gives `works/hall-1/fan-01`. If empty, ids have no hall, and all machines share
+    /// one hall.
     pub site: String,
-    /// Halls that the machines are spread over; each is an environment of its own.
+    /// Number of halls that the machines are distributed over; each hall is a separate environment.
     pub halls: usize,
-    /// Machines whose fault grows until they fail.
+    /// Machines with a fault that grows until they fail.
     pub failing: Vec<FailureSpec>,
-    /// Microphones that die.
+    /// Microphones that fail.
     pub dead_microphones: Vec<DeadMicrophoneSpec>,
-    /// Something new that is heard by all machines of a hall, or of all of them.
+    /// New sound sources that affect all machines of a hall, or of all halls.
     pub environment: Vec<EnvironmentSpec>,
-    /// Times in which a hall's gateway sends nothing; what is recorded then is lost.
+    /// Periods in which a hall's gateway sends nothing; recordings from these periods are lost.
     pub outages: Vec<OutageSpec>,
 }
 
@@ -45,63 +45,62 @@ pub struct FleetSpec {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FailureSpec {
-    /// Its id; otherwise the seed draws one that can have the fault.
+    /// Its id; by default the seed selects a machine for which the fault is possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<String>,
-    /// The fault; otherwise the seed draws one that the machine can have.
+    /// The fault; by default the seed selects one that is possible for the machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
-    /// When the fault begins, from nothing.
+    /// Start of the fault, with severity 0.
     pub onset_h: f64,
-    /// When the machine fails: the fault is fully grown.
+    /// When the machine fails: the severity is 1.
     pub failure_h: f64,
 }
 
-/// A microphone that dies.
+/// A microphone that fails.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeadMicrophoneSpec {
-    /// The machine it listens to; otherwise the seed draws one.
+    /// Its machine; by default the seed selects one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<String>,
-    /// How.
+    /// How it fails.
     pub fault: MicrophoneFault,
-    /// When.
+    /// When it fails.
     pub at_h: f64,
 }
 
-/// Something new in a hall.
+/// A new sound source in a hall.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentSpec {
-    /// The hall, by number from 1; otherwise all of them.
+    /// The hall, counted from 1; by default all halls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hall: Option<usize>,
-    /// Its level at the microphones, dB SPL, a little more at some and less at others. The hall itself has 66, a fan
-    /// 78.
+    /// Its level at the microphones, dB SPL, with a small variation between them. The hall itself has 66, a fan 78.
     pub spl_db: f64,
     /// When it is switched on.
     pub from_h: f64,
-    /// When it is switched off; otherwise it stays.
+    /// When it is switched off; by default it stays on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until_h: Option<f64>,
 }
 
-/// A gateway that is away.
+/// An outage of a gateway.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OutageSpec {
-    /// The hall, by number from 1; otherwise all of them.
+    /// The hall, counted from 1; by default all halls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hall: Option<usize>,
-    /// From when.
+    /// Its start.
     pub from_h: f64,
-    /// Until when.
+    /// Its end.
     pub until_h: f64,
 }
 
 impl EnvironmentSpec {
-    /// A level that most machines' models notice at once: ten times the hall's own power.
+    /// A level that most machines' models detect immediately: ten times the hall's own power.
     pub const USUAL_SPL_DB: f64 = 76.0;
 }
 
@@ -141,10 +140,10 @@ impl FleetSpec {
         }
     }
 
-    /// Reads a scenario file.
+    /// Parses a scenario file.
     ///
     /// # Errors
-    /// Where the text is no scenario, with line and column.
+    /// The syntax error, with line and column.
     pub fn from_toml(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
     }
@@ -169,8 +168,8 @@ impl FleetSpec {
         }
     }
 
-    /// A hundred machines for a week: three fail, two microphones die, and the hall's sound changes in between. The
-    /// last failure begins after that change: whoever has got used to the hall must not have got deaf.
+    /// A hundred machines for a week: three fail, two microphones fail, and the hall's sound changes in between. The
+    /// last failure starts after that change: adaptation to the hall must not hide it.
     fn week() -> Self {
         let failure = |fault, onset_h, failure_h| FailureSpec { machine: None, fault: Some(fault), onset_h, failure_h };
         let dead = |fault, at_h| DeadMicrophoneSpec { machine: None, fault, at_h };
@@ -195,7 +194,7 @@ impl FleetSpec {
         }
     }
 
-    /// How many machines there are.
+    /// Number of machines.
     #[must_use]
     pub fn machines(&self) -> usize {
         self.fans + self.pumps + self.valves

@@ -1,4 +1,4 @@
-//! What is true of a fleet, for whoever judges what was made of its sound.
+//! The ground truth of a fleet, for evaluating detection.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 use super::Fleet;
 use crate::{Fault, MachineKind, MicrophoneFault};
 
-/// The truth about a scenario, as `auscult simulate --truth` writes it.
+/// The ground truth of a scenario, as written by `auscult simulate --truth`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Truth {
-    /// What decided.
+    /// The seed.
     pub seed: u64,
-    /// When the first chunk is recorded.
+    /// Recording time of the first chunk.
     pub start: Timestamp,
-    /// When it is over.
+    /// End of the scenario.
     pub end: Timestamp,
-    /// From one chunk of a machine to its next, s.
+    /// Interval between chunks of a machine, s.
     pub cadence_s: f64,
-    /// Chunks in all.
+    /// Total number of chunks.
     pub chunks: u64,
     /// Every machine.
     pub machines: Vec<MachineTruth>,
-    /// What was new in the halls, and when.
+    /// New sound sources in the halls, with times.
     pub environment_changes: Vec<EnvironmentTruth>,
-    /// When gateways were away.
+    /// Gateway outages.
     pub outages: Vec<OutageTruth>,
 }
 
@@ -34,12 +34,12 @@ pub struct MachineTruth {
     pub id: String,
     /// Its kind.
     pub kind: MachineKind,
-    /// Chunks that it sends.
+    /// Number of its chunks.
     pub chunks: u64,
-    /// How it fails; absent where it does not.
+    /// Its failure; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailureTruth>,
-    /// How its microphone dies; absent where it does not.
+    /// The failure of its microphone; absent if there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dead_microphone: Option<MicrophoneTruth>,
 }
@@ -49,46 +49,46 @@ pub struct MachineTruth {
 pub struct FailureTruth {
     /// The fault.
     pub fault: Fault,
-    /// When it begins, from nothing.
+    /// Start of the fault, with severity 0.
     pub onset: Timestamp,
     /// When the machine fails.
     pub failure: Timestamp,
 }
 
-/// A dead microphone.
+/// A failed microphone.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MicrophoneTruth {
-    /// How.
+    /// How it has failed.
     pub fault: MicrophoneFault,
-    /// Since when.
+    /// When it failed.
     pub at: Timestamp,
 }
 
-/// Something new in a hall.
+/// A new sound source in a hall.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EnvironmentTruth {
-    /// The environment, as machines' ids name it: the part before the last `/`; `*` where ids have none.
+    /// The environment in the machines' ids: the part before the last `/`; `*` if ids have none.
     pub environment: String,
-    /// Since when.
+    /// Its start.
     pub from: Timestamp,
-    /// Until when; absent where it stays.
+    /// Its end; absent if it stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
 }
 
-/// A gateway that was away.
+/// An outage of a gateway.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OutageTruth {
-    /// The environment whose gateway it is.
+    /// The environment of the gateway.
     pub environment: String,
-    /// From when.
+    /// Its start.
     pub from: Timestamp,
-    /// Until when.
+    /// Its end.
     pub until: Timestamp,
 }
 
 impl Fleet {
-    /// What is true of it.
+    /// The ground truth of the fleet.
     #[must_use]
     pub fn truth(&self) -> Truth {
         let mut chunks = vec![0_u64; self.machines.len()];
@@ -135,7 +135,7 @@ impl Fleet {
         }
     }
 
-    /// The environments of a hall, or of all.
+    /// The environments of a hall, or of all halls.
     fn environments(&self, hall: Option<usize>) -> Vec<String> {
         let site = &self.spec.site;
         if site.is_empty() {
@@ -147,7 +147,7 @@ impl Fleet {
 }
 
 impl Truth {
-    /// How long all machines together were listened to, weeks.
+    /// Total duration over all machines, weeks.
     #[must_use]
     pub fn machine_weeks(&self) -> f64 {
         let weeks = self.end.duration_since(self.start).as_secs_f64() / (7.0 * 86_400.0);

@@ -1,47 +1,47 @@
-//! Which bearing it is, as the command line says it.
+//! The bearing, as given on the command line.
 
 use anyhow::{Context, bail};
 use auscult_detection::bearing::{BearingOrders, RollingElements};
 use clap::Args;
 
-/// The bearing: by its type, by its dimensions, or by its orders.
+/// The bearing: by type, by dimensions, or by orders.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "The bearing: its type, or its dimensions, or its orders")]
 pub(super) struct GeometryArgs {
-    /// Type: 6203 or 6205, with or without what follows (-2RS, /C3)
+    /// Type: 6203 or 6205, with or without a suffix (-2RS, /C3)
     #[arg(long, value_name = "TYPE", conflicts_with_all = ["balls", "bpfo"])]
     geometry: Option<String>,
     /// Number of balls or rollers
     #[arg(long, value_name = "N", requires_all = ["ball_diameter", "pitch_diameter"], conflicts_with = "bpfo")]
     balls: Option<u32>,
-    /// Diameter of one, mm
+    /// Diameter of a ball or roller, mm
     #[arg(long, value_name = "MM", requires = "balls")]
     ball_diameter: Option<f64>,
-    /// Diameter of the circle through their centres, mm
+    /// Pitch diameter: diameter of the circle through the centres of the balls, mm
     #[arg(long, value_name = "MM", requires = "balls")]
     pitch_diameter: Option<f64>,
     /// Contact angle, degrees
     #[arg(long, value_name = "DEGREES", default_value_t = 0.0)]
     contact_angle: f64,
-    /// Balls passing a point of the outer race, per turn of the shaft
+    /// Order of the outer race (BPFO): balls passing a point of the outer race per turn of the shaft
     #[arg(long, value_name = "PER_TURN", requires_all = ["bpfi", "bsf", "ftf"])]
     bpfo: Option<f64>,
-    /// Balls passing a point of the inner race, per turn
+    /// Order of the inner race (BPFI): balls passing a point of the inner race per turn of the shaft
     #[arg(long, value_name = "PER_TURN", requires = "bpfo")]
     bpfi: Option<f64>,
-    /// Turns of a ball about itself, per turn
+    /// Order of the ball spin (BSF): turns of a ball about its own axis per turn of the shaft
     #[arg(long, value_name = "PER_TURN", requires = "bpfo")]
     bsf: Option<f64>,
-    /// Turns of the cage, per turn
+    /// Order of the cage (FTF): turns of the cage per turn of the shaft
     #[arg(long, value_name = "PER_TURN", requires = "bpfo")]
     ftf: Option<f64>,
 }
 
 impl GeometryArgs {
-    /// The orders that they say.
+    /// The defect orders of the bearing.
     ///
     /// # Errors
-    /// When the type is not known, or nothing is said.
+    /// If the type is unknown, or no bearing is given.
     pub(super) fn orders(&self) -> anyhow::Result<BearingOrders> {
         if let Some(designation) = &self.geometry {
             return BearingOrders::of_type(designation).with_context(|| {

@@ -1,4 +1,4 @@
-//! Recordings of vibration, from sound files and from those that engineers have.
+//! Vibration recordings, from sound files and from measurement files.
 
 use std::path::{Path, PathBuf};
 
@@ -11,14 +11,14 @@ use auscult_recordings::natural_order::sort_paths;
 
 use crate::commands::reading::in_recorded_order;
 
-/// Samples a channel beyond which a recording is examined and another begins, so that a long folder does not fill the
-/// memory: 64 MiB.
+/// Maximum samples per channel of one recording; beyond it, the recording is examined and a new one starts. It limits
+/// the memory for long folders: 64 MiB.
 const LONGEST_SAMPLES: usize = 16 << 20;
 
-/// Files as they are, and those of folders in the order of the numbers in their names.
+/// Files unchanged, and the files of folders in the order of the numbers in their names.
 ///
 /// # Errors
-/// When a folder cannot be read or holds no recording.
+/// If a folder cannot be read or contains no recording.
 pub(super) fn files_of(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in &in_recorded_order(paths) {
@@ -31,7 +31,7 @@ pub(super) fn files_of(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The sound files of a folder; where it has none, those that can be imported.
+/// The sound files of a folder; if it has none, the files that can be imported.
 fn files_in(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let listing = || folder.display().to_string();
     let (mut sounds, mut others) = (Vec::new(), Vec::new());
@@ -58,30 +58,30 @@ fn is_sound(path: &Path) -> bool {
     content_type_of(&path.to_string_lossy()).is_some()
 }
 
-/// One recording, of one file or of several that follow on.
+/// One recording, from one file or several consecutive ones.
 pub(super) struct Recording {
     pub first: PathBuf,
     pub last: PathBuf,
     pub files: usize,
     pub rate_hz: f64,
-    /// Speed of the shaft, where the file says it, turns a minute.
+    /// Speed of the shaft, turns per minute, if the file states it.
     pub rpm: Option<f64>,
     pub channels: Vec<Channel>,
 }
 
 /// One channel's samples.
 pub(super) struct Channel {
-    /// The file's name for it; empty where it has none.
+    /// Channel name in the file; empty if it has none.
     pub name: String,
     pub samples: Vec<f32>,
 }
 
 impl Recording {
-    /// The recordings of a file, one but for files that hold several of different rates or lengths. What there is to be
-    /// said of a file is said on standard error.
+    /// The recordings of a file: one, unless the file has signals of different rates or lengths. Notes on the file are
+    /// printed on standard error.
     ///
     /// # Errors
-    /// When it cannot be read or is none.
+    /// If the file cannot be read or is not a recording.
     pub(super) fn read(path: &Path, options: &Options) -> anyhow::Result<Vec<Self>> {
         if path.is_file() && !is_sound(path) && is_importable(path) {
             return Self::import(path, options);
@@ -116,7 +116,7 @@ impl Recording {
         Self { first: path.to_owned(), last: path.to_owned(), files: 1, rate_hz, rpm, channels }
     }
 
-    /// Whether every channel goes on in `next`.
+    /// Whether every channel continues in `next`.
     pub(super) fn goes_on_with(&self, next: &Self) -> bool {
         let samples = self.channels.first().map_or(0, |channel| channel.samples.len());
         samples < LONGEST_SAMPLES
@@ -134,10 +134,10 @@ impl Recording {
         }
     }
 
-    /// The findings of the channels, each of which may be none.
+    /// The finding of each channel, or why there is none.
     ///
     /// # Errors
-    /// When nobody says the shaft's speed.
+    /// If the shaft speed is not given.
     pub(super) fn examine(
         &self,
         orders: BearingOrders,

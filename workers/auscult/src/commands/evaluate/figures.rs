@@ -1,4 +1,4 @@
-//! The figures of an evaluation as one JSON object.
+//! The metrics of an evaluation as one JSON object.
 
 use auscult_detection::{Evaluation, FalseAlarms, Means, Rates};
 use auscult_evaluation::dcase::official::Official;
@@ -6,7 +6,7 @@ use auscult_evaluation::judged::{self, JudgedClip};
 use auscult_evaluation::judging::JudgedClips;
 use serde::Serialize;
 
-/// What `--json` prints, and nothing else.
+/// The output of `--json`.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     auc: Option<f64>,
@@ -17,19 +17,19 @@ pub(super) struct Report {
     #[serde(flatten)]
     abnormal_positive: Rates,
     normal_positive: Rates,
-    /// Labelled clips that count nowhere, because every sensor of theirs is at fault.
+    /// Labelled clips that are excluded, because all their sensors are faulty.
     n_unheard: usize,
     /// Clips that cannot be read.
     n_unreadable: usize,
     /// Clips without a label.
     n_unlabelled: usize,
-    /// What the threshold means; absent where each machine has its own.
+    /// False alarms at the threshold; absent if each machine has its own model.
     #[serde(skip_serializing_if = "Option::is_none")]
     calibration: Option<FalseAlarms>,
-    /// Only of several machines.
+    /// Only for several machines.
     #[serde(skip_serializing_if = "Option::is_none")]
     means: Option<Means>,
-    /// Only of DCASE's recordings: by edition.
+    /// Only for DCASE recordings: by edition.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     dcase: Vec<Official>,
 }
@@ -60,7 +60,7 @@ impl Report {
     }
 }
 
-/// Each machine alone.
+/// Evaluates each machine separately.
 pub(super) fn evaluate_machines(clips: &[JudgedClip], threshold: f64) -> Vec<Evaluation> {
     let machines = judged::machines(clips);
     machines.into_iter().map(|machine| judged::evaluate_machine(clips, machine, threshold)).collect()

@@ -1,4 +1,4 @@
-//! `auscult evaluate`: how well a model tells a data set's normal clips from its abnormal ones.
+//! `auscult evaluate`: how well a model separates a data set's normal clips from its abnormal ones.
 
 mod figures;
 mod models;
@@ -28,45 +28,44 @@ use crate::{interrupt, model_file};
 use figures::Report;
 use models::{LoadedModel, Models};
 
-/// Judge a data set's test clips and say how well normal and abnormal are told apart
+/// Score a data set's test clips and measure how well the model separates normal from abnormal
 ///
-/// The labels come from the folders or file names and are used for nothing but these figures. Precision, recall, F1 and
-/// accuracy are given twice: with the abnormal class as the positive one, and with the normal class, as some papers do.
-/// Of several machines there are DCASE's arithmetic and harmonic means, too.
+/// Labels come from folder or file names and are used only for these metrics. Precision, recall, F1 and accuracy are
+/// reported twice: with the abnormal class as the positive class, and with the normal class, as in some papers. For
+/// several machines, DCASE's arithmetic and harmonic means are reported as well.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP, override_usage = USAGE)]
 pub struct EvaluateArgs {
-    /// The model, made by `auscult train`; or the folder with a model for each machine that it made
+    /// Model file made by `auscult train`, or the folder in which it wrote a model for each machine
     #[arg(value_name = "MODEL|FOLDER", required_unless_present = "table")]
     model: Option<PathBuf>,
     /// Folder of recordings (see the layouts below)
     #[arg(value_name = "DATA_DIR", required_unless_present = "table")]
     data: Option<PathBuf>,
-    /// Use only this machine of the folder; otherwise all its machines' clips are pooled
+    /// Use only this machine of the folder; otherwise the clips of all machines are pooled
     ///
-    /// With a folder of models each machine's clips are judged by its own model. Ids are made of folder and file names,
-    /// such as fan_id_00. The end of one will do where only one ends so: id_00.
+    /// With a folder of models, each machine's clips are scored by its own model. Machine ids are made from folder and
+    /// file names, such as fan_id_00. A unique ending is enough: id_00.
     #[arg(long, value_name = "ID")]
     machine: Option<String>,
     /// Print one JSON object instead of tables
     #[arg(long)]
     json: bool,
-    /// Also draw the scores and the ROC curve
+    /// Also plot the scores and the ROC curve
     #[arg(long, value_name = "FILE.png")]
     plot: Option<PathBuf>,
-    /// Also write report.html and DCASE's CSV files into this folder; made if missing
+    /// Also write report.html and DCASE's CSV files into this folder; it is created if missing
     ///
-    /// The page needs no network: histograms, curves, confusion matrices, figures of every fault, machine and
-    /// microphone, 95 % intervals, and the clips that were judged wrong. The CSV files are anomaly_score_* and
-    /// decision_result_* as the evaluator of the recordings' year takes them, with a row for every test clip,
-    /// result.csv, and left_out.csv where clips could not be judged. Files of those names that are there already are
-    /// replaced, and named.
+    /// The page works offline. It shows histograms, curves, confusion matrices, metrics for every fault, machine and
+    /// microphone, 95 % intervals, and the misclassified clips. The CSV files are anomaly_score_* and decision_result_*
+    /// in the format of the evaluator of the recordings' year, with a row for every test clip, result.csv, and
+    /// left_out.csv if clips could not be scored. Existing files with these names are replaced and listed.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Folder of DCASE's evaluator, for test clips whose names carry no label: ground_truth_data, or eval_data_list.csv
-    /// (2020)
+    /// Folder of DCASE's evaluator, for test clips without a label in their names: ground_truth_data, or
+    /// eval_data_list.csv (2020)
     ///
-    /// Where it lies beside the recordings, or up to two folders above, it is found by itself.
+    /// It is found automatically beside the recordings or up to two folders above them.
     #[arg(long, value_name = "DIR")]
     truth: Option<PathBuf>,
     #[command(flatten)]
@@ -79,14 +78,14 @@ pub struct EvaluateArgs {
     tables: TableArgs,
 }
 
-/// Features that were pooled elsewhere.
+/// Options for features pooled by another program.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Tables")]
 struct TableArgs {
-    /// Evaluate on tables of pooled log-mels instead of recordings; of several files the means, too
+    /// Evaluate on tables of pooled log-mels instead of recordings; for several files, also print the means
     ///
-    /// Columns: clip, label (normal or abnormal), band_000, band_001, … Detectors are fitted to part of the normal
-    /// clips and tested with the abnormal ones and as many other normal ones. There is no model file.
+    /// Columns: clip, label (normal or abnormal), band_000, band_001, … Detectors are trained on part of the normal
+    /// clips, and tested on the abnormal clips and an equal number of other normal clips. No model file is used.
     #[arg(
         long,
         value_name = "FILE.csv|FILE.parquet",
@@ -94,10 +93,10 @@ struct TableArgs {
         conflicts_with_all = ["model", "data", "machine", "plot", "out", "truth", "device", "cadence", "channels"]
     )]
     table: Vec<PathBuf>,
-    /// What draws the normal clips that are tested with
+    /// Seed for drawing the normal test clips
     #[arg(long, value_name = "N", default_value_t = 42, conflicts_with_all = ["model", "data"])]
     seed: u64,
-    /// Share of normal clips that may score above the threshold
+    /// Target share of normal clips with scores above the threshold
     #[arg(long, value_name = "SHARE", default_value_t = 0.01, conflicts_with_all = ["model", "data"])]
     false_alarm_rate: f64,
 }
@@ -111,25 +110,25 @@ Examples:
   auscult evaluate compressor.safetensors recordings/
   auscult evaluate compressor.safetensors recordings/ --out results/     # results/report.html
   auscult evaluate compressor.safetensors recordings/ --plot scores.png
-  auscult evaluate models/ dcase/dev_data --out results/                 # each machine by its own model; DCASE's official score
+  auscult evaluate models/ dcase/dev_data --out results/                 # one model per machine; DCASE's official score
   auscult evaluate models/ dcase/eval_data --truth dcase2023_task2_evaluator/ --out results/
   auscult evaluate fan.safetensors mimii/6_dB_fan --machine id_00 --json | jq .auc
-  auscult evaluate --table fan.parquet                                   # features that were pooled elsewhere
+  auscult evaluate --table fan.parquet                                   # features pooled by another program
   auscult evaluate --table fan_id_*.csv --seed 1 --json | jq .means
 
 --json prints one object: auc, pauc (false-positive rate up to 0.1), threshold, n_normal, n_abnormal;
-with the abnormal class positive precision, recall, f1, accuracy; the same four with the normal
-class positive under normal_positive. calibration says what the threshold means in false alarms at one
-clip each --cadence, and how sure that is (not with a folder of models). n_unheard counts the clips that
-were left out because every sensor of theirs is at fault, n_unreadable those that cannot be read,
-n_unlabelled those without a label. Of several machines also means: machines, and auc and pauc under
-arithmetic and under harmonic, each machine's over all its clips. Of DCASE recordings also dcase, one for
+precision, recall, f1 and accuracy with the abnormal class as the positive class; the same four with the
+normal class as the positive class under normal_positive. calibration is the estimated number of false
+alarms at this threshold for one clip per --cadence, with its uncertainty (not with a folder of models).
+n_unheard counts clips that were excluded because all their sensors are faulty, n_unreadable clips that
+cannot be read, n_unlabelled clips without a label. Several machines add means: machines, and auc and pauc
+under arithmetic and under harmonic, each machine's over all its clips. DCASE recordings add dcase, one for
 each edition: edition, official_score, and sections with auc, pauc, precision, recall and f1 of all clips,
 of the source and of the target domain.
 
-Of a table the object also has table, bands, n_train, seed, average_precision, intervals, and under
-detectors the same figures of each detector alone; the object's own are those of all fused. Of several
-tables it has them under tables, and means and means_by_detector.
+For a table, the object also has table, bands, n_train, seed, average_precision and intervals, and the same
+metrics of each single detector under detectors; the top-level metrics are those of all detectors fused.
+For several tables, they are under tables, with means and means_by_detector.
 
 ",
     data_dir_help!()
@@ -138,8 +137,8 @@ tables it has them under tables, and means and means_by_detector.
 /// Evaluates and prints.
 ///
 /// # Errors
-/// When a model or too many clips cannot be read, or there are no clips of one class and no `--out` for scores without
-/// figures.
+/// If a model or too many clips cannot be read, or if one class has no clips and there is no `--out` for scores without
+/// metrics.
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     if !args.tables.table.is_empty() {
         return evaluate_tables(&args.tables, args.json);
@@ -226,7 +225,7 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Judges every test clip.
+/// Scores every test clip.
 fn judge(
     models: &Models,
     dataset: &Dataset,
@@ -267,7 +266,7 @@ fn evaluate_tables(args: &TableArgs, json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The page in the folder of `--out`.
+/// Name of the page in the folder of `--out`.
 const PAGE_NAME: &str = "report.html";
 
 fn write_report(

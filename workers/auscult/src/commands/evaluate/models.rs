@@ -1,4 +1,4 @@
-//! The model or models of an evaluation, and which machine each serves.
+//! The model or models of an evaluation, and the machines that each one serves.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use auscult_scoring_worker::file_stem;
 
 use crate::model_file;
 
-/// A model, and what it was trained on.
+/// A model and its training data.
 pub(super) struct LoadedModel {
     pub package: ModelPackage,
     pub model: Model,
@@ -30,21 +30,21 @@ impl LoadedModel {
     }
 }
 
-/// One model for all machines, or one for each.
+/// One model for all machines, or one per machine.
 pub(super) struct Models {
-    /// What it was called on the command line.
+    /// The name from the command line.
     name: String,
     loaded: Vec<LoadedModel>,
-    /// Each machine's, by id.
+    /// Index of each machine's model, by machine id.
     of_machine: BTreeMap<String, usize>,
 }
 
 impl Models {
-    /// Reads a model file, or of a folder the file of each machine, named as `auscult train --out FOLDER` and the
-    /// workers name it.
+    /// Reads a model file, or, from a folder, the file of each machine, named as by `auscult train --out FOLDER` and
+    /// the workers.
     ///
     /// # Errors
-    /// When a model cannot be read, or the folder lacks that of a machine.
+    /// If a model cannot be read, or the folder has no model for a machine.
     pub(super) fn read(path: &Path, dataset: &Dataset, device: &OpenedDevice) -> anyhow::Result<Self> {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let mut models = Self { name, loaded: Vec::new(), of_machine: BTreeMap::new() };
@@ -74,7 +74,7 @@ impl Models {
         Ok(models)
     }
 
-    /// Each model, and the machines it serves.
+    /// Each model with its machines.
     pub(super) fn with_machines<'a>(
         &'a self,
         dataset: &'a Dataset,
@@ -85,7 +85,7 @@ impl Models {
         })
     }
 
-    /// The one model; `None` of a folder with several.
+    /// The single model; `None` for a folder with several.
     pub(super) fn only(&self) -> Option<&LoadedModel> {
         match self.loaded.as_slice() {
             [only] => Some(only),
@@ -93,13 +93,13 @@ impl Models {
         }
     }
 
-    /// The share of normal clips that thresholds were set to let through: the highest, where models differ.
+    /// The target false alarm rate of the thresholds; the highest one, if models differ.
     pub(super) fn wanted_false_alarm_rate(&self) -> f64 {
         let rates = self.loaded.iter().map(|model| model.package.manifest().calibration.false_alarm_rate);
         rates.fold(0.0, f64::max)
     }
 
-    /// What is judged with, for people.
+    /// The reference of the model, for output.
     pub(super) fn model_ref(&self) -> ModelRef {
         match self.only() {
             Some(model) => model.package.model_ref(),
@@ -111,7 +111,7 @@ impl Models {
 /// The model file of a machine in a folder.
 fn model_of(folder: &Path, machine: &MachineClips) -> Option<std::path::PathBuf> {
     let named = |stem: &str| folder.join(format!("{stem}.safetensors"));
-    // `train` names files by the data set's id; a worker escapes what a file's name may not have.
+    // `train` names files by the data set's id; workers escape characters that are invalid in file names.
     let escaped = MachineId::new(&machine.id).ok().map(|id| named(&file_stem(&id)));
     [Some(named(&machine.id)), escaped].into_iter().flatten().find(|file| file.is_file())
 }

@@ -1,4 +1,4 @@
-//! The figures of an evaluation as tables for the terminal.
+//! The metrics of an evaluation as tables for the terminal.
 
 use std::io::Write;
 
@@ -9,7 +9,7 @@ use auscult_evaluation::judging::JudgedClips;
 
 use super::figures::evaluate_machines;
 
-/// Writes the figures for people.
+/// Writes the metrics as tables.
 pub(super) fn write_tables(
     out: &mut impl Write,
     whole: &Evaluation,
@@ -86,12 +86,12 @@ pub(super) fn write_tables(
     Ok(())
 }
 
-/// The width of a column that holds these names.
+/// The width of a column for these names.
 fn widest(names: &[&str]) -> usize {
     names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(15)
 }
 
-/// What the figures leave out, a line each.
+/// What the metrics exclude, one line each.
 fn not_judged(clips: &JudgedClips) -> Vec<String> {
     let counts = [
         (clips.n_unheard(), "left out: no sensor of theirs hears the machine"),

@@ -1,11 +1,11 @@
-//! Figures of tables, for people.
+//! Metrics of feature tables, as text.
 
 use std::io::{self, Write};
 
 use auscult_evaluation::tables::{DetectorFigures, TableFigures, TablesReport};
 use auscult_reports::figures::{figure_or_dash, interval_or_dash};
 
-/// Writes every table's figures, and of several the means.
+/// Writes the metrics of every table and, for several tables, the means.
 pub(super) fn write_report(out: &mut impl Write, report: &TablesReport) -> io::Result<()> {
     match report {
         TablesReport::One(table) => write_table(out, table),

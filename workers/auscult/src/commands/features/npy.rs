@@ -1,5 +1,5 @@
-//! NumPy's `.npy` file of a log-mel, format version 1.0 (numpy.lib.format): a header in Python's syntax, padded so that
-//! the values start at a multiple of 64 bytes, then `f32` values in row-major order, little endian.
+//! A log-mel spectrogram as a NumPy `.npy` file, format version 1.0 (numpy.lib.format): a header in Python syntax,
+//! padded so that the values start at a multiple of 64 bytes, then `f32` values in row-major order, little endian.
 
 use ndarray::ArrayView2;
 

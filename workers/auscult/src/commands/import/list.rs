@@ -1,4 +1,4 @@
-//! `auscult import --list`: what files hold.
+//! `auscult import --list`: the contents of files.
 
 use std::io::Write;
 
@@ -6,7 +6,7 @@ use anyhow::ensure;
 use auscult_import::Options;
 use auscult_recordings::import::Input;
 
-/// Prints every series and single number.
+/// Prints every series and scalar.
 pub(super) fn list(inputs: &[Input], options: &Options) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     let mut failures = 0;

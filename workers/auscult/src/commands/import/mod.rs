@@ -1,4 +1,4 @@
-//! `auscult import`: the files that engineers have, as a folder of recordings that every other command takes.
+//! `auscult import`: converts measurement files into a folder of recordings for the other commands.
 
 mod list;
 #[cfg(test)]
@@ -14,71 +14,70 @@ use clap::{Args, ValueEnum};
 
 use list::list;
 
-/// Turn CSV, MATLAB, TDMS, UFF58, HDF5, Parquet, NumPy and sound files into recordings
+/// Convert CSV, MATLAB, TDMS, UFF58, HDF5, Parquet, NumPy and sound files into recordings
 ///
-/// Each becomes a WAV file of 32-bit floats whose samples are the values in their unit. What was read, at which rate
-/// and who says so is printed for each file and kept in DIR/import.json. A rate is never guessed: where a file says
-/// none, --rate must. A file that cannot be imported is named on standard error; the others are imported all the same,
-/// and the exit status is 1.
+/// Each file becomes a WAV file of 32-bit floats whose samples are the values in their unit. For each file, the command
+/// prints what it read, the sample rate and its source, and keeps this in DIR/import.json. A rate is never guessed: if
+/// a file has none, --rate is required. A file that cannot be imported is reported on standard error; the other files
+/// are still imported, and the exit status is 1.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ImportArgs {
-    /// Files, or folders of them; folders inside are kept
+    /// Files, or folders of them; the structure of subfolders is kept
     #[arg(value_name = "FILE|FOLDER", required = true)]
     files: Vec<PathBuf>,
-    /// Folder for the recordings; made if missing
+    /// Output folder; it is created if missing
     #[arg(long, value_name = "DIR", required_unless_present = "list")]
     out: Option<PathBuf>,
-    /// Folder below DIR for the recordings: train/normal, test/normal or test/abnormal make a data set for train,
+    /// Subfolder of DIR for the recordings: train/normal, test/normal or test/abnormal make a data set for train,
     /// explore and evaluate
     #[arg(long = "as", value_name = "SPLIT", conflicts_with = "life")]
     split: Option<PathBuf>,
-    /// Print what the files hold, and write nothing
+    /// Print the contents of the files, and write nothing
     #[arg(long, conflicts_with_all = ["out", "life"])]
     list: bool,
     #[command(flatten)]
     reading: ReadingArgs,
-    /// Cut recordings into pieces of this length, s; a shorter rest is left out
+    /// Cut recordings into pieces of this length, s; a shorter remainder is dropped
     #[arg(long, value_name = "SECONDS", conflicts_with = "life")]
     chunk_secs: Option<f64>,
-    /// Write each channel as a recording of its own
+    /// Write each channel as a separate recording
     #[arg(long, conflicts_with = "life")]
     per_channel: bool,
-    /// Each folder is the life of one machine: join its files, in the order of the numbers in their names
+    /// Treat each folder as the life of one machine: join its files, in the order of the numbers in their names
     #[arg(long)]
     life: bool,
-    /// Replace recordings that are there already
+    /// Replace existing recordings
     #[arg(long)]
     overwrite: bool,
 }
 
-/// What is said of files that do not say it themselves.
+/// Properties of files that do not state them.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What the files do not say")]
 struct ReadingArgs {
-    /// Samples a second; goes before what a file says
+    /// Sample rate, Hz; takes precedence over the file's
     #[arg(long, value_name = "HZ")]
     rate: Option<f64>,
-    /// Column, variable or channel to take, by name or number (1 is the first); may be given again [default: every
-    /// signal]
+    /// Column, variable or channel to read, by name or number (1 is the first); may be repeated [default: every signal]
     #[arg(long, value_name = "NAME")]
     variable: Vec<String>,
-    /// The column that is the time, by name or number
+    /// Column that contains the time, by name or number
     #[arg(long, value_name = "NAME")]
     time: Option<String>,
-    /// Unit of the time
+    /// Unit of the time column
     #[arg(long, value_name = "UNIT", value_enum)]
     time_unit: Option<TimeUnitName>,
-    /// Unit of the values, such as g, m/s2, A or bar; goes before what a file says
+    /// Unit of the values, such as g, m/s2, A or bar; takes precedence over the file's
     #[arg(long, value_name = "UNIT")]
     unit: Option<String>,
-    /// Multiply every value by this: 10 makes g of the volts of a sensor of 100 mV/g
+    /// Multiply every value by this factor: 10 converts volts into g for a sensor of 100 mV/g
     #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
     scale: Option<f64>,
-    /// Decimal mark, where a text can be read both ways
+    /// Decimal mark, if a text file is ambiguous
     #[arg(long, value_name = "MARK", value_enum)]
     decimal: Option<DecimalMark>,
-    /// A table or matrix holds pieces that follow on one another, not channels: each row, or each column, is one
+    /// Rows, or columns, of a table or matrix are consecutive pieces of one signal, not channels
     #[arg(long, value_name = "WHICH", value_enum)]
     snapshots: Option<SnapshotsName>,
 }
@@ -108,30 +107,30 @@ enum SnapshotsName {
 
 const AFTER_HELP: &str = "\
 Examples:
-  auscult import run1.csv --out recordings/ --rate 25600 --unit g        columns without a time
+  auscult import run1.csv --out recordings/ --rate 25600 --unit g        no time column
   auscult import messung.csv --out recordings/                           a time column, semicolons, decimal commas
   auscult import 97.mat --out recordings/ --rate 48000 --variable X097_DE_time --unit g
-  auscult import bench.tdms --out recordings/                            rate, unit and scales are in the file
+  auscult import bench.tdms --out recordings/                            the file has rate, unit and scales
   auscult import hammer.uff --out recordings/                            data set 58 or 58b
   auscult import run.h5 --out recordings/ --variable /vib/acc            HDF5, MATLAB v7.3: build with --features hdf5
   auscult import run.parquet run.npz --out recordings/ --rate 20480
   auscult import volts.wav --out recordings/ --scale 10 --unit g         a sensor of 100 mV/g
   auscult import healthy/ --out motor/ --as train/normal --rate 25600    then: auscult train motor/ --out motor.safetensors
-  auscult import Learning_set/ --out bearings/ --life                    FEMTO, XJTU-SY, IMS: a folder is a life
-  auscult import long.tdms --out clips/ --chunk-secs 10                  pieces that a Kafka message can hold
-  auscult import unknown.mat --list                                      what is in it?
+  auscult import Learning_set/ --out bearings/ --life                    FEMTO, XJTU-SY, IMS: one folder per life
+  auscult import long.tdms --out clips/ --chunk-secs 10                  pieces that fit into a Kafka message
+  auscult import unknown.mat --list                                      list the contents
 
 Then:
   auscult bearing recordings/*.wav --rpm 1796 --geometry 6205
   auscult train motor/ --out motor.safetensors              # after --as train/normal
 
-Exit status: 0 all files were imported, 1 one or more were not (they are named), 2 wrong usage.
-docs/import.md says what is read of each format, and what is refused.";
+Exit status: 0 all files were imported, 1 at least one failed (failures are listed), 2 wrong usage.
+See docs/import.md for what is supported in each format.";
 
-/// Imports and says what.
+/// Imports and prints a summary.
 ///
 /// # Errors
-/// When the folder cannot be made, or at the end when a file could not be imported.
+/// If the folder cannot be created, or, at the end, if a file could not be imported.
 pub fn run(args: &ImportArgs) -> anyhow::Result<()> {
     let found = inputs(&args.files)?;
     if let Some(passed_over) = found.passed_over_words() {
@@ -174,7 +173,7 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Prints a line. A reader who has had enough (`| head`) ends no import.
+/// Prints a line. A closed pipe (`| head`) does not stop the import.
 fn print_line(line: &str) -> anyhow::Result<()> {
     match writeln!(std::io::stdout().lock(), "{line}") {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),

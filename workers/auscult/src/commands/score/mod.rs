@@ -1,4 +1,4 @@
-//! `auscult score`: one judgement a file.
+//! `auscult score`: scores files, one verdict per file.
 
 mod print;
 
@@ -16,12 +16,12 @@ use super::reading::in_recorded_order;
 use crate::model_file;
 use print::{Line, Remarks, write_verdict};
 
-/// Judge recordings: score, threshold, p-value, verdict, the bands that deviate, by how much and when
+/// Score recordings: score, threshold, p-value, verdict, deviating bands with their level changes and times
 ///
-/// A channel whose sensor is at fault is left out of the score and named; a file that cannot be compared with what the
-/// model has learned is not judged, and says why. A file that cannot be judged is named on standard error with the
-/// remedy; the others are judged all the same, and the exit status is 1 at the end. An anomalous recording is no
-/// failure: its exit status is 0.
+/// A channel with a sensor fault is excluded from the score and reported; a file that is not comparable with the
+/// model's training data is not scored, and the reason is printed. A file that cannot be scored is reported on standard
+/// error with the remedy; the other files are still scored, and the exit status is 1. An anomalous recording does not
+/// change the exit status.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct ScoreArgs {
@@ -31,7 +31,7 @@ pub struct ScoreArgs {
     /// Recordings, WAV or FLAC, up to 8 MiB each
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Print JSON lines, one object a file
+    /// Print JSON lines, one object per file
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -45,24 +45,24 @@ pub struct ScoreArgs {
 const AFTER_HELP: &str = "\
 Examples:
   auscult score compressor.safetensors today/*.wav
-  auscult score compressor.safetensors today/*.wav --channels 0    # the first microphone alone
+  auscult score compressor.safetensors today/*.wav --channels 0    # the first microphone only
   auscult score compressor.safetensors today/*.wav --json | jq 'select(.anomalous) | .file'
 
 Each JSON line has file, verdict (normal or anomalous), anomalous, score, threshold, p_value (the
 probability that normal sound scores this high or higher), health_index (100 as in training, 50 at
 the threshold, 0 far beyond), channel_scores, bands (hz_low, hz_high, share of the error,
-level_change_db), time_course (slice_s, and each slice's share of the deviation; of anomalous files),
-explanation (the same in words), quality, sensor_faults (channel, flags), notes (kind, words, remedy; where
-there are any), model and calibration: what the threshold means in false alarms at one clip each --cadence,
-and how sure that is. A file that says nothing about the machine's health has only file, verdict, explanation,
-quality, sensor_faults, notes, model and, where there is one, score; its verdict is sensor_fault (no sensor
-hears the machine), setup_fault (its sample rate or length is not what the model has learned) or idle (the
-machine is at rest). A file that cannot be judged has file and error.";
+level_change_db), time_course (slice_s, and each slice's share of the deviation; for anomalous files),
+explanation (the same in words), quality, sensor_faults (channel, flags), notes (kind, words, remedy; if
+there are any), model and calibration: the estimated false alarms at this threshold for one clip per
+--cadence, with their uncertainty. A file that shows nothing about the machine's health has only file,
+verdict, explanation, quality, sensor_faults, notes, model and, if available, score. Its verdict is
+sensor_fault (no sensor receives the machine), setup_fault (its sample rate or length differs from the
+model's training data) or idle (the machine is at rest). A file that cannot be scored has file and error.";
 
-/// Judges and prints.
+/// Scores and prints.
 ///
 /// # Errors
-/// When the model cannot be read, or at the end when a file could not be judged.
+/// If the model cannot be read, or, at the end, if a file could not be scored.
 pub fn run(args: &ScoreArgs) -> anyhow::Result<()> {
     let package = model_file::read(&args.model)?;
     let model = Model::load(&package, &args.device.open()?.device)?;

@@ -1,4 +1,4 @@
-//! Judgements for people, and as JSON lines.
+//! Verdicts as text and as JSON lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -55,7 +55,7 @@ pub(super) enum Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// Of a file and what came of it.
+    /// The line of a file and its result.
     pub(super) fn new(
         path: &Path,
         result: &'a anyhow::Result<ScoredRecording>,
@@ -116,13 +116,13 @@ pub(super) fn write_verdict(out: &mut impl Write, path: &Path, scored: &ScoredRe
                 judgement.health_index,
                 path.display()
             )?;
-            // Which bands deviate explains an anomaly; of a normal clip it says nothing.
+            // The deviating bands explain an anomaly; for a normal clip they mean nothing.
             if judgement.anomalous {
                 write!(out, "\n           {}", scored.explanation(judgement))?;
             }
             writeln!(out)?;
         }
-        // Why is said below: of sensors for each file, of the recording setup once at the end.
+        // The reason is printed below: sensor faults for each file, setup faults once at the end.
         _ => writeln!(out, "{verdict:<12}  not judged  {}", path.display())?,
     }
     for fault in &scored.sensor_faults {
@@ -131,11 +131,11 @@ pub(super) fn write_verdict(out: &mut impl Write, path: &Path, scored: &ScoredRe
     Ok(())
 }
 
-/// What is to be said once at the end, of however many files it holds: what to do about faults and notes.
+/// Remarks printed once at the end, for any number of files: how to fix faults and notes.
 #[derive(Default)]
 pub(super) struct Remarks {
     faults: BTreeMap<QualityFlag, usize>,
-    /// The first of each kind, with how many files have it.
+    /// The first note of each kind, and the number of files with it.
     notes: BTreeMap<NoteKind, (Note, usize)>,
 }
 

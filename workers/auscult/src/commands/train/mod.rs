@@ -1,4 +1,4 @@
-//! `auscult train`: normal recordings in, a model file for each machine out.
+//! `auscult train`: trains a model for each machine from normal recordings.
 
 mod summary;
 
@@ -21,62 +21,63 @@ use super::reading::{print_notes, read_training_clips, training_clips};
 use super::training::with_progress;
 use crate::{interrupt, model_file};
 
-/// Learn a machine's normal sound from recordings, and write the model
+/// Train a model on a machine's normal sound, and write it to a file
 ///
-/// Only normal recordings are used: the model learns them, and clips that it was not fitted to tell which
-/// scores are still normal. Ctrl-C ends training early and keeps the best model so far; the file is written whole or
-/// not at all. Clips that cannot be used, copies, clips that arrive at too low a rate and clips that the others do not
-/// explain, such as a fault among normal recordings, are named and left out; more than one in ten that cannot be used
-/// ends the command. `auscult explore` says the same beforehand.
+/// Only normal recordings are used. The model is fitted to most clips; held-out clips set the threshold. Ctrl-C stops
+/// training early and keeps the best model so far; the file is written completely or not at all. Unusable clips,
+/// duplicates, clips with too low a sample rate and clips that the others do not explain, such as a fault among normal
+/// recordings, are listed and excluded. The command fails if more than one clip in ten is unusable. `auscult explore`
+/// reports the same problems before training.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct TrainArgs {
     #[command(flatten)]
     data: DataArgs,
-    /// Where the model goes: a file, or a folder that gets MACHINE.safetensors for each machine of the recordings
+    /// Output: a file, or a folder in which MACHINE.safetensors is written for each machine of the recordings
     #[arg(long, value_name = "FILE.safetensors|FOLDER")]
     out: PathBuf,
-    /// One model of all machines together, instead of one a machine
+    /// Train one model on all machines together, instead of one per machine
     #[arg(long)]
     pool: bool,
-    /// The model's name [default: the file's, without its ending]
+    /// Name of the model [default: the file name without its extension]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// What is trained; all but the networks take seconds
+    /// Detector to train; all except the networks train in seconds
     ///
-    /// fused: distances of level and of the machine's cycle, or of swing where it has none. pooled: distances of levels
-    /// pooled from mean to maximum, for knocks. gmm: clouds of mean levels, for machines that run in several ways. knn:
-    /// the nearest normal clips, band by band. autoencoder: the reference method's network, on standardised levels.
-    /// wide: the network of DCASE's baseline. wide-mahalanobis: the same, its errors measured by how those of normal
-    /// sound vary together; both were made for --mels 128. convolutional: a network that sees a second at a time.
+    /// fused: distances of the level and of the machine's cycle, or of the swing (spread of the level over time) if it
+    /// has no cycle. pooled: distances of levels pooled between mean and maximum, for knocks. gmm: Gaussian mixture of
+    /// mean levels, for machines with several operating modes. knn: nearest normal clips, by groups of bands.
+    /// autoencoder: the network of the reference method, on standardised levels. wide: the network of DCASE's baseline.
+    /// wide-mahalanobis: the same network, with the Mahalanobis distance of its errors; both were designed for --mels
+    /// 128. convolutional: a network with an input of one second.
     #[arg(long, value_name = "DETECTOR", default_value = DetectorKind::Fused.name(), value_parser = detectors())]
     detector: DetectorKind,
-    /// Passes over the training sound [default: 30; convolutional 20, of 3,072 stretches each] (networks)
+    /// Passes over the training data [default: 30; convolutional 20, of 3,072 segments each] (networks)
     #[arg(long, value_name = "N")]
     epochs: Option<usize>,
-    /// Vectors or stretches a training step [default: 512; wide 256, convolutional 32] (networks)
+    /// Vectors or segments per training step [default: 512; wide 256, convolutional 32] (networks)
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
-    /// Adam's learning rate (networks)
+    /// Learning rate of Adam (networks)
     #[arg(long, value_name = "RATE", default_value_t = TrainingOptions::default().learning_rate)]
     learning_rate: f64,
-    /// Seed of weights, shuffles and hold-out; the same seed on the same clips gives the same model
+    /// Seed of weights, shuffling and hold-out; the same seed and clips give the same model
     #[arg(long, value_name = "N", default_value_t = TrainingOptions::default().seed)]
     seed: u64,
-    /// Share of normal clips that may score above the threshold
+    /// Target share of normal clips with scores above the threshold
     #[arg(long, value_name = "SHARE", default_value_t = TrainingOptions::default().false_alarm_rate)]
     false_alarm_rate: f64,
-    /// Hold clips out in so many folds instead of choosing by their number
+    /// Number of folds for the hold-out, instead of a number that depends on the number of clips
     #[arg(long, value_name = "N")]
     folds: Option<usize>,
-    /// Recordings of the machine at rest, a folder or a file: chunks that sound like them are `idle`, not healthy, and
-    /// not judged
+    /// Recordings of the machine at rest, a folder or a file: chunks that sound like them get the verdict `idle` and
+    /// are not scored
     #[arg(long, value_name = "RECORDINGS")]
     idle: Option<PathBuf>,
-    /// Train on every clip, those that the others do not explain among them
+    /// Train on every clip, including those that the others do not explain
     #[arg(long)]
     keep_all: bool,
-    /// Exactly the reference method: its autoencoder, levels relative to each clip's loudest, 80 dB deep, not
+    /// Use the reference method exactly: its autoencoder, levels relative to each clip's maximum, 80 dB range, not
     /// standardised
     #[arg(long)]
     reference_method: bool,
@@ -97,16 +98,16 @@ Examples:
   auscult train recordings/ --out compressor.safetensors
   auscult train mimii/6_dB_fan --machine id_00 --out fan-00.safetensors
   auscult train recordings/ --out reference.safetensors --reference-method
-  auscult train dcase/dev_data/fan --out models/                   # one a machine: models/fan_id_00.safetensors, …
-  auscult train dcase/dev_data/fan --out fans.safetensors --pool   # one of all of them
+  auscult train dcase/dev_data/fan --out models/                   # one per machine: models/fan_id_00.safetensors, …
+  auscult train dcase/dev_data/fan --out fans.safetensors --pool   # one for all machines
   auscult train recordings/ --out network.safetensors --detector autoencoder --epochs 60
   auscult train recordings/ --out valve.safetensors --detector pooled
-  auscult train recordings/ --out all.safetensors --keep-all       # what does not belong, too
+  auscult train recordings/ --out all.safetensors --keep-all       # keep clips that the others do not explain
   auscult train recordings/ --out wide.safetensors --detector wide-mahalanobis --mels 128
   auscult train recordings/ --out fine.safetensors --mels 128 --n-fft 2048
-  auscult train recordings/ --out press.safetensors --idle standstill/    # tells the machine at rest, which is then not judged
-  auscult train recordings/ --out near.safetensors --channels 0    # the microphone at the machine alone
-  auscult train recordings/ --out compressor.safetensors --cadence 5m    # alarms a month at one clip each five minutes
+  auscult train recordings/ --out press.safetensors --idle standstill/    # recognise the machine at rest
+  auscult train recordings/ --out near.safetensors --channels 0    # only the microphone at the machine
+  auscult train recordings/ --out compressor.safetensors --cadence 5m    # false alarms for one clip every 5 min
 
 ",
     data_dir_help!()
@@ -115,7 +116,7 @@ Examples:
 /// Trains and writes.
 ///
 /// # Errors
-/// When there is too little to train with, or the file cannot be written.
+/// If there is too little training data, or the file cannot be written.
 pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
     let dataset = args.data.discover()?;
     let jobs = args.jobs(&dataset)?;
@@ -140,9 +141,9 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<()> {
 /// One model to train.
 struct Job {
     file: PathBuf,
-    /// Its machine, or machines.
+    /// Its machine or machines.
     dataset: Dataset,
-    /// Whether the recordings have other machines besides.
+    /// Whether the recordings contain other machines.
     is_one_of_several: bool,
 }
 
@@ -194,7 +195,7 @@ fn write_data(out: &mut impl Write, args: &TrainArgs, dataset: &Dataset, models:
 }
 
 impl TrainArgs {
-    /// A model for each machine, unless they are to be pooled.
+    /// One model per machine, unless the machines are pooled.
     fn jobs(&self, dataset: &Dataset) -> anyhow::Result<Vec<Job>> {
         let machines = &dataset.machines;
         if self.out.extension().is_some_and(|ending| ending == "safetensors") {

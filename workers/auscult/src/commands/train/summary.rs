@@ -1,4 +1,4 @@
-//! What a training came to: one JSON object, or lines for people.
+//! Summary of a training: one JSON object, or lines of text.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,7 +7,7 @@ use auscult_detection::{ExcludedClip, FalseAlarms, Manifest, ModelPackage};
 use auscult_schemas::ModelRef;
 use serde::Serialize;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     file: String,
@@ -36,7 +36,7 @@ impl Report {
     }
 }
 
-/// Writes it as lines.
+/// Writes the summary as lines of text.
 pub(super) fn write(
     out: &mut impl Write,
     package: &ModelPackage,

@@ -1,22 +1,22 @@
-//! Which training clips do not belong: a fault among normal ones, another machine, a clip of the yard.
+//! Finds training clips that do not belong to the set: a fault among normal clips, another machine, a clip of the yard.
 //!
 //! ```text
 //!  levels, cycle or swing of all clips
 //!        │
-//!        ├─► the nearest 80 %, fitted and held out in turn, until they stay the same      a core that strangers have little part in
-//!        ├─► grown by all that lie within 2.5 robust deviations, until it stays the same
-//!        └─► every clip's held-out distance from the core ─► Student's chance ─► is there a stranger at all? ─► which? ─┬─► foreign: left out
-//!                                                                                              a tenth of all, alike ──┴─► a mode of its own: kept
+//!        ├─► the nearest 80 %, fitted and held out in turn, until they stay the same      a core with few outliers
+//!        ├─► add all within 2.5 robust deviations, until the core stays the same
+//!        └─► held-out distance of each clip ─► Student's probability ─► any outlier? ─► which? ─┬─► foreign: excluded
+//!                                                                    a tenth of all, similar ───┴─► own mode: kept
 //! ```
 //!
-//! A distance that is fitted to a fault calls the fault normal, and one fault in a hundred clips is enough to blind it
-//! to its kind. So no clip is measured by a fit that it, or a clip as strange as it, had a part in (concentration steps
-//! as in Rousseeuw and Van Driessen, *A fast algorithm for the minimum covariance determinant estimator*, 1999, here
-//! with shrunk covariances and held-out distances). No labels are used.
+//! A distance that was fitted to a fault treats the fault as normal; one fault in a hundred clips is enough to hide
+//! faults of its kind. Therefore no clip is measured by a fit that includes this clip or one with a similar distance
+//! (concentration steps as in Rousseeuw and Van Driessen, *A fast algorithm for the minimum covariance determinant
+//! estimator*, 1999, here with shrunk covariances and held-out distances). No labels are used.
 //!
-//! The core must not be too small either: a background that only a few clips have is explained by those clips alone.
-//! From 70 % of the clips and growth by two deviations, fourteen of a hundred normal clips in factory noise at 0 dB
-//! were foreign to each other's core; from 80 % and 2.5 deviations none is.
+//! The core must not be too small: a background in only a few clips is explained by those clips only. With a core of 70
+//! % of the clips and a growth limit of two deviations, fourteen of a hundred normal clips in factory noise at 0 dB
+//! were foreign to each other's core; with 80 % and 2.5 deviations, none were.
 
 mod modes;
 mod statistics;
@@ -34,39 +34,39 @@ use crate::DetectionError;
 use crate::calibration::MIN_CLIPS;
 use crate::fused::{ClipVectors, Mahalanobis, clip_vectors};
 
-/// Share of clips that the core begins with.
+/// Share of clips in the initial core.
 const CORE_SHARE: f64 = 0.8;
-/// Up to so many robust deviations a clip joins the core.
+/// A clip within this many robust deviations joins the core.
 const NEAR: f64 = 2.5;
-/// The chance that anything is left out of a clean set.
+/// Probability that any clip of a clean set is excluded.
 const FALSE_SUSPICION: f64 = 0.05;
-/// Share of the clips that are left out that may be there by chance, in a set that is not clean.
+/// Expected share of false ones among the excluded clips, in a set that is not clean.
 const FALSE_DISCOVERIES: f64 = 0.1;
-/// Where more clips than that do not belong, it is the folder that is wrong, and nothing is left out.
+/// If more clips than this are foreign, the folder is probably wrong, and nothing is excluded.
 const MOST_FOREIGN: f64 = 0.25;
-/// Folds that are held out in turn: stretches of the clips' order, and dealt out.
+/// Number of folds, both as segments of the clips' order and interleaved.
 const FOLDS: usize = 5;
-/// Rounds of choosing the core, and of growing it.
+/// Maximum number of rounds for selecting the core, and for growing it.
 const ROUNDS: usize = 12;
 
-/// What a screening says of training clips.
+/// The result of a screening.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Screening {
-    /// Whether the others do not explain a clip, of each in their order.
+    /// For each clip in order, whether the others do not explain it.
     pub is_foreign: Vec<bool>,
-    /// How many robust deviations each clip's held-out distance lies above the others' median.
+    /// How many robust deviations each clip's held-out distance is above the others' median.
     pub deviations: Vec<f64>,
-    /// The chance of such a distance of a clip that belongs.
+    /// The probability of this distance for a clip that belongs to the set.
     pub chances: Vec<f64>,
-    /// Groups of clips, a tenth of all or more, that are alike among themselves and unlike the others: another way in
-    /// which the machine runs, as it seems. They are kept.
+    /// Groups of clips, a tenth of all or more, that are similar to each other and different from the others: probably
+    /// another operating mode of the machine. They are kept.
     pub modes: Vec<Vec<usize>>,
-    /// So many clips would not belong that nothing was left out: is it one machine?
+    /// Number of foreign clips, if there are so many that nothing was excluded: is it one machine?
     pub too_many: Option<usize>,
 }
 
 impl Screening {
-    /// That every clip belongs.
+    /// The result in which every clip belongs to the set.
     #[must_use]
     pub fn none(clips: usize) -> Self {
         Self {
@@ -78,17 +78,16 @@ impl Screening {
         }
     }
 
-    /// The clips that do not belong.
+    /// The foreign clips.
     pub fn foreign(&self) -> impl Iterator<Item = usize> + '_ {
         self.is_foreign.iter().enumerate().filter(|(_, is_foreign)| **is_foreign).map(|(clip, _)| clip)
     }
 }
 
-/// Finds the clips that do not belong among the others, whatever detector is to be trained. With fewer than ten clips
-/// nothing can be told.
+/// Finds foreign clips, whatever detector is to be trained. At least ten clips are required.
 ///
 /// # Errors
-/// [`DetectionError::Training`] where the clips are copies of one.
+/// [`DetectionError::Training`] if all clips are copies of one.
 pub fn screen(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Screening, DetectionError> {
     let count = clips.len();
     if count <= MIN_CLIPS + 1 {
@@ -100,8 +99,8 @@ pub fn screen(clips: &[TrainingClip], options: &TrainingOptions) -> Result<Scree
     }
 }
 
-/// Each of unlike channels by itself, as they are judged: what one alone hears is found, and one that tells nothing
-/// makes no clip foreign.
+/// Screens dissimilar channels separately, as they are scored: a deviation in one channel is found, and a channel
+/// without information makes no clip foreign.
 fn screen_each(
     count: usize,
     channels: &[ChannelClips],
@@ -111,10 +110,10 @@ fn screen_each(
     let mut modes: Vec<BTreeSet<usize>> = Vec::new();
     let mut too_many = Vec::new();
     for ChannelClips { places, clips } in channels {
-        // So many channels, so many chances to find a clip foreign that is not.
+        // Corrects for the number of channels, each of which may find a false foreign clip.
         let alone = screen_together(clips, options, channels.len())?;
         too_many.extend(alone.too_many);
-        // It is the channel that is bad, not the clips.
+        // The channel is bad, not the clips.
         if alone.too_many.is_some() {
             continue;
         }
@@ -132,7 +131,7 @@ fn screen_each(
             }
         }
     }
-    // What one channel hears as another way of running, another may call foreign.
+    // A clip that one channel assigns to a separate mode may be foreign in another channel.
     modes.iter().flatten().for_each(|place| whole.is_foreign[*place] = false);
     whole.modes = modes.into_iter().map(|mode| mode.into_iter().collect()).collect();
     whole.too_many = (too_many.len() == channels.len()).then(|| too_many.into_iter().max()).flatten();
@@ -144,7 +143,7 @@ fn screen_each(
     Ok(whole)
 }
 
-/// All channels with one normal. `tests` are as many as there are screenings of the same clips.
+/// Screens all channels with one detector. `tests` is the number of screenings of the same clips.
 fn screen_together(
     clips: &[TrainingClip],
     options: &TrainingOptions,
@@ -155,9 +154,9 @@ fn screen_together(
     let views: Vec<Vec<_>> =
         clips.iter().map(|clip| clip.channels.iter().map(|channel| channel.view()).collect()).collect();
     let vectors = clip_vectors(&views, step_s);
-    // Neighbours explain each other, and in a session of its own a clip has no other. Both are asked: what a stretch
-    // without it does not explain may be a session, and what is explained by neighbours only may be one, too. What
-    // neither explains does not belong.
+    // Neighbours explain each other, and a clip that is alone in its session has no neighbours. Both ways of holding
+    // out are used: a segment not explained without itself may be a session, and so may a clip explained only by its
+    // neighbours. A clip that neither explains is foreign.
     let (stretches, dealt) = (split::stretches(clips, FOLDS), split::dealt(clips, FOLDS));
     let by_stretch = Distances { vectors: &vectors, folds: &stretches };
     let by_deal = Distances { vectors: &vectors, folds: &dealt };
@@ -186,12 +185,12 @@ struct Judged {
     foreign: Vec<bool>,
 }
 
-/// What two ways of holding out say together: the smaller deviation counts.
+/// Combines two ways of holding out: the smaller deviation counts.
 fn judged(one: &[f64], other: &[f64], tests: usize) -> Judged {
     let count = one.len();
     let foreign_to = |deviations: &[f64]| -> Vec<bool> {
         let chances: Vec<f64> = deviations.iter().map(|deviation| chance_above(*deviation, count)).collect();
-        // Were all of them to belong, each discovery would be a false one: then this is the chance of any at all.
+        // If all clips belong to the set, each discovery is false: then this is the probability of any discovery.
         let is_suspect = discoveries(&chances, FALSE_SUSPICION / tests as f64).contains(&true);
         if is_suspect { discoveries(&chances, FALSE_DISCOVERIES / tests as f64) } else { vec![false; count] }
     };
@@ -208,7 +207,7 @@ struct Distances<'a> {
 }
 
 impl Distances<'_> {
-    /// How far each clip is from what a core without its own stretch explains, in robust deviations.
+    /// Each clip's distance, in robust deviations, from a core without the clip's own fold.
     fn of(&self, core: &[bool]) -> Result<Vec<f64>, DetectionError> {
         let mut sum = vec![0.0; core.len()];
         let mut weights = 0.0;
@@ -230,8 +229,8 @@ impl Distances<'_> {
         Ok(robust_deviations(&sum))
     }
 
-    /// The clips that are nearest to each other: band by band at first, then by held-out distances from the nearest
-    /// until they stay the same.
+    /// The clips nearest to each other: first by band levels, then by held-out distances from the nearest ones, until
+    /// they stay the same.
     fn core(&self) -> Result<Vec<bool>, DetectionError> {
         let mut near = vec![0.0; self.vectors[0].vectors.len()];
         for ClipVectors { weight, vectors } in self.vectors {
@@ -242,7 +241,7 @@ impl Distances<'_> {
             for element in 0..elements {
                 let values: Vec<f64> = means.iter().map(|mean| mean[element]).collect();
                 for (square, deviation) in squares.iter_mut().zip(robust_deviations(&values)) {
-                    // One band that is far out is no more than that.
+                    // The contribution of a single band is limited.
                     *square += deviation.powi(2).min(25.0) / elements as f64;
                 }
             }
@@ -261,8 +260,8 @@ impl Distances<'_> {
         Ok(core)
     }
 
-    /// Grows a core by all that lie within [`NEAR`] deviations, and by `kept` in any case, until it stays the same;
-    /// each clip's deviations then.
+    /// Grows a core by all clips within [`NEAR`] deviations, and always by `kept`, until it stays the same; returns
+    /// each clip's deviations.
     fn grown(&self, core: &mut Vec<bool>, kept: &[usize]) -> Result<Vec<f64>, DetectionError> {
         kept.iter().for_each(|clip| core[*clip] = true);
         let mut deviations = self.of(core)?;

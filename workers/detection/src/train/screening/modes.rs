@@ -1,4 +1,4 @@
-//! Clips that are unlike the others and alike among themselves: another way in which the machine runs.
+//! Finds clips that differ from the others but are similar to each other: another operating mode of the machine.
 
 use ndarray::{Array1, Axis};
 
@@ -6,13 +6,12 @@ use super::stacked;
 use crate::DetectionError;
 use crate::fused::{ClipVectors, Mahalanobis};
 
-/// A mode has at least this share of all clips: fewer that are alike may as well be one fault that was recorded some
-/// times.
+/// Minimum share of all clips in a mode: a smaller group may be one fault that was recorded several times.
 const LEAST_SHARE: f64 = 0.1;
-/// Clips of one mode deviate in the same direction: cosine of their whitened deviations.
+/// Clips of one mode deviate in the same direction: minimum cosine of their whitened deviations.
 const LEAST_COSINE: f64 = 0.6;
 
-/// Groups among the clips that seem not to belong, largest first.
+/// Groups among the apparently foreign clips, largest first.
 pub(super) fn modes(level: &ClipVectors, core: &[bool], foreign: &[bool]) -> Result<Vec<Vec<usize>>, DetectionError> {
     let least = (LEAST_SHARE * core.len() as f64).ceil() as usize;
     let mut left: Vec<usize> = (0..foreign.len()).filter(|clip| foreign[*clip]).collect();

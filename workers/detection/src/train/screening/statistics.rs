@@ -1,11 +1,11 @@
-//! The numbers that a screening decides by.
+//! Statistics of the screening.
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// A normal distribution's standard deviation in median absolute deviations.
+/// Standard deviation of a normal distribution in units of its median absolute deviation.
 const DEVIATIONS_A_MAD: f64 = 1.4826;
 
-/// Values as distances from their median, in robust standard deviations: what a tenth of strange values hardly moves.
+/// Distances of values from their median, in robust standard deviations. A tenth of outliers hardly changes them.
 pub(super) fn robust_deviations(values: &[f64]) -> Vec<f64> {
     let middle = median(values.to_vec());
     let spread = DEVIATIONS_A_MAD * median(values.iter().map(|value| (value - middle).abs()).collect());
@@ -22,17 +22,17 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
     }
 }
 
-/// The chance that one of so many values that belong together lies that many robust deviations or more above the
-/// others. By Student's distribution with a quarter as many degrees of freedom as values: distances from a fit to few
-/// clips have long tails.
+/// The probability that one of this many values of one distribution lies this many robust deviations or more above the
+/// others. It uses Student's distribution with a quarter as many degrees of freedom as values, because distances from a
+/// fit to few clips have long tails.
 pub(super) fn chance_above(deviations: f64, values: usize) -> f64 {
     let freedom = (values as f64 / 4.0).max(1.0);
     let student = StudentsT::new(0.0, 1.0, freedom).expect("its parameters are positive");
     student.sf(deviations)
 }
 
-/// Those whose chance is too small, so that at most the share `false_discoveries` of them is expected to be there by
-/// chance (Benjamini and Hochberg, *Controlling the false discovery rate*, 1995).
+/// Selects the values with small probabilities, so that the expected share of false ones is at most `false_discoveries`
+/// (Benjamini and Hochberg, *Controlling the false discovery rate*, 1995).
 pub(super) fn discoveries(chances: &[f64], false_discoveries: f64) -> Vec<bool> {
     let mut ascending = chances.to_vec();
     ascending.sort_by(f64::total_cmp);

@@ -1,4 +1,4 @@
-//! DCASE's figures, and the clips that no figure is of.
+//! DCASE's metrics, and the clips excluded from all metrics.
 
 use auscult_evaluation::dcase::ScoredClip;
 use auscult_evaluation::dcase::official::Official;
@@ -8,7 +8,7 @@ use crate::figures::figure_or_dash;
 use crate::pages::html::{Html, element};
 use crate::pages::table::{Row, table};
 
-/// A table for each edition; nothing where the recordings are not DCASE's.
+/// A table for each edition; empty if the recordings are not from DCASE.
 pub(super) fn section(official: &[Official]) -> Html {
     Html::all(official.iter().map(edition))
 }
@@ -38,7 +38,7 @@ fn edition(official: &Official) -> Html {
     ])
 }
 
-/// The clips that are missing from the other sections, with the reason; nothing where there are none.
+/// The clips missing from the other sections, with the reason; empty if there are none.
 pub(super) fn left_out(scored: &[ScoredClip]) -> Html {
     let unlabelled = scored.iter().filter(|clip| clip.is_abnormal.is_none()).count();
     let left_out: Vec<&ScoredClip> = scored.iter().filter(|clip| clip.left_out.is_some()).collect();

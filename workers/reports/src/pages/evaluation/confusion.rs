@@ -1,4 +1,4 @@
-//! The decisions at the threshold against the truth, with either class as the positive one.
+//! Confusion matrices at the threshold, with either class as the positive one.
 
 use auscult_detection::metrics::Confusion;
 

@@ -1,4 +1,4 @@
-//! What other thresholds would do: false positives against false negatives, ROC and precision-recall.
+//! The effect of other thresholds: false positives against false negatives, ROC and precision-recall.
 
 use auscult_detection::{MAX_FALSE_POSITIVE_RATE, OperatingPoint, metrics, sweep};
 
@@ -12,7 +12,7 @@ use crate::pages::table::{Row, table_with_chosen};
 /// Thresholds in the table, besides the model's own.
 const TABLE_ROWS: usize = 20;
 
-/// False positives and false negatives as the threshold rises, as a curve and as a table.
+/// False positives and false negatives against the threshold, as a curve and as a table.
 pub(super) fn threshold_section(figures: &Figures<'_>) -> Html {
     let heading = element("h2").text("Other thresholds").into();
     let Some(points) = sweep(&figures.normal, &figures.abnormal) else { return Html::all([heading, no_curve()]) };
@@ -43,7 +43,7 @@ fn threshold_table(figures: &Figures<'_>, points: &[OperatingPoint]) -> Html {
         threshold,
         confusion: metrics::Confusion::at_threshold(&figures.normal, &figures.abnormal, threshold),
     };
-    // Evenly over the decisions that differ, and the model's own among them.
+    // Evenly spaced over the different decisions, including the model's own.
     let rows = points.len().min(TABLE_ROWS);
     let picked = (0..rows).map(|row| points[row * (points.len() - 1) / (rows - 1).max(1)]);
     let mut picked: Vec<(OperatingPoint, bool)> = picked.map(|point| (point, false)).collect();
@@ -98,7 +98,7 @@ fn roc(figures: &Figures<'_>, points: &[OperatingPoint], own: metrics::Confusion
 }
 
 fn precision_recall(figures: &Figures<'_>, points: &[OperatingPoint], own: metrics::Confusion) -> Html {
-    // Nothing is called abnormal at the first point: it has no precision.
+    // No clip is classified as abnormal at the first point, so its precision is undefined.
     let called = points.iter().filter(|point| point.confusion.true_positives + point.confusion.false_positives > 0);
     let curve = called.map(|point| (point.confusion.recall(), point.confusion.precision()));
     let share_abnormal = figures.abnormal.len() as f64 / (figures.abnormal.len() + figures.normal.len()) as f64;
@@ -114,7 +114,7 @@ fn precision_recall(figures: &Figures<'_>, points: &[OperatingPoint], own: metri
     figure(plot.svg(), &caption)
 }
 
-/// A curve's points up to `end`, with the one at `end` itself.
+/// A curve's points up to `end`, including the one at `end`.
 fn up_to(curve: &[(f64, f64)], end: f64) -> Vec<(f64, f64)> {
     let mut points: Vec<(f64, f64)> = curve.iter().copied().take_while(|(x, _)| *x <= end).collect();
     if let (Some(last), Some(next)) = (points.last().copied(), curve.get(points.len())) {

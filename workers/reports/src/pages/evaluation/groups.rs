@@ -1,4 +1,4 @@
-//! The same figures for each kind of fault, each machine and each microphone.
+//! The metrics of each kind of fault, each machine and each microphone.
 
 use auscult_detection::{Evaluation, Means, evaluate, words};
 use auscult_evaluation::judged::{self, JudgedClip};

@@ -1,4 +1,4 @@
-//! How the scores of normal and abnormal clips are spread, against the threshold.
+//! Distribution of the scores of normal and abnormal clips, with the threshold.
 
 use super::Figures;
 use crate::pages::axis::Axis;

@@ -1,4 +1,4 @@
-//! The clips that a person should listen to: false alarms and missed faults, the worst first.
+//! Misclassified clips to listen to: false alarms and missed faults, the worst first.
 
 use auscult_evaluation::judged::JudgedClip;
 
@@ -6,7 +6,7 @@ use super::Figures;
 use crate::pages::html::{Element, Html, element};
 use crate::pages::table::table;
 
-/// So many clips are named on either side of the threshold.
+/// Maximum number of clips listed on each side of the threshold.
 const MOST_NAMED: usize = 20;
 
 pub(super) fn section(figures: &Figures<'_>) -> Html {

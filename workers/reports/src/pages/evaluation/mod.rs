@@ -1,4 +1,5 @@
-//! The page of `auscult evaluate`: what a model is worth on a data set, how sure that is, and which clips it got wrong.
+//! The page of `auscult evaluate`: the metrics of a model on a data set, with their uncertainty, and the misclassified
+//! clips.
 
 mod challenge;
 mod confusion;
@@ -20,31 +21,31 @@ use super::html::{Html, element, page};
 use super::table::{Row, description_list, table};
 use crate::figures::{figure_or_dash, interval_or_dash};
 
-/// Seed of the bootstrap: fixed, so that the same clips always have the same intervals.
+/// Seed of the bootstrap: constant, so that the same clips always give the same intervals.
 const BOOTSTRAP_SEED: u64 = 42;
 
-/// What the page is made of.
+/// The content of the page.
 #[derive(Debug, Clone, Copy)]
 pub struct EvaluationPage<'a> {
     /// The model.
     pub model: &'a ModelRef,
-    /// Scores above it were called abnormal, dB².
+    /// Scores above it are classified as abnormal, dB².
     pub threshold: f64,
-    /// The share of normal clips that the threshold was set to let through as false alarms.
+    /// The target false alarm rate of the threshold.
     pub wanted_false_alarm_rate: f64,
     /// The data set's folder.
     pub data: &'a Path,
-    /// Its labelled test clips that a sensor heard.
+    /// Its labelled test clips with a working sensor.
     pub clips: &'a [JudgedClip],
     /// Whether scores are in units of each machine's own threshold.
     pub is_relative: bool,
     /// Every test clip.
     pub scored: &'a [ScoredClip],
-    /// DCASE's figures.
+    /// DCASE's metrics.
     pub official: &'a [Official],
 }
 
-/// A test set's scores and what follows from them, as every section of the page needs them.
+/// A test set's scores and derived values, for all sections of the page.
 struct Figures<'a> {
     clips: &'a [JudgedClip],
     normal: Vec<f64>,
@@ -104,7 +105,7 @@ impl EvaluationPage<'_> {
     }
 }
 
-/// The four figures with their intervals.
+/// The four metrics with their intervals.
 fn summary(figures: &Figures<'_>) -> Html {
     let Figures { normal, abnormal, threshold, whole, .. } = figures;
     let intervals = bootstrap(normal, abnormal, *threshold, RESAMPLES, BOOTSTRAP_SEED);
@@ -129,7 +130,7 @@ fn soft(text: &str) -> Html {
     element("p").class("soft").text(text).into()
 }
 
-/// Share as percent with as many decimals as it needs: `0.1 %`, `12 %`.
+/// A share as a percentage with as many decimals as necessary: `0.1 %`, `12 %`.
 fn percent(share: f64) -> String {
     format!("{} %", (share * 1e4).round() / 1e2)
 }

@@ -1,23 +1,22 @@
-//! The recordings of one machine that belong together: normal ones for training, normal ones for test, one kind of
-//! fault.
+//! Groups of one machine's recordings: normal ones for training, normal ones for test, each kind of fault.
 
 use std::collections::BTreeMap;
 
 use super::recording::Recording;
 
-/// What the recordings of a group are of.
+/// The kind of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GroupKind {
-    /// Normal sound to train with.
+    /// Normal training clips.
     TrainNormal,
-    /// Normal sound to test with.
+    /// Normal test clips.
     TestNormal,
     /// A fault, by its name.
     Fault(String),
 }
 
 impl GroupKind {
-    /// The name for people.
+    /// The name for output.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -37,11 +36,11 @@ impl GroupKind {
 /// A group of a machine's recordings.
 #[derive(Debug, Clone)]
 pub struct Group {
-    /// What they are of.
+    /// Their kind.
     pub kind: GroupKind,
-    /// Those that could be read, in the order of their paths.
+    /// The readable ones, in the order of their paths.
     pub recordings: Vec<Recording>,
-    /// Those that could not: which, and why.
+    /// The unreadable ones, with reasons.
     pub unreadable: Vec<String>,
 }
 
@@ -50,9 +49,9 @@ pub struct Group {
 pub struct Machine {
     /// Its id.
     pub id: String,
-    /// Its groups that hold any: normal ones first, then faults by name.
+    /// Its non-empty groups: normal ones first, then faults by name.
     pub groups: Vec<Group>,
-    /// What training would leave out, refuse or say of its clips, a line each.
+    /// What training would exclude, refuse or note about its clips, one line each.
     pub training: Vec<String>,
 }
 
@@ -62,14 +61,14 @@ impl Machine {
         self.groups.iter().flat_map(|group| &group.recordings)
     }
 
-    /// How many readable recordings of a kind there are.
+    /// Number of readable recordings of a kind.
     #[must_use]
     pub fn count(&self, is_counted: impl Fn(&GroupKind) -> bool) -> usize {
         self.groups.iter().filter(|group| is_counted(&group.kind)).map(|group| group.recordings.len()).sum()
     }
 }
 
-/// How often each value occurs, the most frequent first: `16000 Hz`, or `16000 Hz (98), 44100 Hz (2)`.
+/// Number of occurrences of each value, the most frequent first: `16000 Hz`, or `16000 Hz (98), 44100 Hz (2)`.
 pub fn tally<T: Ord + Copy>(values: impl Iterator<Item = T>, in_words: impl Fn(T) -> String) -> String {
     let mut counts: BTreeMap<T, usize> = BTreeMap::new();
     for value in values {
@@ -84,19 +83,19 @@ pub fn tally<T: Ord + Copy>(values: impl Iterator<Item = T>, in_words: impl Fn(T
     words.collect::<Vec<_>>().join(", ")
 }
 
-/// Lowest, median and highest of some figures.
+/// Minimum, median and maximum.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
     /// Lowest.
     pub low: f64,
-    /// Median; of an even number the upper one of the two in the middle, so that it is one of the figures.
+    /// Median; for an even number of values the upper one of the two in the middle, so that it is one of the values.
     pub median: f64,
     /// Highest.
     pub high: f64,
 }
 
 impl Spread {
-    /// `None` of nothing.
+    /// `None` if there are no values.
     pub fn of(figures: impl Iterator<Item = f64>) -> Option<Self> {
         let mut figures: Vec<f64> = figures.collect();
         figures.sort_by(f64::total_cmp);
@@ -104,13 +103,13 @@ impl Spread {
         Some(Self { low, median: figures[figures.len() / 2], high })
     }
 
-    /// `-23.1 (-30.0 to -20.4)`, or one figure where all are the same.
+    /// `-23.1 (-30.0 to -20.4)`, or one value if all are equal.
     #[must_use]
     pub fn in_words(self, decimals: usize) -> String {
         self.in_words_by(|figure| decimal(figure, decimals))
     }
 
-    /// The same with figures as `words` writes them.
+    /// The same with values formatted by `words`.
     #[must_use]
     pub fn in_words_by(self, words: impl Fn(f64) -> String) -> String {
         let Self { low, median, high } = self;
@@ -119,7 +118,7 @@ impl Spread {
     }
 }
 
-/// A level for people; silence has a word of its own.
+/// A level as text; silence has its own word.
 #[must_use]
 pub fn decimal(value: f64, decimals: usize) -> String {
     if value == f64::NEG_INFINITY { "silence".to_owned() } else { format!("{value:.decimals$}") }

@@ -1,4 +1,4 @@
-//! A folder of recordings, measured for the page.
+//! Measures a folder of recordings for the page.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use super::group::{Group, GroupKind, Machine};
 use super::recording::{Levels, Measured, Recording, RecordingPicture, band_levels};
 
-/// What `auscult train` would say of these clips, in its words.
+/// The messages that `auscult train` would print for these clips.
 fn training_lines(read: Vec<anyhow::Result<Clip>>, spec: &FeatureSpec) -> Vec<String> {
     if read.is_empty() {
         return Vec::new();
@@ -33,24 +33,24 @@ fn training_lines(read: Vec<anyhow::Result<Clip>>, spec: &FeatureSpec) -> Vec<St
     refusal.chain(findings.lines.iter().cloned()).collect()
 }
 
-/// A file that was read: what the page shows of it, and, to train on, what training takes of it.
+/// A measured file: the data for the page, and, for training clips, the data for training.
 struct MeasuredFile {
     recording: Recording,
     clip: Option<Clip>,
 }
 
-/// A file to read, and where it belongs.
+/// A file to read, with its group.
 struct FileToMeasure {
     path: PathBuf,
     kind: GroupKind,
     is_shown: bool,
 }
 
-/// Reads and measures every recording of a data set, on all cores. `chosen` are the channels to look at, all where
-/// it is `None`; `shown` recordings of each group get a picture.
+/// Reads and measures every recording of a data set, on all cores. `chosen` are the selected channels, or all if it is
+/// `None`; `shown` recordings of each group get a picture.
 ///
 /// # Errors
-/// When it is interrupted, or none of the recordings can be used.
+/// On an interrupt, or if none of the recordings can be used.
 pub fn measure(
     dataset: &Dataset,
     spec: &FeatureSpec,
@@ -87,7 +87,7 @@ pub fn measure(
                     recordings.push(Ok(recording));
                 }
                 Err(error) => {
-                    // One that cannot be read counts where training refuses too many; the page names it by itself.
+                    // An unreadable file counts for training's limit of unreadable files; the page lists it separately.
                     train.extend(training.then(|| Err(anyhow::anyhow!("{error:#}"))));
                     recordings.push(Err(error));
                 }
@@ -104,13 +104,14 @@ pub fn measure(
     Ok(machines)
 }
 
-/// A machine's files in the page's order: normal ones, then faults by name. Evenly chosen ones of each are to be shown.
+/// A machine's files in the page's order: normal ones, then faults by name. An evenly spaced selection of each is
+/// shown.
 fn list(machine: &MachineClips, shown: usize) -> Vec<FileToMeasure> {
     let mut faults: BTreeMap<&str, Vec<PathBuf>> = BTreeMap::new();
     for clip in &machine.test_abnormal {
         faults.entry(clip.fault.as_deref().unwrap_or("abnormal")).or_default().push(clip.path.clone());
     }
-    // Both normal groups stand in one column of the page, and so share what is shown of it.
+    // Both normal groups share one column of the page, and therefore its number of pictures.
     let normal_shown = evenly(machine.train_normal.len() + machine.test_normal.len(), shown);
     let train = machine.train_normal.iter().map(|path| (path, GroupKind::TrainNormal));
     let test = machine.test_normal.iter().map(|path| (path, GroupKind::TestNormal));
@@ -134,7 +135,7 @@ fn list(machine: &MachineClips, shown: usize) -> Vec<FileToMeasure> {
     listed
 }
 
-/// `wanted` of `count` indices, each in the middle of its part: neighbours in a folder are often of one minute.
+/// `wanted` of `count` indices, each in the middle of its part: neighbouring files are often from the same minute.
 fn evenly(count: usize, wanted: usize) -> Vec<usize> {
     let wanted = wanted.min(count);
     (0..wanted).map(|part| (2 * part + 1) * count / (2 * wanted)).collect()
@@ -151,7 +152,7 @@ fn measure_file(
         let bytes = clips::read_bytes(&file.path)?;
         let mut clip = clips::decode_file(&file.path, &bytes)?;
         check_chosen(clip.channels.len(), chosen).map_err(anyhow::Error::msg)?;
-        // Training names a channel by its number in the recording.
+        // Training refers to a channel by its number in the recording.
         let is_training = file.kind == GroupKind::TrainNormal;
         let whole = (is_training && chosen.is_some()).then(|| extractor.extract_clip(&clip)).transpose()?;
         let mut number = 0;
@@ -192,7 +193,7 @@ fn measure_file(
     read().with_context(|| name.clone())
 }
 
-/// Files of one kind follow each other in the list: each run of them is a group.
+/// Files of one kind are consecutive in the list: each run of them is a group.
 fn grouped(listed: Vec<FileToMeasure>, read: Vec<anyhow::Result<Recording>>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (FileToMeasure { kind, .. }, recording) in listed.into_iter().zip(read) {

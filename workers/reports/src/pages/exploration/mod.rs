@@ -1,8 +1,8 @@
-//! The page of `auscult explore`: what a folder of recordings holds, before anything is learned from it.
+//! The page of `auscult explore`: the content of a folder of recordings, before training.
 //!
 //! ```text
-//!  folder ─► measuring ─► recording  one file, measured ─► group  those that belong together
-//!                                                   ├─► warnings   what to mend first
+//!  folder ─► measuring ─► recording  one file, measured ─► group  related recordings
+//!                                                   ├─► warnings   what to fix first
 //!                                                   ├─► pictures   waveforms and spectrograms side by side
 //!                                                   └─► spectrum   normal against each fault, band by band
 //! ```
@@ -27,14 +27,14 @@ use self::recording::{Levels, Measured, Recording};
 use super::html::{Html, element, page};
 use super::table::{Row, description_list, table};
 
-/// What the page is made of.
+/// The content of the page.
 #[derive(Debug, Clone, Copy)]
 pub struct ExplorationPage<'a> {
     /// The folder of recordings.
     pub data: &'a Path,
-    /// How it is laid out, in words.
+    /// Its layout, in words.
     pub layout: &'a str,
-    /// How sound became the spectra that are shown.
+    /// The feature spec of the spectra.
     pub spec: &'a FeatureSpec,
     /// Its machines.
     pub machines: &'a [Machine],
@@ -135,7 +135,7 @@ fn counts_table(machine: &Machine) -> Html {
     table(&["recordings", "clips", "length, s", "minutes", "sample rate", "channels"], rows)
 }
 
-/// `dB`, or `dB re 1 m/s²` where the full scale is known.
+/// `dB`, or `dB re 1 m/s²` if the full scale is known.
 fn decibel(spec: &FeatureSpec) -> String {
     spec.full_scale.as_ref().map_or_else(|| "dB".to_owned(), |full_scale| format!("dB re {full_scale}"))
 }
@@ -167,7 +167,7 @@ fn levels_table(machine: &Machine, spec: &FeatureSpec) -> Html {
     table(&head, rows)
 }
 
-/// A level of some recordings: in the unit of the full scale where that is known, else in dB of it.
+/// A level of some recordings: in the unit of the full scale if known, otherwise in dB of it.
 fn level<'a>(
     recordings: impl Iterator<Item = &'a Recording>,
     spec: &FeatureSpec,

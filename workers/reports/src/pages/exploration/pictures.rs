@@ -1,4 +1,5 @@
-//! What recordings look like: waveform above log-mel spectrogram, on one time axis; normal beside each kind of fault.
+//! Pictures of recordings: the waveform above the log-mel spectrogram, with one time axis; normal beside each kind of
+//! fault.
 
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use super::recording::{Measured, Recording, RecordingPicture};
 use crate::pages::html::{Element, Html, element};
 use crate::pictures::{draw_cells, row_of, ticks};
 
-/// How far below the loudest value of a machine's pictures colours reach, dB.
+/// Range of the colours below the maximum of a machine's pictures, dB.
 const DEPTH_DB: f32 = 80.0;
 
 /// Size of a picture in its own units.
@@ -24,7 +25,7 @@ const CELLS_HEIGHT: f64 = 120.0;
 const HEIGHT: f64 = CELLS_TOP + CELLS_HEIGHT + 28.0;
 const PLOT_WIDTH: f64 = WIDTH - LEFT - 12.0;
 
-/// Columns of a spectrogram: more would be narrower than a pixel, and the file is to stay small.
+/// Maximum columns of a spectrogram: more would be narrower than a pixel, and would enlarge the file.
 const MOST_COLUMNS: usize = 320;
 
 const MARKS_HZ: [f64; 5] = [250.0, 1_000.0, 4_000.0, 8_000.0, 16_000.0];
@@ -41,7 +42,7 @@ pub(super) fn section(machine: &Machine, band_centres_hz: &[f64], spec: &Feature
             Some(clip_figure(recording, picture, &range, band_centres_hz, group.kind.is_abnormal()))
         };
         let figures = group.recordings.iter().filter_map(draw);
-        // Both normal groups stand in one column; faults have one each.
+        // Both normal groups share one column; each fault has its own.
         match columns.last_mut().filter(|_| !group.kind.is_abnormal()) {
             Some((_, normal)) => normal.extend(figures),
             None => columns.push((name, figures.collect())),
@@ -69,7 +70,7 @@ pub(super) fn section(machine: &Machine, band_centres_hz: &[f64], spec: &Feature
     ])
 }
 
-/// The levels that colours span, the same for all pictures of a machine.
+/// The range of the colours, the same for all pictures of a machine.
 struct Range {
     low_db: f32,
     high_db: f32,
@@ -83,7 +84,7 @@ impl Range {
         if low > high {
             return Self { low_db: -DEPTH_DB, high_db: 0.0 };
         }
-        // Adding nothing makes of minus zero, which would be shown as such, zero.
+        // Adding 0 converts minus zero to zero, so that no minus sign is shown.
         let high_db = (high / 5.0).ceil() * 5.0 + 0.0;
         let low_db = ((low / 5.0).floor() * 5.0).clamp(high_db - DEPTH_DB, high_db - 5.0);
         Self { low_db, high_db }
@@ -124,7 +125,7 @@ fn clip_figure(
 fn waveform(envelope: &[(f32, f32)], class: &'static str) -> Element {
     let peak = envelope.iter().map(|(low, high)| low.abs().max(high.abs())).fold(f32::MIN_POSITIVE, f32::max);
     let x_of = |part: usize| LEFT + PLOT_WIDTH * part as f64 / envelope.len().saturating_sub(1).max(1) as f64;
-    // Half a unit to either side, so that silence is a line and not nothing.
+    // Half a unit to either side, so that silence is a visible line.
     let y_of = |sample: f32, room: f64| WAVE_HEIGHT * 0.5 * (1.0 - f64::from(sample / peak)) + room + 2.0;
     let upper = envelope.iter().enumerate().map(|(part, (_, high))| (x_of(part), y_of(*high, -0.5)));
     let lower = envelope.iter().enumerate().rev().map(|(part, (low, _))| (x_of(part), y_of(*low, 0.5)));

@@ -1,15 +1,15 @@
-//! One recording, measured: its format, its levels, its mean spectrum, and what is needed to draw it.
+//! Measurements of one recording: its format, levels and mean spectrum, and the data for its picture.
 
 use auscult_features::{Clip, Extraction};
 use auscult_schemas::{FeatureSpec, QualityFlag, Unit};
 use ndarray::Array2;
 
-/// What an exploration keeps of a recording.
+/// The data kept of a recording.
 #[derive(Debug, Clone)]
 pub struct Recording {
-    /// The file's name, with the folders below the machine's where that tells more.
+    /// The file name, with folders below the machine's if necessary.
     pub name: String,
-    /// Samples a second and channel, Hz.
+    /// Sample rate, Hz.
     pub sample_rate_hz: u32,
     /// Microphones.
     pub channels: usize,
@@ -17,15 +17,15 @@ pub struct Recording {
     pub duration_s: f64,
     /// Levels over all channels.
     pub levels: Levels,
-    /// The same in physical units, where those are known.
+    /// The same in physical units, if known.
     pub measured: Option<Measured>,
-    /// What is odd about it.
+    /// Its quality flags.
     pub quality: Vec<QualityFlag>,
     /// Mean level of each mel band over frames and channels, dB, `[mels]`.
     pub band_levels_db: Vec<f32>,
-    /// A hash of the file: equal files are equal recordings.
+    /// A hash of the file: identical files are identical recordings.
     pub file_hash: u64,
-    /// What it looks like, where it is one of those to be shown.
+    /// Its picture, if it is selected for display.
     pub picture: Option<RecordingPicture>,
 }
 
@@ -33,11 +33,11 @@ pub struct Recording {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Levels {
     /// Root mean square over all samples of all channels, dB of full scale ±1.0: a sine of that amplitude has -3.0.
-    /// Minus infinity of digital silence.
+    /// Minus infinity for digital silence.
     pub rms_dbfs: f64,
     /// Largest magnitude, dB of full scale.
     pub peak_dbfs: f64,
-    /// Share of samples at 99.9 % of full scale or above; 0 of float, which has no full scale.
+    /// Share of samples at 99.9 % of full scale or above; 0 for float, which has no full scale.
     pub clipped_share: f64,
 }
 
@@ -53,7 +53,7 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// `None` where the spec has no full scale, or the recording is of another quantity.
+    /// `None` if the spec has no full scale, or the recording has another quantity.
     #[must_use]
     pub fn of(clip: &Clip, spec: &FeatureSpec) -> Option<Self> {
         let full_scale = spec.full_scale.as_ref()?;
@@ -74,10 +74,10 @@ impl Measured {
     }
 }
 
-/// The first channel of a recording to be drawn.
+/// The first channel of a recording, for drawing.
 #[derive(Debug, Clone)]
 pub struct RecordingPicture {
-    /// Lowest and highest sample of each of equal parts, full scale ±1.0.
+    /// Minimum and maximum sample of each of equal parts, full scale ±1.0.
     pub envelope: Vec<(f32, f32)>,
     /// `[frames, mels]`, dB.
     pub log_mel: Array2<f32>,
@@ -85,7 +85,7 @@ pub struct RecordingPicture {
 
 const CLIPPED_LEVEL: f32 = 0.999;
 
-/// Parts of a waveform: more would be narrower than a pixel.
+/// Parts of a waveform: more parts would be narrower than a pixel.
 const ENVELOPE_PARTS: usize = 280;
 
 impl Levels {

@@ -1,4 +1,4 @@
-//! Mean log-mel spectra: what normal sound has in each band, what each fault has, and the difference in dB.
+//! Mean log-mel spectra: the level of normal sound and of each fault in each band, and the difference in dB.
 
 use auscult_detection::explain::BandEdges;
 use auscult_schemas::{FeatureSpec, QualityFlag};
@@ -11,13 +11,13 @@ use crate::pages::plot::{Plot, figure, legend};
 use crate::pages::table::{Row, table};
 use crate::pictures::row_of;
 
-/// Classes of the style sheet for faults; a seventh fault looks as the first.
+/// Style sheet classes for faults; a seventh fault has the class of the first.
 const FAULT_CLASSES: [&str; 6] = ["fault-0", "fault-1", "fault-2", "fault-3", "fault-4", "fault-5"];
 
-/// Shares of normal recordings below and above the shaded band.
+/// Limits of the shaded area, as shares of normal recordings.
 const SPREAD_SHARES: (f64, f64) = (0.05, 0.95);
 
-/// Bands named in the table of each fault.
+/// Number of bands listed in the table of each fault.
 const NAMED_BANDS: usize = 3;
 
 const MARKS_HZ: [f64; 9] = [250.0, 500.0, 1_000.0, 2_000.0, 3_000.0, 4_000.0, 8_000.0, 16_000.0, 32_000.0];
@@ -104,7 +104,7 @@ fn difference_figure(edges: &[BandEdges], normal: &[f64], spread: &[(f64, f64)],
     figure(plot.svg(), caption)
 }
 
-/// Where each fault differs most.
+/// The greatest differences of each fault.
 fn strongest_table(edges: &[BandEdges], normal: &[f64], faults: &[Spectrum<'_>]) -> Html {
     let rows = faults.iter().map(|fault| -> Row {
         let differences = differences(&fault.levels_db, normal);
@@ -120,7 +120,7 @@ fn strongest_table(edges: &[BandEdges], normal: &[f64], faults: &[Spectrum<'_>])
     table(&["fault", "over all bands (root mean square)", "strongest"], rows)
 }
 
-/// Every band's figures, folded away.
+/// The values of every band, collapsed.
 fn all_bands_table(edges: &[BandEdges], normal: &[f64], faults: &[Spectrum<'_>]) -> Html {
     let head = ["band", "normal, dB"].into_iter().chain(faults.iter().map(|fault| fault.name)).collect::<Vec<_>>();
     let rows = edges.iter().enumerate().map(|(band, edge)| -> Row {
@@ -145,7 +145,7 @@ fn mean(recordings: &[&Recording]) -> Option<Vec<f64>> {
     Some((0..bands).map(|band| of_band(band).sum::<f64>() / recordings.len() as f64).collect())
 }
 
-/// Between which levels the middle 90 % of recordings lie, in each band.
+/// The range of levels of the middle 90 % of recordings, in each band.
 fn spread(recordings: &[&Recording]) -> Vec<(f64, f64)> {
     let bands = recordings.first().map_or(0, |recording| recording.band_levels_db.len());
     let of_band = |band: usize| {
@@ -174,7 +174,7 @@ fn ends(figures: impl Iterator<Item = f64>) -> (f64, f64) {
     figures.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), figure| (low.min(figure), high.max(figure)))
 }
 
-/// Mel bands at equal steps, as the model hears them, with their frequencies written below.
+/// Mel bands at equal steps, as in the model's input, labelled with their frequencies.
 fn frequency_axis(edges: &[BandEdges]) -> Axis {
     let centres: Vec<f64> = edges.iter().map(|edge| edge.hz_centre).collect();
     let mark = |hz: f64| {

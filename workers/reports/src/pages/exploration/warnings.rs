@@ -1,4 +1,4 @@
-//! What somebody should know before they train or evaluate on a machine's recordings.
+//! Warnings about a machine's recordings, before training or evaluation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,15 +9,15 @@ use auscult_schemas::QualityFlag;
 use super::group::{GroupKind, Machine, tally};
 use super::recording::Recording;
 
-/// Below so many training clips the threshold rests on a handful of held-out scores: at 50, a gamma distribution's
-/// shape has a standard error of a fifth of its value.
+/// With fewer training clips, the threshold depends on a few held-out scores: at 50, the shape parameter of a gamma
+/// distribution has a standard error of a fifth of its value.
 const FEW_TRAINING_CLIPS: usize = 50;
-/// Below so many test clips of a class one clip moves its rate by more than ten percentage points.
+/// With fewer test clips of a class, one clip changes its rate by more than ten percentage points.
 const FEW_TEST_CLIPS: usize = 10;
-/// So many clips are named; the rest is counted.
+/// Maximum number of clips listed by name; the others are counted.
 const NAMED: usize = 3;
 
-/// The warnings of a machine, the gravest first; none where all is well.
+/// The warnings of a machine, the most serious first; empty if there are none.
 #[must_use]
 pub fn warnings(machine: &Machine) -> Vec<String> {
     let mut found = Vec::new();
@@ -52,7 +52,7 @@ fn counts(machine: &Machine, found: &mut Vec<String>) {
             clips(train)
         ));
     }
-    // None at all is not a mistake: a machine that has never failed.
+    // No abnormal clips at all is not a mistake: the machine has never failed.
     if test_normal + abnormal > 0 {
         for (count, kind) in [(test_normal, "normal"), (abnormal, "abnormal")] {
             if count == 0 {
@@ -89,7 +89,7 @@ fn formats(machine: &Machine, found: &mut Vec<String>) {
     }
 }
 
-/// Equal files: where one is trained on and the other tested on, the figures flatter.
+/// Identical files: if one is used for training and the other for testing, the metrics are too good.
 fn twice(machine: &Machine, found: &mut Vec<String>) {
     let mut by_hash: BTreeMap<u64, Vec<&Recording>> = BTreeMap::new();
     for recording in machine.recordings() {

@@ -1,5 +1,5 @@
-//! Records are sent, and every report is awaited. What a broker refuses is told apart from what went to it in the same
-//! batch.
+//! Sends records and waits for all delivery reports. Records rejected by a broker are distinguished from others of the
+//! same batch.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! New producers. A transactional one has fenced whoever had its id before: requests of an earlier producer that still
-//! are under way somewhere are refused from here on.
+//! Creates new producers. A transactional one fences the previous owner of its id: requests of an earlier producer that
+//! are still in flight are rejected from then on.
 
 use std::time::{Duration, Instant};
 

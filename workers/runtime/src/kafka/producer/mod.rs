@@ -1,4 +1,4 @@
-//! The worker's producer: one transaction a batch, or, under `at_least_once`, delivery and then a commit of offsets.
+//! The worker's producer: one transaction per batch, or, under `at_least_once`, delivery and then a commit of offsets.
 
 mod delivery;
 mod fencing;

@@ -1,4 +1,4 @@
-//! What librdkafka tells on the way: what keeps it from the brokers, and which requests they understand.
+//! Callbacks of librdkafka: connection errors, and supported requests.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -12,13 +12,12 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::kafka::token;
 
-/// The highest version of each request that a broker understands, by the request's number (`api_key` in Kafka's
-/// protocol guide).
+/// The highest supported version of each request of a broker, by API key (`api_key` in Kafka's protocol guide).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApiVersions(pub BTreeMap<i16, i16>);
 
 impl ApiVersions {
-    /// Whether this version of a request is understood.
+    /// Whether this version of a request is supported.
     #[must_use]
     pub fn has(&self, api_key: i16, version: i16) -> bool {
         self.0.get(&api_key).is_some_and(|highest| *highest >= version)
@@ -37,12 +36,12 @@ struct BrokerAnswers {
 }
 
 impl SurveyContext {
-    /// What keeps the client from its brokers.
+    /// The connection error, if any.
     pub fn connection_error(&self) -> Option<String> {
         self.answers().connection_error.clone()
     }
 
-    /// What was heard of requests, if anything.
+    /// The supported requests, if known.
     pub fn apis(&self) -> Option<ApiVersions> {
         let apis = self.answers().apis.clone();
         (!apis.0.is_empty()).then_some(apis)

@@ -1,4 +1,4 @@
-//! A group: who is in it, and what waits behind its offsets.
+//! A consumer group: its members, and the records after its offsets.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::{Survey, reader};
 use crate::kafka::KafkaAccessError;
 use crate::kafka::error::{ErrorContext, explain};
 
-/// What a group is like.
+/// The state of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupFacts {
     /// Kafka's word for what it is about: `Stable`, `Empty`, `PreparingRebalance`, …; `None` where the broker knows no
@@ -31,7 +31,7 @@ pub struct Member {
     pub host: String,
 }
 
-/// What waits in a partition.
+/// The unprocessed records of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiting {
     /// The partition.
@@ -50,11 +50,11 @@ pub struct Waiting {
 }
 
 impl Survey {
-    /// Asks for a group and for what waits in its input's partitions. A commit marker occupies an offset: whether a
-    /// record waits is told by reading.
+    /// Reads a group, and its lag on the input's partitions. Commit markers occupy offsets, so reading is required to
+    /// know whether a record is waiting.
     ///
     /// # Errors
-    /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Read`] with the right that is missing.
+    /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Read`] with the missing permission.
     pub fn group(&self, group: &str, topic: &str, partitions: i32) -> Result<GroupFacts, KafkaAccessError> {
         let input = ErrorContext::Input { group, topic };
         let listed = self.reader.client().fetch_group_list(Some(group), self.request_timeout);
@@ -100,7 +100,7 @@ impl Survey {
     }
 
     /// The names of all groups that may be share groups (KIP-932): librdkafka 2.12 can describe neither these nor those
-    /// of KIP-848, and calls both dead. Which topics they read, and what they see there, it cannot ask for.
+    /// of KIP-848, and reports both as dead. It cannot query which topics they read, and what they see there.
     ///
     /// # Errors
     /// [`KafkaAccessError::Unreachable`].

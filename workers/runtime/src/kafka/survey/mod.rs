@@ -1,13 +1,13 @@
-//! What can be learnt of a live installation without changing anything: for `auscult doctor`, which judges it.
+//! Read-only queries of a live installation, for `auscult doctor`, which evaluates the results.
 //!
 //! ```text
-//!   Survey::connect ─► brokers, the requests they understand
+//!   Survey::connect ─► brokers, the requests they support
 //!     placement     ─► partitions, replicas, leaders of a topic          (Describe topic)
 //!     topic_settings, broker_settings                                    (DescribeConfigs)
-//!     group         ─► members, and what waits behind the group's offsets (Describe group, Read topic)
+//!     group         ─► members, and the lag of the group                  (Describe group, Read topic)
 //!     newest, states ─► records                                          (Read topic)
-//!     open_transactions ─► where readers of committed records are held up
-//!   trial::write    ─► may a topic be written to? Only when asked for
+//!     open_transactions ─► where readers of committed records are blocked
+//!   trial::write    ─► may a topic be written to? Only if requested
 //! ```
 
 mod context;
@@ -39,7 +39,7 @@ pub use settings_of::Settings;
 /// The name of the group under which nothing is ever committed.
 const CLIENT_ID: &str = "auscult-doctor";
 
-/// A client that asks.
+/// A client for queries.
 pub struct Survey {
     config: KafkaConfig,
     reader: BaseConsumer<SurveyContext>,
@@ -47,7 +47,7 @@ pub struct Survey {
     request_timeout: Duration,
 }
 
-/// What the brokers said of themselves.
+/// The brokers' answers about themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Brokers {
     /// Their ids.
@@ -61,7 +61,8 @@ pub struct Brokers {
 }
 
 impl Survey {
-    /// Finds the brokers, or says within `give_up_after` why not. `request_timeout` is how long each later question may take.
+    /// Connects to the brokers, or returns within `give_up_after` why it cannot. `request_timeout` is the timeout of
+    /// each later request.
     ///
     /// # Errors
     /// [`KafkaAccessError::Client`], [`KafkaAccessError::Unreachable`].

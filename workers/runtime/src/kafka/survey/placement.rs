@@ -1,4 +1,4 @@
-//! Where a topic's partitions are.
+//! The location of a topic's partitions.
 
 use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
@@ -6,7 +6,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use super::Survey;
 use crate::kafka::KafkaAccessError;
 
-/// How a topic is there.
+/// Partitions and replicas of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Placement {
     /// It does not exist.
@@ -29,7 +29,7 @@ pub struct Replicas {
 }
 
 impl Survey {
-    /// Where a topic's partitions are.
+    /// The location of a topic's partitions.
     ///
     /// # Errors
     /// [`KafkaAccessError::Unreachable`].

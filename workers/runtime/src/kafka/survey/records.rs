@@ -1,4 +1,4 @@
-//! The newest records of a topic, and what was committed of all its keys.
+//! The newest records of a topic, and the committed records of all its keys.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use crate::kafka::KafkaAccessError;
 use crate::kafka::error::{ErrorContext, explain};
 use crate::kafka::record::received;
 
-/// A record as far as the doctor looks at it.
+/// The parts of a record used by the doctor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glimpse {
     /// Its partition.
@@ -33,11 +33,10 @@ pub struct Glimpse {
 }
 
 impl Survey {
-    /// The latest committed records of each partition, at most about `each`, and not more than what can be read within
-    /// the time of a few questions.
+    /// The latest committed records of each partition, at most about `each`, limited by the time of a few requests.
     ///
     /// # Errors
-    /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Read`] with the right that is missing.
+    /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Read`] with the missing permission.
     pub fn newest(&self, topic: &str, partitions: i32, each: i64) -> Result<Vec<Glimpse>, KafkaAccessError> {
         let mut starts = Vec::new();
         for partition in 0..partitions {
@@ -54,11 +53,11 @@ impl Survey {
         Ok(found)
     }
 
-    /// Every committed record of a topic, in order within each partition. Whether all partitions were read to their
-    /// ends.
+    /// Every committed record of a topic, in order within each partition. Returns whether all partitions were read to
+    /// their ends.
     ///
     /// # Errors
-    /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Read`] with the right that is missing.
+    /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Read`] with the missing permission.
     pub fn all(
         &self,
         topic: &str,
@@ -154,10 +153,10 @@ impl Survey {
         })
     }
 
-    /// Whether the topic may be read: asks for what comes after the end of its first partition, and gets nothing.
+    /// Whether the topic may be read: fetches from the end of its first partition, which returns nothing.
     ///
     /// # Errors
-    /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Read`] with the right that is missing.
+    /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Read`] with the missing permission.
     pub fn may_read(&self, topic: &str) -> Result<(), KafkaAccessError> {
         let (_, end) = self.ends(topic, 0)?;
         let unread = self.read(topic, &[(0, end)], self.request_timeout, |_| false)?;
@@ -167,8 +166,8 @@ impl Survey {
         Err(KafkaAccessError::Read(format!("{topic} gave no answer within {} s", self.request_timeout.as_secs())))
     }
 
-    /// The partitions whose readers are held up by a transaction that was open all the time for `give_up_after`, with the
-    /// offset at which they are. Ends as soon as each has moved on or is free.
+    /// The partitions whose readers are blocked by a transaction that was open during the whole of `give_up_after`,
+    /// with their offsets. Returns as soon as each one has advanced or is not blocked.
     ///
     /// # Errors
     /// [`KafkaAccessError::Unreachable`], [`KafkaAccessError::Client`].

@@ -28,11 +28,11 @@ impl Settings {
 }
 
 impl Survey {
-    /// Settings of topics, each or which right is missing.
+    /// Settings of topics; for each, the settings or the missing permission.
     ///
     /// # Errors
-    /// [`KafkaAccessError::Unreachable`]; [`KafkaAccessError::Client`] where rdkafka's admin client cannot be used
-    /// (with tokens).
+    /// [`KafkaAccessError::Unreachable`]; [`KafkaAccessError::Client`] if rdkafka's admin client cannot be used (with
+    /// tokens).
     pub fn topic_settings<'a>(
         &self,
         topics: &[&'a str],
@@ -49,7 +49,7 @@ impl Survey {
         Ok(told.collect())
     }
 
-    /// A broker's settings, or which right is missing.
+    /// A broker's settings, or the missing permission.
     ///
     /// # Errors
     /// As [`Survey::topic_settings`].

@@ -1,4 +1,5 @@
-//! May a topic be written to? A record that the broker has to refuse tells: rights are looked at before sizes.
+//! Tests whether a topic may be written to, with a record that the broker must reject: it checks permissions before
+//! sizes.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use crate::kafka::context::DeliveryContext;
 use crate::kafka::error::{ErrorContext, explain};
 use crate::kafka::settings;
 
-/// What came of it.
+/// The result of the test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Trial {
     /// The record was refused for its size: with another size it would have been taken.
@@ -22,8 +23,8 @@ pub enum Trial {
     Unclear(String),
 }
 
-/// Sends a topic a record of zeros that is larger than `max_message_bytes`, its largest. The broker looks at the
-/// sender's rights first, then at the size, and appends nothing.
+/// Sends a topic a record of zeros that exceeds `max_message_bytes`, its size limit. The broker checks the sender's
+/// permissions first, then the size, and appends nothing.
 ///
 /// # Errors
 /// [`KafkaAccessError::Client`].

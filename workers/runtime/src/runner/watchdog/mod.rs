@@ -1,13 +1,13 @@
-//! Sees to it that a worker never stands still in silence.
+//! Detects a worker that makes no progress without an error.
 //!
-//! A thread of its own, with a Kafka client of its own, compares what the log holds with what the worker has heard: the
-//! known stalls of Kafka consumers (a wake-up lost at a rebalance, a fetcher that stops) raise no error, and the
-//! stalled consumer's own idea of its lag stands still with it.
+//! It has its own thread and its own Kafka client, and compares the end of the log with the worker's progress: known
+//! stalls of Kafka consumers (a wake-up lost at a rebalance, a fetcher that stops) raise no error, and the stalled
+//! consumer's own lag does not change.
 //!
 //! ```text
-//!   worker ──signs of life──► look, once a second ◄──ends of partitions── probe
+//!   worker ──progress──► check, once per second ◄──ends of partitions── probe
 //!                                  │
-//!                  stalled for long ──► /readyz says so ──for longer──► the process ends, with the reason
+//!                  stalled for long ──► /readyz reports it ──for longer──► the process ends, with the reason
 //! ```
 
 mod progress;
@@ -25,14 +25,14 @@ use super::{RunnerConfig, RunnerError};
 use crate::ports::LogProbe;
 use crate::telemetry::{Health, Metrics, UnreadyReason};
 
-/// How long a worker may stand still.
+/// How long a worker may make no progress.
 #[derive(Clone)]
 pub struct WatchdogConfig {
-    /// After so long `/readyz` says no.
+    /// `/readyz` reports not ready after this time.
     pub unready_after: Duration,
-    /// After so long the worker gives up.
+    /// The worker exits after this time.
     pub exit_after: Duration,
-    /// What giving up is. Called on the watchdog's thread, because any other may hang.
+    /// How to exit. Called on the watchdog's thread, because any other may hang.
     pub exit: Arc<dyn Fn(&str) + Send + Sync>,
 }
 
@@ -43,7 +43,7 @@ impl std::fmt::Debug for WatchdogConfig {
     }
 }
 
-/// Starts the watchdog; it ends when what is returned is dropped.
+/// Starts the watchdog; it ends when the returned handle is dropped.
 pub(super) fn start(
     config: &RunnerConfig,
     report: ProgressReport,
@@ -86,7 +86,7 @@ fn watch(
             }
             _ => None,
         };
-        // What was asked may have taken long: what the worker says of itself must not look old for it.
+        // The requests may have taken long: the worker's report must be read after them.
         let present = report.report().clone();
         let now = Instant::now();
         let stall = watch.longest_stall(&present, ends.as_ref(), now);

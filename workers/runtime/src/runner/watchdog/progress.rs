@@ -1,4 +1,4 @@
-//! What the runner reports of itself, and what the watchdog reads.
+//! Progress reports of the runner, read by the watchdog.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,19 +6,19 @@ use std::time::{Duration, Instant};
 
 use crate::ports::PartitionProgress;
 
-/// What the runner reports of itself.
+/// The runner's progress report.
 #[derive(Debug, Clone)]
 pub(in crate::runner) struct ProgressReport(Arc<Mutex<Progress>>);
 
 #[derive(Debug, Clone)]
 pub(super) struct Progress {
-    /// When the log thread last went through its loop.
+    /// When the log thread last completed its loop.
     pub loop_ran: Instant,
-    /// What was last heard of each started partition.
+    /// The latest progress of each started partition.
     pub progress: BTreeMap<i32, PartitionProgress>,
     /// Whether intake is paused for want of room: silence is wanted then.
     pub is_paused: bool,
-    /// Since when something has been computing, committing or restoring without anything having been finished.
+    /// Since when work has been in progress (computing, committing or restoring) without any of it finishing.
     pub busy_since: Option<Instant>,
     /// Clients that are replaced again and again, without a commit in between.
     pub replacements: Option<RepeatedFailure>,
@@ -48,7 +48,7 @@ impl ProgressReport {
         })))
     }
 
-    /// The log thread has gone through its loop.
+    /// The log thread has completed a loop.
     pub fn loop_ran(&self, is_busy: bool, is_paused: bool) {
         let now = Instant::now();
         let mut report = self.report();
@@ -57,20 +57,20 @@ impl ProgressReport {
         report.busy_since = if is_busy { report.busy_since.or(Some(now)) } else { None };
     }
 
-    /// Something that was under way is finished, well or badly.
+    /// An operation has finished, successfully or not.
     pub fn finished(&self) {
         self.report().busy_since = None;
     }
 
-    /// Records of these partitions are committed.
+    /// Records of these partitions were committed.
     pub fn committed(&self, partitions: &BTreeSet<i32>) {
         let mut report = self.report();
         report.replacements = None;
         report.aborts.retain(|partition, _| !partitions.contains(partition));
     }
 
-    /// A transaction with records of these partitions was aborted. Only their commit is progress: others' commits do
-    /// not help them.
+    /// A transaction with records of these partitions was aborted. Only a commit of the same partitions counts as
+    /// progress.
     pub fn aborted(&self, partitions: &BTreeSet<i32>, reason: &str) {
         let now = Instant::now();
         let mut report = self.report();
@@ -80,7 +80,7 @@ impl ProgressReport {
         }
     }
 
-    /// Partitions that are another worker's now are its trouble.
+    /// Removes aborts of partitions that another worker owns now.
     pub fn keep_aborts_of(&self, is_owned: impl Fn(i32) -> bool) {
         let mut report = self.report();
         if !report.aborts.is_empty() {
@@ -92,7 +92,7 @@ impl ProgressReport {
         self.report().progress = progress;
     }
 
-    /// The clients are being replaced; gives how often in a row that has happened.
+    /// The clients are being replaced; returns how often in a row.
     pub fn replacing(&self, reason: &str) -> u32 {
         let now = Instant::now();
         let mut report = self.report();
@@ -106,13 +106,13 @@ impl ProgressReport {
     }
 
     pub(super) fn report(&self) -> MutexGuard<'_, Progress> {
-        // Nothing is half done in it when a holder panics.
+        // The data is consistent even if a holder of the lock panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl RepeatedFailure {
-    /// What has held for so long is sound. Longer than any wait between two attempts.
+    /// A failure that has not occurred for this long is over. Longer than any delay between two retries.
     const MEMORY: Duration = Duration::from_secs(90);
 
     fn again(before: Option<Self>, now: Instant, reason: &str) -> Self {

@@ -1,23 +1,23 @@
-//! Whether a worker stands still, and since when.
+//! Detects a stall, and when it started.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::progress::{Progress, RepeatedFailure};
 
-/// A worker that stands still.
+/// A worker that makes no progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Stall {
     pub since: Instant,
     pub reason: String,
 }
 
-/// What was last seen of a partition's end.
+/// The last known end of a partition.
 #[derive(Debug, Clone, Copy)]
 struct EndMark {
     progress: Instant,
     end: i64,
-    /// When the end was first seen to have moved since the worker has last heard anything.
+    /// When the end was first seen to have advanced since the worker's last delivery.
     grown: Option<Instant>,
 }
 
@@ -83,9 +83,8 @@ impl StallDetector {
         }
     }
 
-    /// Partitions that hold more than the worker hears of. What lies between a position and the end may be nothing but
-    /// markers of transactions; then the consumer has said that it is at the end, and only what has come since then
-    /// counts.
+    /// Partitions with records that are not delivered. Between a position and the end there may be only transaction
+    /// markers; then the consumer has reported the end, and only later records count.
     fn undelivered(&self, report: &Progress) -> Vec<Stall> {
         let mut stalls = Vec::new();
         for (partition, progress) in &report.progress {
