@@ -22,8 +22,13 @@ build() {
     (cd "$clone" && TIMEFORMAT='%R %U %S' && time env -u CARGO_TARGET_DIR cargo build --release --locked --quiet) 2>&1 | tail -n 1
 }
 
+# first_chunk REVISION: prints the seconds from the demo's start until it has judged a chunk.
 first_chunk() {
-    (cd "$folder/$1" && TIMEFORMAT='%R' && time timeout 120 target/release/auscult demo --plain 2>&1 | grep -m 1 -E 'judged [1-9]' >/dev/null) 2>&1 | tail -n 1
+    local started=$EPOCHREALTIME line
+    while read -r line; do
+        [[ $line =~ judged\ [1-9] ]] && break
+    done < <(exec timeout 120 "$folder/$1/target/release/auscult" demo --plain 2>&1)
+    awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $started }"
 }
 
 head=$(git -C "$root" rev-parse --short HEAD)
