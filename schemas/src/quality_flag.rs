@@ -30,7 +30,7 @@ pub enum QualityFlag {
     WrongRate,
     /// Note: the mains' 50 or 60 Hz and their harmonics hold nearly all of the energy. Never of current and pressure.
     MainsHum,
-    /// Note: a noise gate, noise suppression or automatic gain works between the sensor and the file.
+    /// Note: silence was put in between the sensor and the file, by a noise gate or noise suppression.
     Processed,
     /// Note: the signal jumps where samples were lost and the ends were joined.
     Joins,

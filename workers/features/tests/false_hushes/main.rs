@@ -8,6 +8,7 @@
 
 mod faults;
 mod machines;
+mod unsteady;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use auscult_schemas::{FeatureSpec, QualityFlag, Quantity};
 
 use faults::{INJECTED, with};
 use machines::{Format, PRESETS, recorded};
+use unsteady::UNSTEADY;
 
 /// How many of so many clips have each flag.
 #[derive(Default)]
@@ -87,6 +89,25 @@ fn no_simulated_machine_is_hushed_at_any_shaft_speed() {
         // A rotor that turns at the mains' frequency, and of which nothing else is left, cannot be told from them.
         let may_hum = matches!(preset.quantity, Quantity::Sound | Quantity::Vibration);
         assert!(count.of(QualityFlag::MainsHum) <= if may_hum { 2 * 2 * 3 } else { 0 }, "{:#?}", count.hushed);
+    }
+}
+
+/// Speeds that run up or hunt, strikes, modes that take turns: whatever moves in time and frequency is the machine's.
+#[test]
+fn no_simulated_machine_that_changes_is_hushed() {
+    print_head("machines that change");
+    for machine in &UNSTEADY {
+        let mut count = Count::default();
+        for rate_hz in [16_000, 44_100] {
+            let mut checker = QualityChecker::new(&FeatureSpec::for_rate(rate_hz));
+            for seed in 0..4 {
+                count.add(|| format!("{rate_hz} Hz, {seed}"), &mut checker, &machine.recorded(rate_hz, seed));
+            }
+        }
+        println!("{}", count.row(machine.name));
+        let hushed: usize =
+            QualityFlag::ALL.into_iter().filter(|flag| flag.is_sensor_fault()).map(|flag| count.of(flag)).sum();
+        assert_eq!(hushed, 0, "{}: {:#?}", machine.name, count.hushed);
     }
 }
 
