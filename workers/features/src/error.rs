@@ -141,7 +141,7 @@ pub enum FeatureError {
     NoSamples,
     /// A sample is NaN or infinite.
     #[error(
-        "channel {channel} has a sample that is {value} at index {index}: check the recorder's float conversion, and whether bytes were lost or added on the way"
+        "channel {channel} has {count} samples that are no numbers, the first, {value}, at index {index}: check the recorder's float conversion, and whether bytes were lost or added on the way"
     )]
     NonFinite {
         /// Channel, from 0.
@@ -150,6 +150,8 @@ pub enum FeatureError {
         index: usize,
         /// The sample.
         value: f32,
+        /// Samples of the channel that are NaN or infinite.
+        count: usize,
     },
     /// More samples than a chunk may hold.
     #[error(

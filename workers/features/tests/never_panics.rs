@@ -100,6 +100,19 @@ fn mutated_wav_never_panics() {
         short(WavBytes { bits: 24, block: Some(4), ..WavBytes::default() }),
         header(0, &[WavBytes::default().fmt(), chunk(b"data", &[7; 300]), chunk(b"LIST", b"INFO")].concat()),
         with_magic(b"RIFX", short(WavBytes::default())),
+        short(WavBytes { bits: 16, tag: 3, ..WavBytes::default() }),
+        header(
+            0,
+            &[
+                WavBytes::default().fmt(),
+                chunk(
+                    b"LIST",
+                    &[b"wavl".as_slice(), &chunk(b"data", &[7; 90]), &chunk(b"slnt", &[9, 0, 0, 0])].concat(),
+                ),
+                chunk(b"data", &[7; 12]),
+            ]
+            .concat(),
+        ),
         with_magic(
             b"RF64",
             header(0, &[chunk(b"ds64", &[0; 28]), WavBytes::default().fmt(), chunk(b"data", &[7; 300])].concat()),

@@ -287,8 +287,8 @@ fn the_first_sample_that_is_not_finite_is_named() {
             channels[1][15_999] = value;
             let error = check(&clip(channels)).unwrap_err();
             assert_eq!(error.code(), DeadLetterCode::NonFinite);
-            let FeatureError::NonFinite { channel, index: found, .. } = error else { panic!("{error}") };
-            assert_eq!((channel, found), (1, index));
+            let FeatureError::NonFinite { channel, index: found, count, .. } = error else { panic!("{error}") };
+            assert_eq!((channel, found, count), (1, index, if index == 15_999 { 1 } else { 2 }));
         }
     }
 }

@@ -15,14 +15,14 @@ use crate::{Clip, FeatureError};
 
 /// Decodes a value by its content type.
 ///
-/// - `audio/wav` (also `x-wav`, `wave`, `vnd.wave`): PCM of 8 to 32 bits, float of 32 and 64, plain or extensible,
+/// - `audio/wav` (also `x-wav`, `wave`, `vnd.wave`): PCM of 8 to 32 bits, float of 16, 32 and 64, plain or extensible,
 ///   RIFF, RF64, BW64 and RIFX, finished or not;
 /// - `audio/flac` (also `x-flac`): up to 8 channels and 32 bits, whole recordings and pieces, checksums verified;
 /// - `audio/L16;rate=…;channels=…`: RFC 2586, big-endian, `channels` 1 if absent;
 /// - an empty content type or `application/octet-stream`: WAV or FLAC by the first bytes.
 ///
 /// Integer samples become `value / 2^(bits - 1)`, as in librosa and libsndfile. Values of float WAV are kept as they
-/// are, NaN and infinities too: [`check`](crate::check) refuses those. Where a part is missing or damaged, the rest is
+/// are. A few that are NaN or infinite are lost samples; [`check`](crate::check) refuses a clip of many. Where a part is missing or damaged, the rest is
 /// read and [`Clip::incomplete`] set. `docs/formats.md` has the whole list.
 ///
 /// # Errors

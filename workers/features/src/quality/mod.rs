@@ -106,13 +106,9 @@ impl QualityChecker {
         for (channel, samples) in clip.channels.iter().enumerate() {
             let levels = Levels::measure(samples);
             if !levels.finite {
-                let (index, value) = samples
-                    .iter()
-                    .copied()
-                    .enumerate()
-                    .find(|(_, sample)| !sample.is_finite())
-                    .expect("the measurement met a sample that is not finite");
-                return Err(FeatureError::NonFinite { channel, index, value });
+                let mut found = samples.iter().copied().enumerate().filter(|(_, sample)| !sample.is_finite());
+                let (index, value) = found.next().expect("the measurement met a sample that is not finite");
+                return Err(FeatureError::NonFinite { channel, index, value, count: 1 + found.count() });
             }
             let flags = self.channel_flags(clip, samples, &levels);
             let faults: Vec<QualityFlag> = flags.iter().copied().filter(|flag| flag.is_sensor_fault()).collect();

@@ -32,6 +32,7 @@ pub(super) enum Encoding {
         /// Where spare bits are, as far as the header tells: below the sample (the standard) or above it.
         is_right_justified: bool,
     },
+    Float16,
     Float32,
     Float64,
 }
@@ -42,7 +43,7 @@ impl Encoding {
         match self {
             Self::Unsigned8 => Some(1.0 / 128.0),
             Self::Integer { valid_bits, .. } => Some((1.0 - valid_bits as f32).exp2()),
-            Self::Float32 | Self::Float64 => None,
+            Self::Float16 | Self::Float32 | Self::Float64 => None,
         }
     }
 
@@ -51,6 +52,7 @@ impl Encoding {
         match self {
             Self::Unsigned8 => 1,
             Self::Integer { bytes, .. } => bytes,
+            Self::Float16 => 2,
             Self::Float32 => 4,
             Self::Float64 => 8,
         }
@@ -117,6 +119,7 @@ fn encoding(tag: u16, bits: u32, valid_bits: u32, block: usize, channels: usize)
         (TAG_PCM, 1..=32, 2..=4) => {
             Ok(Encoding::Integer { bytes: stored, valid_bits, is_right_justified: stored > smallest })
         }
+        (TAG_FLOAT, 16, 2) => Ok(Encoding::Float16),
         (TAG_FLOAT, 32, 4) => Ok(Encoding::Float32),
         (TAG_FLOAT, 64, 8) => Ok(Encoding::Float64),
         (TAG_PCM, ..) => unsupported(format!("PCM of {bits} bits in {stored} bytes")),

@@ -5,6 +5,7 @@
 //!                       fmt  (before data)   data (the samples)   LIST, fact, … (skipped)
 //!  "RF64", "BW64"       the same with 64-bit sizes in a ds64 chunk, where a 32-bit size is 0xFFFFFFFF
 //!  "RIFX"               the same with every number big-endian
+//!  LIST wavl            several data chunks in a list, instead of one
 //! ```
 //!
 //! Read here and not by a crate, because readers believe the header, and headers of recorders that write to a pipe, or
@@ -15,6 +16,8 @@
 mod comment;
 mod extent;
 mod format;
+mod not_finite;
+mod wave_list;
 
 use std::borrow::Cow;
 
@@ -22,6 +25,7 @@ use extent::Promise;
 use format::{Encoding, Format};
 
 use super::samples::{self, Samples};
+use super::splice;
 use crate::clip::check_sample_count;
 use crate::{Clip, FeatureError};
 
@@ -32,15 +36,19 @@ const IN_DS64: u32 = u32::MAX;
 
 pub(super) fn decode(whole: &[u8]) -> Result<Clip, FeatureError> {
     let is_big_endian = whole.starts_with(b"RIFX");
-    let Recording { format, data, incomplete } = Chunks::new(whole, is_big_endian)?.read()?;
+    let Recording { format, data, joins, incomplete } = Chunks::new(whole, is_big_endian)?.read()?;
     let bytes = format.encoding.bytes();
     check_sample_count((data.len() / format.block() * format.channels) as u64)?;
-    let data = if is_big_endian { reversed(data, bytes) } else { Cow::Borrowed(data) };
-    let samples = samples_of(&data, format);
-    let Samples { channels, is_mended } = samples;
+    let data = if is_big_endian { reversed(data.into_owned(), bytes) } else { data };
+    let Samples { mut channels, is_mended } = samples_of(&data, format);
+    for at in joins.into_iter().rev() {
+        splice::join(&mut channels, at, format.rate_hz);
+    }
     let step = format.encoding.step();
+    let is_damaged = step.is_none() && not_finite::leave_out(&mut channels);
+    let incomplete = incomplete || is_mended || is_damaged;
     let full_scale = comment::full_scales(whole, is_big_endian, channels.len());
-    Ok(Clip { sample_rate_hz: format.rate_hz, channels, step, incomplete: incomplete || is_mended, full_scale })
+    Ok(Clip { sample_rate_hz: format.rate_hz, channels, step, incomplete, full_scale })
 }
 
 pub(super) fn full_scales(head: &[u8]) -> Vec<auscult_schemas::FullScale> {
@@ -51,6 +59,7 @@ fn samples_of(data: &[u8], format: Format) -> Samples {
     let channels = format.channels;
     match format.encoding {
         Encoding::Unsigned8 => samples::read(data, channels, |[sample]: [u8; 1]| (f32::from(sample) - 128.0) / 128.0),
+        Encoding::Float16 => samples::read(data, channels, |sample| widen_half(u16::from_le_bytes(sample))),
         Encoding::Float32 => samples::read(data, channels, f32::from_le_bytes),
         Encoding::Float64 => samples::read(data, channels, |sample| f64::from_le_bytes(sample) as f32),
         Encoding::Integer { bytes: 2, valid_bits, is_right_justified } => {
@@ -77,9 +86,20 @@ fn widen_24([low, mid, high]: [u8; 3]) -> i32 {
     i32::from_le_bytes([0, low, mid, high]) >> 8
 }
 
+/// IEEE 754 binary16, which f32 holds exactly: a sign, 5 bits of exponent, 10 of fraction.
+fn widen_half(half: u16) -> f32 {
+    let (exponent, fraction) = (i32::from(half >> 10 & 0x1F), f32::from(half & 0x3FF));
+    let value = match exponent {
+        0 => fraction * (-24.0_f32).exp2(),
+        0x1F if fraction == 0.0 => f32::INFINITY,
+        0x1F => f32::NAN,
+        _ => (1_024.0 + fraction) * ((exponent - 25) as f32).exp2(),
+    };
+    if half >> 15 == 1 { -value } else { value }
+}
+
 /// Big-endian samples as little-endian ones.
-fn reversed(data: &[u8], sample_bytes: usize) -> Cow<'_, [u8]> {
-    let mut data = data.to_vec();
+fn reversed<'a>(mut data: Vec<u8>, sample_bytes: usize) -> Cow<'a, [u8]> {
     data.chunks_exact_mut(sample_bytes).for_each(<[u8]>::reverse);
     Cow::Owned(data)
 }
@@ -87,7 +107,9 @@ fn reversed(data: &[u8], sample_bytes: usize) -> Cow<'_, [u8]> {
 /// What the chunks say.
 struct Recording<'a> {
     format: Format,
-    data: &'a [u8],
+    data: Cow<'a, [u8]>,
+    /// Samples before which something was left out, ascending.
+    joins: Vec<usize>,
     incomplete: bool,
 }
 
@@ -130,6 +152,7 @@ impl<'a> Chunks<'a> {
                         return Err(FeatureError::Damaged { format: "WAV", detail });
                     }
                 }
+                b"LIST" if self.bytes[self.position..].starts_with(b"wavl") => return self.read_list(size),
                 b"ds64" => {
                     let body = self.take(size as usize, "the ds64 chunk")?;
                     self.data_size = body
@@ -144,25 +167,45 @@ impl<'a> Chunks<'a> {
         }
     }
 
+    fn known_format(&self) -> Result<Format, FeatureError> {
+        let detail = || "its data chunk comes before its fmt chunk".to_owned();
+        self.format.ok_or_else(|| FeatureError::Damaged { format: "WAV", detail: detail() })
+    }
+
+    fn read_size(&self) -> fn([u8; 4]) -> u32 {
+        if self.is_big_endian { u32::from_be_bytes } else { u32::from_le_bytes }
+    }
+
+    fn read_list(self, size: u32) -> Result<Recording<'a>, FeatureError> {
+        const TYPE_BYTES: usize = 4;
+        let format = self.known_format()?;
+        let body = &self.bytes[self.position..];
+        let (list, behind) = body.split_at(body.len().min((size as usize).max(TYPE_BYTES)));
+        if behind.starts_with(b"data") {
+            return Err(FeatureError::SeveralRecordings { format: "WAV" });
+        }
+        let wave_list::WaveList { data, joins, is_cut } =
+            wave_list::read(&list[TYPE_BYTES..], format.block(), self.read_size())?;
+        let incomplete = is_cut || !joins.is_empty() || size as usize > body.len();
+        Ok(Recording { format, data: Cow::Owned(data), joins, incomplete })
+    }
+
     fn read_data(self, size: u32) -> Result<Recording<'a>, FeatureError> {
-        let Some(format) = self.format else {
-            let detail = "its data chunk comes before its fmt chunk".to_owned();
-            return Err(FeatureError::Damaged { format: "WAV", detail });
-        };
+        let format = self.known_format()?;
         let rest = &self.bytes[self.position..];
         let whole = self.bytes.len() as u64;
         let size = match self.data_size {
             Some(data_size) if size == IN_DS64 => data_size,
             _ => u64::from(size),
         };
-        let read_size = if self.is_big_endian { u32::from_be_bytes } else { u32::from_le_bytes };
         // A data chunk is smaller than its RIFF; one that is not has a size that is of something else.
         let riff_size = u64::from(self.riff_size);
         let is_misplaced =
             riff_size < size.saturating_add(HEADER_BYTES) && [riff_size, whole, whole - 8].contains(&size);
         let riff_end = (riff_size + 8).saturating_sub(self.position as u64);
-        let extent = extent::find(rest, Promise { size, is_misplaced, riff_end }, read_size)?;
-        Ok(Recording { format, data: &rest[..extent.len], incomplete: extent.incomplete })
+        let extent = extent::find(rest, Promise { size, is_misplaced, riff_end }, self.read_size())?;
+        let data = Cow::Borrowed(&rest[..extent.len]);
+        Ok(Recording { format, data, joins: Vec::new(), incomplete: extent.incomplete })
     }
 
     fn take(&mut self, len: usize, what: &str) -> Result<&'a [u8], FeatureError> {
