@@ -3,7 +3,7 @@
 //!
 //! All recordings of a folder are scaled to one full scale, that of most recordings, which becomes the feature spec's.
 //! Those in another unit of the same quantity are scaled when they are read; recordings of another quantity are
-//! rejected.
+//! rejected. `import.json` says the full scale of recordings that have lost their comment.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use auscult_features::full_scales;
 use auscult_schemas::{FeatureSpec, FullScale, Quantity};
+
+use crate::import::Origin;
 
 /// A larger chunk is not a comment.
 const LARGEST_COMMENT: u32 = 64 * 1024;
@@ -128,7 +130,22 @@ fn named(paths: &[&Path]) -> String {
 /// The full scale of each channel of a file. Empty for an unreadable file; the error is reported when its samples are
 /// read.
 fn of_file(path: &Path) -> Vec<FullScale> {
-    head(path).map(|head| full_scales(&head)).unwrap_or_default()
+    let Ok(head) = head(path) else { return Vec::new() };
+    let said = full_scales(&head);
+    if !said.is_empty() || !is_float(&head) {
+        return said;
+    }
+    Origin::of(path).map(|origin| origin.full_scale()).unwrap_or_default()
+}
+
+/// Whether the format of a head is float: its tag is 3, or that of an extensible format, whose sub-format's is 3.
+fn is_float(head: &[u8]) -> bool {
+    let tag_at = |at: usize| head.get(at..at + 2).map(|tag| [tag[0].max(tag[1]), tag[0].min(tag[1])]);
+    let format = head.windows(4).position(|id| id == b"fmt ").map(|at| at + 8);
+    format.is_some_and(|at| match tag_at(at) {
+        Some([0xFF, 0xFE]) => tag_at(at + 24) == Some([3, 0]),
+        tag => tag == Some([3, 0]),
+    })
 }
 
 /// A WAV file's format and comments without its samples.

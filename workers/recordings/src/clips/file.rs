@@ -1,6 +1,7 @@
 //! Reads, checks and decodes the file of one recording.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Context, bail};
 use auscult_detection::pieces::Trace;
@@ -8,6 +9,7 @@ use auscult_features::{ChunkExtractor, Extraction, FeatureError, content_type_of
 use auscult_schemas::topics::MAX_MESSAGE_BYTES;
 
 use super::Clip;
+use crate::import::Origin;
 use crate::natural_order::sort_paths;
 
 /// The recordings directly in a folder, in the order of their names; for a file, the file itself.
@@ -63,17 +65,25 @@ pub fn trace_of(channels: &[Vec<f32>]) -> Trace {
 
 fn read_features(path: &Path, extractor: &mut ChunkExtractor) -> anyhow::Result<Extraction> {
     let bytes = read_bytes(path)?;
-    check_name(path, &bytes)?;
-    extractor.extract(declared_type(path), &bytes).map_err(of_a_file)
+    let started = Instant::now();
+    let sound = decode_file(path, &bytes)?;
+    let decode_s = started.elapsed().as_secs_f64();
+    let mut features = extractor.extract_clip(&sound).map_err(of_a_file)?;
+    features.timings.decode_s = Some(decode_s);
+    Ok(features)
 }
 
-/// Decodes a recording's file of any length.
+/// Decodes a recording's file of any length. If it was imported and no longer states its unit, `import.json` does.
 ///
 /// # Errors
-/// The problem, without the path.
+/// The problem, without the path; also if the file contradicts `import.json`.
 pub fn decode_file(path: &Path, bytes: &[u8]) -> anyhow::Result<auscult_features::Clip> {
     check_name(path, bytes)?;
-    auscult_features::decode(declared_type(path), bytes).map_err(of_a_file)
+    let mut clip = auscult_features::decode(declared_type(path), bytes).map_err(of_a_file)?;
+    if let Some(origin) = Origin::of(path) {
+        origin.complete(&mut clip)?;
+    }
+    Ok(clip)
 }
 
 /// Rejects FLAC files named `.wav` and WAV files named `.flac`, because `auscult send` and other programs use the name.

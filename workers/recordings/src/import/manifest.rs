@@ -1,11 +1,13 @@
 //! `import.json` beside the recordings: the source, the rate with its origin, and the unit of each recording.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use auscult_import::Recording;
 use serde::{Deserialize, Serialize};
 
+use super::origin::Origin;
 use crate::files;
 
 /// The file's name.
@@ -101,6 +103,17 @@ impl Manifest {
         text.push(b'\n');
         files::write_whole(&self.path, &text)
     }
+}
+
+/// What a manifest says of each recording, by its path relative to the folder; nothing if it is no manifest.
+pub(super) fn origins(bytes: &[u8]) -> HashMap<PathBuf, Origin> {
+    let recordings: Recordings = serde_json::from_slice(bytes).unwrap_or_default();
+    let origin = |entry: Entry| {
+        let channels = entry.channels.into_iter().map(|channel| (channel.name, channel.unit)).collect();
+        let Entry { file, source, rate_hz, rpm, .. } = entry;
+        (PathBuf::from(file), Origin { source, rate_hz, rpm, channels })
+    };
+    recordings.recordings.into_iter().map(origin).collect()
 }
 
 /// The comment in a WAV file: `unit g; rate 25600 Hz by --rate; from run.csv: Acc`.

@@ -7,6 +7,7 @@ use auscult_detection::bearing::{BearingError, BearingExam, BearingFinding, Bear
 use auscult_features::content_type_of;
 use auscult_import::{Options, is_importable};
 use auscult_recordings::clips::decode_file;
+use auscult_recordings::import::Origin;
 use auscult_recordings::natural_order::sort_paths;
 
 use crate::commands::reading::in_recorded_order;
@@ -88,9 +89,14 @@ impl Recording {
         }
         let bytes = std::fs::read(path).context("cannot be read: check that it is a file, and its permissions")?;
         let clip = decode_file(path, &bytes)?;
-        let channels = clip.channels.into_iter().map(|samples| Channel { name: String::new(), samples }).collect();
-        let rate_hz = options.rate_hz.unwrap_or(f64::from(clip.sample_rate_hz));
-        Ok(vec![Self::of(path, rate_hz, None, channels)])
+        let origin = Origin::of(path);
+        // Of an imported recording, the exact rate, the shaft's speed and the names are known.
+        let exact_hz = origin.as_ref().map_or(f64::from(clip.sample_rate_hz), |origin| origin.rate_hz);
+        let rpm = origin.as_ref().and_then(|origin| origin.rpm);
+        let mut names = origin.into_iter().flat_map(|origin| origin.channels).map(|(name, _)| name);
+        let mut channel = |samples| Channel { name: names.next().unwrap_or_default(), samples };
+        let channels = clip.channels.into_iter().map(&mut channel).collect();
+        Ok(vec![Self::of(path, options.rate_hz.unwrap_or(exact_hz), rpm, channels)])
     }
 
     fn import(path: &Path, options: &Options) -> anyhow::Result<Vec<Self>> {
