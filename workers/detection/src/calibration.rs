@@ -9,6 +9,8 @@
 //! What a p-value presupposes: that the machine's normal sound goes on as it was in training. Another season, load or
 //! neighbour is no fault and yet unlikely; that is what drift reports are for.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Gamma};
 use statrs::function::gamma::{digamma, ln_gamma};
@@ -56,18 +58,28 @@ impl GammaFit {
     /// # Errors
     /// [`DetectionError::Training`] when a score is not positive and finite, or when they are all the same.
     pub fn of(scores: &[f64]) -> Result<Self, DetectionError> {
-        Self::better(scores, FINE)
+        Self::better(&Weighted::equally(scores), FINE)
+    }
+
+    /// As [`GammaFit::of`], where each score counts with a weight. Their sum is the number of independent scores.
+    ///
+    /// # Errors
+    /// As [`GammaFit::of`].
+    pub(crate) fn of_weighted(scores: &[f64], weights: &[f64]) -> Result<Self, DetectionError> {
+        Self::better(&Weighted { scores, weights: weights.to_vec() }, FINE)
     }
 
     /// As [`GammaFit::of`], with a location that is searched for less finely: for fits by the hundred, of which only
     /// the spread counts.
     pub(crate) fn of_roughly(scores: &[f64]) -> Result<Self, DetectionError> {
-        Self::better(scores, ROUGH)
+        Self::better(&Weighted::equally(scores), ROUGH)
     }
 
-    fn better(scores: &[f64], search: Search) -> Result<Self, DetectionError> {
-        let (from_zero, located) = (Self::from_zero(scores)?, Self::located_by(scores, search)?);
-        let count = scores.len() as f64;
+    fn better(scores: &Weighted<'_>, search: Search) -> Result<Self, DetectionError> {
+        scores.check()?;
+        let from_zero = Self::at_location(scores, 0.0, FINE.bisections);
+        let located = Self::located_by(scores, search);
+        let count = scores.count();
         let criterion = |fit: &Self, parameters: f64| {
             let room = count - parameters - 1.0;
             let correction = if room > 0.0 { 2.0 * parameters * (parameters + 1.0) / room } else { f64::INFINITY };
@@ -81,8 +93,9 @@ impl GammaFit {
     /// # Errors
     /// [`DetectionError::Training`] when a score is not positive and finite, or when they are all the same.
     pub fn from_zero(scores: &[f64]) -> Result<Self, DetectionError> {
-        check(scores)?;
-        Ok(Self::at_location(scores, 0.0, FINE.bisections))
+        let scores = Weighted::equally(scores);
+        scores.check()?;
+        Ok(Self::at_location(&scores, 0.0, FINE.bisections))
     }
 
     /// The maximum-likelihood fit with all three parameters. Two bounds make it well-posed where SciPy's may run away:
@@ -93,13 +106,14 @@ impl GammaFit {
     /// # Errors
     /// [`DetectionError::Training`] when a score is not positive and finite, or when they are all the same.
     pub fn located(scores: &[f64]) -> Result<Self, DetectionError> {
-        Self::located_by(scores, FINE)
+        let scores = Weighted::equally(scores);
+        scores.check()?;
+        Ok(Self::located_by(&scores, FINE))
     }
 
-    fn located_by(scores: &[f64], search: Search) -> Result<Self, DetectionError> {
-        check(scores)?;
-        let (mean, deviation) = moments(scores);
-        let lowest = scores.iter().copied().fold(f64::INFINITY, f64::min);
+    fn located_by(scores: &Weighted<'_>, search: Search) -> Self {
+        let (mean, deviation) = scores.moments();
+        let lowest = scores.scores.iter().copied().fold(f64::INFINITY, f64::min);
         // For each location the best shape and scale are known, so only the location is searched for: by its distance
         // below the lowest score, on a logarithmic scale, coarse first and then around the best.
         let (mut low, mut high) = ((1e-6 * deviation).ln(), (MAX_LOCATION_DEVIATIONS * deviation).ln());
@@ -119,15 +133,14 @@ impl GammaFit {
             }
             (low, high) = (best_at - step, best_at + step);
         }
-        Ok(best)
+        best
     }
 
     /// The best shape and scale for a location below all scores.
-    fn at_location(scores: &[f64], location: f64, bisections: usize) -> Self {
-        let count = scores.len() as f64;
-        let mean = scores.iter().map(|score| score - location).sum::<f64>() / count;
+    fn at_location(scores: &Weighted<'_>, location: f64, bisections: usize) -> Self {
+        let mean = scores.mean(|score| score - location);
         // ln(mean) - mean(ln), which is 0 for equal scores and grows with their spread.
-        let spread = -scores.iter().map(|score| ((score - location) / mean).ln()).sum::<f64>() / count;
+        let spread = -scores.mean(|score| ((score - location) / mean).ln());
         // The likelihood is greatest where ln k - ψ(k) = spread; the left side falls from ∞ to 0 and lies between 1/2k
         // and 1/k.
         let (mut low, mut high) = (0.5 / spread, 1.0 / spread);
@@ -147,14 +160,13 @@ impl GammaFit {
         Self { shape, scale: mean / shape, location }
     }
 
-    fn mean_log_likelihood(&self, scores: &[f64]) -> f64 {
-        let sum: f64 = scores
-            .iter()
-            .map(|score| (score - self.location) / self.scale)
+    fn mean_log_likelihood(&self, scores: &Weighted<'_>) -> f64 {
+        let mean = scores.mean(|score| {
+            let scaled = (score - self.location) / self.scale;
             // At shape 1 the logarithm has no part, and at the location itself it is infinite.
-            .map(|scaled| if self.shape == 1.0 { -scaled } else { (self.shape - 1.0) * scaled.ln() - scaled })
-            .sum();
-        sum / scores.len() as f64 - ln_gamma(self.shape) - self.scale.ln()
+            if self.shape == 1.0 { -scaled } else { (self.shape - 1.0) * scaled.ln() - scaled }
+        });
+        mean - ln_gamma(self.shape) - self.scale.ln()
     }
 
     fn standard(&self) -> Gamma {
@@ -174,25 +186,45 @@ impl GammaFit {
     }
 }
 
-fn check(scores: &[f64]) -> Result<(), DetectionError> {
-    if !scores.iter().all(|score| score.is_finite() && *score > 0.0) {
-        let reason = "a held-out clip's score is not a positive number; is the sound silent?";
-        return Err(DetectionError::Training(reason.to_owned()));
-    }
-    let (mean, deviation) = moments(scores);
-    if scores.len() < 2 || deviation <= 1e-9 * mean {
-        let reason = "the held-out scores are all the same; the clips seem to be silent, or copies of one";
-        return Err(DetectionError::Training(reason.to_owned()));
-    }
-    Ok(())
+/// Scores that count differently.
+struct Weighted<'a> {
+    scores: &'a [f64],
+    /// One for each score. Their sum is the number of independent scores.
+    weights: Vec<f64>,
 }
 
-/// Mean and standard deviation.
-fn moments(scores: &[f64]) -> (f64, f64) {
-    let count = scores.len() as f64;
-    let mean = scores.iter().sum::<f64>() / count;
-    let variance = scores.iter().map(|score| (score - mean).powi(2)).sum::<f64>() / count;
-    (mean, variance.sqrt())
+impl<'a> Weighted<'a> {
+    fn equally(scores: &'a [f64]) -> Self {
+        Self { scores, weights: vec![1.0; scores.len()] }
+    }
+
+    /// Number of independent scores.
+    fn count(&self) -> f64 {
+        self.weights.iter().sum()
+    }
+
+    fn mean(&self, of: impl Fn(f64) -> f64) -> f64 {
+        self.scores.iter().zip(&self.weights).map(|(score, weight)| weight * of(*score)).sum::<f64>() / self.count()
+    }
+
+    /// Mean and standard deviation.
+    fn moments(&self) -> (f64, f64) {
+        let mean = self.mean(|score| score);
+        (mean, self.mean(|score| (score - mean).powi(2)).sqrt())
+    }
+
+    fn check(&self) -> Result<(), DetectionError> {
+        if !self.scores.iter().all(|score| score.is_finite() && *score > 0.0) {
+            let reason = "a held-out clip's score is not a positive number; is the sound silent?";
+            return Err(DetectionError::Training(reason.to_owned()));
+        }
+        let (mean, deviation) = self.moments();
+        if self.scores.len() < 2 || deviation <= 1e-9 * mean {
+            let reason = "the held-out scores are all the same; the clips seem to be silent, or copies of one";
+            return Err(DetectionError::Training(reason.to_owned()));
+        }
+        Ok(())
+    }
 }
 
 /// What held-out normal clips say of normal scores.
@@ -201,7 +233,7 @@ fn moments(scores: &[f64]) -> (f64, f64) {
 pub struct Calibration {
     /// Scores of clips that the judging detector had not been fitted to, ascending, in its unit.
     pub scores: Vec<f64>,
-    /// How many recordings those clips are pieces of; absent where each is one by itself.
+    /// How many recordings those clips are pieces of, each of which counts once; absent where each is one by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recordings: Option<usize>,
     /// The distribution fitted to them.
@@ -235,11 +267,29 @@ impl Calibration {
     /// # Errors
     /// [`DetectionError::Training`] when no gamma distribution can be fitted.
     pub fn of_scores(
-        mut scores: Vec<f64>,
+        scores: Vec<f64>,
         band_errors: &[Vec<f64>],
         false_alarm_rate: f64,
     ) -> Result<Self, DetectionError> {
-        let gamma = GammaFit::of(&scores)?;
+        let each = (0..scores.len()).collect::<Vec<usize>>();
+        Self::of_recordings(scores, &each, band_errors, false_alarm_rate)
+    }
+
+    /// As [`Calibration::of_scores`], for clips that are pieces of recordings: the number of each score's recording. A
+    /// recording counts once, however many pieces it has, since its pieces are not independent of each other.
+    ///
+    /// # Errors
+    /// [`DetectionError::Training`] when no gamma distribution can be fitted.
+    pub fn of_recordings(
+        mut scores: Vec<f64>,
+        recordings: &[usize],
+        band_errors: &[Vec<f64>],
+        false_alarm_rate: f64,
+    ) -> Result<Self, DetectionError> {
+        let mut pieces: BTreeMap<usize, usize> = BTreeMap::new();
+        recordings.iter().for_each(|recording| *pieces.entry(*recording).or_default() += 1);
+        let weights: Vec<f64> = recordings.iter().map(|recording| 1.0 / pieces[recording] as f64).collect();
+        let gamma = GammaFit::of_weighted(&scores, &weights)?;
         scores.sort_by(f64::total_cmp);
 
         let clips = band_errors.len() as f64;
@@ -261,8 +311,8 @@ impl Calibration {
         Ok(Self {
             threshold: gamma.upper_quantile(false_alarm_rate),
             empirical_threshold: quantile(&scores, 1.0 - false_alarm_rate),
+            recordings: (pieces.len() < scores.len()).then_some(pieces.len()),
             scores,
-            recordings: None,
             gamma,
             false_alarm_rate,
             band_error_mean_db2: mean,

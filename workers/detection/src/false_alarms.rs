@@ -146,7 +146,7 @@ impl FalseAlarms {
         let rate = calibration.false_alarm_rate;
         // Pieces of one recording are not independent of each other: they tell no more than one clip would.
         let clips = calibration.recordings.unwrap_or(calibration.scores.len());
-        let bounds = RateBounds::of_independent(&calibration.scores, clips, rate, RESAMPLES, seed)?;
+        let bounds = RateBounds::around(&calibration.gamma, &calibration.scores, clips, rate, RESAMPLES, seed)?;
         let median = quantile(&calibration.scores, 0.5);
         let clear = median + policy.clear_ratio * (calibration.threshold - median);
         let clear_rate = (1.0 - calibration.gamma.survival(clear)).clamp(0.0, 1.0);
@@ -313,21 +313,19 @@ impl RateBounds {
     /// # Errors
     /// [`DetectionError::Training`] when no gamma distribution can be fitted.
     pub fn of(scores: &[f64], rate: f64, resamples: usize, seed: u64) -> Result<Self, DetectionError> {
-        Self::of_independent(scores, scores.len(), rate, resamples, seed)
+        Self::around(&GammaFit::of(scores)?, scores, scores.len(), rate, resamples, seed)
     }
 
-    /// As [`RateBounds::of`], of scores that tell no more than so many independent ones would, at least 3.
-    ///
-    /// # Errors
-    /// [`DetectionError::Training`] when no gamma distribution can be fitted.
-    pub fn of_independent(
+    /// As [`RateBounds::of`], around the fit that is used, of scores that tell no more than so many independent ones
+    /// would, at least 3.
+    fn around(
+        used: &GammaFit,
         scores: &[f64],
         independent: usize,
         rate: f64,
         resamples: usize,
         seed: u64,
     ) -> Result<Self, DetectionError> {
-        let used = GammaFit::of(scores)?;
         let mut seeds = StdRng::seed_from_u64(seed);
         let (mut low, mut high, mut safe) = (rate, rate, rate);
         for truth in [GammaFit::from_zero(scores)?, GammaFit::located(scores)?] {

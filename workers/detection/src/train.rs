@@ -71,8 +71,6 @@ impl TrainingSet {
             }
             None => (Vec::new(), Vec::new()),
         };
-        let recordings = split::recordings(clips);
-        learnt.calibration.recordings = (recordings < clips.len()).then_some(recordings);
         let mels = options.spec.n_mels;
         let levels_of = |clips: &[TrainingClip]| levels_of(clips, &channel_normals, mels);
         let levels = levels_of(clips);

@@ -8,6 +8,7 @@ use crate::error::invalid_package;
 use crate::fused::{Cycle, FittedPooling, FusedDetector, Mahalanobis, Part, PartParameters, Pooling};
 use crate::parameters::FusedParameters;
 use crate::tensors::{NamedTensor, TensorFile, doubles};
+use crate::training::Split;
 use crate::{Calibration, DetectionError, Manifest, TrainingEvent};
 
 impl Detector for FusedDetector {
@@ -30,8 +31,9 @@ impl Detector for FusedDetector {
         })?;
         let _ = observe(TrainingEvent::Calibrating { held_out: fitted.held_out_scores.len() });
         let held_out = examined(&fitted.held_out_scores, &fitted.held_out_errors);
-        let calibration =
-            Calibration::of_scores(fitted.held_out_scores, &fitted.held_out_errors, options.false_alarm_rate)?;
+        let recordings = Split::recordings_of(clips, &folds.concat());
+        let (scores, errors) = (fitted.held_out_scores, fitted.held_out_errors);
+        let calibration = Calibration::of_recordings(scores, &recordings, &errors, options.false_alarm_rate)?;
         Ok(TrainedDetector { detector: fitted.detector, standardisation: None, calibration, held_out, network: None })
     }
 

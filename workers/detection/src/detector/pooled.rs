@@ -11,6 +11,7 @@ use crate::pooled::{
     BandNeighbours, GaussianMixture, LogScale, PooledDetector, PooledPart, RankPooling, VectorDistance,
 };
 use crate::tensors::{NamedTensor, TensorFile};
+use crate::training::Split;
 use crate::{Calibration, DetectionError, Manifest, TrainingEvent};
 
 /// A distance whose pooling is settled.
@@ -71,8 +72,9 @@ impl<D: PooledKind> Detector for PooledDetector<D> {
         })?;
         let _ = observe(TrainingEvent::Calibrating { held_out: fitted.held_out_scores.len() });
         let held_out = examined(&fitted.held_out_scores, &fitted.held_out_errors);
-        let calibration =
-            Calibration::of_scores(fitted.held_out_scores, &fitted.held_out_errors, options.false_alarm_rate)?;
+        let recordings = Split::recordings_of(clips, &folds.concat());
+        let (scores, errors) = (fitted.held_out_scores, fitted.held_out_errors);
+        let calibration = Calibration::of_recordings(scores, &recordings, &errors, options.false_alarm_rate)?;
         Ok(TrainedDetector { detector: fitted.detector, standardisation: None, calibration, held_out, network: None })
     }
 

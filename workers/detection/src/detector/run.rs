@@ -45,7 +45,9 @@ pub(crate) struct FitResult<D> {
     pub epochs_run: usize,
     pub best: EpochLoss,
     pub scaling: Option<Standardisation>,
-    /// What it says of each held-out clip.
+    /// The held-out clips, by their indices.
+    pub held_out_clips: Vec<usize>,
+    /// What it says of each of them.
     pub held_out: Vec<Examined>,
 }
 
@@ -169,7 +171,8 @@ impl<'a> Run<'a> {
         let held_out = task.held_out.iter().map(|clip| examined(scorer.as_ref(), &self.clips[*clip]));
         let held_out = held_out.collect::<Result<Vec<Examined>, DetectionError>>()?;
         self.scored.fetch_add(task.held_out.len(), Ordering::Relaxed);
-        Ok(Some(FitResult { is_model, detector, epochs_run, best, scaling, held_out }))
+        let held_out_clips = task.held_out.clone();
+        Ok(Some(FitResult { is_model, detector, epochs_run, best, scaling, held_out_clips, held_out }))
     }
 
     fn may_be_left_out(&self) -> bool {
@@ -214,18 +217,20 @@ pub(super) fn fit<D: NetworkDetector>(
     let Training { clips, options, split } = *training;
     let run = Run::new(clips, options);
     let results = run.fit_all::<D>(split, observe)?;
-    let (mut scores, mut errors) = (Vec::new(), Vec::new());
+    let (mut scores, mut errors, mut held_out) = (Vec::new(), Vec::new(), Vec::new());
     let mut model = None;
     for result in results.into_iter().flatten() {
         for clip in &result.held_out {
             scores.push(clip.score);
             errors.push(clip.band_errors.clone());
         }
+        held_out.extend(&result.held_out_clips);
         if result.is_model {
             model = Some(result);
         }
     }
     let model = model.expect("the model's own fit is never left out");
+    let recordings = Split::recordings_of(clips, &held_out);
     // Nothing to stop any more: whatever the observer answers, the package is next.
     let _ = observe(TrainingEvent::Calibrating { held_out: scores.len() });
     let to_db2 = model.scaling.as_ref().map_or(1.0, |scaling| f64::from(scaling.deviation_db).powi(2));
@@ -233,7 +238,7 @@ pub(super) fn fit<D: NetworkDetector>(
         held_out: Vec::new(),
         detector: model.detector,
         standardisation: model.scaling,
-        calibration: Calibration::of_scores(scores, &errors, options.false_alarm_rate)?,
+        calibration: Calibration::of_recordings(scores, &recordings, &errors, options.false_alarm_rate)?,
         network: Some(NetworkTraining {
             epochs: options.epochs,
             epochs_run: model.epochs_run,

@@ -67,6 +67,15 @@ impl Split {
         Self { hold_out: self.hold_out, model: kept(&self.model), held_out: kept(&self.held_out), folds }
     }
 
+    /// The number of each held-out clip's recording.
+    pub fn recordings_of(clips: &[TrainingClip], held_out: &[usize]) -> Vec<usize> {
+        let mut numbers = vec![0; clips.len()];
+        for (number, recording) in by_recording(clips, (0..clips.len()).collect()).iter().enumerate() {
+            recording.iter().for_each(|clip| numbers[*clip] = number);
+        }
+        held_out.iter().map(|clip| numbers[*clip]).collect()
+    }
+
     /// The held-out clips, fold by fold.
     pub fn held_out_in_order(&self) -> Vec<usize> {
         if self.folds.is_empty() { self.held_out.clone() } else { self.folds.concat() }

@@ -89,7 +89,9 @@ pub(super) fn own_normals(
     let errors = heard.values().map(|channels| {
         weighted_mean(channels.iter().map(|(weight, of)| (*weight, of.band_errors.as_slice())), options.spec.n_mels)
     });
-    let calibration = Calibration::of_scores(scores.collect(), &errors.collect::<Vec<_>>(), options.false_alarm_rate)?;
+    let recordings = Split::recordings_of(clips, &heard.keys().copied().collect::<Vec<_>>());
+    let errors: Vec<Vec<f64>> = errors.collect();
+    let calibration = Calibration::of_recordings(scores.collect(), &recordings, &errors, options.false_alarm_rate)?;
     Ok(Some(OwnNormals { normals, weights, calibration }))
 }
 
