@@ -101,17 +101,17 @@ impl Examination<'_> {
         findings.extend(rights::unknown());
 
         self.groups(&partitions, findings);
-        match self.survey.share_groups() {
+        let present: Vec<(&str, i32)> =
+            ALL.iter().filter_map(|topic| Some((topic.name, partitions(topic.name)?))).collect();
+        match self.survey.share_groups(&present) {
             Ok(shared) => {
                 let Question { feature_group, scoring_group, .. } = self.question;
                 findings.extend(groups::sharing(&shared, &[feature_group, scoring_group]));
             }
             Err(error) => findings.push(unknown("groups", "share groups", error.to_string())),
         }
-        let inputs: Vec<(&str, i32)> =
-            ALL.iter().filter_map(|topic| Some((topic.name, partitions(topic.name)?))).collect();
         let patience = Duration::from_millis(u64::from(kafka.transaction_timeout_ms)) + GRACE;
-        match self.survey.held_up(&inputs, patience) {
+        match self.survey.held_up(&present, patience) {
             Ok(held) => findings.extend(groups::transactions(&held, patience)),
             Err(error) => findings.push(unknown("groups", "open transactions", error.to_string())),
         }

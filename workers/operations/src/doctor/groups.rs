@@ -203,7 +203,10 @@ pub(super) fn sharing(groups: &[String], own: &[&str]) -> Vec<Finding> {
             ),
         );
     }
-    findings.ok_if_sound(CHECK, "there is none: whoever reads results can be told to read only committed ones");
+    findings.ok_if_sound(
+        CHECK,
+        "there is none that has not committed offsets: whoever reads results can be told to read only committed ones",
+    );
     findings.list
 }
 

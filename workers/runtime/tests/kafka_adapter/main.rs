@@ -12,3 +12,4 @@ mod restoring;
 mod support;
 mod topics_and_plain_clients;
 mod transactions;
+mod unlike_groups;

@@ -10,6 +10,9 @@ use super::{Survey, reader};
 use crate::kafka::KafkaAccessError;
 use crate::kafka::error::{ErrorContext, explain};
 
+/// Maximum number of groups whose committed offsets are asked for, one after the other.
+const MOST_ASKED: usize = 50;
+
 /// The state of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupFacts {
@@ -99,16 +102,37 @@ impl Survey {
         Ok(GroupFacts { state, members, waiting })
     }
 
-    /// The names of all groups that may be share groups (KIP-932): librdkafka 2.12 can describe neither these nor those
-    /// of KIP-848, and reports both as dead. It cannot query which topics they read, and what they see there.
+    /// The names of all groups that may be share groups (KIP-932). librdkafka 2.12 can describe neither these nor those
+    /// of KIP-848 through rdkafka, and reports both as dead. Only a consumer group has committed offsets: groups that
+    /// have one in these topics, each with its number of partitions, are left out. Of many groups, the first are asked.
     ///
     /// # Errors
     /// [`KafkaAccessError::Unreachable`].
-    pub fn share_groups(&self) -> Result<Vec<String>, KafkaAccessError> {
+    pub fn share_groups(&self, topics: &[(&str, i32)]) -> Result<Vec<String>, KafkaAccessError> {
         let listed = self.reader.client().fetch_group_list(None, self.request_timeout);
         let listed = listed.map_err(|error| self.unreachable(&error))?;
         let shared = listed.groups().iter().filter(|group| group.state() == "Dead" || group.protocol_type() == "share");
-        Ok(shared.map(|group| group.name().to_owned()).collect())
+        let mut names: Vec<String> = shared.map(|group| group.name().to_owned()).collect();
+        names.sort_unstable();
+        let mut asked = 0;
+        names.retain(|group| {
+            asked += 1;
+            asked > MOST_ASKED || !self.has_committed(group, topics)
+        });
+        Ok(names)
+    }
+
+    /// Whether a group has committed an offset of any of these topics. A group that may not be asked may be anything.
+    fn has_committed(&self, group: &str, topics: &[(&str, i32)]) -> bool {
+        let mut list = TopicPartitionList::new();
+        for (topic, partitions) in topics {
+            list.add_partition_range(topic, 0, partitions - 1);
+        }
+        let Ok(reader) = reader(&self.config, group) else { return false };
+        let reader: BaseConsumer<_> = reader;
+        let answer = reader.committed_offsets(list, self.request_timeout);
+        let is_offset = |offset| matches!(offset, Offset::Offset(_));
+        answer.is_ok_and(|answer| answer.elements().iter().any(|element| is_offset(element.offset())))
     }
 
     fn committed(&self, group: &str, topic: &str, partitions: i32) -> Result<BTreeMap<i32, i64>, KafkaAccessError> {
