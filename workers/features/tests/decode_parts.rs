@@ -67,7 +67,7 @@ fn what_a_wave_list_leaves_out_is_joined_and_noted() {
     assert!(clip.incomplete);
     assert_eq!(clip.channels, [whole[..8_499].to_vec()]);
 
-    let error = decode("audio/wav", &wave_list(&[first.clone()], &first)).unwrap_err().to_string();
+    let error = decode("audio/wav", &wave_list(std::slice::from_ref(&first), &first)).unwrap_err().to_string();
     assert!(error.contains("several recordings"), "{error}");
     assert_eq!(decode("audio/wav", &wave_list(&[], &[])).unwrap_err().code(), DeadLetterCode::NoSamples);
 }
