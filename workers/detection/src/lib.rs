@@ -32,7 +32,6 @@
 //! | [`bootstrap`] | how far those figures would move on other clips |
 //! | `watch`, [`partition`], [`silence`], [`environment`] | what a chunk says of the machines beside its own |
 //! | `alert_state`, `alert`, `deviation`, `sensors`, `setup`, [`drift`] | what a scoring worker remembers of a machine |
-//! | [`bearing`] | which part of a bearing is damaged, from vibration and shaft speed: no model |
 //!
 //! Pure: bytes and numbers in, bytes and numbers out. No Kafka, no files, and no clock but in
 //! `TrainingOptions::default`.
@@ -41,7 +40,6 @@ mod alert;
 mod alert_policy;
 mod alert_state;
 mod autoencoder;
-pub mod bearing;
 pub mod bootstrap;
 pub mod calibration;
 mod channel_normals;

@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use rubato::audioadapter_buffers::direct::SequentialSlice;
-use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
+use auscult_signal::resampling::RatePair;
 
 use crate::FeatureError;
 use crate::clip::check_sample_count;
@@ -23,7 +22,7 @@ const LARGEST_SAMPLE: f32 = 1e15;
 pub struct Resampler {
     rate_hz: u32,
     /// Most recently used last.
-    plans: Vec<(u32, Fft<f32>)>,
+    plans: Vec<(u32, RatePair)>,
 }
 
 impl Resampler {
@@ -63,29 +62,22 @@ impl Resampler {
             return Ok(());
         }
         let to_hz = self.rate_hz;
-        let refused = |detail: String| FeatureError::Resample { from_hz, to_hz, detail };
         let plan = self.plan(from_hz)?;
-        plan.reset();
-        output.resize(plan.process_all_needed_output_len(samples.len()), 0.0);
         let is_held = |sample: &f32| sample.abs() <= LARGEST_SAMPLE;
         let held = |sample: &f32| if sample.is_nan() { 0.0 } else { sample.clamp(-LARGEST_SAMPLE, LARGEST_SAMPLE) };
         let samples = match samples.iter().all(is_held) {
             true => Cow::Borrowed(samples),
             false => samples.iter().map(held).collect(),
         };
-        let capacity = output.len();
-        let source = SequentialSlice::new(&samples, 1, samples.len()).map_err(|error| refused(error.to_string()))?;
-        let mut sink = SequentialSlice::new_mut(output, 1, capacity).map_err(|error| refused(error.to_string()))?;
-        plan.process_all_into_buffer(&source, &mut sink, samples.len(), None)
-            .map_err(|error| refused(error.to_string()))?;
+        plan.resample(&samples, output).map_err(|detail| FeatureError::Resample { from_hz, to_hz, detail })?;
         output.resize(wanted, 0.0);
         Ok(())
     }
 
-    fn plan(&mut self, from_hz: u32) -> Result<&mut Fft<f32>, FeatureError> {
+    fn plan(&mut self, from_hz: u32) -> Result<&mut RatePair, FeatureError> {
         let plan = match self.plans.iter().position(|(rate, _)| *rate == from_hz) {
             Some(index) => self.plans.remove(index),
-            None => (from_hz, plan_fft(from_hz, self.rate_hz)?),
+            None => (from_hz, plan_blocks(from_hz, self.rate_hz)?),
         };
         if self.plans.len() == KEPT_RATES {
             self.plans.remove(0);
@@ -97,13 +89,12 @@ impl Resampler {
 }
 
 /// Blocks are a multiple of the rates' shortest common period; an even one, so that half a block, the delay, is whole.
-fn plan_fft(from_hz: u32, to_hz: u32) -> Result<Fft<f32>, FeatureError> {
+fn plan_blocks(from_hz: u32, to_hz: u32) -> Result<RatePair, FeatureError> {
     let (from, to) = (from_hz as usize, to_hz as usize);
     let divisor = greatest_common_divisor(from, to);
     let (period_in, period_out) = (from / divisor, to / divisor);
     let periods = BLOCK_SAMPLES.div_ceil(period_in.min(period_out)).next_multiple_of(2);
-    Fft::new_custom(from, to, periods * period_in, 1, 1, WindowFunction::BlackmanHarris2, FixedSync::Both)
-        .map_err(|error| FeatureError::Resample { from_hz, to_hz, detail: error.to_string() })
+    RatePair::new(from, to, periods * period_in).map_err(|detail| FeatureError::Resample { from_hz, to_hz, detail })
 }
 
 fn greatest_common_divisor(a: usize, b: usize) -> usize {

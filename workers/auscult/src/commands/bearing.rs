@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use auscult_detection::bearing::{BearingError, BearingExam, BearingFinding};
+use auscult_bearing::{BearingError, BearingExam, BearingFinding};
 use auscult_import::Options;
 use clap::Args;
 use serde::Serialize;

@@ -10,9 +10,9 @@
 //! A single joint gives little evidence: 1.0 to 2.0 on average for microphones at 16 kHz, while the maximum of 3,000
 //! false joints was 4.0. Therefore the evidence of neighbours is summed.
 
+use auscult_signal::prediction::{ORDER, predictor_of};
 use ndarray::Array2;
 
-use crate::bearing::consecutive::{ORDER, predictor_of};
 use crate::cholesky::Cholesky;
 
 /// Number of predicted samples after the joint.

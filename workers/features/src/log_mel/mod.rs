@@ -16,10 +16,10 @@ mod pass;
 use std::sync::Arc;
 
 use auscult_schemas::{FeatureSpec, MelNorm, MelScale, Reference, Window};
+use auscult_signal::num_complex::Complex;
+use auscult_signal::transform::{self, RealToComplex};
 use ndarray::Array2;
 use pulp::Arch;
-use realfft::num_complex::Complex;
-use realfft::{RealFftPlanner, RealToComplex};
 
 use crate::FeatureError;
 use mel_bands::MelBands;
@@ -53,7 +53,7 @@ impl LogMelExtractor {
     /// [`FeatureError::Spec`] naming every field at fault.
     pub fn new(spec: &FeatureSpec) -> Result<Self, FeatureError> {
         spec.validate()?;
-        let fft = RealFftPlanner::<f64>::new().plan_fft_forward(spec.n_fft);
+        let fft = transform::real_f64(spec.n_fft);
         let Window::Hann = spec.window;
         let (MelScale::Slaney, MelNorm::Slaney) = (spec.mel_scale, spec.mel_norm);
         let bands = MelBands::slaney(spec);

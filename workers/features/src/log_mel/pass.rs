@@ -1,8 +1,8 @@
 //! The loop over a channel's frames, compiled for the vector instructions that the machine turns out to have.
 
 use auscult_schemas::FeatureSpec;
+use auscult_signal::transform::RealToComplex;
 use pulp::{Simd, WithSimd};
-use realfft::RealToComplex;
 
 use super::Buffers;
 use super::decibel::decibels;

@@ -1,8 +1,11 @@
 //! What the spectrum of a channel says of how it was recorded: an edge far below the top of the spec's bands, or little
 //! but the mains.
 
+use std::sync::Arc;
+
 use auscult_schemas::{QualityFlag, Quantity};
-use realfft::RealFftPlanner;
+use auscult_signal::num_complex::Complex;
+use auscult_signal::transform::{self, RealToComplex};
 
 /// Windows taken from a clip, evenly spread: enough that no pause of the machine is mistaken for a fault of the sensor,
 /// few enough that the check costs a fraction of the log-mel.
@@ -37,9 +40,9 @@ const HUM_TOLERANCE: f64 = 0.002;
 /// Bins from one harmonic to the next below which hum and broad sound cannot be told apart.
 const HUM_SPACING_BINS: f64 = 20.0;
 
-/// Keeps the transform's plans.
+/// Keeps a plan for each length of windows met: powers of two, so a score of them at most.
 pub(super) struct SpectrumChecker {
-    planner: RealFftPlanner<f32>,
+    plans: Vec<WindowPlan>,
     /// Top of the spec's mel bands, Hz.
     top_hz: f64,
     quantity: Quantity,
@@ -48,7 +51,7 @@ pub(super) struct SpectrumChecker {
 impl SpectrumChecker {
     /// For signals of a quantity that are judged up to a frequency.
     pub fn new(top_hz: f64, quantity: Quantity) -> Self {
-        Self { planner: RealFftPlanner::new(), top_hz, quantity }
+        Self { plans: Vec::new(), top_hz, quantity }
     }
 
     /// What the spectrum of a channel deserves.
@@ -75,19 +78,46 @@ impl SpectrumChecker {
 
     /// Sum of the windows' power spectra, `[window / 2 + 1]`, under a squared sine (Hann).
     fn power_spectrum(&mut self, samples: &[f32], window: usize, mean: f32) -> Vec<f64> {
-        let fft = self.planner.plan_fft_forward(window);
-        let (mut frame, mut spectrum) = (fft.make_input_vec(), fft.make_output_vec());
+        let known = self.plans.iter().position(|plan| plan.sine.len() == window);
+        let index = known.unwrap_or_else(|| {
+            self.plans.push(WindowPlan::new(window));
+            self.plans.len() - 1
+        });
+        self.plans[index].power_spectrum(samples, mean)
+    }
+}
+
+/// What transforms windows of one length, with its buffers.
+struct WindowPlan {
+    fft: Arc<dyn RealToComplex<f32>>,
+    /// Half a period of a sine, whose square is the Hann window.
+    sine: Vec<f32>,
+    frame: Vec<f32>,
+    spectrum: Vec<Complex<f32>>,
+    scratch: Vec<Complex<f32>>,
+}
+
+impl WindowPlan {
+    fn new(window: usize) -> Self {
+        let fft = transform::real_f32(window);
+        let sine = (0..window).map(|index| (std::f32::consts::PI * index as f32 / window as f32).sin()).collect();
+        let (frame, spectrum, scratch) = (fft.make_input_vec(), fft.make_output_vec(), fft.make_scratch_vec());
+        Self { fft, sine, frame, spectrum, scratch }
+    }
+
+    fn power_spectrum(&mut self, samples: &[f32], mean: f32) -> Vec<f64> {
+        let window = self.sine.len();
         let mut power = vec![0.0_f64; window / 2 + 1];
         let room = samples.len() - window;
         let windows = if room == 0 { 1 } else { WINDOWS };
         for number in 0..windows {
             let start = room * number / (windows - 1).max(1);
-            for (index, (value, sample)) in frame.iter_mut().zip(&samples[start..]).enumerate() {
-                let rise = (std::f32::consts::PI * index as f32 / window as f32).sin();
+            for ((value, sample), rise) in self.frame.iter_mut().zip(&samples[start..]).zip(&self.sine) {
                 *value = (sample - mean) * rise * rise;
             }
-            fft.process(&mut frame, &mut spectrum).expect("the buffers are the plan's own");
-            for (sum, value) in power.iter_mut().zip(&spectrum) {
+            let (frame, spectrum, scratch) = (&mut self.frame, &mut self.spectrum, &mut self.scratch);
+            self.fft.process_with_scratch(frame, spectrum, scratch).expect("the buffers are the plan's own");
+            for (sum, value) in power.iter_mut().zip(spectrum.iter()) {
                 *sum += f64::from(value.norm_sqr());
             }
         }

@@ -1,7 +1,7 @@
 //! The bearing, as given on the command line.
 
 use anyhow::{Context, bail};
-use auscult_detection::bearing::{BearingOrders, RollingElements};
+use auscult_bearing::{BearingOrders, RollingElements};
 use clap::Args;
 
 /// The bearing: by type, by dimensions, or by orders.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use auscult_detection::bearing::{BearingError, BearingExam, BearingFinding, BearingOrders, follows_on};
+use auscult_bearing::{BearingError, BearingExam, BearingFinding, BearingOrders, follows_on};
 use auscult_features::content_type_of;
 use auscult_import::{Options, is_importable};
 use auscult_recordings::clips::decode_file;

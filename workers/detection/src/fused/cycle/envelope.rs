@@ -1,7 +1,7 @@
 //! Envelopes of wider bands, ready to be asked for their amplitude at any frequency.
 
+use auscult_signal::num_complex::Complex64;
 use ndarray::ArrayView2;
-use rustfft::num_complex::Complex64;
 
 use super::BANDS;
 use crate::fused::pooling::wide_bands;

@@ -22,9 +22,9 @@
 mod envelope;
 mod rate;
 
+use auscult_signal::num_complex::Complex64;
 use ndarray::{Array1, Array2, ArrayView2};
 use rayon::prelude::*;
-use rustfft::num_complex::Complex64;
 use serde::{Deserialize, Serialize};
 
 use self::envelope::Envelopes;

@@ -1,7 +1,7 @@
 //! Whether the stated rate can be the one at which the recording was sampled.
 
-use rustfft::FftPlanner;
-use rustfft::num_complex::Complex;
+use auscult_signal::num_complex::Complex;
+use auscult_signal::transform;
 use serde::Serialize;
 
 use super::comb::Lines;
@@ -193,7 +193,7 @@ pub(super) fn line_near(
     if (segment as f64) < MIN_TURNS * rate_hz / hz || hz >= rate_hz / 8.0 {
         return None;
     }
-    let forward = FftPlanner::new().plan_fft_forward(segment);
+    let forward = transform::forward_f64(segment);
     let per_hz = segment as f64 / rate_hz;
     // Two of the frequency to both sides, but for the continuous component.
     let (first, last) = ((0.4 * hz * per_hz) as usize, (2.6 * hz * per_hz) as usize);

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use auscult_detection::bearing::{
+use auscult_bearing::{
     BearingError, BearingExam, BearingFinding, BearingOrders, BearingPart, RateCheck, RollingElements, follows_on,
 };
 use auscult_features::{content_type_of, decode};

@@ -5,7 +5,7 @@
 #[path = "support/bearing_machine.rs"]
 mod bearing_machine;
 
-use auscult_detection::bearing::{
+use auscult_bearing::{
     BearingError, BearingExam, BearingOrders, BearingPart, ImpulseRate, RateCheck, RollingElements, SensorFault,
 };
 use bearing_machine::Machine;

@@ -30,7 +30,7 @@
 //! | `examine` | all of it, for one recording |
 
 mod comb;
-pub(crate) mod consecutive;
+mod consecutive;
 mod envelope;
 mod examine;
 mod finding;

@@ -6,7 +6,7 @@
 #[path = "support/bearing_machine.rs"]
 mod bearing_machine;
 
-use auscult_detection::bearing::{BearingExam, BearingFinding, BearingOrders, BearingPart};
+use auscult_bearing::{BearingExam, BearingFinding, BearingOrders, BearingPart};
 use bearing_machine::Machine;
 
 /// `stated`: the speed that is stated, as a multiple of the true one.

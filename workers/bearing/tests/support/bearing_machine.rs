@@ -7,7 +7,7 @@
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use auscult_detection::bearing::{BearingOrders, BearingPart};
+use auscult_bearing::{BearingOrders, BearingPart};
 
 const TAU: f64 = std::f64::consts::TAU;
 

@@ -1,7 +1,7 @@
 //! Whether one recording goes on where another ended.
 
-/// Samples from which the next is predicted.
-pub(crate) const ORDER: usize = 32;
+use auscult_signal::prediction::{ORDER, predictor_of};
+
 /// Samples behind the joint that are predicted: most of what they are predicted from lies before it.
 const BEHIND: usize = 8;
 /// Samples before the joint that the prediction is learned from.
@@ -47,30 +47,6 @@ fn joint_error(before: &[f32], after: &[f32]) -> Option<f64> {
     (usual > 0.0).then(|| error_of(joint, joint + BEHIND) / usual)
 }
 
-/// Weights of the samples before, the latest first: Levinson and Durbin's recursion. None of what is finite and not
-/// silent has none.
-pub(crate) fn predictor_of(values: &[f64]) -> Option<Vec<f64>> {
-    let correlation = |lag: usize| values.iter().zip(&values[lag..]).map(|(one, other)| one * other).sum::<f64>();
-    let correlations: Vec<f64> = (0..=ORDER).map(correlation).collect();
-    // A trace of white noise keeps a pure tone from having no remainder at all.
-    let mut remainder = correlations[0] * (1.0 + 1e-9);
-    let mut weights: Vec<f64> = Vec::with_capacity(ORDER);
-    for order in 0..ORDER {
-        if !(remainder.is_finite() && remainder > 0.0) {
-            return None;
-        }
-        let explained: f64 = weights.iter().enumerate().map(|(lag, weight)| weight * correlations[order - lag]).sum();
-        let reflection = (correlations[order + 1] - explained) / remainder;
-        let reversed: Vec<f64> = weights.iter().rev().copied().collect();
-        for (weight, mirrored) in weights.iter_mut().zip(reversed) {
-            *weight -= reflection * mirrored;
-        }
-        weights.push(reflection);
-        remainder *= 1.0 - reflection * reflection;
-    }
-    Some(weights)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,14 +63,6 @@ mod tests {
             value.push(next as f32);
         }
         value
-    }
-
-    #[test]
-    fn a_predictor_of_two_samples_is_found() {
-        let values: Vec<f64> = coloured(40_000).into_iter().map(f64::from).collect();
-        let weights = predictor_of(&values).unwrap();
-        assert!((weights[0] - 1.9).abs() < 0.02 && (weights[1] + 0.98).abs() < 0.03, "{weights:?}");
-        assert!(weights[2..].iter().all(|weight| weight.abs() < 0.04), "{weights:?}");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use rustfft::num_complex::Complex;
-use rustfft::{Fft, FftPlanner};
+use auscult_signal::num_complex::Complex;
+use auscult_signal::transform::{self, Fft};
 
 /// Zeros are put behind the envelope until it is so many times as long: a line between two frequencies of the plain
 /// spectrum would lose up to 1.4 dB there (Hann window), and be sought in the wrong place.
@@ -67,7 +67,7 @@ impl EnvelopeAnalyser {
             rate_hz,
             segment,
             tone_block: (TONE_BLOCK_ORDERS * shaft_hz * segment as f64 / rate_hz) as usize,
-            forward: FftPlanner::new().plan_fft_forward(segment),
+            forward: transform::forward_f64(segment),
         }
     }
 
@@ -138,8 +138,7 @@ impl BandEnvelope {
         let samples = smooth_length((2 * weights.len()).max(2 * kept.div_ceil(PADDING)) + 1);
         let phase = std::f64::consts::TAU / (samples - 1) as f64;
         let window = (0..samples).map(|index| 0.5 - 0.5 * (phase * index as f64).cos()).collect();
-        let mut planner = FftPlanner::new();
-        let (inverse, padded) = (planner.plan_fft_inverse(samples), planner.plan_fft_forward(PADDING * samples));
+        let (inverse, padded) = (transform::inverse_f64(samples), transform::forward_f64(PADDING * samples));
         Self { first, weights, window, inverse, padded }
     }
 
