@@ -5,7 +5,8 @@ use std::time::Instant;
 use auscult_schemas::{FeatureSpec, FullScale, MeasuredLevels, QualityFlag, SensorFault, StageTimings};
 
 use crate::clip::check_sample_count;
-use crate::{Clip, FeatureError, LogMelExtractor, Quality, QualityChecker, Resampler, decode};
+use crate::decode::{SampleBuffers, decode_with};
+use crate::{Clip, FeatureError, LogMelExtractor, Quality, QualityChecker, Resampler};
 
 /// What became of a chunk.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +41,7 @@ pub struct ChunkExtractor {
     checker: QualityChecker,
     log_mel: LogMelExtractor,
     resampler: Resampler,
+    buffers: SampleBuffers,
     /// One channel without its mean, where the spec takes it off, and of the spec's full scale, where it came with
     /// another.
     prepared: Vec<f32>,
@@ -59,6 +61,7 @@ impl ChunkExtractor {
             checker: QualityChecker::new(&spec),
             log_mel,
             resampler,
+            buffers: SampleBuffers::default(),
             prepared: Vec::new(),
             resampled: Vec::new(),
         })
@@ -73,7 +76,7 @@ impl ChunkExtractor {
     /// Decodes, checks, resamples and computes the log-mel spectrogram of every channel.
     ///
     /// # Errors
-    /// See [`decode`], [`QualityChecker::check`] and [`extract_clip`](Self::extract_clip).
+    /// See [`decode`](crate::decode), [`QualityChecker::check`] and [`extract_clip`](Self::extract_clip).
     pub fn extract(&mut self, content_type: &str, bytes: &[u8]) -> Result<Extraction, FeatureError> {
         self.extract_with(content_type, bytes, &[])
     }
@@ -90,7 +93,7 @@ impl ChunkExtractor {
         full_scale: &[FullScale],
     ) -> Result<Extraction, FeatureError> {
         let started = Instant::now();
-        let mut clip = decode(content_type, bytes)?;
+        let mut clip = decode_with(content_type, bytes, &mut self.buffers)?;
         let channels = clip.channels.len();
         match full_scale {
             [] => {}
@@ -99,7 +102,9 @@ impl ChunkExtractor {
             each => return Err(FeatureError::FullScales { said: each.len(), channels }),
         }
         let decode_s = started.elapsed().as_secs_f64();
-        let mut extraction = self.extract_clip(&clip)?;
+        let extraction = self.extract_clip(&clip);
+        self.buffers.give_back(clip.channels);
+        let mut extraction = extraction?;
         extraction.timings.decode_s = Some(decode_s);
         Ok(extraction)
     }

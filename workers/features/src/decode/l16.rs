@@ -1,10 +1,16 @@
 //! `audio/L16`: interleaved big-endian 16-bit samples without a header. <https://www.rfc-editor.org/rfc/rfc2586>
 
+use super::SampleBuffers;
 use super::samples::{self, Samples};
 use crate::clip::{check_format, check_sample_count};
 use crate::{Clip, FeatureError};
 
-pub(super) fn decode(bytes: &[u8], rate_hz: u32, channels: usize) -> Result<Clip, FeatureError> {
+pub(super) fn decode(
+    bytes: &[u8],
+    rate_hz: u32,
+    channels: usize,
+    buffers: &mut SampleBuffers,
+) -> Result<Clip, FeatureError> {
     check_format("L16", channels, rate_hz)?;
     let block = 2 * channels;
     if bytes.len() < block {
@@ -16,7 +22,7 @@ pub(super) fn decode(bytes: &[u8], rate_hz: u32, channels: usize) -> Result<Clip
         return Err(FeatureError::ByteOrder);
     }
     let Samples { channels, is_mended } =
-        samples::read(bytes, channels, |sample| f32::from(i16::from_be_bytes(sample)) / 32_768.0);
+        samples::read(bytes, channels, buffers, |sample| f32::from(i16::from_be_bytes(sample)) / 32_768.0);
     // Nothing says how long it should be; a block that is not whole says that bytes are missing.
     let incomplete = is_mended || !bytes.len().is_multiple_of(block);
     Ok(Clip { sample_rate_hz: rate_hz, channels, step: Some(1.0 / 32_768.0), incomplete, ..Clip::default() })

@@ -1,5 +1,6 @@
 //! Bytes to samples: WAV, FLAC and L16, each in its own file.
 
+mod buffers;
 mod flac;
 mod foreign;
 mod l16;
@@ -9,6 +10,8 @@ mod tags;
 mod wav;
 
 use auscult_schemas::FullScale;
+
+pub(crate) use buffers::SampleBuffers;
 
 use crate::content_type::Declared;
 use crate::{Clip, FeatureError};
@@ -22,12 +25,17 @@ use crate::{Clip, FeatureError};
 /// - an empty content type or `application/octet-stream`: WAV or FLAC by the first bytes.
 ///
 /// Integer samples become `value / 2^(bits - 1)`, as in librosa and libsndfile. Values of float WAV are kept as they
-/// are. A few that are NaN or infinite are lost samples; [`check`](crate::check) refuses a clip of many. Where a part is missing or damaged, the rest is
-/// read and [`Clip::incomplete`] set. `docs/formats.md` has the whole list.
+/// are. A few that are NaN or infinite are lost samples; [`check`](crate::check) refuses a clip of many. Where a part is
+/// missing or damaged, the rest is read and [`Clip::incomplete`] set. `docs/formats.md` has the whole list.
 ///
 /// # Errors
 /// One [`FeatureError`] for each way in which the bytes can be wrong; never a panic, whatever the bytes.
 pub fn decode(content_type: &str, bytes: &[u8]) -> Result<Clip, FeatureError> {
+    decode_with(content_type, bytes, &mut SampleBuffers::default())
+}
+
+/// The same into buffers that are used again.
+pub(crate) fn decode_with(content_type: &str, bytes: &[u8], buffers: &mut SampleBuffers) -> Result<Clip, FeatureError> {
     let declared = Declared::parse(content_type)?;
     if bytes.is_empty() {
         return Err(FeatureError::Empty);
@@ -38,9 +46,9 @@ pub fn decode(content_type: &str, bytes: &[u8]) -> Result<Clip, FeatureError> {
     };
     match (declared, Magic::of(bytes)) {
         // L16 has no header of its own; sound that happens to begin with another's is a mistake, not a coincidence.
-        (Declared::L16 { rate_hz, channels }, Magic::Other) => l16::decode(bytes, rate_hz, channels),
-        (Declared::Wav | Declared::Unknown, Magic::Wav) => wav::decode(bytes),
-        (Declared::Flac | Declared::Unknown, Magic::Flac) => flac::decode(bytes),
+        (Declared::L16 { rate_hz, channels }, Magic::Other) => l16::decode(bytes, rate_hz, channels, buffers),
+        (Declared::Wav | Declared::Unknown, Magic::Wav) => wav::decode(bytes, buffers),
+        (Declared::Flac | Declared::Unknown, Magic::Flac) => flac::decode(bytes, buffers),
         (Declared::Wav, found) => Err(not_audio("WAV (audio/wav)", found, bytes)),
         (Declared::Flac, found) => Err(not_audio("FLAC (audio/flac)", found, bytes)),
         (Declared::L16 { .. }, found) => Err(not_audio("bare samples (audio/L16)", found, bytes)),

@@ -1,5 +1,7 @@
 //! Bytes to planes of samples, and what lost bytes do to them.
 
+use super::SampleBuffers;
+
 /// Sound out of interleaved bytes.
 #[derive(Debug, PartialEq)]
 pub(super) struct Samples {
@@ -13,7 +15,12 @@ pub(super) struct Samples {
 ///
 /// A last block that is not whole (a writer was killed, a byte got lost) is left out. Where bytes got lost *inside*,
 /// every sample behind the gap would be made of bytes of two: such a tail is recognised and read from its other end.
-pub(super) fn read<const N: usize>(data: &[u8], channels: usize, convert: impl Fn([u8; N]) -> f32) -> Samples {
+pub(super) fn read<const N: usize>(
+    data: &[u8],
+    channels: usize,
+    buffers: &mut SampleBuffers,
+    convert: impl Fn([u8; N]) -> f32,
+) -> Samples {
     let block = N * channels;
     let torn = data.len() % block;
     let from_start = &data[..data.len() - torn];
@@ -25,10 +32,14 @@ pub(super) fn read<const N: usize>(data: &[u8], channels: usize, convert: impl F
     };
     let (head, tail) = (&from_start[..split], &from_end[split..]);
     let planes = (0..channels).map(|channel| {
-        let mut plane = Vec::with_capacity((head.len() + tail.len()) / block);
+        let mut plane = buffers.take((head.len() + tail.len()) / block);
         for part in [head, tail] {
             let samples = part.as_chunks::<N>().0;
-            plane.extend(samples.iter().skip(channel).step_by(channels).map(|&sample| convert(sample)));
+            match channels {
+                // One channel without strides is converted in vector registers.
+                1 => plane.extend(samples.iter().map(|&sample| convert(sample))),
+                _ => plane.extend(samples.iter().skip(channel).step_by(channels).map(|&sample| convert(sample))),
+            }
         }
         plane
     });

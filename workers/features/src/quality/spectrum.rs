@@ -62,22 +62,23 @@ impl SpectrumChecker {
             return Vec::new();
         }
         let window = 1 << fitting.ilog2();
+        let (top_hz, quantity) = (self.top_hz, self.quantity);
         let power = self.power_spectrum(samples, window, mean);
         let hz_per_bin = f64::from(rate_hz) / window as f64;
         let mut flags = Vec::new();
-        if ends_at_an_edge(&power, self.top_hz / hz_per_bin) {
+        if ends_at_an_edge(power, top_hz / hz_per_bin) {
             flags.push(QualityFlag::WrongRate);
         }
         // A motor's current is the mains', and so is what a pump on them does to the pressure.
-        let may_hum = matches!(self.quantity, Quantity::Sound | Quantity::Vibration);
-        if may_hum && [50.0, 60.0].into_iter().any(|mains_hz| is_hum(&power, mains_hz / hz_per_bin)) {
+        let may_hum = matches!(quantity, Quantity::Sound | Quantity::Vibration);
+        if may_hum && [50.0, 60.0].into_iter().any(|mains_hz| is_hum(power, mains_hz / hz_per_bin)) {
             flags.push(QualityFlag::MainsHum);
         }
         flags
     }
 
     /// Sum of the windows' power spectra, `[window / 2 + 1]`, under a squared sine (Hann).
-    fn power_spectrum(&mut self, samples: &[f32], window: usize, mean: f32) -> Vec<f64> {
+    fn power_spectrum(&mut self, samples: &[f32], window: usize, mean: f32) -> &[f64] {
         let known = self.plans.iter().position(|plan| plan.sine.len() == window);
         let index = known.unwrap_or_else(|| {
             self.plans.push(WindowPlan::new(window));
@@ -95,6 +96,7 @@ struct WindowPlan {
     frame: Vec<f32>,
     spectrum: Vec<Complex<f32>>,
     scratch: Vec<Complex<f32>>,
+    power: Vec<f64>,
 }
 
 impl WindowPlan {
@@ -102,12 +104,12 @@ impl WindowPlan {
         let fft = transform::real_f32(window);
         let sine = (0..window).map(|index| (std::f32::consts::PI * index as f32 / window as f32).sin()).collect();
         let (frame, spectrum, scratch) = (fft.make_input_vec(), fft.make_output_vec(), fft.make_scratch_vec());
-        Self { fft, sine, frame, spectrum, scratch }
+        Self { fft, sine, frame, spectrum, scratch, power: vec![0.0; window / 2 + 1] }
     }
 
-    fn power_spectrum(&mut self, samples: &[f32], mean: f32) -> Vec<f64> {
+    fn power_spectrum(&mut self, samples: &[f32], mean: f32) -> &[f64] {
         let window = self.sine.len();
-        let mut power = vec![0.0_f64; window / 2 + 1];
+        self.power.fill(0.0);
         let room = samples.len() - window;
         let windows = if room == 0 { 1 } else { WINDOWS };
         for number in 0..windows {
@@ -117,11 +119,11 @@ impl WindowPlan {
             }
             let (frame, spectrum, scratch) = (&mut self.frame, &mut self.spectrum, &mut self.scratch);
             self.fft.process_with_scratch(frame, spectrum, scratch).expect("the buffers are the plan's own");
-            for (sum, value) in power.iter_mut().zip(spectrum.iter()) {
+            for (sum, value) in self.power.iter_mut().zip(spectrum.iter()) {
                 *sum += f64::from(value.norm_sqr());
             }
         }
-        power
+        &self.power
     }
 }
 

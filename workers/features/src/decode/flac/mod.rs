@@ -23,14 +23,14 @@ mod subframe;
 use frame::{Frame, Header};
 use metadata::StreamInfo;
 
-use super::{splice, tags};
+use super::{SampleBuffers, splice, tags};
 use crate::clip::{check_format, check_sample_count};
 use crate::{Clip, FeatureError, MAX_SAMPLES};
 
 /// A total above this is none: no chunk is so long. It is an encoder's stand-in for "unknown", such as 2^30.
 const LARGEST_TOTAL: u64 = MAX_SAMPLES;
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Clip, FeatureError> {
+pub(super) fn decode(bytes: &[u8], buffers: &mut SampleBuffers) -> Result<Clip, FeatureError> {
     let (info, frames) = metadata::split(bytes)?;
     check_format("FLAC", info.channels, info.rate_hz)?;
     let total = info.samples.filter(|&samples| samples.saturating_mul(info.channels as u64) <= LARGEST_TOTAL);
@@ -38,7 +38,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Clip, FeatureError> {
     let mut search = Search { frames, info, planes: Vec::new(), attempted: 0 };
     let mut clip = Clip {
         sample_rate_hz: info.rate_hz,
-        channels: (0..info.channels).map(|_| Vec::with_capacity(total.unwrap_or(0) as usize)).collect(),
+        channels: (0..info.channels).map(|_| buffers.take(total.unwrap_or(0) as usize)).collect(),
         step: Some((1.0 - info.bits as f32).exp2()),
         ..Clip::default()
     };

@@ -25,7 +25,7 @@ use extent::Promise;
 use format::{Encoding, Format};
 
 use super::samples::{self, Samples};
-use super::splice;
+use super::{SampleBuffers, splice};
 use crate::clip::check_sample_count;
 use crate::{Clip, FeatureError};
 
@@ -34,13 +34,13 @@ const HEADER_BYTES: u64 = 36;
 /// A 32-bit size that stands for the one in ds64.
 const IN_DS64: u32 = u32::MAX;
 
-pub(super) fn decode(whole: &[u8]) -> Result<Clip, FeatureError> {
+pub(super) fn decode(whole: &[u8], buffers: &mut SampleBuffers) -> Result<Clip, FeatureError> {
     let is_big_endian = whole.starts_with(b"RIFX");
     let Recording { format, data, joins, incomplete } = Chunks::new(whole, is_big_endian)?.read()?;
     let bytes = format.encoding.bytes();
     check_sample_count((data.len() / format.block() * format.channels) as u64)?;
     let data = if is_big_endian { reversed(data.into_owned(), bytes) } else { data };
-    let Samples { mut channels, is_mended } = samples_of(&data, format);
+    let Samples { mut channels, is_mended } = samples_of(&data, format, buffers);
     for at in joins.into_iter().rev() {
         splice::join(&mut channels, at, format.rate_hz);
     }
@@ -55,24 +55,26 @@ pub(super) fn full_scales(head: &[u8]) -> Vec<auscult_schemas::FullScale> {
     comment::of_head(head)
 }
 
-fn samples_of(data: &[u8], format: Format) -> Samples {
+fn samples_of(data: &[u8], format: Format, buffers: &mut SampleBuffers) -> Samples {
     let channels = format.channels;
     match format.encoding {
-        Encoding::Unsigned8 => samples::read(data, channels, |[sample]: [u8; 1]| (f32::from(sample) - 128.0) / 128.0),
-        Encoding::Float16 => samples::read(data, channels, |sample| widen_half(u16::from_le_bytes(sample))),
-        Encoding::Float32 => samples::read(data, channels, f32::from_le_bytes),
-        Encoding::Float64 => samples::read(data, channels, |sample| f64::from_le_bytes(sample) as f32),
+        Encoding::Unsigned8 => {
+            samples::read(data, channels, buffers, |[sample]: [u8; 1]| (f32::from(sample) - 128.0) / 128.0)
+        }
+        Encoding::Float16 => samples::read(data, channels, buffers, |sample| widen_half(u16::from_le_bytes(sample))),
+        Encoding::Float32 => samples::read(data, channels, buffers, f32::from_le_bytes),
+        Encoding::Float64 => samples::read(data, channels, buffers, |sample| f64::from_le_bytes(sample) as f32),
         Encoding::Integer { bytes: 2, valid_bits, is_right_justified } => {
             let place = samples::place(data, widen_16, 16, valid_bits, is_right_justified);
-            samples::read(data, channels, |sample| place.sample(widen_16(sample)))
+            samples::read(data, channels, buffers, |sample| place.sample(widen_16(sample)))
         }
         Encoding::Integer { bytes: 3, valid_bits, is_right_justified } => {
             let place = samples::place(data, widen_24, 24, valid_bits, is_right_justified);
-            samples::read(data, channels, |sample| place.sample(widen_24(sample)))
+            samples::read(data, channels, buffers, |sample| place.sample(widen_24(sample)))
         }
         Encoding::Integer { valid_bits, is_right_justified, .. } => {
             let place = samples::place(data, i32::from_le_bytes, 32, valid_bits, is_right_justified);
-            samples::read(data, channels, |sample| place.sample(i32::from_le_bytes(sample)))
+            samples::read(data, channels, buffers, |sample| place.sample(i32::from_le_bytes(sample)))
         }
     }
 }
