@@ -3,11 +3,12 @@
 use serde::Serialize;
 use statrs::function::erf::erfc;
 
-use super::examine::LONG_TURNS;
+use super::comb::Comb;
+use super::geometry::BearingPart;
 use super::impulses::{ImpulseRate, Impulses};
 use super::rate::RateCheck;
 use super::sensor::SensorNote;
-use super::{BearingPart, Comb};
+use super::view::LONG_TURNS;
 
 /// A part is named where a healthy bearing would show any comb so high in no more than this share of recordings …
 pub const CLEAR_CHANCE: f64 = 0.01;

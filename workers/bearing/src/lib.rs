@@ -26,12 +26,15 @@
 //! | `impulses` | impulses at a rate that is not the bearing's |
 //! | `rate` | whether the stated rate can be right |
 //! | `consecutive` | whether recordings follow on one another, to be judged as one |
+//! | `view` | a bearing and its speed; the bands and segments in which a recording is looked at |
 //! | `finding` | the comparison, in numbers and words |
+//! | `error` | why a recording cannot be examined |
 //! | `examine` | all of it, for one recording |
 
 mod comb;
 mod consecutive;
 mod envelope;
+mod error;
 mod examine;
 mod finding;
 mod geometry;
@@ -43,12 +46,14 @@ mod search;
 mod sensor;
 mod shaft_lines;
 mod speed;
+mod view;
 
 pub use comb::Comb;
 pub use consecutive::follows_on;
-pub use examine::{BearingError, BearingExam, LONG_TURNS, MIN_TURNS};
+pub use error::BearingError;
 pub use finding::{BearingFinding, CLEAR_CHANCE, CLEAR_CHANCE_LONG};
 pub use geometry::{BearingOrders, BearingPart, RollingElements};
 pub use impulses::{ImpulseRate, Impulses};
 pub use rate::{RateCheck, RateDoubt};
 pub use sensor::{SensorFault, SensorNote};
+pub use view::{BearingExam, LONG_TURNS, MIN_TURNS};

@@ -4,13 +4,11 @@ use auscult_signal::num_complex::Complex;
 use auscult_signal::transform;
 use serde::Serialize;
 
-use super::comb::Lines;
-use super::examine::LONG_TURNS;
+use super::comb::{Comb, Lines};
+use super::geometry::BearingPart;
 use super::impulses::{ImpulseRate, Impulses};
-use super::{BearingExam, BearingPart, Comb, MIN_TURNS};
+use super::view::{BearingExam, LONG_TURNS, MIN_TURNS};
 
-/// So many turns are enough to tell.
-pub(super) const TURNS: f64 = 64.0;
 /// True rates as multiples of the stated one that happen: channels or decimation forgotten, folders mixed, and 44.1
 /// against 48 kHz.
 const RATIOS: [f64; 8] = [0.25, 1.0 / 3.0, 0.5, 2.0, 3.0, 4.0, 44.1 / 48.0, 48.0 / 44.1];
