@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use bytes::Bytes;
+use crossbeam_channel::Receiver;
 
 use crate::record::{OutputRecord, Record};
 
@@ -89,6 +90,13 @@ pub trait LogConsumer {
 
     /// The next event, or `None` after `timeout`. Must be called again and again, also while paused.
     fn poll(&mut self, timeout: Duration) -> Option<ConsumerEvent>;
+
+    /// Receives a token when there may be something to poll for, so that a caller can wait for that and for something
+    /// else at once. A token is a hint: it may come without an event, and once in a while an event without it. `None` if
+    /// only [`poll`](Self::poll) can wait.
+    fn arrivals(&self) -> Option<&Receiver<()>> {
+        None
+    }
 
     /// Delivers the partitions' records from these offsets on. Records queued before are never delivered.
     ///

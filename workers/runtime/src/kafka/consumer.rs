@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::Receiver;
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -28,6 +29,8 @@ pub struct KafkaConsumer {
     group: String,
     /// `None` only while it is being dropped.
     consumer: Option<Arc<BaseConsumer<MemberContext>>>,
+    /// A token for each time at which librdkafka's queue was empty and is no more.
+    arrivals: Receiver<()>,
     /// The next offset to be delivered of each started partition.
     positions: BTreeMap<i32, i64>,
     /// What librdkafka fetches: what was started, until it is given back.
@@ -45,15 +48,19 @@ pub struct KafkaConsumer {
 
 impl KafkaConsumer {
     pub(super) fn subscribed(
-        consumer: BaseConsumer<MemberContext>,
+        mut consumer: BaseConsumer<MemberContext>,
         topic: &str,
         group: &str,
     ) -> Result<Self, KafkaError> {
+        // One token is enough: whoever takes it polls until nothing is left. A full channel has one.
+        let (arrived, arrivals) = crossbeam_channel::bounded(1);
+        consumer.set_nonempty_callback(move || _ = arrived.try_send(()));
         consumer.subscribe(&[topic])?;
         Ok(Self {
             topic: topic.to_owned(),
             group: group.to_owned(),
             consumer: Some(Arc::new(consumer)),
+            arrivals,
             positions: BTreeMap::new(),
             fetched: BTreeSet::new(),
             paused: BTreeSet::new(),
@@ -197,6 +204,7 @@ impl LogConsumer for KafkaConsumer {
                 return Some(event);
             }
             let left = deadline.saturating_duration_since(Instant::now());
+            let mut was_end = false;
             let consumer = self.consumer.clone()?;
             match consumer.poll(left) {
                 Some(Ok(message)) => {
@@ -211,7 +219,11 @@ impl LogConsumer for KafkaConsumer {
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) if self.is_deaf => {}
-                Some(Err(KafkaError::PartitionEOF(partition))) => self.note_end(partition),
+                Some(Err(KafkaError::PartitionEOF(partition))) => {
+                    self.note_end(partition);
+                    // What is behind it in the queue makes no token.
+                    was_end = true;
+                }
                 Some(Err(error)) => {
                     if let Some(event) = self.failed(&error) {
                         return Some(event);
@@ -220,10 +232,14 @@ impl LogConsumer for KafkaConsumer {
                 // A rebalance was called back, or the time is over.
                 None => {}
             }
-            if left.is_zero() {
+            if left.is_zero() && !was_end {
                 return self.group_event();
             }
         }
+    }
+
+    fn arrivals(&self) -> Option<&Receiver<()>> {
+        Some(&self.arrivals)
     }
 
     fn start(&mut self, positions: &BTreeMap<i32, i64>) -> Result<(), Failure> {

@@ -87,10 +87,11 @@ type Restore = std::collections::HashMap<bytes::Bytes, bytes::Bytes>;
 type RecordCore = Core<Record, OutputRecord, Restore>;
 type RecordAction = Action<Record, OutputRecord, Restore>;
 
-/// Maximum poll time while another thread is working, so that its completion is handled soon.
+/// Longest wait, so that a stop signal is handled soon.
+const LONGEST_WAIT: Duration = Duration::from_millis(50);
+/// The same while another thread is working, for consumers that can only be waited for by themselves: its completion is
+/// handled soon.
 const BUSY_POLL: Duration = Duration::from_millis(1);
-/// Maximum poll time otherwise, so that a stop signal is handled soon.
-const IDLE_POLL: Duration = Duration::from_millis(50);
 /// A worker that has been given no partition for this long is one too many, and ready all the same.
 const SURPLUS: Duration = Duration::from_secs(15);
 /// Records taken in one turn before completions are looked at again.
@@ -187,7 +188,7 @@ impl<C: LogClients> Runner<C> {
         }
     }
 
-    /// One turn: completions first, then records, then the clock.
+    /// One turn: completions first, then records, then the clock. If there were no records, waits for what comes first.
     fn run_once(&mut self) -> Result<Flow, RunnerError> {
         while let Ok(completion) = self.completions.try_recv() {
             if self.complete(completion)? == Flow::Exit {
@@ -195,10 +196,12 @@ impl<C: LogClients> Runner<C> {
             }
         }
         let mut timeout = self.poll_timeout();
+        let mut has_polled = false;
         for _ in 0..RECORDS_PER_TURN {
             let Some(session) = &mut self.session else { break };
             let Some(event) = session.consumer.poll(timeout) else { break };
             timeout = Duration::ZERO;
+            has_polled = true;
             if self.consumed(event)? == Flow::Exit {
                 return Ok(Flow::Exit);
             }
@@ -210,12 +213,37 @@ impl<C: LogClients> Runner<C> {
         if self.commit_past_deleted()? == Flow::Exit {
             return Ok(Flow::Exit);
         }
-        self.handle(Event::Tick)
+        let flow = self.handle(Event::Tick)?;
+        if flow == Flow::Continue && !has_polled {
+            return self.wait();
+        }
+        Ok(flow)
     }
 
+    /// Waits for a completion, for records, or for the next deadline. A consumer's queue is empty here; what has come
+    /// since has left a token.
+    fn wait(&mut self) -> Result<Flow, RunnerError> {
+        let timeout = self.until_deadline(LONGEST_WAIT);
+        let arrivals = self.session.as_ref().and_then(|session| session.consumer.arrivals());
+        let Some(arrivals) = arrivals else { return Ok(Flow::Continue) };
+        let completion = crossbeam_channel::select! {
+            recv(self.completions) -> completion => completion.ok(),
+            recv(arrivals) -> _ => None,
+            default(timeout) => None,
+        };
+        completion.map_or(Ok(Flow::Continue), |completion| self.complete(completion))
+    }
+
+    /// How long the consumer may wait in `poll`: not at all if it can be waited for together with completions.
     fn poll_timeout(&self) -> Duration {
+        match &self.session {
+            Some(session) if session.consumer.arrivals().is_some() => Duration::ZERO,
+            _ => self.until_deadline(if self.tracking.is_busy() { BUSY_POLL } else { LONGEST_WAIT }),
+        }
+    }
+
+    fn until_deadline(&self, longest: Duration) -> Duration {
         let until_deadline = self.core.next_deadline().map(|deadline| deadline.saturating_sub(self.now()));
-        let longest = if self.tracking.is_busy() { BUSY_POLL } else { IDLE_POLL };
         until_deadline.unwrap_or(longest).min(longest)
     }
 

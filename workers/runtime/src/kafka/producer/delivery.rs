@@ -13,8 +13,9 @@ use crate::kafka::record::sent;
 use crate::ports::{Failure, RefusedOutput};
 use crate::record::OutputRecord;
 
-/// `BaseProducer::poll` always takes the whole of its time, so that this is how late a delivery may be noticed.
-const SHORT_POLL: Duration = Duration::from_millis(1);
+/// How late a delivery may be noticed. `BaseProducer::poll` always takes the whole of its time, and of the last
+/// millisecond it spends every microsecond asking for the time: so it is polled without waiting, with a pause between.
+const PAUSE: Duration = Duration::from_micros(200);
 
 /// After a refusal so many commits are sent with care, each record by itself.
 const SINGLE_RECORD_COMMITS: u32 = 100;
@@ -131,7 +132,7 @@ impl KafkaProducer {
             match error.rdkafka_error_code() {
                 // Room comes with the next report; every record gets one, if only after `message.timeout.ms`.
                 Some(RDKafkaErrorCode::QueueFull) => {
-                    self.producer.poll(SHORT_POLL);
+                    self.poll_or_pause();
                     record = unsent;
                 }
                 _ => return Err(error),
@@ -141,7 +142,16 @@ impl KafkaProducer {
 
     pub(super) fn await_deliveries(&self) {
         while self.producer.context().outstanding() > 0 {
-            self.producer.poll(SHORT_POLL);
+            self.poll_or_pause();
+        }
+    }
+
+    /// Serves one event, or waits a little where there is none.
+    fn poll_or_pause(&self) {
+        let before = self.producer.context().outstanding();
+        self.producer.poll(Duration::ZERO);
+        if self.producer.context().outstanding() == before {
+            std::thread::sleep(PAUSE);
         }
     }
 
@@ -149,7 +159,7 @@ impl KafkaProducer {
     fn undelivered(&mut self, error: &KafkaError, topic: &str) -> Failure {
         use RDKafkaErrorCode as Code;
         // Log lines are called back where the producer is polled.
-        self.producer.poll(SHORT_POLL);
+        self.producer.poll(Duration::from_millis(1));
         let refused = self.producer.context().take_refused_topic();
         let denied = KafkaError::MessageProduction(Code::TopicAuthorizationFailed);
         let (error, topic) = refused.as_deref().map_or((error, topic), |refused| (&denied, refused));
