@@ -5,6 +5,8 @@
 //! jump within broad noise cannot be told from the noise, so that this is heard in smooth signals only: currents,
 //! vibration, low tones.
 
+use pulp::{Arch, Simd, WithSimd};
+
 use super::levels::Levels;
 
 /// Samples that are compared at a time.
@@ -25,23 +27,48 @@ const BESIDE: usize = 16;
 
 /// Whether samples were lost again and again.
 pub(super) fn has_joins(samples: &[f32], rate_hz: u32, levels: &Levels) -> bool {
+    Arch::new().dispatch(Joins { samples, rate_hz, least: (LEAST_HEIGHT * levels.deviation()) as f32 })
+}
+
+/// The search, compiled for the vector registers that the machine turns out to have.
+struct Joins<'a> {
+    samples: &'a [f32],
+    rate_hz: u32,
+    least: f32,
+}
+
+impl WithSimd for Joins<'_> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> bool {
+        are_joined(self.samples, self.rate_hz, self.least)
+    }
+}
+
+#[inline(always)]
+fn are_joined(samples: &[f32], rate_hz: u32, least: f32) -> bool {
     let blocks = samples.len().saturating_sub(2) / BLOCK;
-    let seen_by = |block: usize| &samples[block * BLOCK..(block + 1) * BLOCK + 2];
-    let largest_in = |block: usize| largest_second_difference(seen_by(block));
     if blocks < 3 {
         return false;
     }
-    let least = (LEAST_HEIGHT * levels.deviation()) as f32;
-    let (mut before, mut here) = (largest_in(0), largest_in(1));
+    let (mut before, mut here) =
+        (largest_second_difference(seen_by(samples, 0)), largest_second_difference(seen_by(samples, 1)));
     let mut joins = 0;
     for block in 1..blocks - 1 {
-        let after = largest_in(block + 1);
+        let after = largest_second_difference(seen_by(samples, block + 1));
         let is_high = here >= least && here > ABOVE_NEIGHBOURS * before.max(after);
-        joins += usize::from(is_high && is_one_step(seen_by(block), least));
+        joins += usize::from(is_high && is_one_step(seen_by(samples, block), least));
         (before, here) = (here, after);
     }
     let seconds = samples.len() as f64 / f64::from(rate_hz);
     joins >= LEAST_JOINS && joins as f64 <= (MOST_PER_SECOND * seconds).max(LEAST_JOINS as f64)
+}
+
+/// A block, and the two samples behind it.
+#[inline(always)]
+fn seen_by(samples: &[f32], block: usize) -> &[f32] {
+    &samples[block * BLOCK..(block + 1) * BLOCK + 2]
 }
 
 fn second_difference(triple: &[f32]) -> f32 {
@@ -50,6 +77,7 @@ fn second_difference(triple: &[f32]) -> f32 {
 
 /// Of a block and the two samples behind it, so that every second difference belongs to one block. In lanes, for vector
 /// registers.
+#[inline(always)]
 fn largest_second_difference(seen: &[f32]) -> f32 {
     const LANES: usize = 16;
     let mut largest = [0.0_f32; LANES];

@@ -1,5 +1,7 @@
 //! A channel's levels in one pass: lowest, highest, mean, variance.
 
+use pulp::{Arch, Simd, WithSimd};
+
 /// One pass over a channel.
 pub(super) struct Levels {
     pub finite: bool,
@@ -14,6 +16,11 @@ impl Levels {
     /// Blocks of lanes, so that the compiler keeps every sum in vector registers; the mean adds up blocks in f64. The
     /// variance is taken about the first sample, so that an offset does not eat its digits.
     pub fn measure(samples: &[f32]) -> Self {
+        Arch::new().dispatch(Measurement(samples))
+    }
+
+    #[inline(always)]
+    fn measured(samples: &[f32]) -> Self {
         const LANES: usize = 16;
         const BLOCK: usize = 64 * LANES;
         let mut levels = Self { finite: true, min: f32::INFINITY, max: f32::NEG_INFINITY, mean: 0.0, variance: 0.0 };
@@ -65,6 +72,18 @@ impl Levels {
     /// Root of the variance.
     pub fn deviation(&self) -> f64 {
         self.variance.sqrt()
+    }
+}
+
+/// The pass, compiled for the vector registers that the machine turns out to have.
+struct Measurement<'a>(&'a [f32]);
+
+impl WithSimd for Measurement<'_> {
+    type Output = Levels;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> Levels {
+        Levels::measured(self.0)
     }
 }
 

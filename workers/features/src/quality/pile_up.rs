@@ -9,6 +9,8 @@
 //! - *flat tops*: three equal samples or more, from which the signal drops by more than four steps. About a crest it is
 //!   a parabola, which leaves three equal samples by fewer than three steps.
 
+use pulp::{Arch, Simd, WithSimd};
+
 use super::levels::Levels;
 
 /// Share of a channel's samples that must be clipped: 1 %, a tenth of a second of ten. Less of it is the peaks of a
@@ -46,6 +48,26 @@ pub(super) fn is_clipped(samples: &[f32], levels: &Levels, step: Option<f32>) ->
 
 /// How many samples have the lowest value, and how many the highest.
 fn count_extremes(samples: &[f32], levels: &Levels) -> [usize; 2] {
+    Arch::new().dispatch(Extremes { samples, levels })
+}
+
+/// The count, compiled for the vector registers that the machine turns out to have.
+struct Extremes<'a> {
+    samples: &'a [f32],
+    levels: &'a Levels,
+}
+
+impl WithSimd for Extremes<'_> {
+    type Output = [usize; 2];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> [usize; 2] {
+        counts_of_extremes(self.samples, self.levels)
+    }
+}
+
+#[inline(always)]
+fn counts_of_extremes(samples: &[f32], levels: &Levels) -> [usize; 2] {
     let mut counts = [0; 2];
     // Blocks, so that the compiler counts in vector registers of 32 bits.
     for block in samples.chunks(4_096) {

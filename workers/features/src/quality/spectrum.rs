@@ -143,25 +143,39 @@ fn ends_at_an_edge(power: &[f64], highest: f64) -> bool {
         edges.push(edge);
         edge /= STEP;
     }
+    let bins = |from: f64, to: f64| &power[from as usize..(to as usize).max(from as usize + 1)];
     let mut scratch = Vec::new();
-    let mut quantile = |from: f64, to: f64, share: f64| {
-        scratch.clear();
-        scratch.extend_from_slice(&power[from as usize..(to as usize).max(from as usize + 1)]);
-        let place = (share * scratch.len() as f64) as usize;
-        *scratch.select_nth_unstable_by(place, f64::total_cmp).1
-    };
     let highest_edge = HIGHEST_EDGE * highest.min(top as f64);
     let fall = 10.0_f64.powf(EDGE_DB / 10.0);
     let mut loudest_above = 0.0_f64;
     // From the top down: what was heard above an edge is above every lower one too. The step next to the edge is its
     // slope.
     for edge in edges {
-        loudest_above = loudest_above.max(quantile(edge * STEP, edge * STEP * STEP, 0.5));
-        if edge <= highest_edge && quantile(edge / 2.0, edge / STEP, 0.25) > fall * loudest_above {
+        let above = bins(edge * STEP, edge * STEP * STEP);
+        if is_quantile_above(above, 0.5, loudest_above) {
+            loudest_above = quantile(above, 0.5, &mut scratch);
+        }
+        if edge <= highest_edge && is_quantile_above(bins(edge / 2.0, edge / STEP), 0.25, fall * loudest_above) {
             return true;
         }
     }
     false
+}
+
+/// Index of a quantile among so many sorted values.
+fn place_of(share: f64, values: usize) -> usize {
+    (share * values as f64) as usize
+}
+
+/// Whether a quantile is above a limit: counting takes a fraction of selecting.
+fn is_quantile_above(values: &[f64], share: f64, limit: f64) -> bool {
+    values.iter().filter(|value| **value <= limit).count() <= place_of(share, values.len())
+}
+
+fn quantile(values: &[f64], share: f64, scratch: &mut Vec<f64>) -> f64 {
+    scratch.clear();
+    scratch.extend_from_slice(values);
+    *scratch.select_nth_unstable_by(place_of(share, values.len()), f64::total_cmp).1
 }
 
 /// Whether the harmonics of a frequency, given in bins, hold nearly all of the power, and the strongest of them lies
