@@ -14,6 +14,7 @@ mod cycle;
 mod fitted_pooling;
 mod mahalanobis;
 mod pooling;
+mod power;
 mod trial;
 mod views;
 

@@ -3,6 +3,8 @@
 use ndarray::{Array1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
+use super::power::power_of;
+
 /// How a spectrogram is pooled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -98,14 +100,13 @@ pub(super) fn of_mels(of_wide: &[f64], mels: usize) -> Vec<f64> {
 
 /// Power of wider bands, each the sum of about as many neighbours, `[bands][frames]`.
 pub(super) fn wide_bands(spectrogram: ArrayView2<'_, f32>, bands: usize) -> Vec<Vec<f64>> {
-    /// `10^(x / 10)` is `e^(x * ln 10 / 10)`, and the latter is the cheaper.
-    const NEPERS_A_DECIBEL: f64 = std::f64::consts::LN_10 / 10.0;
     let edges = wide_edges(spectrogram.ncols(), bands);
     let mut powers = vec![Vec::with_capacity(spectrogram.nrows()); bands];
+    let mut of_mels = vec![0.0; spectrogram.ncols()];
     for frame in spectrogram.rows() {
+        of_mels.iter_mut().zip(frame).for_each(|(power, level)| *power = power_of(f64::from(*level)));
         for (power, edge) in powers.iter_mut().zip(edges.windows(2)) {
-            let of_mel = |mel: usize| (f64::from(frame[mel]) * NEPERS_A_DECIBEL).exp();
-            power.push((edge[0]..edge[1]).map(of_mel).sum());
+            power.push(of_mels[edge[0]..edge[1]].iter().sum());
         }
     }
     powers
