@@ -198,13 +198,16 @@ impl LogConsumer for KafkaConsumer {
     type Membership = KafkaMembership;
 
     fn poll(&mut self, timeout: Duration) -> Option<ConsumerEvent> {
+        /// So often in a row librdkafka must have nothing: a poll that serves one of its own events (a log line,
+        /// statistics) looks like one of an empty queue, and what is behind that event has left no token.
+        const EMPTY_POLLS: u32 = 2;
         let deadline = Instant::now() + timeout;
+        let mut empty_polls = 0;
         loop {
             if let Some(event) = self.group_event() {
                 return Some(event);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            let mut was_end = false;
             let consumer = self.consumer.clone()?;
             match consumer.poll(left) {
                 Some(Ok(message)) => {
@@ -219,20 +222,16 @@ impl LogConsumer for KafkaConsumer {
                     }
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) if self.is_deaf => {}
-                Some(Err(KafkaError::PartitionEOF(partition))) => {
-                    self.note_end(partition);
-                    // What is behind it in the queue makes no token.
-                    was_end = true;
-                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => self.note_end(partition),
                 Some(Err(error)) => {
                     if let Some(event) = self.failed(&error) {
                         return Some(event);
                     }
                 }
                 // A rebalance was called back, or the time is over.
-                None => {}
+                None => empty_polls += 1,
             }
-            if left.is_zero() && !was_end {
+            if left.is_zero() && empty_polls >= EMPTY_POLLS {
                 return self.group_event();
             }
         }

@@ -87,10 +87,11 @@ type Restore = std::collections::HashMap<bytes::Bytes, bytes::Bytes>;
 type RecordCore = Core<Record, OutputRecord, Restore>;
 type RecordAction = Action<Record, OutputRecord, Restore>;
 
-/// Longest wait, so that a stop signal is handled soon.
-const LONGEST_WAIT: Duration = Duration::from_millis(50);
-/// The same while another thread is working, for consumers that can only be waited for by themselves: its completion is
-/// handled soon.
+/// Longest wait: the heartbeat, the lag and what the group says are looked at as often.
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
+/// The same for consumers that can only be waited for by themselves, so that a stop signal is handled soon.
+const IDLE_POLL: Duration = Duration::from_millis(50);
+/// And while another thread is working for them, so that its completion is.
 const BUSY_POLL: Duration = Duration::from_millis(1);
 /// A worker that has been given no partition for this long is one too many, and ready all the same.
 const SURPLUS: Duration = Duration::from_secs(15);
@@ -220,15 +221,19 @@ impl<C: LogClients> Runner<C> {
         Ok(flow)
     }
 
-    /// Waits for a completion, for records, or for the next deadline. A consumer's queue is empty here; what has come
+    /// Waits for a completion, for records, for a stop signal that has not been handled, or for the next deadline. A consumer's queue is empty here; what has come
     /// since has left a token.
     fn wait(&mut self) -> Result<Flow, RunnerError> {
         let timeout = self.until_deadline(LONGEST_WAIT);
         let arrivals = self.session.as_ref().and_then(|session| session.consumer.arrivals());
         let Some(arrivals) = arrivals else { return Ok(Flow::Continue) };
+        // A channel that is closed is always ready: it is not waited for again.
+        let never = crossbeam_channel::never();
+        let stop = if self.stop.is_given() { &never } else { self.stop.given() };
         let completion = crossbeam_channel::select! {
             recv(self.completions) -> completion => completion.ok(),
             recv(arrivals) -> _ => None,
+            recv(stop) -> _ => None,
             default(timeout) => None,
         };
         completion.map_or(Ok(Flow::Continue), |completion| self.complete(completion))
@@ -238,7 +243,7 @@ impl<C: LogClients> Runner<C> {
     fn poll_timeout(&self) -> Duration {
         match &self.session {
             Some(session) if session.consumer.arrivals().is_some() => Duration::ZERO,
-            _ => self.until_deadline(if self.tracking.is_busy() { BUSY_POLL } else { LONGEST_WAIT }),
+            _ => self.until_deadline(if self.tracking.is_busy() { BUSY_POLL } else { IDLE_POLL }),
         }
     }
 

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
+mod arrivals;
 mod copying;
 mod group;
 mod refusals;
