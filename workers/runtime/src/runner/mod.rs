@@ -8,9 +8,10 @@
 //!            └───────────── completions, one channel ◄───┴───────────────────┘
 //! ```
 //!
-//! The log thread owns the consumer and blocks only in `poll`: everything that may take time runs on the other three
-//! threads, and returns as a completion. Their channels need no bound because the core has one: at any time at most one
-//! batch is computing, at most one is committing, and at most one restore per partition is running.
+//! The log thread owns the consumer and blocks only where it waits for records, completions and the stop signal at once:
+//! everything that may take time runs on the other three threads, and returns as a completion. Their channels need no
+//! bound because the core has one: at any time at most one batch is computing, at most one is committing, and at most one
+//! restore per partition is running.
 
 mod actions;
 mod end_checks;
