@@ -198,17 +198,15 @@ impl LogConsumer for KafkaConsumer {
     type Membership = KafkaMembership;
 
     fn poll(&mut self, timeout: Duration) -> Option<ConsumerEvent> {
-        /// So often in a row librdkafka must have nothing: a poll that serves one of its own events (a log line,
-        /// statistics) looks like one of an empty queue, and what is behind that event has left no token.
-        const EMPTY_POLLS: u32 = 2;
         let deadline = Instant::now() + timeout;
-        let mut empty_polls = 0;
         loop {
             if let Some(event) = self.group_event() {
                 return Some(event);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             let consumer = self.consumer.clone()?;
+            let served = consumer.context().served();
+            let mut is_empty = false;
             match consumer.poll(left) {
                 Some(Ok(message)) => {
                     let record = received(&message);
@@ -228,10 +226,11 @@ impl LogConsumer for KafkaConsumer {
                         return Some(event);
                     }
                 }
-                // A rebalance was called back, or the time is over.
-                None => empty_polls += 1,
+                // The time is over, or an event of librdkafka's own was called back. What is behind that in the queue has
+                // left no token.
+                None => is_empty = consumer.context().served() == served,
             }
-            if left.is_zero() && empty_polls >= EMPTY_POLLS {
+            if left.is_zero() && is_empty {
                 return self.group_event();
             }
         }

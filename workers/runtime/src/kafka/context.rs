@@ -9,7 +9,7 @@ use rdkafka::ClientContext;
 use rdkafka::client::OAuthToken;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message};
 use rdkafka::producer::{NoCustomPartitioner, ProducerContext};
 use rdkafka::statistics::Statistics;
@@ -105,6 +105,8 @@ pub(super) struct MemberContext {
     topic: String,
     /// From now on nobody acts on what is noted: partitions are given back as soon as they are asked for.
     closing: AtomicBool,
+    /// Events that a poll served by calling back, for which it returned nothing.
+    served: AtomicU64,
     state: Mutex<MemberState>,
 }
 
@@ -131,6 +133,16 @@ impl MemberContext {
 
     pub fn ends(&self) -> BTreeMap<i32, KnownEnd> {
         self.state().ends.clone()
+    }
+
+    /// How many events were served by calling back: a poll that returned nothing and has moved this count has not found
+    /// the queue empty.
+    pub fn served(&self) -> u64 {
+        self.served.load(Ordering::Relaxed)
+    }
+
+    fn count_served(&self) {
+        self.served.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn close(&self) {
@@ -186,18 +198,22 @@ impl ClientContext for MemberContext {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        self.count_served();
         token::from_file(config)
     }
 
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.count_served();
         log(level, facility, message);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        self.count_served();
         log_error(&error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.count_served();
         let Some(topic) = statistics.topics.get(&self.topic) else { return };
         let known = topic.partitions.iter().filter(|(_, partition)| partition.ls_offset >= 0);
         self.state().ends = known
@@ -208,6 +224,7 @@ impl ClientContext for MemberContext {
 
 impl ConsumerContext for MemberContext {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, what: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        self.count_served();
         if !consumer.assignment_lost() {
             self.state().membership_at_rebalance = consumer.group_metadata().map(Arc::new);
         }
@@ -216,6 +233,10 @@ impl ConsumerContext for MemberContext {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => self.revoked(consumer, list),
             other => self.note(GroupEvent::Failed(format!("unknown rebalance event {other:?}"))),
         }
+    }
+
+    fn commit_callback(&self, _result: KafkaResult<()>, _offsets: &TopicPartitionList) {
+        self.count_served();
     }
 }
 
