@@ -6,7 +6,8 @@
   tests/throughput.py --runs 5 --chunks 3200 target/release/auscult
 
 Each run finds a backlog of ten-second chunks (16 kHz, one microphone, 40 machines, 4 partitions), delivers exactly once,
-and ends when all scores are committed. The broker is this script's own, on ports 19292 and 19293; it shares the cores.
+and ends when all scores are committed; the time counts from the workers' start. The broker is this script's own, on
+ports 19292 and 19293; it shares the cores.
 Printed are the medians of all runs. Needs confluent-kafka: .work/clients-venv has it after tests/setup.sh.
 """
 
@@ -29,7 +30,7 @@ from pathlib import Path
 try:
     from confluent_kafka import Consumer, Producer, TopicPartition
 except ImportError:
-    sys.exit("throughput.py: confluent-kafka is missing; run it with .work/clients-venv/bin/python (tests/setup.sh makes it)")
+    sys.exit("throughput.py: confluent-kafka is missing; .work/clients-venv/bin/python has it after tests/setup.sh")
 
 ROOT = Path(__file__).resolve().parent.parent
 BROKER = "127.0.0.1:19292"
@@ -84,7 +85,7 @@ def fill(clips, chunks):
     producer.flush()
 
 
-def await_scores(chunks, limit_s=300):
+def await_scores(chunks, log, limit_s=300):
     """Seconds until so many scores are committed."""
     started = time.monotonic()
     consumer = Consumer({"bootstrap.servers": BROKER, "group.id": uuid.uuid4().hex, "isolation.level": "read_committed"})
@@ -93,7 +94,8 @@ def await_scores(chunks, limit_s=300):
     while seen < chunks:
         seen += sum(1 for message in consumer.consume(500, 0.1) if not message.error())
         if time.monotonic() - started > limit_s:
-            sys.exit(f"throughput.py: {seen} of {chunks} scores after {limit_s} s; the workers' logs are above")
+            print("".join(log.read_text().splitlines(keepends=True)[-30:]), file=sys.stderr)
+            sys.exit(f"throughput.py: {seen} of {chunks} scores after {limit_s} s; the workers' last lines are above")
     consumer.close()
     return time.monotonic() - started
 
@@ -116,8 +118,9 @@ def run(binary, is_fused, work, clips, chunks):
             instance = f"throughput-{number}"
             environment = {**os.environ, "RUST_LOG": "warn", "AUSCULT__KAFKA__INSTANCE_ID": instance,
                            "AUSCULT__KAFKA__GROUP_ID": instance}
-            workers[" ".join(kind)] = subprocess.Popen(command, env=environment)
-        took = await_scores(chunks)
+            log = open(work / "workers.log", "a")
+            workers[" ".join(kind)] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        took = await_scores(chunks, work / "workers.log")
         figures = {"chunks/s": chunks / took}
         for kind, worker in workers.items():
             figures[f"{kind}, ms a chunk"] = 1_000 * processor_s(worker.pid) / chunks
@@ -166,7 +169,8 @@ def main():
                 for is_fused in (False, True):
                     figures = run(binary, is_fused, work, clips, arguments.chunks)
                     results.setdefault((binary, is_fused), []).append(figures)
-                    print(f"run {number + 1} of {arguments.runs}, {binary}:", {k: round(v, 2) for k, v in figures.items()}, flush=True)
+                    rounded = {name: round(value, 2) for name, value in figures.items()}
+                    print(f"run {number + 1} of {arguments.runs}, {binary}:", rounded, flush=True)
         print(f"\nmedians of {arguments.runs} runs of {arguments.chunks} chunks, exactly once")
         for (binary, _), runs in results.items():
             for name in runs[0]:
