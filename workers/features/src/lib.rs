@@ -24,7 +24,7 @@ mod stack;
 
 pub use clip::{Clip, MAX_CHANNELS, MAX_RATE_HZ, MAX_SAMPLES, MIN_RATE_HZ};
 pub use content_type::content_type_of;
-pub use decode::{content_type_of_bytes, decode, full_scales};
+pub use decode::{content_type_of_bytes, decode, full_scales, is_float};
 pub use error::FeatureError;
 pub use extract::{ChunkExtractor, Extraction};
 pub use log_mel::LogMelExtractor;

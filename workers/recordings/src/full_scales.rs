@@ -11,7 +11,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use auscult_features::full_scales;
+use auscult_features::{full_scales, is_float};
 use auscult_schemas::{FeatureSpec, FullScale, Quantity};
 
 use crate::import::Origin;
@@ -136,16 +136,6 @@ fn of_file(path: &Path) -> Vec<FullScale> {
         return said;
     }
     Origin::of(path).map(|origin| origin.full_scale()).unwrap_or_default()
-}
-
-/// Whether the format of a head is float: its tag is 3, or that of an extensible format, whose sub-format's is 3.
-fn is_float(head: &[u8]) -> bool {
-    let tag_at = |at: usize| head.get(at..at + 2).map(|tag| [tag[0].max(tag[1]), tag[0].min(tag[1])]);
-    let format = head.windows(4).position(|id| id == b"fmt ").map(|at| at + 8);
-    format.is_some_and(|at| match tag_at(at) {
-        Some([0xFF, 0xFE]) => tag_at(at + 24) == Some([3, 0]),
-        tag => tag == Some([3, 0]),
-    })
 }
 
 /// A WAV file's format and comments without its samples.

@@ -92,8 +92,8 @@ pub trait LogConsumer {
     fn poll(&mut self, timeout: Duration) -> Option<ConsumerEvent>;
 
     /// Receives a token when there may be something to poll for, so that a caller can wait for that and for something
-    /// else at once. A token is a hint: it may come without an event, and once in a while an event without it. `None` if
-    /// only [`poll`](Self::poll) can wait.
+    /// else at once. A token is a hint: it may come without an event, and once in a while an event without it. `None`
+    /// if only [`poll`](Self::poll) can wait.
     fn arrivals(&self) -> Option<&Receiver<()>> {
         None
     }

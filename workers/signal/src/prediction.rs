@@ -32,23 +32,14 @@ pub fn predictor_of(values: &[f64]) -> Option<Vec<f64>> {
 mod tests {
     use super::*;
 
-    fn coloured(samples: usize) -> Vec<f32> {
-        let (mut state, mut last, mut value) = (0x9e37_79b9_7f4a_7c15_u64, [0.0_f64; 2], Vec::new());
-        for _ in 0..samples {
-            // Marsaglia's xorshift.
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            let next = 1.9 * last[0] - 0.98 * last[1] + (state >> 11) as f64 / (1_u64 << 53) as f64 - 0.5;
-            last = [next, last[0]];
-            value.push(next as f32);
-        }
-        value
-    }
-
     #[test]
     fn a_predictor_of_two_samples_is_found() {
-        let values: Vec<f64> = coloured(40_000).into_iter().map(f64::from).collect();
+        let (mut state, mut values) = (1_u32, vec![0.0, 0.0]);
+        for index in 2..40_000 {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let noise = f64::from(state >> 8) / f64::from(1 << 24) - 0.5;
+            values.push(1.9 * values[index - 1] - 0.98 * values[index - 2] + noise);
+        }
         let weights = predictor_of(&values).unwrap();
         assert!((weights[0] - 1.9).abs() < 0.02 && (weights[1] + 0.98).abs() < 0.03, "{weights:?}");
         assert!(weights[2..].iter().all(|weight| weight.abs() < 0.04), "{weights:?}");

@@ -1,10 +1,11 @@
 //! Powers of decibels, many at a time.
 
-/// `10^(db / 10)`, to 3e-10 of itself, for levels within ±3,000 dB; what lies outside counts as the nearest of them, and
-/// NaN gives no number.
+/// `10^(db / 10)`, to 3e-10 of itself, for levels within ±3,000 dB; what lies outside counts as the nearest of them,
+/// and NaN gives no number.
 ///
-/// A power of two for the whole part of the exponent, a polynomial for the rest: without branches, calls and conversions
-/// to integers, so that the compiler computes several in one vector register. The library's `exp` takes one at a time.
+/// A power of two for the whole part of the exponent, a polynomial for the rest: without branches, calls and
+/// conversions to integers, so that the compiler computes several in one vector register. The library's `exp` takes one
+/// at a time.
 #[inline(always)]
 pub(super) fn power_of(db: f64) -> f64 {
     /// Octaves a decibel.

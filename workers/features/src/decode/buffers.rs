@@ -1,7 +1,7 @@
 //! Buffers of samples that are used again.
 
-/// Samples that all kept buffers together have room for: 2^22, 16 MiB. That is four minutes of one channel at 16 kHz, or
-/// sixteen channels of a quarter of a minute; whatever is sent, a worker keeps no more.
+/// Samples that all kept buffers together have room for: 2^22, 16 MiB. That is four minutes of one channel at 16 kHz,
+/// or sixteen channels of a quarter of a minute; whatever is sent, a worker keeps no more.
 const MOST_KEPT: usize = 1 << 22;
 
 /// Buffers of channels that were decoded earlier. A fresh buffer of a chunk's size costs a page fault for each 4 KiB,

@@ -25,8 +25,8 @@ use crate::{Clip, FeatureError};
 /// - an empty content type or `application/octet-stream`: WAV or FLAC by the first bytes.
 ///
 /// Integer samples become `value / 2^(bits - 1)`, as in librosa and libsndfile. Values of float WAV are kept as they
-/// are. A few that are NaN or infinite are lost samples; [`check`](crate::check) refuses a clip of many. Where a part is
-/// missing or damaged, the rest is read and [`Clip::incomplete`] set. `docs/formats.md` has the whole list.
+/// are. A few that are NaN or infinite are lost samples; [`check`](crate::check) refuses a clip of many. Where a part
+/// is missing or damaged, the rest is read and [`Clip::incomplete`] set. `docs/formats.md` has the whole list.
 ///
 /// # Errors
 /// One [`FeatureError`] for each way in which the bytes can be wrong; never a panic, whatever the bytes.
@@ -61,6 +61,12 @@ pub(crate) fn decode_with(content_type: &str, bytes: &[u8], buffers: &mut Sample
 #[must_use]
 pub fn full_scales(head: &[u8]) -> Vec<FullScale> {
     wav::full_scales(behind_tags(head))
+}
+
+/// Whether a WAV file's samples are float, by its format; the samples may be missing.
+#[must_use]
+pub fn is_float(head: &[u8]) -> bool {
+    wav::is_float(behind_tags(head))
 }
 
 /// A recording without the ID3v2 tags that taggers put in front of it; all of `bytes` if none is behind them.

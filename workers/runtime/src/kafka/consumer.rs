@@ -226,8 +226,8 @@ impl LogConsumer for KafkaConsumer {
                         return Some(event);
                     }
                 }
-                // The time is over, or an event of librdkafka's own was called back. What is behind that in the queue has
-                // left no token.
+                // The time is over, or an event of librdkafka's own was called back. What is behind that in the queue
+                // has left no token.
                 None => is_empty = consumer.context().served() == served,
             }
             if left.is_zero() && is_empty {

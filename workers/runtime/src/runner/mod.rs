@@ -8,10 +8,10 @@
 //!            └───────────── completions, one channel ◄───┴───────────────────┘
 //! ```
 //!
-//! The log thread owns the consumer and blocks only where it waits for records, completions and the stop signal at once:
-//! everything that may take time runs on the other three threads, and returns as a completion. Their channels need no
-//! bound because the core has one: at any time at most one batch is computing, at most one is committing, and at most one
-//! restore per partition is running.
+//! The log thread owns the consumer and blocks only where it waits for records, completions and the stop signal at
+//! once: everything that may take time runs on the other three threads, and returns as a completion. Their channels
+//! need no bound because the core has one: at any time at most one batch is computing, at most one is committing, and
+//! at most one restore per partition is running.
 
 mod actions;
 mod end_checks;
@@ -222,8 +222,8 @@ impl<C: LogClients> Runner<C> {
         Ok(flow)
     }
 
-    /// Waits for a completion, for records, for a stop signal that has not been handled, or for the next deadline. A consumer's queue is empty here; what has come
-    /// since has left a token.
+    /// Waits for a completion, for records, for a stop signal that has not been handled, or for the next deadline. A
+    /// consumer's queue is empty here; what has come since has left a token.
     fn wait(&mut self) -> Result<Flow, RunnerError> {
         let timeout = self.until_deadline(LONGEST_WAIT);
         let arrivals = self.session.as_ref().and_then(|session| session.consumer.arrivals());

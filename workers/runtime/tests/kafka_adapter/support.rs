@@ -212,3 +212,15 @@ impl Dice {
         (self.0 >> 33) % bound
     }
 }
+
+/// What comes of trying again while a busy broker refuses for the moment.
+pub fn tried_again<T, E: std::fmt::Debug>(mut attempt: impl FnMut() -> Result<T, E>) -> T {
+    let deadline = Instant::now() + SOON;
+    loop {
+        match attempt() {
+            Ok(done) => return done,
+            Err(error) => assert!(Instant::now() < deadline, "still {error:?}"),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}

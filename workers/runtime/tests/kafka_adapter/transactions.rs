@@ -8,8 +8,8 @@ use auscult_schemas::Headers;
 use bytes::Bytes;
 
 use crate::support::{
-    Worker, broker, each_protocol, make_topic, output, positions, read_all, read_committed, thrown_out_after, unique,
-    write_numbers,
+    Worker, broker, each_protocol, make_topic, output, positions, read_all, read_committed, thrown_out_after,
+    tried_again, unique, write_numbers,
 };
 
 #[test]
@@ -142,9 +142,11 @@ fn at_least_once_commits_offsets_after_delivery_and_a_stranger_s_are_refused() {
             let outputs = vec![output(&results, 0, "m", Some("x"))];
             worker.producer.commit(Transaction { outputs, offsets: positions(&[(0, offset)]), membership })
         };
-        commit(&mut worker, 3).unwrap();
+        // A member whose epoch has just changed learns of it by its next heartbeat.
+        tried_again(|| commit(&mut worker, 3));
         assert_eq!(worker.restorer.restore(0, None).unwrap().position, 3);
-        assert_eq!(read_all(&config, &results).len(), 1);
+        let delivered = read_all(&config, &results).len();
+        assert!(delivered >= 1);
         // Thrown out for not polling.
         std::thread::sleep(give_up_after);
         let late = commit(&mut worker, 5);

@@ -14,12 +14,16 @@ pub(super) fn full_scales(bytes: &[u8], is_big_endian: bool, channels: usize) ->
 /// The same of a file whose samples may be missing, where its format says how many channels there are.
 pub(super) fn of_head(head: &[u8]) -> Vec<FullScale> {
     let is_big_endian = head.starts_with(b"RIFX");
-    let format = head.get(12..).and_then(|chunks| chunk(chunks, is_big_endian, b"fmt ", |body| body.len() >= 4));
-    let channels = format.map_or(0, |format| {
+    let channels = format(head, is_big_endian).map_or(0, |format| {
         let count = [format[2], format[3]];
         if is_big_endian { u16::from_be_bytes(count) } else { u16::from_le_bytes(count) }
     });
     if head.get(8..12) == Some(b"WAVE") { full_scales(head, is_big_endian, usize::from(channels)) } else { Vec::new() }
+}
+
+/// The body of the format's chunk.
+pub(super) fn format(head: &[u8], is_big_endian: bool) -> Option<&[u8]> {
+    chunk(head.get(12..)?, is_big_endian, b"fmt ", |body| body.len() >= 4)
 }
 
 fn find(bytes: &[u8], is_big_endian: bool) -> Option<String> {

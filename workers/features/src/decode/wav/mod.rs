@@ -55,6 +55,12 @@ pub(super) fn full_scales(head: &[u8]) -> Vec<auscult_schemas::FullScale> {
     comment::of_head(head)
 }
 
+pub(super) fn is_float(head: &[u8]) -> bool {
+    let is_big_endian = head.starts_with(b"RIFX");
+    let format = comment::format(head, is_big_endian).and_then(|body| Format::read(body, is_big_endian).ok());
+    format.is_some_and(|format| format.encoding.step().is_none())
+}
+
 fn samples_of(data: &[u8], format: Format, buffers: &mut SampleBuffers) -> Samples {
     let channels = format.channels;
     match format.encoding {
