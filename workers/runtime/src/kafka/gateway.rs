@@ -9,6 +9,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::context::DeliveryContext;
 use super::error::{ErrorContext, KafkaAccessError, explain};
+use super::producer::serve_or_pause;
 use super::record::native_headers;
 use super::settings;
 use crate::config::KafkaConfig;
@@ -94,7 +95,7 @@ impl GatewayProducer {
                 let reason = explain(&error, ErrorContext::Topic(&record.topic, "Write"));
                 return Err(KafkaAccessError::NotSent { topic: record.topic.clone(), reason });
             }
-            self.producer.poll(Duration::from_millis(1));
+            serve_or_pause(&self.producer);
             native = unsent;
         }
     }
@@ -106,7 +107,7 @@ impl GatewayProducer {
     pub fn flush(&self, timeout: Duration) -> Result<(), KafkaAccessError> {
         let deadline = Instant::now() + timeout;
         while self.producer.context().outstanding() > 0 {
-            self.producer.poll(Duration::from_millis(1));
+            serve_or_pause(&self.producer);
             self.report()?;
             if Instant::now() >= deadline {
                 let outstanding = self.producer.context().outstanding();

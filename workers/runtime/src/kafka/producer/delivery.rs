@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::Producer;
+use rdkafka::producer::{BaseProducer, Producer};
 
 use super::{KafkaProducer, OffsetCommit};
-use crate::kafka::context::Undelivered;
+use crate::kafka::context::{DeliveryContext, Undelivered};
 use crate::kafka::error::{ErrorContext, code, explain, is_refusal};
 use crate::kafka::record::sent;
 use crate::ports::{Failure, RefusedOutput};
@@ -19,6 +19,15 @@ const PAUSE: Duration = Duration::from_micros(200);
 
 /// After a refusal so many commits are sent with care, each record by itself.
 const SINGLE_RECORD_COMMITS: u32 = 100;
+
+/// Serves one event of a producer, or waits a little where no delivery was reported.
+pub(in crate::kafka) fn serve_or_pause(producer: &BaseProducer<DeliveryContext>) {
+    let before = producer.context().outstanding();
+    producer.poll(Duration::ZERO);
+    if producer.context().outstanding() == before {
+        std::thread::sleep(PAUSE);
+    }
+}
 
 impl KafkaProducer {
     /// Sends all and awaits every report.
@@ -132,7 +141,7 @@ impl KafkaProducer {
             match error.rdkafka_error_code() {
                 // Room comes with the next report; every record gets one, if only after `message.timeout.ms`.
                 Some(RDKafkaErrorCode::QueueFull) => {
-                    self.poll_or_pause();
+                    serve_or_pause(&self.producer);
                     record = unsent;
                 }
                 _ => return Err(error),
@@ -142,16 +151,7 @@ impl KafkaProducer {
 
     pub(super) fn await_deliveries(&self) {
         while self.producer.context().outstanding() > 0 {
-            self.poll_or_pause();
-        }
-    }
-
-    /// Serves one event, or waits a little where there is none.
-    fn poll_or_pause(&self) {
-        let before = self.producer.context().outstanding();
-        self.producer.poll(Duration::ZERO);
-        if self.producer.context().outstanding() == before {
-            std::thread::sleep(PAUSE);
+            serve_or_pause(&self.producer);
         }
     }
 

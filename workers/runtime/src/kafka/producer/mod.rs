@@ -22,6 +22,7 @@ use crate::kafka::transactional_calls::{Call, TransactionalCalls};
 use crate::ports::{Failure, LogProducer, Transaction};
 use crate::record::OutputRecord;
 
+pub(super) use delivery::serve_or_pause;
 pub(super) use fencing::new_producer;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);

@@ -10,6 +10,7 @@ use crate::config::KafkaConfig;
 use crate::kafka::KafkaAccessError;
 use crate::kafka::context::DeliveryContext;
 use crate::kafka::error::{ErrorContext, explain};
+use crate::kafka::producer::serve_or_pause;
 use crate::kafka::settings;
 
 /// The result of the test.
@@ -53,7 +54,7 @@ pub fn write(
     producer.context().sent();
     let deadline = Instant::now() + give_up_after + Duration::from_secs(1);
     while producer.context().outstanding() > 0 && Instant::now() < deadline {
-        producer.poll(Duration::from_millis(20));
+        serve_or_pause(&producer);
     }
     Ok(match producer.context().take_failed() {
         Some((error, _)) => judged(&error, topic),
